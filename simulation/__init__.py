@@ -1,0 +1,56 @@
+"""creditsim: a discrete-event capacity simulator for API credit pools.
+
+    >>> import simulation
+    >>> simulation.RateCard.load("kaizen-34").price_per_month(100_000)
+    Decimal('240.00')
+
+Names are imported when first used, so that ``import simulation`` stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simulation.errors import InputError as InputError
+    from simulation.experiment import run as run
+    from simulation.model import Model as Model
+    from simulation.pool import CreditPool as CreditPool
+    from simulation.pool import TooManyRequests as TooManyRequests
+    from simulation.quantities import DAY as DAY
+    from simulation.quantities import HOUR as HOUR
+    from simulation.quantities import MINUTE as MINUTE
+    from simulation.quantities import SECOND as SECOND
+    from simulation.rate_card import Quote as Quote
+    from simulation.rate_card import RateCard as RateCard
+    from simulation.results import RunResult as RunResult
+    from simulation.scenario import Scenario as Scenario
+    from simulation.scenario import load_scenario as load_scenario
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "InputError": "errors",
+    "Model": "model",
+    "CreditPool": "pool",
+    "TooManyRequests": "pool",
+    "DAY": "quantities",
+    "HOUR": "quantities",
+    "MINUTE": "quantities",
+    "SECOND": "quantities",
+    "Quote": "rate_card",
+    "RateCard": "rate_card",
+    "Scenario": "scenario",
+    "load_scenario": "scenario",
+    "RunResult": "results",
+    "run": "experiment",
+}
+
+__all__ = [*_HOME]  # noqa: PLE0604 - all strings
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

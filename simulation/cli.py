@@ -1,0 +1,252 @@
+"""The command line: reads arguments, calls the library, prints. Heavy imports wait for need."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec
+
+import typer
+
+if TYPE_CHECKING:
+    from simulation.scenario import Scenario
+
+__all__ = ["app", "main"]
+
+P = ParamSpec("P")
+
+INPUT_IS_WRONG = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="creditsim",
+    help="Will your integrations run out of API credits? Simulate the pool and see.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ScenarioFile = Annotated[
+    Path, typer.Argument(metavar="SCENARIO", help="A scenario file; `creditsim new` writes one.")
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a key, such as org.addon_credits=20000; may be given again.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _fail(message: str, code: int = INPUT_IS_WRONG) -> NoReturn:
+    print(message, file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def _command(function: Callable[P, None]) -> Callable[P, None]:
+    """Turn wrong input into lines on stderr and exit code 2."""
+
+    @functools.wraps(function)
+    def command(*args: P.args, **kwargs: P.kwargs) -> None:
+        from simulation.errors import InputError
+
+        try:
+            function(*args, **kwargs)
+            sys.stdout.flush()
+        except InputError as error:
+            _fail(str(error))
+        except KeyboardInterrupt:
+            _fail("interrupted; nothing was written", INTERRUPTED)
+        except BrokenPipeError:  # the reader, such as head, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+
+    app.command(help=None)(command)
+    return command
+
+
+def _print_json(data: Any) -> None:
+    print(json.dumps(data, indent=2, ensure_ascii=False, default=_exact))
+
+
+def _exact(value: object) -> int | float:
+    """Write a price as JSON: the shortest digits of a float this small are the exact ones."""
+    assert isinstance(value, Decimal)
+    return int(value) if value == int(value) else float(value)
+
+
+def _load(path: Path, assignments: list[str] | None) -> Scenario:
+    from simulation.scenario import load_scenario
+
+    return load_scenario(path, assignments or [])
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from simulation import __version__
+
+        print(f"creditsim {__version__}")
+        raise typer.Exit
+
+
+@_command
+def new(
+    path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("scenario.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Write a commented scenario to start from.
+
+    Example: creditsim new my-org.yaml
+    """
+    from simulation.starter import write_starter
+
+    write_starter(path, force)
+    print(f"Wrote {path}. Next: creditsim run {path}")
+
+
+@_command
+def validate(
+    scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO...", help="Files.")],
+    set_: Assignments = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check scenario files without running them.
+
+    Example: creditsim validate scenarios/*.yaml
+    """
+    from simulation.errors import InputError
+
+    valid: list[tuple[Path, Scenario]] = []
+    problems: list[str] = []
+    for path in scenarios:
+        try:
+            valid.append((path, _load(path, set_)))
+        except InputError as error:
+            problems += map(str, error.problems)
+    if as_json:
+        names = [{"file": str(path), "name": s.name, "limit": s.limit} for path, s in valid]
+        _print_json({"valid": names, "problems": problems})
+    else:
+        for path, scenario in valid:
+            print(f"{path}: valid, {scenario.describe()}")
+    if problems:
+        _fail("\n".join(problems))
+
+
+@_command
+def schema() -> None:
+    """Print the JSON Schema of a scenario file.
+
+    Example: creditsim schema > scenario.schema.json
+    """
+    from simulation.starter import scenario_schema
+
+    print(scenario_schema(), end="")
+
+
+@_command
+def quote(
+    edition: Annotated[str, typer.Option(help="Edition of the rate card, or an alias.")],
+    licenses: Annotated[int, typer.Option(min=0, help="User licenses.")] = 0,
+    addon: Annotated[int, typer.Option(help="Add-on credits per 24 hours.")] = 0,
+    rate_card: Annotated[str, typer.Option(help="Name, or path of a file.")] = "kaizen-34",
+    as_json: AsJson = False,
+) -> None:
+    """Say how large a pool is, and what add-on credits cost.
+
+    Example: creditsim quote --edition professional --licenses 40 --addon 75000
+    """
+    from simulation.rate_card import RateCard
+
+    card = RateCard.load(rate_card)
+    result = card.quote(edition, licenses, addon)
+    if as_json:
+        _print_json(result.model_dump())
+        return
+    from simulation.console import Console, quote_view
+
+    Console().print(quote_view(result, card))
+
+
+@_command
+def rate_cards(
+    name: Annotated[str | None, typer.Argument(help="Show this card, by name or path.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the rate cards, or show one with its sources.
+
+    Example: creditsim rate-cards kaizen-34
+    """
+    from simulation.rate_card import RateCard, shipped_rate_cards
+
+    if name is not None:
+        card = RateCard.load(name)
+        if as_json:
+            _print_json(card.model_dump(mode="json"))
+            return
+        from simulation.console import Console, rate_card_view
+
+        Console().print(rate_card_view(card))
+        return
+    cards = [RateCard.load(shipped) for shipped in shipped_rate_cards()]
+    if as_json:
+        _print_json([{"name": card.name, "title": card.title} for card in cards])
+    else:
+        for card in cards:
+            print(f"{card.name:<16}{card.title}")
+
+
+@_command
+def run(
+    scenario: ScenarioFile,
+    set_: Assignments = None,
+    seed: Annotated[int | None, typer.Option(help="In place of the scenario's.")] = None,
+    replications: Annotated[int | None, typer.Option(help="In place of the scenario's.")] = None,
+    engine: Annotated[str, typer.Option(help="simpy, the reference.")] = "simpy",
+    interval: Annotated[str, typer.Option(help="Rows of intervals.parquet.")] = "1 hour",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for calls, tables, summary and scenario.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate a scenario: does the pool run dry, when, and why.
+
+    Example: creditsim run scenarios/mid-market.yaml --set org.addon_credits=20000
+    """
+    overrides = {"seed": seed, "replications": replications}
+    set_ = (set_ or []) + [f"{k}={v}" for k, v in overrides.items() if v is not None]
+    checked = _load(scenario, set_)
+
+    from simulation.console import Console, progress, run_view
+    from simulation.experiment import run as run_scenario
+
+    with progress("Simulating", "day") as advance:
+        result = run_scenario(
+            checked, engine=engine, interval=interval, out=out, keep_calls=False, progress=advance
+        )
+    if as_json:
+        _print_json(result.to_dict())
+        return
+    Console().print(run_view(result))
+    if out is not None:
+        print(
+            f"Written to {out}: {', '.join(['calls.parquet', *result.tables()])}, "
+            "summary.json, scenario.yaml"
+        )
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

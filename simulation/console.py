@@ -1,0 +1,225 @@
+"""What the terminal shows: findings first, then tables, at 80 columns and plain when piped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from math import isnan
+
+import pandas as pd
+from rich import box
+from rich.console import Console as _Console
+from rich.console import Group, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from simulation.findings import number, percent, run_findings
+from simulation.rate_card import Quote, RateCard
+from simulation.results import RunResult
+from simulation.usage import ALERT_LEVELS
+
+__all__ = ["Console", "money", "progress", "quote_view", "rate_card_view", "run_view"]
+
+_QUICK_S = 1.0
+
+_ROWS = {
+    "calls": "calls submitted",
+    "throttled_calls": "  throttled at first",
+    "throttled_share": "  as a share",
+    "succeeded_calls": "  succeeded",
+    "lost_calls": "  lost",
+    "impossible_calls": "    of them dearer than the limit",
+    "unfinished_calls": "  unfinished at the end",
+    "attempts": "attempts",
+    "throttled_attempts": "  throttled",
+    "credits_demanded": "credits demanded",
+    "credits_used": "credits used",
+    "peak_window_credits": "most credits held in any window",
+    "exhausted_hours": "hours exhausted",
+    "delay_p50_s": "seconds until success, median",
+    "delay_p95_s": "  95th percentile",
+    "delay_p99_s": "  99th percentile",
+}
+_ONLY_IF_ANY = {"impossible_calls", "unfinished_calls", "delay_p50_s", "delay_p95_s", "delay_p99_s"}
+
+
+def Console() -> _Console:  # noqa: N802 - stands for the class
+    """Return a console for stdout that never reads names as markup."""
+    return _Console(markup=False, highlight=False, emoji=False)
+
+
+@contextmanager
+def progress(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """Show progress on stderr once the work has taken a second, if somebody is looking."""
+    console = _Console(stderr=True)
+    begun = time.monotonic()
+    columns = (
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(f"{unit}s"),
+        TimeRemainingColumn(),
+    )
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    task = bar.add_task(what)
+
+    def advance(done: int, of: int) -> None:
+        if not bar.live.is_started and time.monotonic() - begun > _QUICK_S:
+            bar.start()
+        bar.update(task, completed=done, total=of)
+
+    try:
+        yield advance
+    finally:
+        bar.stop()
+
+
+def money(dollars: Decimal) -> str:
+    """Write a price in full.
+
+    >>> money(Decimal("1234.50")), money(Decimal("0.012"))
+    ('$1,234.50', '$0.012')
+    """
+    return f"${dollars:,}"
+
+
+def _table(*headings: str, title: str | None = None) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False
+    )
+    first, *others = headings
+    table.add_column(first, overflow="ellipsis")  # alone gives way where the terminal is narrow
+    for heading in others:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def quote_view(quote: Quote, card: RateCard) -> RenderableType:
+    """Show what an org gets and pays."""
+    table = _table(f"{quote.edition}, {quote.user_licenses:,} licenses", quote.rate_card)
+    maximum = "none" if quote.maximum is None else f"{quote.maximum:,}"
+    for name, value in (
+        ("allowance", f"{quote.allowance:,}"),
+        ("add-on credits", f"{quote.addon_credits:,}"),
+        ("edition's maximum", maximum),
+        (f"limit: credits in any {card.window_in_words}", f"{quote.limit:,}"),
+        ("purchase cap: add-on credits at most", f"{quote.purchase_cap:,}"),
+        ("price per day", money(quote.price_per_day)),
+        ("price per month of 30 days", money(quote.price_per_month)),
+    ):
+        table.add_row(Text(name), value)
+    hint = f"Sources, and where they contradict themselves: creditsim rate-cards {card.name}"
+    return Group(table, Text(hint, style="dim"))
+
+
+def rate_card_view(card: RateCard) -> RenderableType:
+    """Show a rate card with its sources and notes."""
+    editions = _table("edition", "allowance", "maximum", title="Editions")
+    for name, edition in card.editions.items():
+        names = name + (f" ({', '.join(edition.aliases)})" if edition.aliases else "")
+        per = f" + {edition.per_license:,} × licenses" if edition.per_license else ""
+        maximum = "none" if edition.maximum is None else f"{edition.maximum:,}"
+        editions.add_row(Text(names), f"{edition.base:,}{per}", maximum)
+    calls = _table("call", "category", "credits", "records at most", title="Calls")
+    for api, kind in card.calls.items():
+        per = f" per {kind.per_records} records" if kind.per_records else ""
+        calls.add_row(Text(api), kind.category, f"{kind.credits}{per}", f"{kind.max_records or ''}")
+    slabs = _table("add-on credits", "$ per 1,000 and day", "month if full", title="Add-on credits")
+    total = 0
+    for slab in card.addon_slabs:
+        total += slab.credits
+        full = money(card.price_per_month(total))
+        if total > card.purchase_cap_credits:
+            full = "above the cap"
+        slabs.add_row(f"up to {total:,}", f"{slab.price_per_1000}", full)
+    facts = (
+        f"At most {card.purchase_cap_credits:,} add-on credits, in steps of {card.addon_step:,}. "
+        f"A credit comes back {card.window_in_words} after it "
+        f"was taken. A throttled attempt is answered HTTP {card.throttled_response.status} and "
+        f"costs {card.throttled_attempt_credits} credits."
+    )
+    sources = [Text(f"• {s.title} ({s.date})\n  {s.url}") for s in card.sources]
+    notes = [Text(f"• {note}") for note in card.notes]
+    return Group(
+        Text(f"{card.name}: {card.title}", style="bold"),
+        editions,
+        calls,
+        slabs,
+        Text(facts),
+        Text("\nSources", style="bold"),
+        *sources,
+        Text("\nNotes", style="bold"),
+        *notes,
+    )
+
+
+def run_view(result: RunResult) -> RenderableType:
+    """Show what a run means, then its tables."""
+    parts: list[RenderableType] = [
+        Text(result.scenario.describe(), style="dim"),
+        Text(""),
+        Text(" ".join(run_findings(result)), style="bold"),
+        _overall_table(result),
+        _group_table(result.client_runs, "client"),
+    ]
+    if result.category_runs["category"].nunique() > 1:
+        parts.append(_group_table(result.category_runs, "category"))
+    parts.append(_alert_table(result))
+    return Group(*parts)
+
+
+def _overall_table(result: RunResult) -> Table:
+    many = len(result.runs)
+    title = f"In one run (mean of {many:,})" if many > 1 else "In the one run"
+    table = _table(title, "mean", "95 % interval")
+    for statistic, name in _ROWS.items():
+        estimate = result.estimate(statistic)
+        if isnan(estimate.mean) or (statistic in _ONLY_IF_ANY and not estimate.mean):
+            continue
+        write = percent if statistic == "throttled_share" else number
+        interval = ""
+        if estimate.has_interval:
+            interval = f"{write(estimate.ci95_low)} to {write(estimate.ci95_high)}"
+        table.add_row(name, write(estimate.mean), interval)
+    return table
+
+
+def _group_table(runs: pd.DataFrame, key: str) -> Table:
+    table = _table(f"by {key}", "calls", "credits", "share", "throttled", "lost", "p95 delay")
+    means = runs.groupby(key, sort=False).mean(numeric_only=True)
+    total = means["credits_used"].sum()
+    for name, row in means.iterrows():
+        delay = f"{number(row['delay_p95_s'])} s" if row["delay_p95_s"] > 0 else ""
+        table.add_row(
+            Text(str(name)),
+            number(row["calls"]),
+            number(row["credits_used"]),
+            percent(row["credits_used"] / total) if total else "",
+            "" if pd.isna(row["throttled_share"]) else percent(row["throttled_share"]),
+            number(row["lost_calls"]),
+            delay,
+        )
+    return table
+
+
+def _alert_table(result: RunResult) -> Table:
+    table = _table("usage rose to", "in runs", "first, median", "days a run")
+    many, alerts = len(result.runs), result.alerts
+    epoch = result.scenario.clock.start_epoch
+    for level in ALERT_LEVELS:
+        rose = alerts[alerts["level_percent"] == level]
+        first = rose.groupby("replication")["crossed_at"].min()
+        moment = "never"
+        if len(first):
+            middle = int(first.astype("int64").median())
+            moment = result.scenario.clock.say(middle - epoch)
+        table.add_row(
+            f"{level} % of the limit",
+            f"{len(first):,} of {many:,}",
+            moment,
+            number(len(rose) / many),
+        )
+    return table

@@ -1,0 +1,226 @@
+"""Demand: what the clients want, one local day at a time, as arrays.
+
+Both engines take the same demand. It depends on the scenario and its seed, never on what
+the pool does with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulation.arrivals import ArrivalProcess, TraceArrivals, arrivals_of
+from simulation.clients import CallMix, Client, RecordCount
+from simulation.scenario import Scenario
+from simulation.streams import stream
+
+__all__ = ["Calls", "Demand"]
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Calls that clients want to make, a column each; all of one length.
+
+    Attributes
+    ----------
+    time : (n,) int64 array
+        When the call is submitted, µs since the scenario's start.
+    client : (n,) int32 array
+        The client's place in the scenario.
+    call : (n,) int64 array
+        The call's number within its client and replication, from 0, in order of time.
+    api : (n,) int32 array
+        The call kind's place in `Demand.apis`.
+    records, credits : (n,) int64 array
+        Records in the call, and what it costs.
+    """
+
+    time: Ints
+    client: NDArray[np.int32]
+    call: Ints
+    api: NDArray[np.int32]
+    records: Ints
+    credits: Ints
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def take(self, index: Ints | slice) -> Calls:
+        """Return some of the calls, by index."""
+        return Calls(*(getattr(self, field.name)[index] for field in fields(self)))
+
+
+class Demand:
+    """What every client of a scenario wants, on any day of any replication.
+
+    Attributes
+    ----------
+    scenario : Scenario
+        The scenario.
+    apis : tuple of str
+        The call kinds that the scenario makes, in the order of the rate card.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        used = {call.api for client in scenario.clients for call in client.calls}
+        for client in scenario.clients:
+            if client.arrivals.file is not None:
+                used.update(api for api in scenario.trace_of(client).apis or () if api)
+        known = (*scenario.card.calls, *scenario.other_apis)
+        self.apis = tuple(api for api in dict.fromkeys(known) if api in used)
+        self._clients = [_ClientDemand(c, n, self) for n, c in enumerate(scenario.clients)]
+
+    @property
+    def days(self) -> int:
+        """How many local days a run touches."""
+        return self.scenario.clock.days
+
+    def draw_client(self, replication: int, client: int, day: int, first_call: int = 0) -> Calls:
+        """Return the calls of one client on one local day, in order of time.
+
+        Parameters
+        ----------
+        replication, client, day : int
+            Counted from 0; ``client`` is its place in the scenario.
+        first_call : int
+            How many calls the client made on the days before.
+        """
+        return self._clients[client].draw(replication, day, first_call)
+
+    def draw_day(
+        self, replication: int, day: int, first_calls: Sequence[int] | None = None
+    ) -> Calls:
+        """Return the calls of all clients on one local day, ordered by time, client and call."""
+        firsts = first_calls or [0] * len(self._clients)
+        each = [
+            self.draw_client(replication, client, day, first) for client, first in enumerate(firsts)
+        ]
+        columns = (np.concatenate([getattr(c, f.name) for c in each]) for f in fields(Calls))
+        calls = Calls(*columns)
+        return calls.take(np.argsort(calls.time, kind="stable"))  # clients come in their order
+
+    @cached_property
+    def cheapest(self) -> dict[tuple[int, int], int]:
+        """The least credits that a call can cost, for each (client, api) that occurs."""
+        return {key: cost for client in self._clients for key, cost in client.cheapest().items()}
+
+
+class _ClientDemand:
+    """The demand of one client: its arrival process, and its mix of calls."""
+
+    def __init__(self, client: Client, place: int, demand: Demand) -> None:
+        self.client = client
+        self.place = place
+        self.scenario = demand.scenario
+        self.arrivals: ArrivalProcess = arrivals_of(client, demand.scenario)
+        self.code = {api: code for code, api in enumerate(demand.apis)}
+        weights = np.array([call.weight for call in client.calls])
+        self.thresholds = np.cumsum(weights)[:-1] / weights.sum()
+        self.first_code = np.array([self.code[call.api] for call in client.calls], np.int32)
+
+    def draw(self, replication: int, day: int, first_call: int) -> Calls:
+        times = self.arrivals.draw(replication, day)
+        api, records = self._mix(replication, day, len(times))
+        if isinstance(self.arrivals, TraceArrivals) and self.arrivals.trace.counts is None:
+            api, records = self._recorded(self.arrivals, day, api, records)
+        clock = self.scenario.clock
+        if len(times) and (times[0] < 0 or times[-1] >= clock.horizon):
+            first, last = np.searchsorted(times, [0, clock.horizon])
+            times, api, records = times[first:last], api[first:last], records[first:last]
+        return Calls(
+            times,
+            np.full(len(times), self.place, np.int32),
+            np.arange(first_call, first_call + len(times), dtype=np.int64),
+            api,
+            records,
+            self._credits(api, records),
+        )
+
+    def _mix(self, replication: int, day: int, count: int) -> tuple[NDArray[np.int32], Ints]:
+        """Draw the api and the records of each call from the mix."""
+        calls = self.client.calls
+        if not calls:
+            return np.zeros(count, np.int32), np.ones(count, np.int64)
+        key = (self.scenario.seed, replication, self.client.name, day)
+        if len(calls) == 1:
+            records = self._draw_records(calls[0], count, (*key, "records.0"))
+            return np.full(count, self.first_code[0], np.int32), records
+        uniforms = stream(*key, "mix").random(count)
+        mix = np.searchsorted(self.thresholds, uniforms, side="right")
+        records = np.empty(count, np.int64)
+        for entry, call in enumerate(calls):
+            chosen = np.flatnonzero(mix == entry)
+            records[chosen] = self._draw_records(call, len(chosen), (*key, f"records.{entry}"))
+        return self.first_code[mix], records
+
+    def _draw_records(self, call: CallMix, count: int, key: tuple[int, int, str, int, str]) -> Ints:
+        law: RecordCount = call.records
+        if law.fixed is not None:
+            return np.full(count, law.fixed, np.int64)
+        random = stream(*key)
+        if law.uniform is not None:
+            return random.integers(law.uniform[0], law.uniform[1], count, np.int64, endpoint=True)
+        if law.choices is not None:
+            numbers = np.array(list(law.choices), np.int64)
+            weights = np.cumsum(list(law.choices.values()))
+            place = np.searchsorted(weights[:-1] / weights[-1], random.random(count), side="right")
+            return numbers[place]
+        kind = self.scenario.card.calls.get(call.api)
+        most = kind.max_records if kind else None
+        assert law.poisson is not None
+        return np.clip(random.poisson(law.poisson, count), 1, most)
+
+    def _recorded(
+        self,
+        arrivals: TraceArrivals,
+        day: int,
+        api: NDArray[np.int32],
+        records: Ints,
+    ) -> tuple[NDArray[np.int32], Ints]:
+        """Put what the trace names in place of what the mix drew."""
+        rows = arrivals.rows(day)
+        trace = arrivals.trace
+        if trace.apis is not None:
+            named = [self.code.get(name, -1) for name in trace.apis[rows]]
+            from_trace = np.array(named, np.int32)
+            api = np.where(from_trace >= 0, from_trace, api)
+            records = np.where(from_trace >= 0, 1, records)
+        if trace.records is not None:
+            records = trace.records[rows]
+        return api, records
+
+    def _credits(self, api: NDArray[np.int32], records: Ints) -> Ints:
+        card = self.scenario.card
+        if len(self.code) == 1:
+            return card.credits(next(iter(self.code)), records)
+        credits = np.empty(len(api), np.int64)
+        for name, code in self.code.items():
+            chosen = np.flatnonzero(api == code)
+            if len(chosen):
+                credits[chosen] = card.credits(name, records[chosen])
+        return credits
+
+    def cheapest(self) -> dict[tuple[int, int], int]:
+        """Return the least that a call of each kind can cost, by (client, api)."""
+        card, least = self.scenario.card, dict[tuple[int, int], int]()
+        trace = self.arrivals.trace if isinstance(self.arrivals, TraceArrivals) else None
+
+        recorded = trace.records if trace else None
+
+        def note(api: str, records: int) -> None:
+            key = (self.place, self.code[api])
+            least[key] = min(card.credits(api, records), least.get(key, 2**62))
+
+        for call in self.client.calls:
+            note(call.api, call.records.smallest if recorded is None else int(recorded.min()))
+        for row, api in enumerate((trace and trace.apis) or ()):
+            if api:
+                note(api, 1 if recorded is None else int(recorded[row]))
+        return least

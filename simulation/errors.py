@@ -1,0 +1,74 @@
+"""What is wrong with the input, in a form that a person can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+__all__ = ["InputError", "KeyPath", "KeyProblem", "KeyProblems", "OutputError", "Problem", "dotted"]
+
+KeyPath = tuple[str | int, ...]
+"""The way to a value in nested data: keys of mappings, positions in lists."""
+
+
+def dotted(path: KeyPath) -> str:
+    """Write a key path the way ``--set`` takes it.
+
+    >>> dotted(("clients", 0, "calls"))
+    'clients.0.calls'
+    """
+    return ".".join(map(str, path))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: where it stands, and what would be right.
+
+    Attributes
+    ----------
+    where : str
+        ``file:line``, ``file``, or the option that brought the value.
+    path : str
+        The dotted key path, or ``""`` where no key is to blame.
+    what : str
+        What is wrong and what would be right, in one line.
+    """
+
+    where: str
+    path: str
+    what: str
+
+    def __str__(self) -> str:
+        """Return ``file:line: path.to.key: what is wrong, what would be right``."""
+        return ": ".join(part for part in (self.where, self.path, self.what) if part)
+
+
+class InputError(ValueError):
+    """The user's input is wrong; the text has one line for each problem."""
+
+    def __init__(self, problems: Iterable[Problem] | str) -> None:
+        if isinstance(problems, str):
+            problems = [Problem("", "", problems)]
+        self.problems = list(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class OutputError(InputError):
+    """A place that the user named for results cannot be written."""
+
+
+class KeyProblem(NamedTuple):
+    """A problem at a path inside a model; ``where`` names another file if it lies there."""
+
+    path: KeyPath
+    what: str
+    where: str = ""
+
+
+class KeyProblems(ValueError):  # noqa: N818 - several problems, raised together
+    """Problems found while validating a model, each with its path inside the model."""
+
+    def __init__(self, problems: Iterable[KeyProblem]) -> None:
+        self.problems = list(problems)
+        super().__init__("; ".join(f"{dotted(p.path)}: {p.what}" for p in self.problems))

@@ -1,0 +1,123 @@
+"""What a run's result means, in the words of the person who asked."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from simulation.quantities import DAY, HOUR, write_duration
+from simulation.results import RunResult
+from simulation.statistics import binomial_interval
+
+__all__ = ["number", "percent", "period", "run_findings"]
+
+_PERIODS = {DAY: "day", 7 * DAY: "week", 30 * DAY: "month", 365 * DAY: "year"}
+
+
+def number(value: float) -> str:
+    """Write a number with the digits that matter.
+
+    >>> number(48012.4), number(3.14159), number(0.0), number(0.004)
+    ('48,012', '3.1', '0', '0.004')
+    """
+    if value == 0 or value >= 100 or (value >= 1 and value == int(value)):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 1 else f"{value:.2g}"
+
+
+def percent(share: float) -> str:
+    """Write a share in per cent.
+
+    >>> percent(0.71), percent(0.0123), percent(0.00001), percent(1.0)
+    ('71 %', '1.2 %', '0.001 %', '100 %')
+    """
+    per_cent = share * 100
+    if per_cent >= 9.95 or per_cent == 0:
+        return f"{per_cent:.0f} %"
+    return f"{per_cent:.2g} %"
+
+
+def period(horizon: int) -> str:
+    """Name what one run covers.
+
+    >>> period(30 * DAY), period(10 * DAY)
+    ('month', 'run of 10 days')
+    """
+    return _PERIODS.get(horizon) or f"run of {write_duration(horizon)}"
+
+
+def _plural(name: str) -> str:
+    first, *rest = name.split(" ")
+    return " ".join([first + "s", *rest])
+
+
+def run_findings(result: RunResult) -> list[str]:
+    """Return what a run means in two sentences: whether and when; who, and what is lost."""
+    used = _by(result.client_runs, "client", "credits_used")
+    calls = _by(result.client_runs, "client", "calls")
+    if not used.sum():
+        who = "No call was accepted"
+    else:
+        name = str(used.idxmax())
+        who = f"`{name}` used {percent(used[name] / used.sum())} of the credits with "
+        who += f"{percent(calls[name] / calls.sum())} of the calls"
+    lost = _lost(result) if result.runs["throttled_calls"].any() else ""
+    return [_whether(result), f"{who}{lost and '; '}{lost}."]
+
+
+def _whether(result: RunResult) -> str:
+    runs, scenario = result.runs, result.scenario
+    many, dry = len(runs), int((runs["throttled_calls"] > 0).sum())
+    unit = period(scenario.horizon)
+    low, high = binomial_interval(dry, many)
+    if dry == 0:
+        sure = f"In none of {many:,} simulated {_plural(unit)} did the pool run dry (with 95 % "
+        sure += f"confidence at most {percent(high)} of such {_plural(unit)} would)"
+        peak, limit = int(runs["peak_window_credits"].max()), scenario.limit
+        held = f", {percent(peak / limit)} of the limit" if limit else ""
+        never = sure if many > 1 else f"In the one simulated {unit} the pool did not run dry"
+        return (
+            f"{never}: at most {peak:,} credits were held in any "
+            f"{scenario.card.window_in_words}{held}."
+        )
+    moment = scenario.clock.say(int(runs["hours_to_first_throttle"].median() * HOUR))
+    warm = scenario.warmup_end
+    after = f" after the warm-up of {write_duration(warm)}" if warm else ""
+    if many == 1:
+        return f"In the one simulated {unit} the pool ran dry, first{after} on {moment}."
+    sure = f"(95 % interval {percent(low)} to {percent(high)})"
+    typically = "the first time" if dry == 1 else "typically (median) the first time"
+    return (
+        f"In {dry:,} of {many:,} simulated {_plural(unit)} {sure} the pool ran dry, "
+        f"{typically}{after} on {moment}."
+    )
+
+
+def _lost(result: RunResult) -> str:
+    unit = period(result.scenario.horizon)
+    by_client = _by(result.client_runs, "client", "lost_calls")
+    if not by_client.sum():
+        late = result.estimate("delay_p99_s").mean
+        waited = f", the slowest 1 % after {_seconds(late)} or more" if late else ""
+        return f"no call was lost, every one that was throttled succeeded later{waited}"
+    lost = result.estimate("lost_calls")
+    share = lost.mean / result.estimate("calls").mean
+    name = str(by_client.idxmax())
+    interval = ""
+    if lost.has_interval:
+        interval = f" (95 % interval {number(lost.ci95_low)} to {number(lost.ci95_high)})"
+    impossible = result.estimate("impossible_calls").mean
+    never = f", and {number(impossible)} cost more than the whole limit" if impossible else ""
+    return (
+        f"{number(lost.mean)} calls{interval} are lost in a {unit}, {percent(share)} of all, "
+        f"{percent(by_client[name] / by_client.sum())} of them by `{name}`{never}"
+    )
+
+
+def _seconds(seconds: float) -> str:
+    if seconds >= 3600:
+        return f"{number(seconds / 3600)} hours"
+    return f"{number(seconds / 60)} minutes" if seconds >= 60 else f"{number(seconds)} seconds"
+
+
+def _by(runs: pd.DataFrame, key: str, statistic: str) -> pd.Series:
+    return runs.groupby(key, sort=False)[statistic].mean()

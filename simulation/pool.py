@@ -1,0 +1,169 @@
+"""The credit pool: a SimPy resource that takes back each credit 24 hours after granting it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from heapq import heappush
+from typing import Any
+
+import simpy
+
+from simulation.quantities import DAY
+from simulation.rate_card import RateCard
+
+__all__ = ["Alarm", "CreditPool", "TooManyRequests"]
+
+_RELEASE = -1  # at one instant, releases come before everything else
+
+
+class TooManyRequests(Exception):  # noqa: N818 - the vendor's word
+    """A throttled attempt, with the vendor's answer.
+
+    Attributes
+    ----------
+    status : int
+        The HTTP status.
+    body : dict
+        The body of the answer, as the vendor sends it.
+    """
+
+    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
+        self.status = status
+        self._body = body
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The body of the answer, as the vendor sends it."""
+        return deepcopy(dict(self._body))
+
+    def __str__(self) -> str:
+        """Return status and code."""
+        return f"{self.status} {self._body.get('code', '')}"
+
+
+class Alarm(simpy.Event):
+    """An event that is set again and again, each time for an absolute instant.
+
+    A process that waits a million times needs one alarm, not a million timeouts. Events of
+    one instant are processed in the order of their ``order``; SimPy's own events have 0 and 1.
+    """
+
+    def __init__(self, env: simpy.Environment) -> None:
+        super().__init__(env)
+        self._ok = True
+        self._value = None
+        self.callbacks = None  # type: ignore[assignment]  # SimPy's sign of not being pending
+
+    def at(self, instant: int, order: int) -> Alarm:
+        """Set the alarm; it must not be pending."""
+        env = self.env
+        self.callbacks = []
+        # As Environment.schedule does, but for an instant instead of a delay, and twice as fast.
+        heappush(env._queue, (instant, order, next(env._eid), self))  # type: ignore[misc]
+        return self
+
+
+class CreditPool:
+    """Credits that can be consumed at once or not at all, and that come back after a window.
+
+    Nobody queues here: an attempt is accepted if ``used + credits <= limit``, and is
+    answered `TooManyRequests` if not (RULES 3). What is consumed at s is free again at
+    exactly s + window, by an event of the pool's own.
+
+    Parameters
+    ----------
+    env : simpy.Environment
+        Time is an integer count of µs.
+    limit : int
+        The size of the pool, credits.
+    window : int
+        How long a credit stays consumed, µs.
+    card : RateCard, optional
+        Says what a throttled attempt is answered, and what it costs.
+
+    >>> env = simpy.Environment()
+    >>> pool = CreditPool(env, limit=500)
+    >>> def client():
+    ...     pool.consume(500)
+    ...     try:
+    ...         pool.consume(1)
+    ...     except TooManyRequests as refusal:
+    ...         print(refusal, "with", pool.available, "available")
+    ...     yield env.timeout(DAY)
+    ...     print("a day later", pool.available)
+    >>> _ = env.process(client())
+    >>> env.run()
+    429 TOO_MANY_REQUESTS with 0 available
+    a day later 500
+    """
+
+    def __init__(
+        self, env: simpy.Environment, limit: int, window: int = DAY, card: RateCard | None = None
+    ) -> None:
+        card = card or RateCard.load("kaizen-34")
+        self.env = env
+        self.limit = limit
+        self.window = window
+        self.used = 0
+        self._answer = card.throttled_response
+        self._throttled_attempt_credits = card.throttled_attempt_credits
+        # The grants in order of time, a column each: those before `_held` have come back, and
+        # those from `_new` on were made since `take_grants` was last asked.
+        self._times: list[int] = []
+        self._credits: list[int] = []
+        self._accounts: list[int] = []
+        self._held = 0
+        self._new = 0
+        self._release = Alarm(env)
+
+    @property
+    def available(self) -> int:
+        """Credits that can be consumed now."""
+        return self.limit - self.used
+
+    def consume(self, credits: int, account: int = -1) -> None:
+        """Consume credits now, or raise `TooManyRequests` and consume nothing.
+
+        Parameters
+        ----------
+        credits : int
+            What the call costs.
+        account : int
+            What the grant is booked on; the model books client and call kind.
+        """
+        used = self.used + credits
+        if used > self.limit:
+            if penalty := min(self._throttled_attempt_credits, self.available):
+                self.consume(penalty, account)
+            raise TooManyRequests(self._answer.status, self._answer.body)
+        now: int = self.env._now  # type: ignore[assignment]  # time is integer here
+        self.used = used
+        self._times.append(now)
+        self._credits.append(credits)
+        self._accounts.append(account)
+        if self._release.callbacks is None:
+            self._release.at(now + self.window, _RELEASE).callbacks.append(self._on_release)
+
+    def _on_release(self, release: Alarm) -> None:
+        times, held = self._times, self._held
+        # All that comes back before the next event can come back now: nobody is there to see.
+        seen_from = self.env.peek() - self.window
+        while True:
+            self.used -= self._credits[held]
+            held += 1
+            if held == len(times):
+                break
+            if times[held] >= seen_from:
+                release.at(times[held] + self.window, _RELEASE).callbacks.append(self._on_release)
+                break
+        self._held = held
+
+    def take_grants(self) -> tuple[list[int], list[int], list[int]]:
+        """Return the grants since the last time: instants, credits and accounts, a list each."""
+        new = slice(self._new, None)
+        grants = self._times[new], self._credits[new], self._accounts[new]
+        for column in (self._times, self._credits, self._accounts):
+            del column[: self._held]  # forget what has come back
+        self._held, self._new = 0, len(self._times)
+        return grants

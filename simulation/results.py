@@ -1,0 +1,267 @@
+"""The result of a run: tables at four grains, their summary, and the files of ``--out``."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from simulation.errors import OutputError, Problem
+from simulation.scenario import Scenario
+from simulation.statistics import Estimate, summarise
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+__all__ = ["CallWriter", "OutputFolder", "RunResult"]
+
+_ROWS_PER_GROUP = 2**17
+
+JsonInterval = dict[str, Any]
+
+
+@dataclass
+class RunResult:
+    """What a run of a scenario gives.
+
+    Attributes
+    ----------
+    scenario : Scenario
+        What was simulated.
+    engine : str
+        Which engine simulated it.
+    runs : DataFrame
+        A row for each replication: ``replication`` and the statistics.
+    client_runs, category_runs : DataFrame
+        A row for each replication and ``client``, or ``category``: the same statistics.
+    intervals : DataFrame
+        A row for each replication and interval (an hour unless asked otherwise): ``start_at``,
+        calls and credits demanded, credits used, credits available at the end, and throttled
+        attempts, in all and by category.
+    alerts : DataFrame
+        A row for each time that usage rose to 50, 80, 90 or 100 % of the limit, the first of
+        a local day: ``replication, level_percent, day, crossed_at``.
+    """
+
+    scenario: Scenario
+    engine: str
+    runs: pd.DataFrame
+    client_runs: pd.DataFrame
+    category_runs: pd.DataFrame
+    intervals: pd.DataFrame
+    alerts: pd.DataFrame
+    folder: Path | None = None
+    _read_calls: Callable[[], pd.DataFrame] | None = field(default=None, repr=False)
+
+    @cached_property
+    def calls(self) -> pd.DataFrame:
+        """A row for each submitted call, warm-up included; read when first asked for.
+
+        Raises
+        ------
+        LookupError
+            If the run was asked not to keep them.
+        """
+        if self._read_calls is None:
+            raise LookupError("this run kept no calls: run with keep_calls=True, or with out=...")
+        return self._read_calls()
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """Mean and 95 % interval of each statistic: ``grain, name, statistic, mean, …``."""
+        parts = [
+            summarise(self.runs).assign(grain="overall", name=""),
+            summarise(self.client_runs, ["client"]).rename(columns={"client": "name"}),
+            summarise(self.category_runs, ["category"]).rename(columns={"category": "name"}),
+        ]
+        parts[1]["grain"], parts[2]["grain"] = "client", "category"
+        columns = ["grain", "name", "statistic", "mean", "ci95_low", "ci95_high", "replications"]
+        return pd.concat(parts, ignore_index=True)[columns]
+
+    def estimate(self, statistic: str, grain: str = "overall", name: str = "") -> Estimate:
+        """Return one statistic's mean and interval.
+
+        Parameters
+        ----------
+        statistic : str
+            One of the statistics, such as ``lost_calls``.
+        grain, name : str
+            ``overall``, or ``client`` or ``category`` with its name.
+        """
+        summary = self.summary
+        chosen = (summary["grain"] == grain) & (summary["name"] == name)
+        row = summary[chosen & (summary["statistic"] == statistic)].iloc[0]
+        return Estimate(*(row[field] for field in Estimate._fields))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the summary as ``creditsim run --json`` prints it; null where there is none."""
+        scenario = self.scenario
+        result: dict[str, Any] = {
+            "scenario": scenario.name,
+            "rate_card": scenario.card.name,
+            "engine": self.engine,
+            "limit": scenario.limit,
+            "replications": scenario.replications,
+            "seed": scenario.seed,
+            "overall": {},
+            "clients": {},
+            "categories": {},
+        }
+        homes = {"client": result["clients"], "category": result["categories"]}
+        for row in self.summary.to_dict("records"):
+            home = homes.get(row["grain"])
+            place = result["overall"] if home is None else home.setdefault(row["name"], {})
+            low, high = _or_none(row["ci95_low"]), _or_none(row["ci95_high"])
+            place[row["statistic"]] = {"mean": _or_none(row["mean"]), "ci95": [low, high]}
+        return result
+
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """Return the tables that are written beside the calls, by file name."""
+        return {
+            "intervals.parquet": self.intervals,
+            "runs.parquet": self.runs,
+            "client_runs.parquet": self.client_runs,
+            "category_runs.parquet": self.category_runs,
+            "alerts.parquet": self.alerts,
+        }
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+class OutputFolder:
+    """Writes the files of a run aside, and puts them in place together when all is done.
+
+    Until then, and after any failure, what the folder held before is still there, whole.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written; also when that shows only later, as on a full disk.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._parts: dict[Path, Path] = {}
+
+    def __enter__(self) -> OutputFolder:
+        with self._writable():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            probe = self.part(".probe")
+            probe.touch()
+            probe.unlink()
+            del self._parts[self.folder / ".probe"]
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> Literal[False]:
+        try:
+            if kind is None:
+                with self._writable():
+                    for final, part in self._parts.items():
+                        part.replace(final)
+        finally:
+            for part in self._parts.values():
+                with suppress(OSError):
+                    part.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise self._refused(error) from error
+        return False
+
+    def part(self, name: str) -> Path:
+        """Return where to write a file until it is put in place."""
+        part = self.folder / f".{name}.part"
+        self._parts[self.folder / name] = part
+        return part
+
+    def save(self, result: RunResult) -> None:
+        """Write everything but the calls."""
+        for name, table in result.tables().items():
+            table.to_parquet(self.part(name), index=False)
+        summary = json.dumps(result.to_dict(), indent=2, ensure_ascii=False) + "\n"
+        self.part("summary.json").write_text(summary, encoding="utf-8")
+        scenario = result.scenario.to_yaml(self.folder)
+        self.part("scenario.yaml").write_text(scenario, encoding="utf-8")
+
+    def _writable(self) -> _Writable:
+        return _Writable(self)
+
+    def _refused(self, error: OSError) -> OutputError:
+        reason = (error.strerror or str(error)).lower()
+        what = f"cannot be written ({reason}), name another folder or make room"
+        return OutputError([Problem(str(self.folder), "", what)])
+
+
+class _Writable:
+    def __init__(self, output: OutputFolder) -> None:
+        self._output = output
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise self._output._refused(error) from None
+
+
+class CallWriter:
+    """Writes ``calls.parquet`` as the calls come, in row groups of one size."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._writer: pq.ParquetWriter | None = None
+        self._waiting: list[pa.Table] = []
+
+    def write(self, calls: pa.Table) -> None:
+        """Take more calls; write whole row groups."""
+        self._waiting.append(calls)
+        if sum(map(len, self._waiting)) >= _ROWS_PER_GROUP:
+            calls = self._joined()
+            whole = len(calls) // _ROWS_PER_GROUP * _ROWS_PER_GROUP
+            self._write(calls.slice(0, whole))
+            self._waiting = [calls.slice(whole)]
+
+    def close(self) -> None:
+        """Write what is left, and end the file."""
+        self._write(self._joined())
+        assert self._writer is not None
+        self._writer.close()
+
+    def __enter__(self) -> CallWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._writer is not None:  # after a failure, let go of a file that is about to go
+            with suppress(OSError):
+                self._writer.close()
+
+    def _joined(self) -> pa.Table:
+        return concatenate(self._waiting)
+
+    def _write(self, calls: pa.Table) -> None:
+        import pyarrow.parquet as pq
+
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._file, calls.schema, compression="zstd")
+        self._writer.write_table(calls, row_group_size=_ROWS_PER_GROUP)
+
+
+def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
+    """Join tables of one schema, one after the other."""
+    import pyarrow as pa
+
+    return pa.concat_tables(tables).combine_chunks()

@@ -1,0 +1,397 @@
+"""The scenario file as validated models: an org, its clients, and what to find out.
+
+A scenario is read from YAML by `load_scenario`, or built from a dict by
+``Scenario.model_validate``. Everything that can be wrong with it is found here, its rate
+card and traces included, so that a simulation never starts on a broken one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+
+from simulation.arrival_laws import Part
+from simulation.clients import Client
+from simulation.clock import Clock
+from simulation.documents import Document
+from simulation.errors import InputError, KeyPath, KeyProblem, KeyProblems
+from simulation.quantities import DAY, Count, Duration, Share, write_duration
+from simulation.rate_card import DEFAULT_RATE_CARD, Category, RateCard
+
+if TYPE_CHECKING:
+    from simulation.traces import Trace
+
+__all__ = ["Objective", "Org", "Scenario", "load_scenario"]
+
+_LONGEST_HORIZON = 20 * 365 * DAY
+_FIRST_YEAR, _LAST_YEAR = 1990, 2200
+
+
+class Org(Part):
+    """What the org has bought; together it gives the limit."""
+
+    edition: str = Field(description="an edition of the rate card, or an alias of one")
+    user_licenses: Annotated[int, Field(ge=0, le=10_000_000)] | None = Field(
+        None, description="user licenses bought; free needs none"
+    )
+    addon_credits: Count = Field(0, description="add-on credits bought, per 24 hours")
+
+
+class Objective(Part):
+    """What a purchase has to achieve.
+
+    Either in at least ``probability`` of periods like the horizon at most
+    ``throttled_share`` of the calls are throttled, or the expected cost is least.
+    """
+
+    throttled_share: Share | None = Field(None, description="calls that may be throttled")
+    probability: Share | None = Field(None, description="share of periods that must keep to it")
+    cost_of_lost_call: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        None, description="$ that a lost call costs; then the least expected cost is looked for"
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Objective:
+        wants_share = self.throttled_share is not None or self.probability is not None
+        if wants_share and self.cost_of_lost_call is not None:
+            raise ValueError("names a share and a cost, keep throttled_share or cost_of_lost_call")
+        return self
+
+
+def _read_start(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise ValueError(f"{value!r} is not a date, write it such as 2026-01-05") from None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)
+    if not isinstance(value, datetime):
+        raise ValueError(f"{value!r} is not a date, write it such as 2026-01-05")
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise ValueError(f"{value.year} is out of range, use {_FIRST_YEAR} to {_LAST_YEAR}")
+    return value
+
+
+def _read_zone(value: Any) -> Any:
+    if isinstance(value, ZoneInfo):
+        return value
+    try:
+        return ZoneInfo(value)
+    except (KeyError, ValueError, TypeError, OSError):
+        raise ValueError(f"{value!r} is no time zone, write one such as Europe/Berlin") from None
+
+
+def _positive(duration: int) -> int:
+    if not 0 < duration <= _LONGEST_HORIZON:
+        longest = write_duration(_LONGEST_HORIZON)
+        raise ValueError(f"is {write_duration(duration)}, write more than 0 and at most {longest}")
+    return duration
+
+
+class Scenario(Part):
+    """An organisation, the clients that use its credits, and what to find out about them.
+
+    >>> scenario = Scenario.model_validate({
+    ...     "name": "One poller",
+    ...     "org": {"edition": "free"},
+    ...     "start": "2026-01-05",
+    ...     "horizon": "7 days",
+    ...     "clients": [{
+    ...         "name": "poller",
+    ...         "arrivals": {"schedule": {"every": "10 seconds"}},
+    ...         "calls": [{"api": "get_modules"}],
+    ...     }],
+    ... })
+    >>> scenario.limit
+    5000
+    """
+
+    name: str = Field(min_length=1, max_length=200, description="what reports call it")
+    rate_card: str = Field(
+        DEFAULT_RATE_CARD, description="a card that ships, or the path of one of your own"
+    )
+    org: Org = Field(description="what the org has bought")
+    start: Annotated[
+        datetime,
+        BeforeValidator(_read_start),
+        WithJsonSchema({"type": "string", "examples": ["2026-01-05", "2026-01-05 08:30"]}),
+    ] = Field(description="when the run begins: a date or a date-time, local")
+    timezone: Annotated[
+        ZoneInfo,
+        BeforeValidator(_read_zone),
+        WithJsonSchema({"type": "string", "examples": ["Europe/Berlin", "UTC"]}),
+    ] = Field(
+        default_factory=lambda: ZoneInfo("UTC"),
+        description="where hours, weekdays and schedules are read; UTC unless given",
+    )
+    horizon: Annotated[Duration, AfterValidator(_positive)] = Field(
+        description="how long a run lasts"
+    )
+    warmup: Duration | None = Field(
+        None, description="left out of the statistics; one window unless given"
+    )
+    replications: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        30, description="runs, each with its own random numbers"
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
+        34, description="the same seed gives the same bytes"
+    )
+    clients: tuple[Client, ...] = Field(min_length=1, description="who makes calls, in this order")
+    other_apis: tuple[str, ...] = Field(
+        (), description="call kinds of your own, which cost what `other` costs"
+    )
+    objective: Objective = Field(
+        default_factory=Objective, description="what a purchase must achieve"
+    )
+
+    _document: Document = PrivateAttr()
+    _card: RateCard = PrivateAttr()
+    _traces: dict[str, Trace] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _resolve(
+        cls, data: Any, handler: ModelWrapValidatorHandler[Scenario], info: ValidationInfo
+    ) -> Scenario:
+        scenario = handler(data)
+        if scenario is not data:
+            document = (info.context or {}).get("document")
+            scenario._document = document or Document(deepcopy(data), "scenario")
+            if problems := list(scenario._problems()):
+                raise KeyProblems(problems)
+        return scenario
+
+    # --- what the models alone cannot see ---------------------------------------------
+
+    def _problems(self) -> Iterator[KeyProblem]:
+        """Find what is wrong between keys, and in the rate card and the traces."""
+        names = [client.name for client in self.clients]
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                what = f"{name!r} names two clients, give each a name of its own"
+                yield KeyProblem(("clients", place, "name"), what)
+        try:
+            self._card = RateCard.load(self.rate_card, self._document.folder)
+        except InputError as error:
+            for problem in error.problems:
+                yield KeyProblem(("rate_card",), problem.what, problem.where)
+            return
+        if self.warmup_end >= self.horizon:
+            what = f"leaves nothing of a horizon of {write_duration(self.horizon)}"
+            if self.warmup is None:
+                what = (
+                    f"is one window ({write_duration(self._card.window)}) unless given and {what}"
+                )
+            yield KeyProblem(("warmup",), f"{what}, write a shorter one, or 0")
+        yield from self._org_problems()
+        for place, client in enumerate(self.clients):
+            yield from self._call_problems(("clients", place, "calls"), client)
+            yield from self._trace_problems(("clients", place), client)
+
+    def _org_problems(self) -> Iterator[KeyProblem]:
+        org, card = self.org, self._card
+        try:
+            rules = card.editions[card.edition(org.edition)]
+        except InputError as error:
+            yield KeyProblem(("org", "edition"), error.problems[0].what)
+            return
+        if org.user_licenses is None and rules.per_license:
+            what = f"is missing, {org.edition} gives credits per license: write how many"
+            yield KeyProblem(("org", "user_licenses"), what)
+            return
+        try:
+            card.check_addon(org.edition, self.user_licenses, org.addon_credits)
+        except InputError as error:
+            yield KeyProblem(("org", "addon_credits"), error.problems[0].what)
+
+    def _call_problems(self, path: KeyPath, client: Client) -> Iterator[KeyProblem]:
+        if client.arrivals.file is None and not client.calls:
+            yield KeyProblem(path, "is missing, say what this client calls")
+        for place, call in enumerate(client.calls):
+            here = (*path, place)
+            if not self.knows(call.api):
+                yield KeyProblem((*here, "api"), self._unknown_api(call.api))
+            elif (most := self._max_records(call.api)) and call.records.largest > most:
+                what = f"{call.records.largest} is more than {call.api} takes, write at most {most}"
+                yield KeyProblem((*here, "records"), what)
+
+    def _trace_problems(self, path: KeyPath, client: Client) -> Iterator[KeyProblem]:
+        if client.arrivals.file is None:
+            return
+        try:
+            trace = client.arrivals.read(self._document.folder, self.timezone)
+        except InputError as error:
+            for problem in error.problems:
+                yield KeyProblem((*path, *client.arrivals.file_key), problem.what, problem.where)
+            return
+        self._traces[client.name] = trace
+        if trace.apis is None and not client.calls:
+            yield KeyProblem((*path, "calls"), "is missing, and the trace names no api: add it")
+        elif outside := self._outside(trace):
+            yield KeyProblem((*path, *client.arrivals.file_key), outside, trace.file)
+        elif wrong := self._wrong_row(client, trace):
+            row, what = wrong
+            where = f"{trace.file}:{trace.lines[row]}"
+            yield KeyProblem((*path, *client.arrivals.file_key), what, where)
+
+    def _outside(self, trace: Trace) -> str:
+        """Say so if no row of a trace falls into the run."""
+        clock, begun = self.clock, trace.times - self.clock.start_epoch
+        if begun[0] < self.horizon and begun[-1] + trace.bucket >= 0:
+            return ""
+        spans = [(int(begun[0]), int(begun[-1])), (0, self.horizon)]
+        rows, run = (
+            " to ".join(f"{clock.local(moment):%Y-%m-%d %H:%M}" for moment in span)
+            for span in spans
+        )
+        return f"has rows from {rows}, none of them in the run ({run}): change 'start'"
+
+    def _wrong_row(self, client: Client, trace: Trace) -> tuple[int, str] | None:
+        """Find the first row whose api or records the rate card does not take."""
+        mixed = [call.api for call in client.calls]
+        for row in range(len(trace.times)):
+            named = trace.apis[row] if trace.apis else ""
+            if not (named or mixed):
+                return row, "names no api here, write one, or give the client 'calls'"
+            for api in [named] if named else mixed:
+                if not self.knows(api):
+                    return row, self._unknown_api(api)
+                most = self._max_records(api)
+                if most and trace.records is not None and trace.records[row] > most:
+                    return row, f"{trace.records[row]} is more than {api} takes, at most {most}"
+        return None
+
+    def _unknown_api(self, api: str) -> str:
+        known = ", ".join((*self._card.calls, *self.other_apis))
+        return f"{api!r} is no call kind, declare it under 'other_apis' or use one of: {known}"
+
+    def _max_records(self, api: str) -> int | None:
+        kind = self._card.calls.get(api)
+        return kind.max_records if kind else None
+
+    def knows(self, api: str) -> bool:
+        """Return whether this is a call kind of the rate card or of the scenario."""
+        return api in self._card.calls or api in self.other_apis
+
+    # --- what follows from the file ---------------------------------------------------
+
+    @property
+    def card(self) -> RateCard:
+        """The rate card that ``rate_card`` names."""
+        return self._card
+
+    @property
+    def user_licenses(self) -> int:
+        """User licenses; 0 where the edition gives nothing per license."""
+        return self.org.user_licenses or 0
+
+    @property
+    def limit(self) -> int:
+        """The size of the pool, credits per window."""
+        return self._card.limit(self.org.edition, self.user_licenses, self.org.addon_credits)
+
+    @property
+    def warmup_end(self) -> int:
+        """When the statistics begin, µs from the start."""
+        return self._card.window if self.warmup is None else self.warmup
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The calendar of the run."""
+        return Clock(self.start, self.timezone, self.horizon)
+
+    def trace_of(self, client: Client) -> Trace:
+        """Return the recorded usage that a client replays."""
+        return self._traces[client.name]
+
+    def category(self, api: str) -> Category:
+        """Return the category of a call kind."""
+        return self._card.category(api)
+
+    def describe(self) -> str:
+        """Say in a line what this scenario is.
+
+        >>> Scenario.model_validate({
+        ...     "name": "n", "org": {"edition": "free"}, "start": "2026-01-05",
+        ...     "horizon": "7 days", "clients": [{
+        ...         "name": "a", "arrivals": {"schedule": {"every": "1 h"}},
+        ...         "calls": [{"api": "other"}]}]}).describe()  # doctest: +ELLIPSIS
+        'n: free on kaizen-34, 5,000 credits per 24 hours, 1 client, 30 × 7 days from ...'
+        """
+        org = self.org.edition
+        if self.org.user_licenses:
+            org += f" with {self.org.user_licenses:,} licenses"
+        clients = f"{len(self.clients)} client{'s' if len(self.clients) > 1 else ''}"
+        return (
+            f"{self.name}: {org} on {self._card.name}, {self.limit:,} credits per "
+            f"{self._card.window_in_words}, {clients}, {self.replications} × "
+            f"{write_duration(self.horizon)} from {self.start:%Y-%m-%d}"
+        )
+
+    def changed(self, values: Mapping[str, Any]) -> Scenario:
+        """Return the scenario with values put at dotted keys, checked anew.
+
+        Raises
+        ------
+        InputError
+            If a key is unknown or a value does not fit.
+        """
+        return self._document.changed(values).validate(Scenario)
+
+    def to_yaml(self, folder: Path) -> str:
+        """Write the scenario, every override applied, as YAML that can be run from ``folder``."""
+        data = deepcopy(self._document.data)
+
+        def moved(file: str) -> str:
+            return os.path.relpath((self._document.folder / file).resolve(), folder.resolve())
+
+        if Path(self.rate_card).suffix:
+            data["rate_card"] = moved(data["rate_card"])
+        for place, client in enumerate(self.clients):
+            if client.arrivals.file is not None:
+                *keys, last = client.arrivals.file_key
+                holder = data["clients"][place]
+                for key in keys:
+                    holder = holder[key]
+                holder[last] = moved(holder[last])
+        return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+
+
+def load_scenario(path: Path | str, set: Iterable[str] = ()) -> Scenario:  # noqa: A002 - as --set
+    """Read and check a scenario file.
+
+    Parameters
+    ----------
+    path : Path or str
+        A YAML file; see ``scenarios/README.md`` for its keys.
+    set : iterable of str
+        Overrides such as ``"org.addon_credits=20000"``, applied in order.
+
+    Raises
+    ------
+    InputError
+        With one line for each thing that is wrong: file, line, key and remedy.
+    """
+    document = Document.read(path)
+    for assignment in set:
+        document.set(assignment)
+    return document.validate(Scenario)

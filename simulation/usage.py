@@ -1,0 +1,199 @@
+"""The pool over time: peaks, exhausted hours, intervals, and the marks that usage crossed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulation.demand import Demand
+from simulation.quantities import HOUR
+from simulation.records import DayRecords, Entries
+
+__all__ = ["ALERT_LEVELS", "Crossing", "Group", "Intervals", "UsageTracker", "groups_of"]
+
+Ints = NDArray[np.int64]
+
+ALERT_LEVELS = (50, 80, 90, 100)
+"""Per cent of the limit: from 50 the vendor sends a header, at the others it mails."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Calls that are counted together.
+
+    Attributes
+    ----------
+    grain : str
+        ``overall``, ``client`` or ``category``.
+    name : str
+        The client's or the category's name; ``""`` overall.
+    members : (accounts,) bool array
+        Which accounts (client × call kind) belong to it.
+    cheapest : int
+        The least that one of its calls can cost, credits.
+    """
+
+    grain: str
+    name: str
+    members: NDArray[np.bool_]
+    cheapest: int
+
+
+def groups_of(demand: Demand) -> list[Group]:
+    """Return the groups that a scenario is reported by: overall, each client, each category."""
+    scenario, kinds = demand.scenario, len(demand.apis)
+    account = np.arange(len(scenario.clients) * kinds)
+    category = np.array([scenario.category(api) for api in demand.apis])
+    costs = {client * kinds + api: cost for (client, api), cost in demand.cheapest.items()}
+
+    def group(grain: str, name: str, members: NDArray[np.bool_]) -> Group:
+        cheapest = min((cost for key, cost in costs.items() if members[key]), default=0)
+        return Group(grain, name, members, cheapest)
+
+    groups = [group("overall", "", np.ones(len(account), bool))]
+    for place, client in enumerate(scenario.clients):
+        groups.append(group("client", client.name, account // kinds == place))
+    names = dict.fromkeys(category.tolist())
+    return groups + [group("category", name, category[account % kinds] == name) for name in names]
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A moment at which usage rose to a level; the first of its local day."""
+
+    level_percent: int
+    day: int
+    moment: int
+
+
+class Intervals:
+    """Sums over stretches of equal length, from the scenario's start to its horizon.
+
+    Attributes
+    ----------
+    length : int
+        Length of an interval, µs; the last one may be shorter.
+    columns : dict of (m,) int64 arrays
+        A value for each interval, by the names of ``intervals.parquet``.
+    """
+
+    def __init__(self, demand: Demand, length: int = HOUR) -> None:
+        scenario = demand.scenario
+        self.length = length
+        self.count = -(-scenario.clock.horizon // length)
+        self._kinds = len(demand.apis)
+        self._category = [scenario.category(api) for api in demand.apis]
+        names = ["calls", "credits_demanded", "credits_used", "credits_available"]
+        names += ["throttled_attempts"]
+        names += [f"throttled_attempts_{name}" for name in dict.fromkeys(self._category)]
+        self.columns = {name: np.zeros(self.count, np.int64) for name in names}
+
+    def _add(self, name: str, time: Ints, values: Ints | None = None) -> None:
+        if len(time):
+            place = time // self.length
+            first = int(place[0])
+            sums = np.bincount(place - first, values)  # exact below 2**53
+            self.columns[name][first : first + len(sums)] += sums.astype(np.int64)
+
+    def add(self, day: DayRecords) -> None:
+        """Count what a day left behind."""
+        calls, throttles = day.settled.calls, day.throttles
+        self._add("calls", calls.time)
+        self._add("credits_demanded", calls.time, calls.credits)
+        self._add("credits_used", day.grants.time, day.grants.credits)
+        self._add("throttled_attempts", throttles.time)
+        category = np.array(self._category)[throttles.account % self._kinds]
+        for name in dict.fromkeys(self._category):
+            self._add(f"throttled_attempts_{name}", throttles.time[category == name])
+
+    def ends(self, start: int, end: int, horizon: int) -> tuple[Ints, Ints]:
+        """Return the intervals that end in (start, end], and when; the last ends at the horizon."""
+        stop = self.count if end == horizon else end // self.length
+        which = np.arange(start // self.length, stop, dtype=np.int64)
+        return which, np.minimum((which + 1) * self.length, horizon)
+
+
+class UsageTracker:
+    """Follows how many credits are held, from the grants of one day after the other.
+
+    Every figure is over the time after the warm-up, but for the intervals and crossings, which
+    cover the whole run.
+    """
+
+    def __init__(self, demand: Demand, groups: list[Group], intervals: Intervals) -> None:
+        scenario = demand.scenario
+        self._clock = scenario.clock
+        self._limit = scenario.limit
+        self._window = scenario.card.window
+        self._warmup = scenario.warmup_end
+        self._groups = groups
+        self._intervals = intervals
+        self._held = Entries.of([], [], [])
+        self._level = 0
+        self.crossings: list[Crossing] = []
+        self.peaks = [0] * len(groups)
+        self.exhausted: Mapping[int, int] = {group.cheapest: 0 for group in groups}
+
+    def add(self, day: DayRecords) -> None:
+        """Follow the pool through one day."""
+        known = self._held, day.grants
+        time, credits, account = (
+            np.concatenate([getattr(entries, name) for entries in known])
+            for name in ("time", "credits", "account")
+        )
+        back = int(np.searchsorted(time, day.end - self._window, side="left"))
+        held = len(self._held.time)
+        # Releases stand first, so that the stable sort keeps them first within an instant.
+        moments = np.concatenate((time[:back] + self._window, time[held:]))
+        changes = np.concatenate((-credits[:back], credits[held:]))
+        booked = np.concatenate((account[:back], account[held:]))
+        order = np.argsort(moments, kind="stable")
+        moments, changes, booked = moments[order], changes[order], booked[order]
+
+        for place, group in enumerate(self._groups):
+            if group.grain == "overall":  # processes of the user's own hold credits here too
+                peak = self._peak(day, self._level, moments, changes)
+            else:
+                mine = _among(group, booked)
+                base = int(self._held.credits[_among(group, self._held.account)].sum())
+                peak = self._peak(day, base, moments[mine], changes[mine])
+            self.peaks[place] = max(self.peaks[place], peak)
+        self._follow(day, moments, changes)
+        self._held = Entries(time[back:], credits[back:], account[back:])
+
+    def _peak(self, day: DayRecords, base: int, moments: Ints, changes: Ints) -> int:
+        if day.end <= self._warmup:
+            return 0
+        levels = np.concatenate(([base], base + np.cumsum(changes)))
+        passed = np.searchsorted(moments, self._warmup, side="right")
+        return int(levels[passed:].max())
+
+    def _follow(self, day: DayRecords, moments: Ints, changes: Ints) -> None:
+        last = np.append(moments[1:] != moments[:-1], True)[: len(moments)]  # of its instant
+        times = np.concatenate(([day.start], moments[last]))
+        levels = np.concatenate(([self._level], (self._level + np.cumsum(changes))[last]))
+        spans = np.diff(np.maximum(np.append(times, day.end), self._warmup))
+        self.exhausted = {
+            cheapest: before + int(spans[levels > self._limit - cheapest].sum())
+            for cheapest, before in self.exhausted.items()
+        }
+        self.crossings += self._crossings(day.day, times, levels)
+        ended, when = self._intervals.ends(day.start, day.end, self._clock.horizon)
+        seen = np.searchsorted(times, when, side="left") - 1
+        self._intervals.columns["credits_available"][ended] = self._limit - levels[seen]
+        self._level = int(levels[-1])
+
+    def _crossings(self, day: int, times: Ints, levels: Ints) -> Iterator[Crossing]:
+        for percent in ALERT_LEVELS:
+            above = levels * 100 >= percent * self._limit
+            rises = np.flatnonzero(above[1:] & ~above[:-1])
+            if len(rises):
+                yield Crossing(percent, day, int(times[rises[0] + 1]))
+
+
+def _among(group: Group, account: Ints) -> NDArray[np.bool_]:
+    """Return which entries belong to a group; those of no account belong to none."""
+    return np.where(account >= 0, group.members[account], False)
