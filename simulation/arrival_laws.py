@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
-from datetime import date, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -58,8 +58,10 @@ PositiveDuration = Annotated[Duration, AfterValidator(_above_zero)]
 class Event(Part):
     """A date on which a client is busier, or quieter, than usual."""
 
-    date: date
-    factor: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    date: dt.date = Field(description="a local date")
+    factor: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        description="by which its rate is multiplied"
+    )
 
 
 def _read_profile(value: Any) -> Any:
@@ -112,12 +114,12 @@ def _as_list(value: Any) -> Any:
 def _read_days(value: Any) -> Any:
     if isinstance(value, str) and value in _DAY_SETS:
         return tuple(_DAY_SETS[value])
-    days: list[int | date] = []
+    days: list[int | dt.date] = []
     for item in value if isinstance(value, list | tuple) else [value]:
         text = str(item).strip().lower()
         named = [n for n, day in enumerate(WEEKDAYS) if len(text) >= 3 and day.startswith(text)]
         try:
-            days.append(named[0] if named else date.fromisoformat(text))
+            days.append(named[0] if named else dt.date.fromisoformat(text))
         except ValueError:
             what = "write all, weekdays, weekends, or a list such as [mon, thu] or [2026-03-31]"
             raise ValueError(f"{item!r} is no day, {what}") from None
@@ -127,14 +129,14 @@ def _read_days(value: Any) -> Any:
 class Schedule(Part):
     """Calls that come by the clock: at times of the day, or every so often."""
 
-    at: Annotated[tuple[time, ...], BeforeValidator(_as_list)] = Field(
+    at: Annotated[tuple[dt.time, ...], BeforeValidator(_as_list)] = Field(
         (), description="local times of the day, such as [02:00]"
     )
     every: PositiveDuration | None = Field(
         None, description="or a period, counted from 00:00 of the first day"
     )
     days: Annotated[
-        tuple[int | date, ...],
+        tuple[int | dt.date, ...],
         BeforeValidator(_read_days),
         WithJsonSchema(
             {

@@ -92,7 +92,7 @@ class PoissonArrivals:
         sums = np.cumsum(random.standard_exponential(count + 1))
         reached = np.concatenate(([0.0], np.cumsum(means)))
         times = np.interp(sums[:-1] * (total / sums[-1]), reached, edges)
-        whole = times.astype(np.int64)
+        whole: NDArray[np.int64] = times.astype(np.int64)
         whole[whole >= edges[-1]] = edges[-1] - 1  # the last float may round up to midnight
         return whole
 

@@ -109,7 +109,7 @@ class CallMix(Part):
     api: str = Field(description="a call kind of the rate card, or of `other_apis`")
     records: RecordCount = Field(
         default_factory=lambda: RecordCount(fixed=1),
-        description="records in a call: a number, or {uniform|poisson|choices: ...}",
+        description="records in a call: a number, or one of {uniform, poisson, choices: ...}",
     )
     weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
         1.0, description="how often, beside the other kinds"

@@ -84,8 +84,8 @@ class Document:
             reason = (error.strerror or "unreadable").lower()
             raise _problem(path, f"cannot be read ({reason}), name a {what} file") from None
         document = cls(None, str(path), path.parent)
-        loader = _Loader(text)
         try:
+            loader = _Loader(text)
             node = loader.get_single_node()
             if not isinstance(node, yaml.MappingNode):
                 raise _problem(path, f"is not a {what} file, write 'key: value' lines")
@@ -100,11 +100,10 @@ class Document:
             ) from None
         except yaml.YAMLError as error:
             raise _problem(path, f"is not valid YAML: {' '.join(str(error).split())}") from None
-        finally:
-            loader.dispose()
         return document
 
     def _note_lines(self, node: yaml.Node, path: KeyPath) -> None:
+        self._lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             seen: dict[str, int] = {}
             for key, value in node.value:
@@ -117,7 +116,6 @@ class Document:
                 self._note_lines(value, (*path, name))
         elif isinstance(node, yaml.SequenceNode):
             for position, value in enumerate(node.value):
-                self._lines[*path, position] = value.start_mark.line + 1
                 self._note_lines(value, (*path, position))
 
     def set(self, assignment: str) -> None:
@@ -252,7 +250,7 @@ def _describe(model: type[BaseModel], detail: ErrorDetails, path: KeyPath) -> st
     kind, message = detail["type"], detail["msg"]
     if kind == "extra_forbidden":
         known = _known_keys(model, path[:-1])
-        near = difflib.get_close_matches(str(path[-1]), known, n=1)
+        near = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
         meant = f"did you mean {near[0]!r}? " if near else ""
         return f"is an unknown key, {meant}known here: {', '.join(known)}"
     if kind == "missing":

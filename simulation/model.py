@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 
+import numpy as np
 import simpy
 
 from simulation.clients import Client, Retry
@@ -113,8 +114,8 @@ class Model:
         for day in range(self.demand.days):
             yield env.timeout(max(0, self.scenario.clock.day_start(day) - env.now))
             calls = self.demand.draw_client(self.replication, place, day, made)
-            ledger = self.journal.open(day, calls)
-            accounts = place * len(self.demand.apis) + calls.api
+            accounts = place * len(self.demand.apis) + calls.api.astype(np.int64)
+            ledger = self.journal.open(day, calls, accounts)
             made += len(calls)
             for n, (time, credits, account) in enumerate(
                 zip(calls.time.tolist(), calls.credits.tolist(), accounts.tolist(), strict=True)
@@ -123,12 +124,12 @@ class Model:
                 try:
                     pool.consume(credits, account)
                 except TooManyRequests:
-                    ledger.throttled(n, time, account)
                     if credits > pool.limit:
-                        ledger.settle(n, IMPOSSIBLE, time)
+                        ledger.give_up(n, IMPOSSIBLE)
                     elif retry is None:
-                        ledger.settle(n, LOST, time)
+                        ledger.give_up(n, LOST)
                     else:
+                        ledger.throttled(n)
                         env.process(retry.process(ledger, n, credits, account, order + n))
             order += len(calls)
 
@@ -138,7 +139,7 @@ class _RetryPlan:
 
     def __init__(self, model: Model, client: Client) -> None:
         assert client.on_throttle.retry is not None
-        self.env, self.pool = model.env, model.pool
+        self.env, self.pool, self.journal = model.env, model.pool, model.journal
         self.law: Retry = client.on_throttle.retry
         self.delays = self.law.delays()
         self.key = jitter_key(model.scenario.seed, model.replication, client.name)
@@ -159,7 +160,8 @@ class _RetryPlan:
             try:
                 self.pool.consume(credits, account)
             except TooManyRequests:
-                ledger.throttled(n, now, account)
+                ledger.throttled(n)
+                self.journal.retry_throttled(now, account)
             else:
                 ledger.settle(n, SUCCEEDED, now)
                 return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from copy import deepcopy
 from heapq import heappush
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import simpy
 
 from simulation.quantities import DAY
-from simulation.rate_card import RateCard
+from simulation.rate_card import RateCard, ThrottledResponse
 
 __all__ = ["Alarm", "CreditPool", "TooManyRequests"]
 
@@ -18,28 +18,23 @@ _RELEASE = -1  # at one instant, releases come before everything else
 
 
 class TooManyRequests(Exception):  # noqa: N818 - the vendor's word
-    """A throttled attempt, with the vendor's answer.
+    """A throttled attempt, with the vendor's answer."""
 
-    Attributes
-    ----------
-    status : int
-        The HTTP status.
-    body : dict
-        The body of the answer, as the vendor sends it.
-    """
-
-    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
-        self.status = status
-        self._body = body
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        answer: ThrottledResponse = self.args[0]
+        return answer.status
 
     @property
     def body(self) -> dict[str, Any]:
         """The body of the answer, as the vendor sends it."""
-        return deepcopy(dict(self._body))
+        answer: ThrottledResponse = self.args[0]
+        return deepcopy(answer.body)
 
     def __str__(self) -> str:
         """Return status and code."""
-        return f"{self.status} {self._body.get('code', '')}"
+        return f"{self.status} {self.body.get('code', '')}"
 
 
 class Alarm(simpy.Event):
@@ -47,10 +42,14 @@ class Alarm(simpy.Event):
 
     A process that waits a million times needs one alarm, not a million timeouts. Events of
     one instant are processed in the order of their ``order``; SimPy's own events have 0 and 1.
+    A ``callback`` is called each time.
     """
 
-    def __init__(self, env: simpy.Environment) -> None:
+    def __init__(
+        self, env: simpy.Environment, callback: Callable[[simpy.Event], None] | None = None
+    ) -> None:
         super().__init__(env)
+        self._always = [callback] if callback else []
         self._ok = True
         self._value = None
         self.callbacks = None  # type: ignore[assignment]  # SimPy's sign of not being pending
@@ -58,7 +57,7 @@ class Alarm(simpy.Event):
     def at(self, instant: int, order: int) -> Alarm:
         """Set the alarm; it must not be pending."""
         env = self.env
-        self.callbacks = []
+        self.callbacks = [*self._always] if self._always else []
         # As Environment.schedule does, but for an instant instead of a delay, and twice as fast.
         heappush(env._queue, (instant, order, next(env._eid), self))  # type: ignore[misc]
         return self
@@ -115,7 +114,7 @@ class CreditPool:
         self._accounts: list[int] = []
         self._held = 0
         self._new = 0
-        self._release = Alarm(env)
+        self._release = Alarm(env, self._on_release)
 
     @property
     def available(self) -> int:
@@ -134,29 +133,30 @@ class CreditPool:
         """
         used = self.used + credits
         if used > self.limit:
-            if penalty := min(self._throttled_attempt_credits, self.available):
-                self.consume(penalty, account)
-            raise TooManyRequests(self._answer.status, self._answer.body)
+            if self._throttled_attempt_credits and self.available:
+                self.consume(min(self._throttled_attempt_credits, self.available), account)
+            raise TooManyRequests(self._answer)
         now: int = self.env._now  # type: ignore[assignment]  # time is integer here
         self.used = used
         self._times.append(now)
         self._credits.append(credits)
         self._accounts.append(account)
         if self._release.callbacks is None:
-            self._release.at(now + self.window, _RELEASE).callbacks.append(self._on_release)
+            self._release.at(now + self.window, _RELEASE)
 
-    def _on_release(self, release: Alarm) -> None:
-        times, held = self._times, self._held
+    def _on_release(self, _: simpy.Event) -> None:
+        times, credits, held, back = self._times, self._credits, self._held, 0
         # All that comes back before the next event can come back now: nobody is there to see.
         seen_from = self.env.peek() - self.window
         while True:
-            self.used -= self._credits[held]
+            back += credits[held]
             held += 1
             if held == len(times):
                 break
             if times[held] >= seen_from:
-                release.at(times[held] + self.window, _RELEASE).callbacks.append(self._on_release)
+                self._release.at(times[held] + self.window, _RELEASE)
                 break
+        self.used -= back
         self._held = held
 
     def take_grants(self) -> tuple[list[int], list[int], list[int]]:

@@ -87,7 +87,7 @@ class Entries:
     @classmethod
     def of(cls, time: Sequence[int], credits: Sequence[int], account: Sequence[int]) -> Entries:
         """Make entries of three sequences."""
-        return cls(*(np.array(column, np.int64) for column in (time, credits, account)))
+        return cls(_column(time), _column(credits), _column(account))
 
 
 @dataclass(frozen=True)
@@ -122,42 +122,56 @@ class Ledger:
     otherwise is written down.
     """
 
-    def __init__(self, calls: Calls, journal: Journal) -> None:
+    def __init__(self, calls: Calls, accounts: Ints) -> None:
         self.calls = calls
-        self._journal = journal
-        self._throttled: dict[int, list[int]] = {}  # place -> attempts, outcome, settled_at
+        self._accounts = accounts
+        self._outcome = bytearray(len(calls))  # zeros: SUCCEEDED
+        self._throttled: dict[int, int] = {}  # attempts, of calls that are tried again
+        self._settled_at: dict[int, int] = {}
         self.pending = 0
 
-    def throttled(self, place: int, now: int, account: int) -> None:
-        """Note a throttled attempt; its call is unfinished until it is settled."""
-        record = self._throttled.get(place)
-        if record is None:
-            self._throttled[place] = [1, UNFINISHED, -1]
+    def give_up(self, place: int, outcome: int) -> None:
+        """Note that a call ended at its first attempt, throttled."""
+        self._outcome[place] = outcome
+
+    def throttled(self, place: int) -> None:
+        """Note a throttled attempt of a call that is tried again; it is unfinished until then."""
+        attempts = self._throttled.get(place, 0)
+        if not attempts:
+            self._outcome[place] = UNFINISHED
             self.pending += 1
-        else:
-            record[0] += 1
-        self._journal.note_throttled(now, account)
+        self._throttled[place] = attempts + 1
 
     def settle(self, place: int, outcome: int, now: int) -> None:
-        """Note how a call that was throttled before ended."""
-        record = self._throttled[place]
-        record[0] += outcome == SUCCEEDED  # the attempt that was accepted
-        record[1:] = outcome, now
+        """Note how a call that was tried again ended."""
+        self._outcome[place] = outcome
+        self._settled_at[place] = now
         self.pending -= 1
+
+    def first_throttles(self) -> tuple[Ints, Ints]:
+        """Return when each call was throttled that was so at first, and its account."""
+        throttled = np.frombuffer(self._outcome, np.int8) != SUCCEEDED
+        throttled[_keys(self._throttled)] = True
+        return self.calls.time[throttled], self._accounts[throttled]
 
     def records(self) -> CallRecords:
         """Return the calls with their outcomes."""
-        count = len(self.calls)
-        attempts = np.ones(count, np.int32)
-        throttled = np.zeros(count, np.int32)
-        outcome = np.full(count, SUCCEEDED, np.int8)
+        outcome = np.frombuffer(bytes(self._outcome), np.int8)
+        throttled = (outcome != SUCCEEDED).astype(np.int32)
+        throttled[_keys(self._throttled)] = _values(self._throttled)
         settled_at = self.calls.time.copy()
-        if self._throttled:
-            places = np.fromiter(self._throttled, np.int64, len(self._throttled))
-            written = np.array(list(self._throttled.values()), np.int64)
-            attempts[places], outcome[places], settled_at[places] = written.T
-            throttled[places] = attempts[places] - (outcome[places] == SUCCEEDED)
-        return CallRecords(self.calls, attempts, throttled, outcome, settled_at)
+        settled_at[outcome == UNFINISHED] = -1
+        settled_at[_keys(self._settled_at)] = _values(self._settled_at)
+        attempts = throttled + (outcome == SUCCEEDED)
+        return CallRecords(self.calls, attempts.astype(np.int32), throttled, outcome, settled_at)
+
+
+def _keys(noted: dict[int, int]) -> Ints:
+    return np.fromiter(noted, np.int64, len(noted))
+
+
+def _values(noted: dict[int, int]) -> Ints:
+    return np.fromiter(noted.values(), np.int64, len(noted))
 
 
 class Journal:
@@ -170,24 +184,25 @@ class Journal:
     def __init__(self) -> None:
         self._open: deque[list[Ledger]] = deque()
         self._first_open = 0
-        self._throttle_times: list[int] = []
-        self._throttle_accounts: list[int] = []
+        self._retry_times: list[int] = []
+        self._retry_accounts: list[int] = []
 
-    def open(self, day: int, calls: Calls) -> Ledger:
+    def open(self, day: int, calls: Calls, accounts: Ints) -> Ledger:
         """Start the ledger of one client's calls of one day."""
         while self._first_open + len(self._open) <= day:
             self._open.append([])
-        ledger = Ledger(calls, self)
+        ledger = Ledger(calls, accounts)
         self._open[day - self._first_open].append(ledger)
         return ledger
 
-    def note_throttled(self, now: int, account: int) -> None:
-        """Note a throttled attempt for the statistics by time."""
-        self._throttle_times.append(now)
-        self._throttle_accounts.append(account)
+    def retry_throttled(self, now: int, account: int) -> None:
+        """Note when a retry was throttled; the ledgers know when first attempts were."""
+        self._retry_times.append(now)
+        self._retry_accounts.append(account)
 
     def close_day(self, day: int, start: int, end: int, grants: Entries, last: bool) -> DayRecords:
         """Return what the day left behind; the last day also returns what is unfinished."""
+        throttles = self._throttles(day)
         done: list[CallRecords] = []
         while self._open and self._first_open <= day:
             ledgers = self._open[0]
@@ -196,10 +211,22 @@ class Journal:
             done.append(merge([ledger.records() for ledger in ledgers]))
             self._open.popleft()
             self._first_open += 1
-        times, accounts = self._throttle_times, self._throttle_accounts
-        self._throttle_times, self._throttle_accounts = [], []
-        throttles = Entries.of(times, [0] * len(times), accounts)
         return DayRecords(day, start, end, concatenate(done), grants, throttles)
+
+    def _throttles(self, day: int) -> Entries:
+        """Return the throttled attempts of a day, in order of time."""
+        today = day - self._first_open
+        ledgers = self._open[today] if today < len(self._open) else []
+        parts = [ledger.first_throttles() for ledger in ledgers]
+        parts.append((_column(self._retry_times), _column(self._retry_accounts)))
+        self._retry_times, self._retry_accounts = [], []
+        time, account = (np.concatenate(column) for column in zip(*parts, strict=True))
+        order = np.argsort(time, kind="stable")
+        return Entries(time[order], np.zeros(len(time), np.int64), account[order])
+
+
+def _column(values: Sequence[int]) -> Ints:
+    return np.array(values, np.int64)
 
 
 def concatenate(parts: Sequence[CallRecords]) -> CallRecords:

@@ -198,9 +198,7 @@ class Scenario(Part):
         if self.warmup_end >= self.horizon:
             what = f"leaves nothing of a horizon of {write_duration(self.horizon)}"
             if self.warmup is None:
-                what = (
-                    f"is one window ({write_duration(self._card.window)}) unless given and {what}"
-                )
+                what = f"is one window ({self._card.window_in_words}) unless given and {what}"
             yield KeyProblem(("warmup",), f"{what}, write a shorter one, or 0")
         yield from self._org_problems()
         for place, client in enumerate(self.clients):

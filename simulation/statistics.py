@@ -222,7 +222,7 @@ def summarise(runs: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     for key, group in groups:
         for statistic in STATISTICS:
             estimate = mean_with_interval(group[statistic])
-            if statistic == "throttled_share":
+            if statistic == "throttled_share" and estimate.has_interval:
                 estimate = estimate._replace(ci95_high=min(1.0, estimate.ci95_high))
             names = dict(zip(by, key, strict=True))
             rows.append({**names, "statistic": statistic, **estimate._asdict()})

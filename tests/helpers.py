@@ -1,0 +1,187 @@
+"""What several tests share: small scenarios, the command line, and independent recounts."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from simulation.clients import Client
+from simulation.demand import Demand
+from simulation.documents import Document
+from simulation.model import Model
+from simulation.quantities import DAY
+from simulation.records import OUTCOMES, call_table
+from simulation.scenario import Scenario
+from simulation.streams import jitter_key, uniform
+
+ROOT = Path(__file__).parent.parent
+SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
+SHARED_DATA = ROOT.parent / "shared" / "data"
+ANY_LIMIT = Path(__file__).parent / "cards" / "any-limit.yaml"
+
+
+def build(clients: list[dict[str, Any]], folder: Path | None = None, **keys: Any) -> Scenario:
+    """Build a scenario with defaults that most tests want: free, one day, no warm-up."""
+    data = {
+        "name": "Test",
+        "org": {"edition": "free"},
+        "start": "2026-01-05",
+        "horizon": "1 day",
+        "warmup": 0,
+        "replications": 1,
+        "clients": clients,
+        **keys,
+    }
+    return Document(data, "test.yaml", folder or Path.cwd()).validate(Scenario)
+
+
+def any_limit(limit: int, clients: list[dict[str, Any]], **keys: Any) -> Scenario:
+    """Build a scenario whose pool has exactly this limit, on the tests' own rate card."""
+    org = {"edition": "any", "user_licenses": limit}
+    return build(clients, **{"rate_card": str(ANY_LIMIT), "org": org, **keys})
+
+
+def scheduled(name: str, at: str, calls: int, api: str = "other", **more: Any) -> dict[str, Any]:
+    """Return a client that makes calls at a time of day, all at once."""
+    schedule = {"at": at, "calls": calls, **more.pop("schedule", {})}
+    return {"name": name, "arrivals": {"schedule": schedule}, "calls": [{"api": api}], **more}
+
+
+def poisson(name: str, rate: str, api: str = "other", **more: Any) -> dict[str, Any]:
+    """Return a client whose calls come at random."""
+    law = {"rate": rate, **more.pop("poisson", {})}
+    return {"name": name, "arrivals": {"poisson": law}, "calls": [{"api": api}], **more}
+
+
+def calls_of(scenario: Scenario, replication: int = 0) -> pd.DataFrame:
+    """Simulate a replication and return its calls, times in µs since the start as well."""
+    demand = Demand(scenario)
+    days = Model(scenario, replication, demand).run()
+    tables = [call_table(day.settled, demand, replication).to_pandas() for day in days]
+    calls = pd.concat(tables, ignore_index=True)
+    epoch = scenario.clock.start_epoch
+    calls["time"] = calls["submitted_at"].astype("int64") - epoch
+    calls["end"] = calls["settled_at"].astype("int64").where(calls["settled_at"].notna(), 0) - epoch
+    return calls
+
+
+class Ended(NamedTuple):
+    """How one call ended, as the recount has it."""
+
+    client: int
+    call: int
+    outcome: str
+    attempts: int
+    throttled_attempts: int
+    settled_at: int | None
+
+
+def recount(scenario: Scenario, replication: int = 0) -> list[Ended]:
+    """Decide every attempt by the rules as they read, at O(n²): no window, no SimPy.
+
+    All that it shares with the product is the demand and the jitter's uniform numbers.
+    """
+    demand, horizon = Demand(scenario), scenario.horizon
+    firsts = [0] * len(scenario.clients)
+    due: list[tuple[int, int, int, int, int]] = []  # time, client, call, credits, attempt
+    for day in range(demand.days):
+        for place in range(len(scenario.clients)):
+            calls = demand.draw_client(replication, place, day, firsts[place])
+            firsts[place] += len(calls)
+            for time, call, credits in zip(calls.time, calls.call, calls.credits, strict=True):
+                due.append((int(time), place, int(call), int(credits), 1))
+    ended: dict[tuple[int, int], Ended] = {
+        (place, call): Ended(place, call, "unfinished", 0, 0, None) for _, place, call, *_ in due
+    }
+    heapq.heapify(due)
+    accepted: list[tuple[int, int]] = []
+    while due:
+        now, place, call, credits, attempt = heapq.heappop(due)
+        assert 0 <= now < horizon
+        used = sum(cost for since, cost in accepted if now - DAY < since <= now)
+        retry = scenario.clients[place].on_throttle.retry
+        if used + credits <= scenario.limit:
+            accepted.append((now, credits))
+            end = Ended(place, call, "succeeded", attempt, attempt - 1, now)
+        elif credits > scenario.limit:
+            end = Ended(place, call, "impossible", attempt, attempt, now)
+        elif retry is None or attempt == retry.max_attempts:
+            end = Ended(place, call, "lost", attempt, attempt, now)
+        else:
+            end = Ended(place, call, "unfinished", attempt, attempt, None)
+            client = scenario.clients[place]
+            again = now + _delay(client, scenario.seed, replication, call, attempt)
+            if again < horizon:
+                heapq.heappush(due, (again, place, call, credits, attempt + 1))
+        ended[place, call] = end
+    return sorted(ended.values())
+
+
+def _delay(client: Client, seed: int, replication: int, call: int, retry: int) -> int:
+    law = client.on_throttle.retry
+    assert law is not None
+    longest = min(law.first * Fraction(str(law.factor)) ** (retry - 1), Fraction(law.max_delay))
+    whole = int(longest)
+    if law.jitter == "none":
+        return whole
+    return int(uniform(jitter_key(seed, replication, client.name), call, retry) * whole)
+
+
+def as_ended(calls: pd.DataFrame, scenario: Scenario) -> list[Ended]:
+    """Read calls as the simulation records them in the form of `recount`."""
+    place = {client.name: n for n, client in enumerate(scenario.clients)}
+    return sorted(
+        Ended(
+            place[row.client],
+            int(row.call),
+            str(row.outcome),
+            int(row.attempts),
+            int(row.throttled_attempts),
+            None if row.outcome == "unfinished" else int(row.end),
+        )
+        for row in calls.itertuples()
+    )
+
+
+def most_held(calls: pd.DataFrame, window: int = DAY) -> int:
+    """Return the most credits accepted in any window, by comparing every pair of calls."""
+    good = calls[calls["outcome"] == OUTCOMES[0]]
+    times, credits = good["end"].to_numpy(), good["credits"].to_numpy()
+    held = (times[:, None] - window < times[None, :]) & (times[None, :] <= times[:, None])
+    return int((held * credits[None, :]).sum(axis=1).max(initial=0)) if len(times) else 0
+
+
+def creditsim(
+    *arguments: str | Path, cwd: Path = ROOT, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the installed command as a user does."""
+    command = Path(sys.executable).parent / "creditsim"
+    return subprocess.run(
+        [command, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "80", "TERM": "dumb", **env},
+        check=False,
+    )
+
+
+def printed_json(*arguments: str | Path) -> Any:
+    """Run the command, expect success, and read what it printed."""
+    done = creditsim(*arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def share_tolerance(share: float, trials: float, sigmas: float = 4.0) -> float:
+    """Return how far a share of so many independent trials may stray from its expectation."""
+    return float(sigmas * np.sqrt(share * (1 - share) / trials))

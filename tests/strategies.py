@@ -1,0 +1,81 @@
+"""Hypothesis strategies: small scenarios with everything that makes decisions hard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from simulation.scenario import Scenario
+from tests.helpers import any_limit
+
+_APIS = ("one", "two", "five", "fifty", "five_hundred", "per_ten", "other")
+
+_records = st.one_of(
+    st.integers(1, 100),
+    st.tuples(st.integers(1, 20), st.integers(21, 100)).map(lambda pair: {"uniform": list(pair)}),
+    st.floats(0.5, 30).map(lambda mean: {"poisson": mean}),
+    st.dictionaries(st.integers(1, 100), st.floats(0.1, 5), min_size=1, max_size=3).map(
+        lambda choices: {"choices": choices}
+    ),
+)
+
+_call = st.fixed_dictionaries(
+    {"api": st.sampled_from(_APIS), "records": _records, "weight": st.integers(1, 4)}
+)
+
+_times = st.sampled_from(["00:00", "00:10", "06:00", "06:00:00.000001", "12:00", "23:59"])
+
+_schedule = st.one_of(
+    st.fixed_dictionaries(
+        {
+            "at": st.lists(_times, min_size=1, max_size=3),
+            "calls": st.integers(0, 12),
+            "over": st.sampled_from([0, "1 ms", "10 minutes", "3 hours"]),
+            "days": st.sampled_from(["all", "weekdays", ["mon", "wed"], ["2026-01-06"]]),
+        }
+    ),
+    st.fixed_dictionaries(
+        {"every": st.sampled_from(["10 minutes", "1 hour", "7 hours"]), "calls": st.integers(1, 3)}
+    ),
+).map(lambda law: {"schedule": law})
+
+_poisson = st.fixed_dictionaries(
+    {
+        "rate": st.integers(1, 60).map(lambda n: f"{n} per day"),
+        "profile": st.sampled_from(["flat", "office_hours"]),
+        "daily_variation": st.sampled_from([0, "30%"]),
+    }
+).map(lambda law: {"poisson": law})
+
+_retry = st.fixed_dictionaries(
+    {
+        "first": st.sampled_from(["1 us", "1 ms", "30 s", "10 minutes", "6 hours"]),
+        "factor": st.sampled_from([1, 1.1, 2, 3]),
+        "max_delay": st.sampled_from(["1 ms", "10 minutes", "1 day"]),
+        "max_attempts": st.integers(1, 8),
+        "jitter": st.sampled_from(["none", "full"]),
+    }
+).map(lambda law: {"retry": law})
+
+
+@st.composite
+def scenarios(draw: st.DrawFn, most_clients: int = 5) -> Scenario:
+    """Draw a scenario: ties, bursts, costs above the limit, limits from 0 to more than enough."""
+    clients: list[dict[str, Any]] = [
+        {
+            "name": f"client-{place}",
+            "arrivals": draw(st.one_of(_schedule, _poisson)),
+            "calls": draw(st.lists(_call, min_size=1, max_size=3)),
+            "on_throttle": draw(st.one_of(st.just("drop"), _retry)),
+        }
+        for place in range(draw(st.integers(1, most_clients)))
+    ]
+    return any_limit(
+        draw(st.one_of(st.integers(0, 60), st.integers(61, 3000))),
+        clients,
+        horizon=draw(st.sampled_from(["1 hour", "1 day", "50 hours", "3 days"])),
+        start=draw(st.sampled_from(["2026-01-05", "2026-03-28 20:30", "2026-10-24 00:00:01"])),
+        timezone=draw(st.sampled_from(["UTC", "Europe/Berlin", "Australia/Lord_Howe"])),
+        seed=draw(st.integers(0, 2**32)),
+    )

@@ -1,0 +1,194 @@
+"""The command line, through its real entry point."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.helpers import ROOT, SCENARIOS, creditsim, printed_json
+
+MID_MARKET = ROOT / "scenarios" / "mid-market.yaml"
+QUICK = ("--replications", "2", "--set", "horizon=4 days")
+
+
+def test_help_is_light_and_every_command_shows_an_example() -> None:
+    code = (
+        "import sys\n"
+        "sys.argv = ['creditsim', '--help']\n"
+        "from simulation.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print([m for m in ('numpy', 'pandas', 'pyarrow', 'scipy', 'simpy') if m in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.splitlines()[-1] == "[]"
+    commands = ("new", "validate", "schema", "quote", "rate-cards", "run")
+    for command in commands:
+        assert re.search(rf"^  {command} ", shown.stdout, re.MULTILINE)
+        assert f"Example: creditsim {command}" in creditsim(command, "--help").stdout
+
+
+def test_import_simulation_is_light() -> None:
+    code = "import simulation, sys; print('numpy' in sys.modules or 'pydantic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_a_new_scenario_runs_as_it_is(tmp_path: Path) -> None:
+    assert creditsim("new", "org.yaml", cwd=tmp_path).returncode == 0
+    shown = creditsim("run", "org.yaml", "--replications", "2", cwd=tmp_path)
+    assert shown.returncode == 0
+    assert "My org" in shown.stdout
+    again = creditsim("new", "org.yaml", cwd=tmp_path)
+    assert again.returncode == 2
+    assert again.stderr == "org.yaml: exists already, name another file or add --force\n"
+
+
+def test_run_says_what_it_means_before_it_shows_tables() -> None:
+    shown = creditsim("run", MID_MARKET, "--replications", "4").stdout
+    text = " ".join(shown.split())
+    assert re.search(
+        r"In \d of 4 simulated months \(95 % interval .+\) the pool ran dry, .* on day \d+ \(\w+ "
+        r"\d+ \w+\), \d\d:\d\d\. `[\w-]+` used \d+ % of the credits with \d+ % of the calls; ",
+        text,
+    )
+    assert text.index("ran dry") < text.index("calls submitted")
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "\x1b[" not in shown
+    for client in ("website-forms", "nightly-sync", "quarterly-load"):
+        assert client in shown
+
+
+def test_run_prints_the_summary_that_it_writes(tmp_path: Path) -> None:
+    summary = printed_json("run", MID_MARKET, *QUICK, "--json", "--out", tmp_path / "out")
+    assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["replications"] == 2
+    assert summary["engine"] == "simpy"
+    seeded = printed_json("run", MID_MARKET, *QUICK, "--json", "--seed", "7")
+    assert seeded["seed"] == 7
+    assert seeded["overall"] != summary["overall"]
+    scenario = (tmp_path / "out" / "scenario.yaml").read_text()
+    assert "horizon: 4 days" in scenario
+    assert "replications: 2" in scenario
+
+
+def test_the_same_seed_twice_writes_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        assert creditsim("run", MID_MARKET, *QUICK, "--out", tmp_path / name).returncode == 0
+    for file in (tmp_path / "one").iterdir():
+        assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
+
+
+def test_intervals_may_be_asked_for_in_another_length(tmp_path: Path) -> None:
+    creditsim("run", MID_MARKET, *QUICK, "--out", tmp_path, "--interval", "15 minutes")
+    assert len(pd.read_parquet(tmp_path / "intervals.parquet")) == 2 * 4 * 96
+
+
+def test_validate_tells_of_every_file_and_fails_if_one_is_wrong(tmp_path: Path) -> None:
+    shown = creditsim("validate", *SCENARIOS)
+    assert shown.returncode == 0
+    assert len(shown.stdout.splitlines()) == len(SCENARIOS)
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(MID_MARKET.read_text().replace("seed: 34", "sede: 34"))
+    shown = creditsim("validate", MID_MARKET, broken)
+    assert shown.returncode == 2
+    line = MID_MARKET.read_text().splitlines().index("seed: 34") + 1
+    assert shown.stderr.startswith(
+        f"{broken}:{line}: sede: is an unknown key, did you mean 'seed'?"
+    )
+    assert "scenarios/mid-market.yaml: valid" in shown.stdout
+    told = creditsim("validate", MID_MARKET, broken, "--json")
+    assert len(json.loads(told.stdout)["problems"]) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "no-such-file.yaml"),
+        ("run", "README.md"),
+        ("run", "scenarios"),
+        ("run", MID_MARKET, "--set", "org.edition=gold"),
+        ("run", MID_MARKET, "--engine", "warp"),
+        ("run", MID_MARKET, "--replications", "0"),
+        ("run", MID_MARKET, "--out", "README.md/out"),
+        ("quote", "--edition", "gold"),
+        ("quote", "--edition", "free", "--addon", "1000"),
+        ("rate-cards", "none"),
+        ("validate", "no-such-file.yaml"),
+        ("run", MID_MARKET, "--no-such-option"),
+        ("no-such-command",),
+    ],
+)
+def test_wrong_input_is_exit_code_2_and_no_traceback(arguments: tuple[str | Path, ...]) -> None:
+    done = creditsim(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.strip()
+    assert "Traceback" not in done.stderr
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are(tmp_path: Path) -> None:
+    text = MID_MARKET.read_text().replace("name: dashboard", 'name: "[red]:bomb:<b>"')
+    (tmp_path / "odd.yaml").write_text(text)
+    shown = creditsim("run", tmp_path / "odd.yaml", *QUICK)
+    assert shown.returncode == 0
+    assert "[red]:bomb:<b>" in shown.stdout
+
+
+def test_rate_cards_are_listed_and_shown() -> None:
+    listed = creditsim("rate-cards").stdout
+    assert [line.split()[0] for line in listed.splitlines()] == [
+        "kaizen-34",
+        "kaizen-93",
+        "zoho-crm-2026",
+    ]
+    card = printed_json("rate-cards", "zoho-crm-2026", "--json")
+    assert card["editions"]["ultimate"]["aliases"] == ["crm_plus"]
+
+
+def test_the_schema_is_printed_as_json() -> None:
+    assert json.loads(creditsim("schema").stdout)["title"] == "creditsim scenario"
+
+
+def test_a_reader_that_stops_early_gets_no_traceback() -> None:
+    command = f"{Path(sys.executable).parent / 'creditsim'} rate-cards kaizen-34 | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("kaizen-34")
+    assert done.stderr == ""
+
+
+def test_progress_is_shown_on_a_terminal_only_and_ctrl_c_leaves_nothing_behind(
+    tmp_path: Path,
+) -> None:
+    command = [str(Path(sys.executable).parent / "creditsim"), "run", str(MID_MARKET)]
+    out = tmp_path / "out"
+    master, terminal = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+    process = subprocess.Popen(
+        [*command, "--replications", "500", "--out", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        env=environment,
+    )
+    os.close(terminal)
+    seen = ""
+    deadline = time.monotonic() + 60
+    while "days" not in seen and time.monotonic() < deadline:
+        seen += os.read(master, 4096).decode(errors="replace")
+    process.send_signal(signal.SIGINT)
+    shown, _ = process.communicate(timeout=60)
+    os.close(master)
+    assert "Simulating" in seen
+    assert process.returncode == 130
+    assert shown == b""
+    assert list(out.iterdir()) == []
+    assert creditsim("run", MID_MARKET, *QUICK).stderr == ""

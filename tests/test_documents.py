@@ -1,0 +1,106 @@
+"""Everything that a reader copies runs as written; what is made from the program is up to date."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import artefacts
+from tests.helpers import ROOT, SCENARIOS, creditsim
+
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "scenarios" / "README.md",
+    ROOT / "notebooks" / "README.md",
+    ROOT / "simulation" / "rate_cards" / "README.md",
+    ROOT / "tests" / "README.md",
+]
+
+
+def _blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(), re.DOTALL)
+
+
+def _commands() -> list[str]:
+    """Return every ``creditsim`` line of every document, but for comments."""
+    lines = []
+    for path in DOCUMENTS:
+        for block in _blocks(path, "sh"):
+            whole = block.replace("\\\n", " ")
+            lines += [line for line in whole.splitlines() if line.startswith("creditsim ")]
+    return list(dict.fromkeys(lines))
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the scenarios in it, where the documents' commands run in their order."""
+    folder = tmp_path_factory.mktemp("workspace")
+    (folder / "scenarios").symlink_to(ROOT / "scenarios")
+    return folder
+
+
+@pytest.mark.parametrize("line", _commands())
+def test_commands_run_as_they_are_written(line: str, workspace: Path) -> None:
+    arguments = shlex.split(line, comments=True)[1:]
+    if arguments[0] == "run":
+        arguments += ["--replications", "2"]  # the rest as written
+    done = creditsim(*arguments, cwd=workspace)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_there_are_commands_to_run() -> None:
+    assert {"new", "validate", "run", "quote", "rate-cards"} <= {
+        shlex.split(line)[1] for line in _commands()
+    }
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_python_examples_run_as_they_are_written(path: Path) -> None:
+    for block in _blocks(path, "python"):
+        subprocess.run(
+            [sys.executable, "-c", block.replace("replications=10", "replications=2")],
+            cwd=path.parent,
+            check=True,
+        )
+
+
+def test_the_readme_s_scenario_is_valid(tmp_path: Path) -> None:
+    (block,) = _blocks(ROOT / "README.md", "yaml")
+    (tmp_path / "small.yaml").write_text(block)
+    assert creditsim("validate", tmp_path / "small.yaml").returncode == 0
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text()):
+        assert (path.parent / target).exists(), target
+
+
+def test_the_main_job_and_the_tests_are_one_line_each() -> None:
+    main, tests = _blocks(ROOT / "README.md", "sh")[:2]
+    assert len(main.splitlines()) == len(tests.splitlines()) == 1
+    assert main.strip().endswith("creditsim run scenarios/mid-market.yaml")
+    assert tests.strip().endswith("python -m pytest")
+
+
+def test_tables_of_keys_are_up_to_date() -> None:
+    assert artefacts.KEYS.read_text() == artefacts.readme_with_keys(), "python -m tests.artefacts"
+
+
+def test_the_picture_shows_what_the_command_prints() -> None:
+    shown = creditsim("run", "scenarios/mid-market.yaml").stdout
+    drawn = artefacts.PICTURE.read_text()
+    written = "".join(re.findall(r"<text[^>]*>([^<]*)</text>", drawn))
+    words = written.replace("&#160;", " ").split()
+    assert set(shown.split()) <= set(words), "python -m tests.artefacts"
+
+
+def test_every_shipped_scenario_has_its_story_in_the_table() -> None:
+    table = (ROOT / "scenarios" / "README.md").read_text()
+    assert set(re.findall(r"\]\(([\w-]+\.yaml)\)", table)) == {path.name for path in SCENARIOS}

@@ -1,0 +1,165 @@
+"""Rate cards: limits, credits and prices as the vendor's tables have them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulation import InputError, RateCard
+from simulation.rate_card import shipped_rate_cards
+from tests.helpers import creditsim
+
+KAIZEN_34 = RateCard.load("kaizen-34")
+every_card = pytest.mark.parametrize("name", shipped_rate_cards())
+
+
+@pytest.mark.parametrize(
+    ("card", "edition", "licenses", "allowance", "maximum"),
+    [
+        ("kaizen-34", "free", 3, 5_000, 5_000),
+        ("kaizen-34", "starter", 10, 7_500, 100_000),
+        ("kaizen-34", "standard", 10, 7_500, 100_000),
+        ("kaizen-34", "professional", 40, 30_000, 500_000),
+        ("kaizen-34", "zoho_one", 100, 115_000, 1_000_000),
+        ("kaizen-34", "crm_plus", 100, 115_000, 1_000_000),
+        ("kaizen-34", "ultimate", 100, 215_000, None),
+        ("kaizen-93", "standard", 10, 52_500, 100_000),
+        ("kaizen-93", "professional", 10, 55_000, 1_000_000),
+        ("kaizen-93", "enterprise", 10, 60_000, 2_000_000),
+        ("kaizen-93", "ultimate", 10, 70_000, None),
+        ("zoho-crm-2026", "professional", 10, 55_000, 3_000_000),
+        ("zoho-crm-2026", "enterprise", 10, 60_000, 5_000_000),
+        ("zoho-crm-2026", "crm_plus", 10, 70_000, None),
+        ("zoho-crm-2026", "free", 3, 5_000, 5_000),
+    ],
+)
+def test_allowance_and_maximum_of_each_edition(
+    card: str, edition: str, licenses: int, allowance: int, maximum: int | None
+) -> None:
+    rates = RateCard.load(card)
+    assert rates.allowance(edition, licenses) == allowance
+    assert rates.maximum(edition) == maximum
+
+
+@pytest.mark.parametrize(
+    ("api", "records", "credits", "category"),
+    [
+        ("get_users", 1, 1, "meta"),
+        ("get_modules", 1, 1, "meta"),
+        ("get_field_metadata", 1, 1, "meta"),
+        ("get_deleted_records", 1, 2, "crud"),
+        ("get_records_by_cvid", 200, 3, "crud"),
+        ("insert_records", 1, 1, "crud"),
+        ("update_records", 10, 1, "crud"),
+        ("upsert_records", 11, 2, "crud"),
+        ("upsert_records", 100, 10, "crud"),
+        ("add_tags", 50, 1, "crud"),
+        ("remove_tags", 51, 2, "crud"),
+        ("convert_lead", 1, 5, "convert"),
+        ("bulk_read", 1, 50, "bulk"),
+        ("bulk_write", 25_000, 500, "bulk"),
+        ("other", 1, 1, "other"),
+        ("send_mail", 1, 1, "other"),
+    ],
+)
+def test_credits_of_a_call_alone_and_in_arrays(
+    api: str, records: int, credits: int, category: str
+) -> None:
+    assert KAIZEN_34.credits(api, records) == credits
+    many = KAIZEN_34.credits(api, np.array([records, records], np.int64))
+    assert many.tolist() == [credits, credits]
+    assert many.dtype == np.int64
+    assert KAIZEN_34.category(api) == category
+
+
+@every_card
+def test_the_purchase_cap_is_the_lower_of_500000_and_what_the_maximum_leaves(name: str) -> None:
+    card = RateCard.load(name)
+    for edition in card.editions:
+        for licenses in (0, 1, 7, 100, 999, 100_000):
+            cap = card.purchase_cap(edition, licenses)
+            maximum = card.maximum(edition)
+            room = 500_000 if maximum is None else maximum - card.allowance(edition, licenses)
+            assert cap == max(0, min(500_000, room))
+            assert card.addon_sizes(edition, licenses)[-1] <= cap
+            top = card.limit(edition, licenses, card.addon_sizes(edition, licenses)[-1])
+            assert maximum is None or top <= maximum
+    assert card.purchase_cap("free", 3) == 0
+
+
+@given(st.integers(0, 499))
+def test_prices_rise_with_size_and_are_exact_to_the_cent(thousands: int) -> None:
+    here = KAIZEN_34.price_per_month(thousands * 1000)
+    above = KAIZEN_34.price_per_month((thousands + 1) * 1000)
+    assert above > here
+    assert here == here.quantize(Decimal("0.01"))
+    per_1000 = [Decimal(p) for p in ("0.14", "0.06", "0.05", "0.025", "0.012")]
+    slab = next(n for n, top in enumerate((25, 100, 250, 500, 1000)) if thousands < top)
+    assert above - here == 30 * per_1000[slab]  # what the next thousand costs, by the table
+
+
+def test_sizes_that_are_not_sold_are_refused_with_the_nearest_ones() -> None:
+    with pytest.raises(InputError, match="write 1,000 or 2,000"):
+        KAIZEN_34.quote("professional", 40, 1500)
+    with pytest.raises(InputError, match="write 0 to 470,000"):
+        KAIZEN_34.quote("professional", 40, 471_000)
+
+
+def test_an_unknown_edition_or_card_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InputError, match="name one of: free, standard, starter"):
+        KAIZEN_34.limit("pro", 1)
+    with pytest.raises(InputError, match="name one of kaizen-34, kaizen-93, zoho-crm-2026"):
+        RateCard.load("kaizen")
+
+
+@every_card
+def test_the_vendor_s_answer_is_quoted_exactly(name: str) -> None:
+    answer = RateCard.load(name).throttled_response
+    assert answer.status == 429
+    assert answer.body == {
+        "code": "TOO_MANY_REQUESTS",
+        "details": {},
+        "message": "Many requests fired than the allowed limit for the past 24 hours.",
+        "status": "error",
+    }
+
+
+def _own_card(folder: Path, **changes: object) -> Path:
+    shipped = Path(__file__).parent.parent / "simulation" / "rate_cards" / "kaizen-34.yaml"
+    data = {**yaml.safe_load(shipped.read_text()), "name": "own", **changes}
+    path = folder / "own.yaml"
+    path.write_text(yaml.safe_dump(data))
+    return path
+
+
+def test_a_card_of_one_s_own_is_a_file_of_the_same_form(tmp_path: Path) -> None:
+    own = _own_card(tmp_path, addon_step=500)
+    assert RateCard.load(own).quote("professional", 1, 1500).limit == 12_000
+    assert RateCard.load("own.yaml", folder=tmp_path).name == "own"
+    shown = creditsim("quote", "--edition", "free", "--rate-card", own)
+    assert "own" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"windw": "24 hours"}, "windw: is an unknown key, did you mean 'window'"),
+        ({"window": 0}, "window: is empty"),
+        ({"calls": {}}, "calls: has no 'other'"),
+        ({"addon_slabs": []}, "addon_slabs: do not reach the purchase cap"),
+        ({"throttled_attempt_credits": -1}, "throttled_attempt_credits: -1 is negative"),
+    ],
+)
+def test_a_broken_card_is_refused_with_file_key_and_remedy(
+    tmp_path: Path, changes: dict[str, object], complaint: str
+) -> None:
+    with pytest.raises(InputError) as refusal:
+        RateCard.load(_own_card(tmp_path, **changes))
+    assert complaint in str(refusal.value)
+    assert str(refusal.value).startswith(f"{tmp_path / 'own.yaml'}:")

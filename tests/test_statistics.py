@@ -1,0 +1,206 @@
+"""Statistics, recomputed from the calls by other means."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from scipy import stats
+
+from simulation import run
+from simulation.quantities import DAY, HOUR, SECOND
+from simulation.scenario import Scenario
+from simulation.statistics import STATISTICS, binomial_interval, mean_with_interval
+from tests.helpers import any_limit, build, poisson, scheduled
+from tests.strategies import scenarios
+
+BUSY: list[dict[str, Any]] = [
+    poisson("forms", "300 per day", "two", on_throttle={"retry": {"first": "10 minutes"}}),
+    poisson("loader", "12 per day", "fifty"),
+    scheduled("nightly", "02:00", 40, "five"),
+]
+
+
+def test_every_count_equals_what_pandas_counts_in_the_calls() -> None:
+    scenario = any_limit(900, BUSY, horizon="5 days", warmup="1 day", replications=3, seed=4)
+    result = run(scenario)
+    epoch = pd.Timestamp(scenario.start, tz="UTC")
+    for column, table in (("client", result.client_runs), ("category", result.category_runs)):
+        for (replication, name), calls in _after_warmup(result.calls, epoch).groupby(
+            ["replication", column]
+        ):
+            row = table[(table["replication"] == replication) & (table[column] == name)].iloc[0]
+            _check(row, calls, epoch)
+    for replication, calls in _after_warmup(result.calls, epoch).groupby("replication"):
+        row = result.runs[result.runs["replication"] == replication].iloc[0]
+        assert row["throttled_calls"] > 0
+        _check(row, calls, epoch)
+
+
+def _after_warmup(calls: pd.DataFrame, epoch: pd.Timestamp) -> pd.DataFrame:
+    return calls[calls["submitted_at"] >= epoch + pd.Timedelta(days=1)]
+
+
+def _check(row: pd.Series, calls: pd.DataFrame, epoch: pd.Timestamp) -> None:
+    good = calls[calls["outcome"] == "succeeded"]
+    refused = calls[calls["throttled_attempts"] > 0]
+    delay = (good["settled_at"] - good["submitted_at"]).dt.total_seconds()
+    first = (refused["submitted_at"].min() - epoch).total_seconds() / 3600
+    expected = {
+        "calls": len(calls),
+        "attempts": calls["attempts"].sum(),
+        "throttled_attempts": calls["throttled_attempts"].sum(),
+        "throttled_calls": len(refused),
+        "throttled_share": len(refused) / len(calls),
+        "succeeded_calls": len(good),
+        "lost_calls": calls["outcome"].isin(["lost", "impossible"]).sum(),
+        "impossible_calls": (calls["outcome"] == "impossible").sum(),
+        "unfinished_calls": (calls["outcome"] == "unfinished").sum(),
+        "credits_demanded": calls["credits"].sum(),
+        "credits_used": good["credits"].sum(),
+        "hours_to_first_throttle": first,
+        "delay_p50_s": delay.quantile(0.50),
+        "delay_p95_s": delay.quantile(0.95),
+        "delay_p99_s": delay.quantile(0.99),
+    }
+    for name, value in expected.items():
+        assert row[name] == pytest.approx(float(value), rel=1e-12, nan_ok=True), name
+
+
+@settings(max_examples=60, deadline=None)
+@given(scenarios())
+def test_peaks_and_exhausted_hours_equal_a_walk_through_every_instant(scenario: Scenario) -> None:
+    result = run(scenario)
+    good = result.calls[result.calls["outcome"] == "succeeded"]
+    epoch = scenario.clock.start_epoch
+    cheapest = int(_cheapest(scenario))
+    walked = _walk(good, epoch, scenario, cheapest)
+    assert result.runs["peak_window_credits"][0] == walked[0]
+    assert result.runs["exhausted_hours"][0] == pytest.approx(walked[1] / HOUR, abs=1e-9)
+    for name, mine in good.groupby("client"):
+        row = result.client_runs[result.client_runs["client"] == name].iloc[0]
+        assert row["peak_window_credits"] == _walk(mine, epoch, scenario, 0)[0]
+    held = _held_before(good, epoch, scenario)
+    assert result.intervals["credits_available"].tolist() == [scenario.limit - h for h in held]
+
+
+def _cheapest(scenario: Scenario) -> int:
+    return min(
+        scenario.card.credits(call.api, call.records.smallest)
+        for client in scenario.clients
+        for call in client.calls
+    )
+
+
+def _walk(good: pd.DataFrame, epoch: int, scenario: Scenario, cheapest: int) -> tuple[int, int]:
+    """Return the most credits held and the time exhausted, step by step."""
+    steps: dict[int, int] = {0: 0}
+    for at, credits in zip(
+        good["settled_at"].astype("int64") - epoch, good["credits"], strict=True
+    ):
+        steps[at] = steps.get(at, 0) + credits
+        steps[at + DAY] = steps.get(at + DAY, 0) - credits
+    held = peak = exhausted = 0
+    moments = [t for t in sorted(steps) if t < scenario.horizon]
+    for now, then in zip(moments, [*moments[1:], scenario.horizon], strict=True):
+        held += steps[now]
+        peak = max(peak, held)
+        if scenario.limit - held < cheapest:
+            exhausted += then - now
+    return peak, exhausted
+
+
+def _held_before(good: pd.DataFrame, epoch: int, scenario: Scenario) -> list[int]:
+    times = good["settled_at"].astype("int64").to_numpy() - epoch
+    ends = [min(end, scenario.horizon) for end in range(HOUR, scenario.horizon + HOUR, HOUR)]
+    credits = good["credits"].to_numpy()
+    return [int(credits[(times < end) & (times + DAY >= end)].sum()) for end in ends]
+
+
+def test_the_marks_that_usage_crossed_and_when() -> None:
+    clients = [
+        scheduled("a", "06:00", 79, schedule={"days": ["mon"]}),
+        scheduled("b", "07:00", 1, schedule={"days": ["mon"]}),
+        scheduled("c", "08:00", 20, schedule={"days": ["mon"]}),
+        scheduled("d", "07:30", 90, schedule={"days": ["tue"]}),
+    ]
+    alerts = run(any_limit(100, clients, horizon="2 days")).alerts
+    rows = [(row.level_percent, row.day, f"{row.crossed_at:%H:%M}") for row in alerts.itertuples()]
+    assert rows == [
+        (50, 0, "06:00"),
+        (80, 0, "07:00"),
+        (90, 0, "08:00"),
+        (100, 0, "08:00"),
+        (50, 1, "07:30"),
+        (80, 1, "07:30"),
+        (90, 1, "07:30"),
+        (100, 1, "07:30"),
+    ]
+
+
+def test_means_come_with_student_s_interval_over_replications() -> None:
+    values = [3.0, 5.0, 4.0, 8.0, math.nan]
+    estimate = mean_with_interval(values)
+    low, high = stats.t.interval(0.95, 3, loc=5.0, scale=stats.sem(values[:4]))
+    assert estimate == pytest.approx((5.0, low, high, 4))
+    assert mean_with_interval([0.0, 0.0, 0.3]).ci95_low == 0.0
+    assert math.isnan(mean_with_interval([4.0]).ci95_low)
+    assert math.isnan(mean_with_interval([math.nan]).mean)
+
+
+def test_the_interval_covers_the_truth_in_95_of_100_experiments() -> None:
+    random = np.random.default_rng(34)
+    covered = 0
+    for _ in range(2000):
+        estimate = mean_with_interval(random.normal(10, 3, 8))
+        covered += estimate.ci95_low <= 10 <= estimate.ci95_high
+    assert abs(covered / 2000 - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 2000)
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 30), (28, 30), (30, 30), (1, 1)])
+def test_shares_of_runs_come_with_the_clopper_pearson_interval(k: int, n: int) -> None:
+    exact = stats.binomtest(k, n).proportion_ci(0.95, "exact")
+    assert binomial_interval(k, n) == pytest.approx((exact.low, exact.high))
+
+
+def test_the_summary_has_every_statistic_at_every_grain_and_null_where_there_is_none() -> None:
+    scenario = build([scheduled("a", "10:00", 1), scheduled("idle", "10:00", 0)], replications=2)
+    summary = run(scenario).to_dict()
+    assert list(summary) == [
+        "scenario",
+        "rate_card",
+        "engine",
+        "limit",
+        "replications",
+        "seed",
+        "overall",
+        "clients",
+        "categories",
+    ]
+    assert tuple(summary["overall"]) == STATISTICS
+    assert list(summary["clients"]) == ["a", "idle"]
+    assert list(summary["categories"]) == ["other"]
+    assert summary["overall"]["calls"] == {"mean": 1.0, "ci95": [1.0, 1.0]}
+    none = {"mean": None, "ci95": [None, None]}
+    assert summary["overall"]["hours_to_first_throttle"] == none
+    assert summary["clients"]["idle"]["throttled_share"] == none
+    assert summary["clients"]["idle"]["delay_p95_s"] == none
+    one = run(scenario, replications=1).to_dict()
+    assert one["overall"]["calls"] == {"mean": 1.0, "ci95": [None, None]}
+
+
+def test_intervals_of_any_length_add_up_and_the_last_may_be_shorter() -> None:
+    scenario = any_limit(900, BUSY, horizon="50 hours", seed=4)
+    hourly, odd = run(scenario).intervals, run(scenario, interval="7 hours").intervals
+    assert (len(hourly), len(odd)) == (50, 8)
+    columns = [name for name in odd if name.startswith(("calls", "credits_u", "throttled"))]
+    for column in columns:
+        sums = [hourly[column][n * 7 : n * 7 + 7].sum() for n in range(8)]
+        assert odd[column].tolist() == sums
+    ends = [min(n * 7 + 6, 49) for n in range(8)]
+    assert odd["credits_available"].tolist() == hourly["credits_available"][ends].tolist()
+    assert odd["start_at"].diff().dropna().dt.total_seconds().unique() == 7 * HOUR / SECOND
