@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import shlex
 import subprocess
@@ -56,7 +57,7 @@ def test_commands_run_as_they_are_written(line: str, workspace: Path) -> None:
 
 def test_there_are_commands_to_run() -> None:
     assert {"new", "validate", "run", "quote", "rate-cards"} <= {
-        shlex.split(line)[1] for line in _commands()
+        shlex.split(line, comments=True)[1] for line in _commands()
     }
 
 
@@ -96,8 +97,8 @@ def test_tables_of_keys_are_up_to_date() -> None:
 def test_the_picture_shows_what_the_command_prints() -> None:
     shown = creditsim("run", "scenarios/mid-market.yaml").stdout
     drawn = artefacts.PICTURE.read_text()
-    written = "".join(re.findall(r"<text[^>]*>([^<]*)</text>", drawn))
-    words = written.replace("&#160;", " ").split()
+    written = html.unescape(" ".join(re.findall(r"<text[^>]*>([^<]*)</text>", drawn)))
+    words = written.replace("\xa0", " ").split()
     assert set(shown.split()) <= set(words), "python -m tests.artefacts"
 
 
