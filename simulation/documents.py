@@ -19,6 +19,8 @@ __all__ = ["Document"]
 
 M = TypeVar("M", bound=BaseModel)
 
+_UNWRITTEN = ("[key]", "fixed")  # parts of a model's path that stand in no file
+
 
 class _Loader(yaml.SafeLoader):
     """YAML 1.1 without the readings that surprise: 02:00 stays text, dates stay text, no = 'no'."""
@@ -161,6 +163,7 @@ class Document:
             target = inner
         target[here] = value
         self._overrides[path] = option
+        self._lines = {p: line for p, line in self._lines.items() if p[: len(path)] != path}
 
     def changed(self, values: Mapping[str, Any]) -> Document:
         """Return a copy with values put at dotted keys; this document stays as it is."""
@@ -232,7 +235,7 @@ class Document:
 
     def _problems(self, model: type[BaseModel], error: ValidationError) -> Iterator[Problem]:
         for detail in error.errors(include_url=False):
-            path = tuple(detail["loc"])
+            path = tuple(key for key in detail["loc"] if key not in _UNWRITTEN)
             cause = detail.get("ctx", {}).get("error")
             if isinstance(cause, KeyProblems):
                 for inner, what, where in cause.problems:
@@ -253,6 +256,11 @@ def _describe(model: type[BaseModel], detail: ErrorDetails, path: KeyPath) -> st
         near = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
         meant = f"did you mean {near[0]!r}? " if near else ""
         return f"is an unknown key, {meant}known here: {', '.join(known)}"
+    if kind in {"too_short", "too_long"}:
+        context = detail["ctx"]
+        bound = f"at least {context['min_length']}" if "min_length" in context else ""
+        bound = bound or f"at most {context['max_length']}"
+        return f"has {context['actual_length']} items, write {bound}"
     if kind == "missing":
         return "is missing, add it"
     if kind == "value_error":

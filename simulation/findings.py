@@ -61,7 +61,10 @@ def run_findings(result: RunResult) -> list[str]:
         who = f"`{name}` used {percent(used[name] / used.sum())} of the credits with "
         who += f"{percent(calls[name] / calls.sum())} of the calls"
     lost = _lost(result) if result.runs["throttled_calls"].any() else ""
-    return [_whether(result), f"{who}{lost and '; '}{lost}."]
+    if len(used) == 1 and used.sum():  # of one client there is nothing to tell apart
+        who = ""
+    said = "; ".join(part for part in (who, lost) if part)
+    return [_whether(result), *([f"{said[0].upper()}{said[1:]}."] if said else [])]
 
 
 def _whether(result: RunResult) -> str:
@@ -101,15 +104,18 @@ def _lost(result: RunResult) -> str:
         return f"no call was lost, every one that was throttled succeeded later{waited}"
     lost = result.estimate("lost_calls")
     share = lost.mean / result.estimate("calls").mean
-    name = str(by_client.idxmax())
+    by_whom = ""
+    if len(by_client) > 1:
+        name = str(by_client.idxmax())
+        by_whom = f", {percent(by_client[name] / by_client.sum())} of them by `{name}`"
     interval = ""
     if lost.has_interval:
         interval = f" (95 % interval {number(lost.ci95_low)} to {number(lost.ci95_high)})"
     impossible = result.estimate("impossible_calls").mean
     never = f", and {number(impossible)} cost more than the whole limit" if impossible else ""
     return (
-        f"{number(lost.mean)} calls{interval} are lost in a {unit}, {percent(share)} of all, "
-        f"{percent(by_client[name] / by_client.sum())} of them by `{name}`{never}"
+        f"{number(lost.mean)} calls{interval} are lost in a {unit}, {percent(share)} of all"
+        f"{by_whom}{never}"
     )
 
 

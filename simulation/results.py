@@ -78,14 +78,17 @@ class RunResult:
     @cached_property
     def summary(self) -> pd.DataFrame:
         """Mean and 95 % interval of each statistic: ``grain, name, statistic, mean, …``."""
-        parts = [
-            summarise(self.runs).assign(grain="overall", name=""),
-            summarise(self.client_runs, ["client"]).rename(columns={"client": "name"}),
-            summarise(self.category_runs, ["category"]).rename(columns={"category": "name"}),
-        ]
-        parts[1]["grain"], parts[2]["grain"] = "client", "category"
-        columns = ["grain", "name", "statistic", "mean", "ci95_low", "ci95_high", "replications"]
-        return pd.concat(parts, ignore_index=True)[columns]
+        parts = [summarise(self.runs).assign(grain="overall", name="")]
+        for grain, runs in (("client", self.client_runs), ("category", self.category_runs)):
+            parts.append(
+                summarise(runs, [grain]).rename(columns={grain: "name"}).assign(grain=grain)
+            )
+        columns = ["grain", "name", "statistic", *Estimate._fields]
+        summary = pd.concat(parts, ignore_index=True)[columns]
+        peaks = summary["statistic"] == "peak_window_credits"  # no window can hold more than this
+        high = summary.loc[peaks, "ci95_high"].clip(upper=self.scenario.limit)
+        summary.loc[peaks, "ci95_high"] = high
+        return summary
 
     def estimate(self, statistic: str, grain: str = "overall", name: str = "") -> Estimate:
         """Return one statistic's mean and interval.

@@ -144,6 +144,25 @@ def test_names_that_look_like_markup_are_shown_as_they_are(tmp_path: Path) -> No
     assert "[red]:bomb:<b>" in shown.stdout
 
 
+def test_a_terminal_that_lacks_signs_is_no_reason_to_fail(tmp_path: Path) -> None:
+    shown = creditsim("run", MID_MARKET, *QUICK, PYTHONIOENCODING="ascii")
+    assert shown.returncode == 0
+    assert "2 ? 4 days" in shown.stdout
+
+
+def test_of_a_single_client_the_findings_do_not_say_that_it_did_it_all(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(
+        "name: one\norg: {edition: free}\nstart: 2026-01-05\nhorizon: 2 days\nwarmup: 0\n"
+        "replications: 2\nclients:\n- name: poller\n  arrivals: {schedule: {every: 10 s}}\n"
+        "  calls: [{api: get_modules}]\n"
+    )
+    text = " ".join(creditsim("run", tmp_path / "one.yaml").stdout.split())
+    assert (
+        "on day 1 (Mon 5 Jan), 13:53. 7,280 calls (95 % interval 7,280 to 7,280) are lost" in text
+    )
+    assert "`poller`" not in text
+
+
 def test_rate_cards_are_listed_and_shown() -> None:
     listed = creditsim("rate-cards").stdout
     assert [line.split()[0] for line in listed.splitlines()] == [
@@ -178,7 +197,8 @@ def test_progress_is_shown_on_a_terminal_only_and_ctrl_c_leaves_nothing_behind(
         stdout=subprocess.PIPE,
         stderr=terminal,
         env=environment,
-    )
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # a test run in the background may have been told to ignore the signal
     os.close(terminal)
     seen = ""
     deadline = time.monotonic() + 60
