@@ -19,7 +19,6 @@ from simulation.records import (
     LOST,
     SUCCEEDED,
     DayRecords,
-    Entries,
     Journal,
     Ledger,
 )
@@ -101,8 +100,8 @@ class Model:
         for day in range(clock.days):
             end = min(clock.day_start(day + 1), clock.horizon)
             self.env.run(until=end)
-            grants = Entries.of(*self.pool.take_grants())
-            yield self.journal.close_day(day, start, end, grants, last=end == clock.horizon)
+            unbooked, self.pool.unbooked = self.pool.unbooked, []
+            yield self.journal.close_day(day, start, end, unbooked, last=end == clock.horizon)
             start = end
 
     def _client(self, place: int, client: Client) -> Process:
@@ -117,12 +116,12 @@ class Model:
             accounts = place * len(self.demand.apis) + calls.api.astype(np.int64)
             ledger = self.journal.open(day, calls, accounts)
             made += len(calls)
-            for n, (time, credits, account) in enumerate(
-                zip(calls.time.tolist(), calls.credits.tolist(), accounts.tolist(), strict=True)
+            for n, (time, credits) in enumerate(
+                zip(calls.time.tolist(), calls.credits.tolist(), strict=True)
             ):
                 yield alarm.at(time, order + n)
                 try:
-                    pool.consume(credits, account)
+                    pool.consume(credits, booked=True)
                 except TooManyRequests:
                     if credits > pool.limit:
                         ledger.give_up(n, IMPOSSIBLE)
@@ -130,7 +129,7 @@ class Model:
                         ledger.give_up(n, LOST)
                     else:
                         ledger.throttled(n)
-                        env.process(retry.process(ledger, n, credits, account, order + n))
+                        env.process(retry.process(ledger, n, order + n))
             order += len(calls)
 
 
@@ -151,18 +150,20 @@ class _RetryPlan:
             return longest
         return int(uniform(self.key, call, retry) * longest)
 
-    def process(self, ledger: Ledger, n: int, credits: int, account: int, order: int) -> Process:
+    def process(self, ledger: Ledger, n: int, order: int) -> Process:
         """Try a throttled call again until it is accepted or its attempts are used up."""
+        credits, account = int(ledger.calls.credits[n]), int(ledger.accounts[n])
         alarm, call, now = Alarm(self.env), int(ledger.calls.call[n]), int(self.env.now)
         for retry in range(1, self.law.max_attempts):
             now += self.delay(call, retry)
             yield alarm.at(now, order)
             try:
-                self.pool.consume(credits, account)
+                self.pool.consume(credits, booked=True)
             except TooManyRequests:
                 ledger.throttled(n)
-                self.journal.retry_throttled(now, account)
+                self.journal.retried(False, now, credits, account)
             else:
+                self.journal.retried(True, now, credits, account)
                 ledger.settle(n, SUCCEEDED, now)
                 return
         ledger.settle(n, LOST, now)

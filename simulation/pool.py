@@ -14,6 +14,7 @@ from simulation.rate_card import RateCard, ThrottledResponse
 
 __all__ = ["Alarm", "CreditPool", "TooManyRequests"]
 
+_FORGET_AFTER = 10_000  # grants that came back, before they are dropped from the lists
 _RELEASE = -1  # at one instant, releases come before everything else
 
 
@@ -57,7 +58,7 @@ class Alarm(simpy.Event):
     def at(self, instant: int, order: int) -> Alarm:
         """Set the alarm; it must not be pending."""
         env = self.env
-        self.callbacks = [*self._always] if self._always else []
+        self.callbacks = self._always.copy()
         # As Environment.schedule does, but for an instant instead of a delay, and twice as fast.
         heappush(env._queue, (instant, order, next(env._eid), self))  # type: ignore[misc]
         return self
@@ -80,6 +81,13 @@ class CreditPool:
         How long a credit stays consumed, µs.
     card : RateCard, optional
         Says what a throttled attempt is answered, and what it costs.
+
+    Attributes
+    ----------
+    used : int
+        Credits that are consumed now.
+    unbooked : list of (instant, credits)
+        What was consumed and not booked by the caller, in order of time.
 
     >>> env = simpy.Environment()
     >>> pool = CreditPool(env, limit=500)
@@ -105,15 +113,13 @@ class CreditPool:
         self.limit = limit
         self.window = window
         self.used = 0
+        self.unbooked: list[tuple[int, int]] = []
         self._answer = card.throttled_response
         self._throttled_attempt_credits = card.throttled_attempt_credits
-        # The grants in order of time, a column each: those before `_held` have come back, and
-        # those from `_new` on were made since `take_grants` was last asked.
+        # What was granted, when and how much, in order of time; those before `_held` are back.
         self._times: list[int] = []
         self._credits: list[int] = []
-        self._accounts: list[int] = []
         self._held = 0
-        self._new = 0
         self._release = Alarm(env, self._on_release)
 
     @property
@@ -121,49 +127,46 @@ class CreditPool:
         """Credits that can be consumed now."""
         return self.limit - self.used
 
-    def consume(self, credits: int, account: int = -1) -> None:
+    def consume(self, credits: int, booked: bool = False) -> None:
         """Consume credits now, or raise `TooManyRequests` and consume nothing.
 
         Parameters
         ----------
         credits : int
             What the call costs.
-        account : int
-            What the grant is booked on; the model books client and call kind.
+        booked : bool
+            Whether the caller keeps a record of it; what nobody does is kept in ``unbooked``.
         """
         used = self.used + credits
         if used > self.limit:
             if self._throttled_attempt_credits and self.available:
-                self.consume(min(self._throttled_attempt_credits, self.available), account)
+                self.consume(min(self._throttled_attempt_credits, self.available))
             raise TooManyRequests(self._answer)
         now: int = self.env._now  # type: ignore[assignment]  # time is integer here
         self.used = used
         self._times.append(now)
         self._credits.append(credits)
-        self._accounts.append(account)
+        if not booked:
+            self.unbooked.append((now, credits))
         if self._release.callbacks is None:
             self._release.at(now + self.window, _RELEASE)
 
     def _on_release(self, _: simpy.Event) -> None:
         times, credits, held, back = self._times, self._credits, self._held, 0
+        made = len(times)
         # All that comes back before the next event can come back now: nobody is there to see.
         seen_from = self.env.peek() - self.window
         while True:
             back += credits[held]
             held += 1
-            if held == len(times):
+            if held == made:
                 break
-            if times[held] >= seen_from:
-                self._release.at(times[held] + self.window, _RELEASE)
+            oldest = times[held]
+            if oldest >= seen_from:
+                self._release.at(oldest + self.window, _RELEASE)
                 break
         self.used -= back
+        if held > _FORGET_AFTER:
+            del times[:held], credits[:held]
+            held = 0
         self._held = held
-
-    def take_grants(self) -> tuple[list[int], list[int], list[int]]:
-        """Return the grants since the last time: instants, credits and accounts, a list each."""
-        new = slice(self._new, None)
-        grants = self._times[new], self._credits[new], self._accounts[new]
-        for column in (self._times, self._credits, self._accounts):
-            del column[: self._held]  # forget what has come back
-        self._held, self._new = 0, len(self._times)
-        return grants

@@ -75,7 +75,7 @@ class Entries:
     time : (n,) int64 array
         When, µs since the scenario's start.
     credits : (n,) int64 array
-        Credits granted; 0 for a throttled attempt.
+        What the attempt costs.
     account : (n,) int64 array
         client × number of call kinds + call kind; -1 for a process of the user's own.
     """
@@ -124,7 +124,7 @@ class Ledger:
 
     def __init__(self, calls: Calls, accounts: Ints) -> None:
         self.calls = calls
-        self._accounts = accounts
+        self.accounts = accounts
         self._outcome = bytearray(len(calls))  # zeros: SUCCEEDED
         self._throttled: dict[int, int] = {}  # attempts, of calls that are tried again
         self._settled_at: dict[int, int] = {}
@@ -148,11 +148,14 @@ class Ledger:
         self._settled_at[place] = now
         self.pending -= 1
 
-    def first_throttles(self) -> tuple[Ints, Ints]:
-        """Return when each call was throttled that was so at first, and its account."""
+    def first_attempts(self) -> tuple[Entries, Entries]:
+        """Return the first attempts that were accepted, and those that were throttled."""
         throttled = np.frombuffer(self._outcome, np.int8) != SUCCEEDED
         throttled[_keys(self._throttled)] = True
-        return self.calls.time[throttled], self._accounts[throttled]
+        return self._entries(~throttled), self._entries(throttled)
+
+    def _entries(self, which: NDArray[np.bool_]) -> Entries:
+        return Entries(self.calls.time[which], self.calls.credits[which], self.accounts[which])
 
     def records(self) -> CallRecords:
         """Return the calls with their outcomes."""
@@ -184,8 +187,9 @@ class Journal:
     def __init__(self) -> None:
         self._open: deque[list[Ledger]] = deque()
         self._first_open = 0
-        self._retry_times: list[int] = []
-        self._retry_accounts: list[int] = []
+        self._retries: dict[bool, tuple[list[int], list[int], list[int]]] = {
+            accepted: ([], [], []) for accepted in (True, False)
+        }
 
     def open(self, day: int, calls: Calls, accounts: Ints) -> Ledger:
         """Start the ledger of one client's calls of one day."""
@@ -195,14 +199,19 @@ class Journal:
         self._open[day - self._first_open].append(ledger)
         return ledger
 
-    def retry_throttled(self, now: int, account: int) -> None:
-        """Note when a retry was throttled; the ledgers know when first attempts were."""
-        self._retry_times.append(now)
-        self._retry_accounts.append(account)
+    def retried(self, accepted: bool, now: int, credits: int, account: int) -> None:
+        """Note an attempt after the first; the ledgers know of first attempts."""
+        for column, value in zip(self._retries[accepted], (now, credits, account), strict=True):
+            column.append(value)
 
-    def close_day(self, day: int, start: int, end: int, grants: Entries, last: bool) -> DayRecords:
-        """Return what the day left behind; the last day also returns what is unfinished."""
-        throttles = self._throttles(day)
+    def close_day(
+        self, day: int, start: int, end: int, unbooked: list[tuple[int, int]], last: bool
+    ) -> DayRecords:
+        """Return what the day left behind; the last day also returns what is unfinished.
+
+        ``unbooked`` is what was consumed on this day by others than the ledgers' clients.
+        """
+        grants, throttles = self._attempts(day, unbooked)
         done: list[CallRecords] = []
         while self._open and self._first_open <= day:
             ledgers = self._open[0]
@@ -213,16 +222,29 @@ class Journal:
             self._first_open += 1
         return DayRecords(day, start, end, concatenate(done), grants, throttles)
 
-    def _throttles(self, day: int) -> Entries:
-        """Return the throttled attempts of a day, in order of time."""
+    def _attempts(self, day: int, unbooked: list[tuple[int, int]]) -> tuple[Entries, Entries]:
+        """Return what a day's attempts were granted, and those that were throttled."""
         today = day - self._first_open
         ledgers = self._open[today] if today < len(self._open) else []
-        parts = [ledger.first_throttles() for ledger in ledgers]
-        parts.append((_column(self._retry_times), _column(self._retry_accounts)))
-        self._retry_times, self._retry_accounts = [], []
-        time, account = (np.concatenate(column) for column in zip(*parts, strict=True))
-        order = np.argsort(time, kind="stable")
-        return Entries(time[order], np.zeros(len(time), np.int64), account[order])
+        firsts = [ledger.first_attempts() for ledger in ledgers]
+        others = Entries.of(
+            [now for now, _ in unbooked], [credits for _, credits in unbooked], [-1] * len(unbooked)
+        )
+        granted = [first[0] for first in firsts] + [Entries.of(*self._retries[True]), others]
+        throttled = [first[1] for first in firsts] + [Entries.of(*self._retries[False])]
+        for columns in self._retries.values():
+            for column in columns:
+                column.clear()
+        return _in_order(granted), _in_order(throttled)
+
+
+def _in_order(parts: Sequence[Entries]) -> Entries:
+    time, credits, account = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("time", "credits", "account")
+    )
+    order = np.argsort(time, kind="stable")
+    return Entries(time[order], credits[order], account[order])
 
 
 def _column(values: Sequence[int]) -> Ints:

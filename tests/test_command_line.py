@@ -197,7 +197,7 @@ def test_progress_is_shown_on_a_terminal_only_and_ctrl_c_leaves_nothing_behind(
         stdout=subprocess.PIPE,
         stderr=terminal,
         env=environment,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
     )  # a test run in the background may have been told to ignore the signal
     os.close(terminal)
     seen = ""
