@@ -56,6 +56,11 @@ class Calls:
         return Calls(*(getattr(self, field.name)[index] for field in fields(self)))
 
 
+def concatenate(parts: Sequence[Calls]) -> Calls:
+    """Join calls, one after the other."""
+    return Calls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Calls)))
+
+
 class Demand:
     """What every client of a scenario wants, on any day of any replication.
 
@@ -76,6 +81,17 @@ class Demand:
         known = (*scenario.card.calls, *scenario.other_apis)
         self.apis = tuple(api for api in dict.fromkeys(known) if api in used)
         self._clients = [_ClientDemand(c, n, self) for n, c in enumerate(scenario.clients)]
+
+    @cached_property
+    def is_random(self) -> bool:
+        """Whether replications differ: some arrivals, mix, records or jitter are drawn."""
+        return any(
+            client.arrivals.poisson is not None
+            or len(client.calls) > 1
+            or any(call.records.fixed is None for call in client.calls)
+            or (client.on_throttle.retry is not None and client.on_throttle.retry.jitter == "full")
+            for client in self.scenario.clients
+        )
 
     @property
     def days(self) -> int:
@@ -102,9 +118,19 @@ class Demand:
         each = [
             self.draw_client(replication, client, day, first) for client, first in enumerate(firsts)
         ]
-        columns = (np.concatenate([getattr(c, f.name) for c in each]) for f in fields(Calls))
-        calls = Calls(*columns)
+        calls = concatenate(each)
         return calls.take(np.argsort(calls.time, kind="stable"))  # clients come in their order
+
+    def draw_replication(self, replication: int, days: int | None = None) -> Calls:
+        """Return the calls of all clients on all days, or the first so many, in order."""
+        made = [0] * len(self._clients)
+        each = []
+        for day in range(self.days if days is None else min(days, self.days)):
+            calls = self.draw_day(replication, day, made)
+            counts = np.bincount(calls.client, minlength=len(made))
+            made = [before + int(more) for before, more in zip(made, counts, strict=True)]
+            each.append(calls)
+        return concatenate(each)
 
     @cached_property
     def cheapest(self) -> dict[tuple[int, int], int]:

@@ -114,7 +114,7 @@ class Model:
             yield env.timeout(max(0, self.scenario.clock.day_start(day) - env.now))
             calls = self.demand.draw_client(self.replication, place, day, made)
             accounts = place * len(self.demand.apis) + calls.api.astype(np.int64)
-            ledger = self.journal.open(day, calls, accounts)
+            ledger = self.journal.open(day, place, calls, accounts)
             made += len(calls)
             for n, (time, credits) in enumerate(
                 zip(calls.time.tolist(), calls.credits.tolist(), strict=True)

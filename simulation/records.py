@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.demand import Calls
+from simulation.demand import concatenate as concatenate_calls
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -185,18 +186,18 @@ class Journal:
     """
 
     def __init__(self) -> None:
-        self._open: deque[list[Ledger]] = deque()
+        self._open: deque[dict[int, Ledger]] = deque()
         self._first_open = 0
         self._retries: dict[bool, tuple[list[int], list[int], list[int]]] = {
             accepted: ([], [], []) for accepted in (True, False)
         }
 
-    def open(self, day: int, calls: Calls, accounts: Ints) -> Ledger:
+    def open(self, day: int, client: int, calls: Calls, accounts: Ints) -> Ledger:
         """Start the ledger of one client's calls of one day."""
         while self._first_open + len(self._open) <= day:
-            self._open.append([])
+            self._open.append({})
         ledger = Ledger(calls, accounts)
-        self._open[day - self._first_open].append(ledger)
+        self._open[day - self._first_open][client] = ledger
         return ledger
 
     def retried(self, accepted: bool, now: int, credits: int, account: int) -> None:
@@ -214,7 +215,7 @@ class Journal:
         grants, throttles = self._attempts(day, unbooked)
         done: list[CallRecords] = []
         while self._open and self._first_open <= day:
-            ledgers = self._open[0]
+            ledgers = _by_client(self._open[0])
             if not last and any(ledger.pending for ledger in ledgers):
                 break
             done.append(merge([ledger.records() for ledger in ledgers]))
@@ -225,7 +226,7 @@ class Journal:
     def _attempts(self, day: int, unbooked: list[tuple[int, int]]) -> tuple[Entries, Entries]:
         """Return what a day's attempts were granted, and those that were throttled."""
         today = day - self._first_open
-        ledgers = self._open[today] if today < len(self._open) else []
+        ledgers = _by_client(self._open[today]) if today < len(self._open) else []
         firsts = [ledger.first_attempts() for ledger in ledgers]
         others = Entries.of(
             [now for now, _ in unbooked], [credits for _, credits in unbooked], [-1] * len(unbooked)
@@ -236,6 +237,10 @@ class Journal:
             for column in columns:
                 column.clear()
         return _in_order(granted), _in_order(throttled)
+
+
+def _by_client(ledgers: dict[int, Ledger]) -> list[Ledger]:
+    return [ledgers[client] for client in sorted(ledgers)]
 
 
 def _in_order(parts: Sequence[Entries]) -> Entries:
@@ -260,8 +265,7 @@ def concatenate(parts: Sequence[CallRecords]) -> CallRecords:
         return CallRecords(calls, narrow, narrow, none.astype(np.int8), none)
     if len(parts) == 1:
         return parts[0]
-    names = [field.name for field in fields(Calls)]
-    calls = Calls(*(np.concatenate([getattr(p.calls, name) for p in parts]) for name in names))
+    calls = concatenate_calls([part.calls for part in parts])
     own = [field.name for field in fields(CallRecords)][1:]
     return CallRecords(calls, *(np.concatenate([getattr(p, name) for p in parts]) for name in own))
 
