@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from simulation.errors import InputError as InputError
     from simulation.experiment import run as run
     from simulation.model import Model as Model
+    from simulation.plan_result import Plan as Plan
+    from simulation.planning import plan as plan
     from simulation.pool import CreditPool as CreditPool
     from simulation.pool import TooManyRequests as TooManyRequests
     from simulation.quantities import DAY as DAY
@@ -45,6 +47,8 @@ _HOME = {
     "load_scenario": "scenario",
     "RunResult": "results",
     "run": "experiment",
+    "Plan": "plan_result",
+    "plan": "planning",
 }
 
 __all__ = [*_HOME]  # noqa: PLE0604 - all strings

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import functools
 import io
-import json
 import os
 import sys
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec
 
@@ -76,13 +74,9 @@ def _command(function: Callable[P, None]) -> Callable[P, None]:
 
 
 def _print_json(data: Any) -> None:
-    print(json.dumps(data, indent=2, ensure_ascii=False, default=_exact))
+    from simulation.results import to_json
 
-
-def _exact(value: object) -> int | float:
-    """Write a price as JSON: the shortest digits of a float this small are the exact ones."""
-    assert isinstance(value, Decimal)
-    return int(value) if value == int(value) else float(value)
+    print(to_json(data))
 
 
 def _load(path: Path, assignments: list[str] | None) -> Scenario:
@@ -246,6 +240,53 @@ def run(
             f"Written to {out}: {', '.join(['calls.parquet', *result.tables()])}, "
             "summary.json, scenario.yaml"
         )
+
+
+@_command
+def plan(
+    scenario: ScenarioFile,
+    set_: Assignments = None,
+    seed: Annotated[int | None, typer.Option(help="In place of the scenario's.")] = None,
+    replications: Annotated[int | None, typer.Option(help="To begin with.")] = None,
+    max_replications: Annotated[
+        int | None, typer.Option(help="After which it stays undecided. [default: 480]")
+    ] = None,
+    confirm: Annotated[
+        str, typer.Option(metavar="N|all|none", help="Calls to decide again in SimPy.")
+    ] = "1000000",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the frontier, the plan and the scenario.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the cheapest purchase that meets the objective, and why.
+
+    Example: creditsim plan scenarios/mid-market.yaml --out plan
+    """
+    overrides = {"seed": seed, "replications": replications}
+    set_ = (set_ or []) + [f"{k}={v}" for k, v in overrides.items() if v is not None]
+    checked = _load(scenario, set_)
+    if confirm not in ("all", "none") and not confirm.isdigit():
+        _fail(f"--confirm: {confirm!r} is no number of calls, write a number, all or none")
+
+    from simulation.console import Console, progress
+    from simulation.console_plan import plan_view
+    from simulation.planning import plan as plan_scenario
+
+    with progress("Judging", "replication") as advance:
+        result = plan_scenario(
+            checked,
+            max_replications=max_replications,
+            confirm=int(confirm) if confirm.isdigit() else confirm,  # type: ignore[arg-type]
+            out=out,
+            progress=advance,
+        )
+    if as_json:
+        _print_json(result.to_dict())
+        return
+    Console().print(plan_view(result))
+    if out is not None:
+        print(f"Written to {out}: {', '.join(result.tables())}, plan.json, scenario.yaml")
 
 
 def main() -> None:

@@ -95,17 +95,10 @@ def _drop_first(heap, size):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _granted(times, credits, made, now, amount):  # type: ignore[no-untyped-def]
-    """Note a grant; the columns may grow."""
-    if made == times.shape[0]:
-        more_times = np.empty(2 * made, np.int64)
-        more_credits = np.empty(2 * made, np.int64)
-        more_times[:made] = times
-        more_credits[:made] = credits
-        times, credits = more_times, more_credits
-    times[made] = now
-    credits[made] = amount
-    return times, credits
+def _doubled(column):  # type: ignore[no-untyped-def]
+    larger = np.empty(2 * column.shape[0], np.int64)
+    larger[: column.shape[0]] = column
+    return larger
 
 
 @compiled
@@ -155,7 +148,9 @@ def _decide(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0915 - o
         attempts[place] = attempt
         if used + cost <= limit:
             used += cost
-            grant_times, grant_credits = _granted(grant_times, grant_credits, made, now, cost)
+            if made == grant_times.shape[0]:
+                grant_times, grant_credits = _doubled(grant_times), _doubled(grant_credits)
+            grant_times[made], grant_credits[made] = now, cost
             made += 1
             outcome[place] = SUCCEEDED
             settled_at[place] = now
@@ -163,7 +158,9 @@ def _decide(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0915 - o
         charge = min(penalty, limit - used)
         if charge > 0:
             used += charge
-            grant_times, grant_credits = _granted(grant_times, grant_credits, made, now, charge)
+            if made == grant_times.shape[0]:
+                grant_times, grant_credits = _doubled(grant_times), _doubled(grant_credits)
+            grant_times[made], grant_credits[made] = now, charge
             made += 1
         if cost > limit:
             outcome[place] = IMPOSSIBLE

@@ -21,7 +21,7 @@ from simulation.rate_card import Quote, RateCard
 from simulation.results import RunResult
 from simulation.usage import ALERT_LEVELS
 
-__all__ = ["Console", "money", "progress", "quote_view", "rate_card_view", "run_view"]
+__all__ = ["Console", "money", "progress", "quote_view", "rate_card_view", "run_view", "table_of"]
 
 _QUICK_S = 1.0
 
@@ -86,7 +86,8 @@ def money(dollars: Decimal) -> str:
     return f"${dollars:,}"
 
 
-def _table(*headings: str, title: str | None = None) -> Table:
+def table_of(*headings: str, title: str | None = None) -> Table:
+    """Return an empty table: text in the first column, numbers in the others."""
     table = Table(
         box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False
     )
@@ -99,7 +100,7 @@ def _table(*headings: str, title: str | None = None) -> Table:
 
 def quote_view(quote: Quote, card: RateCard) -> RenderableType:
     """Show what an org gets and pays."""
-    table = _table(f"{quote.edition}, {quote.user_licenses:,} licenses", quote.rate_card)
+    table = table_of(f"{quote.edition}, {quote.user_licenses:,} licenses", quote.rate_card)
     maximum = "none" if quote.maximum is None else f"{quote.maximum:,}"
     for name, value in (
         ("allowance", f"{quote.allowance:,}"),
@@ -117,17 +118,19 @@ def quote_view(quote: Quote, card: RateCard) -> RenderableType:
 
 def rate_card_view(card: RateCard) -> RenderableType:
     """Show a rate card with its sources and notes."""
-    editions = _table("edition", "allowance", "maximum", title="Editions")
+    editions = table_of("edition", "allowance", "maximum", title="Editions")
     for name, edition in card.editions.items():
         names = name + (f" ({', '.join(edition.aliases)})" if edition.aliases else "")
         per = f" + {edition.per_license:,} × licenses" if edition.per_license else ""
         maximum = "none" if edition.maximum is None else f"{edition.maximum:,}"
         editions.add_row(Text(names), f"{edition.base:,}{per}", maximum)
-    calls = _table("call", "category", "credits", "records at most", title="Calls")
+    calls = table_of("call", "category", "credits", "records at most", title="Calls")
     for api, kind in card.calls.items():
         per = f" per {kind.per_records} records" if kind.per_records else ""
         calls.add_row(Text(api), kind.category, f"{kind.credits}{per}", f"{kind.max_records or ''}")
-    slabs = _table("add-on credits", "$ per 1,000 and day", "month if full", title="Add-on credits")
+    slabs = table_of(
+        "add-on credits", "$ per 1,000 and day", "month if full", title="Add-on credits"
+    )
     total = 0
     for slab in card.addon_slabs:
         total += slab.credits
@@ -174,7 +177,7 @@ def run_view(result: RunResult) -> RenderableType:
 def _overall_table(result: RunResult) -> Table:
     many = len(result.runs)
     title = f"In one run (mean of {many:,})" if many > 1 else "In the one run"
-    table = _table(title, "mean", "95 % interval")
+    table = table_of(title, "mean", "95 % interval")
     for statistic, name in _ROWS.items():
         estimate = result.estimate(statistic)
         if isnan(estimate.mean) or (statistic in _ONLY_IF_ANY and not estimate.mean):
@@ -188,7 +191,7 @@ def _overall_table(result: RunResult) -> Table:
 
 
 def _group_table(runs: pd.DataFrame, key: str) -> Table:
-    table = _table(f"by {key}", "calls", "credits", "share", "throttled", "lost", "p95 delay")
+    table = table_of(f"by {key}", "calls", "credits", "share", "throttled", "lost", "p95 delay")
     means = runs.groupby(key, sort=False).mean(numeric_only=True)
     total = means["credits_used"].sum()
     for name, row in means.iterrows():
@@ -206,7 +209,7 @@ def _group_table(runs: pd.DataFrame, key: str) -> Table:
 
 
 def _alert_table(result: RunResult) -> Table:
-    table = _table("usage rose to", "in runs", "first, median", "days a run")
+    table = table_of("usage rose to", "in runs", "first, median", "days a run")
     many, alerts = len(result.runs), result.alerts
     epoch = result.scenario.clock.start_epoch
     for level in ALERT_LEVELS:

@@ -96,7 +96,7 @@ def run(
         with OutputFolder(folder) as output, CallWriter(output.part("calls.parquet")) as writer:
             result = _replicate(demand, engine, length, writer.write, progress)
             writer.close()
-            output.save(result)
+            output.save(result, "summary.json")
         read = partial(_read, folder / "calls.parquet")
         return replace(result, folder=folder, _read_calls=read)
     if keep_calls:

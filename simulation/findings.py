@@ -8,7 +8,7 @@ from simulation.quantities import DAY, HOUR, write_duration
 from simulation.results import RunResult
 from simulation.statistics import binomial_interval
 
-__all__ = ["number", "percent", "period", "run_findings"]
+__all__ = ["number", "percent", "period", "plural", "run_findings"]
 
 _PERIODS = {DAY: "day", 7 * DAY: "week", 30 * DAY: "month", 365 * DAY: "year"}
 
@@ -31,6 +31,8 @@ def percent(share: float) -> str:
     ('71 %', '1.2 %', '0.001 %', '100 %')
     """
     per_cent = share * 100
+    if 0 < per_cent < 0.001:
+        return "<0.001 %"
     if per_cent >= 9.95 or per_cent == 0:
         return f"{per_cent:.0f} %"
     return f"{per_cent:.2g} %"
@@ -45,7 +47,8 @@ def period(horizon: int) -> str:
     return _PERIODS.get(horizon) or f"run of {write_duration(horizon)}"
 
 
-def _plural(name: str) -> str:
+def plural(name: str) -> str:
+    """Write the plural of what `period` returns."""
     first, *rest = name.split(" ")
     return " ".join([first + "s", *rest])
 
@@ -73,8 +76,8 @@ def _whether(result: RunResult) -> str:
     unit = period(scenario.horizon)
     low, high = binomial_interval(dry, many)
     if dry == 0:
-        sure = f"In none of {many:,} simulated {_plural(unit)} did the pool run dry (with 95 % "
-        sure += f"confidence at most {percent(high)} of such {_plural(unit)} would)"
+        sure = f"In none of {many:,} simulated {plural(unit)} did the pool run dry (with 95 % "
+        sure += f"confidence at most {percent(high)} of such {plural(unit)} would)"
         peak, limit = int(runs["peak_window_credits"].max()), scenario.limit
         held = f", {percent(peak / limit)} of the limit" if limit else ""
         never = sure if many > 1 else f"In the one simulated {unit} the pool did not run dry"
@@ -90,7 +93,7 @@ def _whether(result: RunResult) -> str:
     sure = f"(95 % interval {percent(low)} to {percent(high)})"
     typically = "the first time" if dry == 1 else "typically (median) the first time"
     return (
-        f"In {dry:,} of {many:,} simulated {_plural(unit)} {sure} the pool ran dry, "
+        f"In {dry:,} of {many:,} simulated {plural(unit)} {sure} the pool ran dry, "
         f"{typically}{after} on {moment}."
     )
 

@@ -44,6 +44,8 @@ class Model:
         Which one, from 0; each has its own random numbers.
     demand : Demand, optional
         The scenario's demand, where it is at hand already.
+    limit : int, optional
+        The size of the pool, in place of what the org has bought.
 
     Attributes
     ----------
@@ -83,13 +85,18 @@ class Model:
     """
 
     def __init__(
-        self, scenario: Scenario, replication: int = 0, demand: Demand | None = None
+        self,
+        scenario: Scenario,
+        replication: int = 0,
+        demand: Demand | None = None,
+        limit: int | None = None,
     ) -> None:
         self.scenario = scenario
         self.replication = replication
         self.demand = demand or Demand(scenario)
         self.env = simpy.Environment(initial_time=0)
-        self.pool = CreditPool(self.env, scenario.limit, scenario.card.window, scenario.card)
+        limit = scenario.limit if limit is None else limit
+        self.pool = CreditPool(self.env, limit, scenario.card.window, scenario.card)
         self.journal = Journal()
         for place, client in enumerate(scenario.clients):
             self.env.process(self._client(place, client))

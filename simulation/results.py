@@ -7,10 +7,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pandas as pd
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-__all__ = ["CallWriter", "OutputFolder", "RunResult"]
+__all__ = ["CallWriter", "OutputFolder", "RunResult", "to_json"]
 
 _ROWS_PER_GROUP = 2**17
 
@@ -142,6 +143,42 @@ def _or_none(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
+class Saved(Protocol):
+    """A result that can be written to a folder."""
+
+    @property
+    def scenario(self) -> Scenario:
+        """What it is the result of."""
+        ...
+
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """Return its tables by file name."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return its summary."""
+        ...
+
+
+def to_json(data: Any) -> str:
+    """Write data as JSON; prices, which are decimals, with exactly their digits.
+
+    >>> print(to_json([Decimal("25.20"), Decimal("195.00")]))
+    [
+      25.2,
+      195
+    ]
+    """
+
+    def exact(value: object) -> int | float:
+        # The shortest digits of a float this small are those of the decimal.
+        if not isinstance(value, Decimal):
+            raise TypeError(f"cannot write {type(value).__name__} as JSON")
+        return int(value) if value == int(value) else float(value)
+
+    return json.dumps(data, indent=2, ensure_ascii=False, default=exact, allow_nan=False)
+
+
 class OutputFolder:
     """Writes the files of a run aside, and puts them in place together when all is done.
 
@@ -191,12 +228,14 @@ class OutputFolder:
         self._parts[self.folder / name] = part
         return part
 
-    def save(self, result: RunResult) -> None:
-        """Write everything but the calls."""
+    def save(self, result: Saved, summary: str) -> None:
+        """Write a result's tables, its summary under this name, and its scenario."""
         for name, table in result.tables().items():
-            table.to_parquet(self.part(name), index=False)
-        summary = json.dumps(result.to_dict(), indent=2, ensure_ascii=False) + "\n"
-        self.part("summary.json").write_text(summary, encoding="utf-8")
+            if name.endswith(".csv"):
+                table.to_csv(self.part(name), index=False, lineterminator="\n")
+            else:
+                table.to_parquet(self.part(name), index=False)
+        self.part(summary).write_text(to_json(result.to_dict()) + "\n", encoding="utf-8")
         scenario = result.scenario.to_yaml(self.folder)
         self.part("scenario.yaml").write_text(scenario, encoding="utf-8")
 

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,10 +40,13 @@ from simulation.rate_card import DEFAULT_RATE_CARD, Category, RateCard
 if TYPE_CHECKING:
     from simulation.traces import Trace
 
-__all__ = ["Objective", "Org", "Scenario", "load_scenario"]
+__all__ = ["Alternative", "Objective", "Org", "Scenario", "load_scenario"]
 
 _LONGEST_HORIZON = 20 * 365 * DAY
 _FIRST_YEAR, _LAST_YEAR = 1990, 2200
+
+
+Dollars = Annotated[Decimal, Field(ge=0, le=1_000_000_000)]
 
 
 class Org(Part):
@@ -53,6 +57,10 @@ class Org(Part):
         None, description="user licenses bought; free needs none"
     )
     addon_credits: Count = Field(0, description="add-on credits bought, per 24 hours")
+    license_prices: dict[str, Dollars] = Field(
+        default_factory=dict,
+        description="$ per license and month by edition, to compare totals; none are assumed",
+    )
 
 
 class Objective(Part):
@@ -68,12 +76,25 @@ class Objective(Part):
         None, description="$ that a lost call costs; then the least expected cost is looked for"
     )
 
+    protect: tuple[str, ...] = Field(
+        (), description="the clients whose calls count; all unless given"
+    )
+
     @model_validator(mode="after")
     def _one_kind(self) -> Objective:
         wants_share = self.throttled_share is not None or self.probability is not None
         if wants_share and self.cost_of_lost_call is not None:
             raise ValueError("names a share and a cost, keep throttled_share or cost_of_lost_call")
         return self
+
+
+class Alternative(Part):
+    """A named change to the scenario, judged beside it on the same demand."""
+
+    name: str = Field(min_length=1, max_length=100, description="what reports call it")
+    set: dict[str, Any] = Field(
+        min_length=1, description="keys and their values, as --set takes them"
+    )
 
 
 def _read_start(value: Any) -> Any:
@@ -163,6 +184,10 @@ class Scenario(Part):
         default_factory=Objective, description="what a purchase must achieve"
     )
 
+    alternatives: tuple[Alternative, ...] = Field(
+        (), description="named changes that `creditsim plan` judges beside the scenario"
+    )
+
     _document: Document = PrivateAttr()
     _card: RateCard = PrivateAttr()
     _traces: dict[str, Trace] = PrivateAttr(default_factory=dict)
@@ -204,6 +229,28 @@ class Scenario(Part):
         for place, client in enumerate(self.clients):
             yield from self._call_problems(("clients", place, "calls"), client)
             yield from self._trace_problems(("clients", place), client)
+        yield from self._planning_problems(names)
+
+    def _planning_problems(self, names: list[str]) -> Iterator[KeyProblem]:
+        for place, name in enumerate(self.objective.protect):
+            if name not in names:
+                what = f"{name!r} is no client, name one of: {', '.join(names)}"
+                yield KeyProblem(("objective", "protect", place), what)
+        for edition in self.org.license_prices:
+            try:
+                self._card.edition(edition)
+            except InputError as error:
+                yield KeyProblem(("org", "license_prices", edition), error.problems[0].what)
+        for place, alternative in enumerate(self.alternatives):
+            if alternative.name in [other.name for other in self.alternatives[:place]]:
+                what = f"{alternative.name!r} names two alternatives"
+                yield KeyProblem(("alternatives", place, "name"), what)
+            try:
+                self.with_alternative(alternative)
+            except InputError as error:
+                for problem in error.problems:
+                    what = f"{problem.path or problem.where}: {problem.what}"
+                    yield KeyProblem(("alternatives", place, "set"), what)
 
     def _org_problems(self) -> Iterator[KeyProblem]:
         org, card = self.org, self._card
@@ -354,6 +401,16 @@ class Scenario(Part):
             If a key is unknown or a value does not fit.
         """
         return self._document.changed(values).validate(Scenario)
+
+    def with_alternative(self, alternative: Alternative) -> Scenario:
+        """Return the scenario with a named change made to it, and no alternatives of its own.
+
+        Raises
+        ------
+        InputError
+            If the change does not fit.
+        """
+        return self.changed({**alternative.set, "alternatives": []})
 
     def to_yaml(self, folder: Path) -> str:
         """Write the scenario, every override applied, as YAML that can be run from ``folder``."""

@@ -165,12 +165,14 @@ class Estimate(NamedTuple):
         return not isnan(self.ci95_low)
 
 
-def mean_with_interval(values: ArrayLike) -> Estimate:
+def mean_with_interval(
+    values: ArrayLike, confidence: float = 0.95, signed: bool = False
+) -> Estimate:
     """Return the mean of values from independent replications, with its interval.
 
     The interval is Student's t over replications, which are independent. Values that are nan
     are left out. Without a value the mean is nan; with fewer than two the interval is. No
-    statistic can be negative, so neither is the low end.
+    statistic can be negative, so neither is the low end, unless the values are ``signed``.
 
     >>> mean_with_interval([1.0, 2.0, 3.0]).mean
     2.0
@@ -183,19 +185,20 @@ def mean_with_interval(values: ArrayLike) -> Estimate:
     mean = float(given.mean())
     if count == 1:
         return Estimate(mean, nan, nan, 1)
-    half = float(stdtrit(count - 1, 0.975) * given.std(ddof=1) / np.sqrt(count))
-    return Estimate(mean, max(0.0, mean - half), mean + half, count)
+    half = float(stdtrit(count - 1, (1 + confidence) / 2) * given.std(ddof=1) / np.sqrt(count))
+    low = mean - half if signed else max(0.0, mean - half)
+    return Estimate(mean, low, mean + half, count)
 
 
-def binomial_interval(successes: int, trials: int) -> tuple[float, float]:
-    """Return the 95 % Clopper–Pearson interval of a probability.
+def binomial_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the Clopper–Pearson interval of a probability.
 
     >>> [round(p, 3) for p in binomial_interval(0, 30)]
     [0.0, 0.116]
     """
-    k, n = successes, trials
-    low = 0.0 if k == 0 else float(betaincinv(k, n - k + 1, 0.025))
-    high = 1.0 if k == n else float(betaincinv(k + 1, n - k, 0.975))
+    k, n, tail = successes, trials, (1 - confidence) / 2
+    low = 0.0 if k == 0 else float(betaincinv(k, n - k + 1, tail))
+    high = 1.0 if k == n else float(betaincinv(k + 1, n - k, 1 - tail))
     return low, high
 
 

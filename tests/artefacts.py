@@ -18,7 +18,7 @@ from simulation.arrival_laws import CountTrace, Event, Poisson, Schedule, TraceF
 from simulation.clients import CallMix, Client, RecordCount, Retry
 from simulation.console import run_view
 from simulation.experiment import run
-from simulation.scenario import Objective, Org, Scenario
+from simulation.scenario import Alternative, Objective, Org, Scenario
 from simulation.starter import scenario_schema
 
 ROOT = Path(__file__).parent.parent
@@ -32,6 +32,7 @@ _SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("The scenario", Scenario),
     ("`org`", Org),
     ("`objective`", Objective),
+    ("An alternative", Alternative),
     ("A client", Client),
     ("`arrivals: {poisson: …}`", Poisson),
     ("An event", Event),

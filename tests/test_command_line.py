@@ -18,6 +18,7 @@ import pytest
 from tests.helpers import ROOT, SCENARIOS, creditsim, printed_json
 
 MID_MARKET = ROOT / "scenarios" / "mid-market.yaml"
+PLAN = ("--replications", "20", "--max-replications", "20", "--confirm", "100000")
 QUICK = ("--replications", "2", "--set", "horizon=4 days")
 
 
@@ -31,7 +32,7 @@ def test_help_is_light_and_every_command_shows_an_example() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.splitlines()[-1] == "[]"
-    commands = ("new", "validate", "schema", "quote", "rate-cards", "run")
+    commands = ("new", "validate", "schema", "quote", "rate-cards", "run", "plan")
     for command in commands:
         assert re.search(rf"^  {command} ", shown.stdout, re.MULTILINE)
         assert f"Example: creditsim {command}" in creditsim(command, "--help").stdout
@@ -93,6 +94,65 @@ def test_intervals_may_be_asked_for_in_another_length(tmp_path: Path) -> None:
     assert len(pd.read_parquet(tmp_path / "intervals.parquet")) == 2 * 4 * 96
 
 
+def test_plan_advises_in_words_before_it_shows_the_sizes_worth_seeing() -> None:
+    shown = creditsim("plan", MID_MARKET, *PLAN)
+    assert shown.returncode == 0, shown.stderr
+    text = " ".join(shown.stdout.split())
+    assert re.search(
+        r"Buy [\d,]+ add-on credits for \$[\d.]+ a month \(\$[\d.]+ a day\): in \d+ % of such "
+        r"months \(95 % interval \d+ % to \d+ %, \d+ simulated\) at most 0.1 % of the calls are",
+        text,
+    )
+    assert text.index("Buy") < text.index("recommended") < text.index("Why")
+    assert "every record is identical" in text
+    assert "load the quarter" in text
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    table = [line for line in shown.stdout.splitlines() if re.match(r" +[\d,]+ +[\d.]+ ", line)]
+    assert 5 <= len(table) <= 10
+
+
+def test_plan_prints_the_contract_s_json_and_writes_the_whole_frontier(tmp_path: Path) -> None:
+    told = printed_json("plan", MID_MARKET, *PLAN, "--json", "--out", tmp_path)
+    assert told == json.loads((tmp_path / "plan.json").read_text())
+    assert {
+        "scenario",
+        "rate_card",
+        "objective",
+        "current",
+        "replications",
+        "frontier",
+        "recommendation",
+        "confirmation",
+    } <= set(told)
+    row = told["frontier"][1]
+    assert list(row) == [
+        "addon_credits",
+        "limit",
+        "price_per_day",
+        "price_per_month",
+        "throttled_share",
+        "lost_calls",
+        "meets_probability",
+        "meets_ci95",
+    ]
+    assert (row["addon_credits"], row["price_per_day"], row["price_per_month"]) == (1000, 0.14, 4.2)
+    assert set(row["throttled_share"]) == set(row["lost_calls"]) == {"mean", "ci95"}
+    assert told["current"] == told["frontier"][0]
+    advice = told["recommendation"]
+    assert {
+        "status",
+        "addon_credits",
+        "price_per_month",
+        "zero_throttle_addon_credits",
+        "reasons",
+        "rejected",
+    } <= set(advice)
+    assert len(advice["rejected"]) == len(told["frontier"]) - 1
+    written = pd.read_parquet(tmp_path / "frontier.parquet")
+    assert len(written) == len(told["frontier"]) == 479
+    assert len((tmp_path / "frontier.csv").read_text().splitlines()) == 480
+
+
 def test_validate_tells_of_every_file_and_fails_if_one_is_wrong(tmp_path: Path) -> None:
     shown = creditsim("validate", *SCENARIOS)
     assert shown.returncode == 0
@@ -124,6 +184,11 @@ def test_validate_tells_of_every_file_and_fails_if_one_is_wrong(tmp_path: Path) 
         ("quote", "--edition", "free", "--addon", "1000"),
         ("rate-cards", "none"),
         ("validate", "no-such-file.yaml"),
+        ("plan", "no-such-file.yaml"),
+        ("plan", MID_MARKET, "--confirm", "some"),
+        ("plan", MID_MARKET, "--max-replications", "3"),
+        ("plan", MID_MARKET, "--out", "README.md/out"),
+        ("plan", MID_MARKET, "--set", "objective.protect=[nobody]"),
         ("run", MID_MARKET, "--no-such-option"),
         ("no-such-command",),
     ],

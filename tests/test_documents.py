@@ -50,6 +50,8 @@ def test_commands_run_as_they_are_written(line: str, workspace: Path) -> None:
     arguments = shlex.split(line, comments=True)[1:]
     if arguments[0] == "run":
         arguments += ["--replications", "2"]  # the rest as written
+    if arguments[0] == "plan":
+        arguments += ["--replications", "2", "--max-replications", "2", "--confirm", "9999"]
     done = creditsim(*arguments, cwd=workspace)
     assert done.returncode == 0, done.stderr
     assert done.stdout

@@ -1,0 +1,226 @@
+"""Why a size is recommended, why every other one is not, and what would do where none does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulation.findings import number, percent, period, plural
+from simulation.frontier import Goal, Judgement, monthly_costs
+from simulation.rate_card import RateCard
+from simulation.scenario import Scenario
+from simulation.statistics import binomial_interval, mean_with_interval
+
+__all__ = ["Remedy", "dollars", "reasons_for", "rejections", "remedies"]
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """A change that would meet the objective where no purchase does.
+
+    Attributes
+    ----------
+    change : str
+        What to change, in words.
+    edition : str
+    user_licenses, addon_credits, limit : int
+        What the org would have then.
+    total_per_month : Decimal or None
+        Licenses and add-on credits in $, where the scenario states the license's price.
+    """
+
+    change: str
+    edition: str
+    user_licenses: int
+    addon_credits: int
+    limit: int
+    total_per_month: Decimal | None
+
+
+def dollars(amount: Decimal | float) -> str:
+    """Write $ with cents.
+
+    >>> dollars(Decimal("1234.5")), dollars(-3.0)
+    ('$1,234.50', '-$3.00')
+    """
+    return f"{'-' if amount < 0 else ''}${abs(amount):,.2f}"
+
+
+def _kept(scenario: Scenario, goal: Goal, judged: Judgement, place: int, certain: bool) -> str:
+    """Say in how many of the simulated periods a size keeps to the objective."""
+    kept, n = int(judged.meets(goal)[:, place].sum()), len(judged.calls)
+    unit = period(scenario.horizon)
+    if certain:
+        share = judged.shares[0, place]
+        return f"throttles {percent(share)} of the calls (nothing in this {unit} is random)"
+    low, high = binomial_interval(kept, n)
+    return (
+        f"keeps to it in {percent(kept / n)} of {n:,} simulated {plural(unit)} "
+        f"(95 % interval {percent(low)} to {percent(high)})"
+    )
+
+
+def wanted(goal: Goal, scenario: Scenario) -> str:
+    """Say what the objective wants, in words."""
+    whose = f" of {', '.join(goal.protect)}" if goal.protect else ""
+    if goal.cost_of_lost_call is not None:
+        return f"the least expected cost, at {dollars(goal.cost_of_lost_call)} per lost call{whose}"
+    return (
+        f"at most {percent(goal.throttled_share)} of the calls{whose} throttled in at least "
+        f"{percent(goal.probability)} of such {plural(period(scenario.horizon))}"
+    )
+
+
+def reasons_for(
+    scenario: Scenario,
+    goal: Goal,
+    sizes: Ints,
+    judged: Judgement,
+    certain: bool,
+    chosen: int | None,
+    shortfall: int | None,
+) -> list[str]:
+    """Say why this size, a sentence each."""
+    card, org = scenario.card, scenario.org
+    cap = card.purchase_cap(org.edition, scenario.user_licenses)
+    reasons = [f"Wanted: {wanted(goal, scenario)}."]
+    place = len(sizes) - 1 if chosen is None else chosen
+    size = int(sizes[place])
+    if goal.cost_of_lost_call is not None:
+        costs = monthly_costs(scenario, goal, sizes, judged)
+        cost = mean_with_interval(costs[:, place])
+        interval = ""
+        if cost.has_interval and not certain:
+            interval = f" (95 % interval {dollars(cost.ci95_low)} to {dollars(cost.ci95_high)})"
+        reasons.append(
+            f"{size:,} add-on credits cost {dollars(cost.mean)} a month{interval} in all."
+        )
+    else:
+        verb = _kept(scenario, goal, judged, place, certain)
+        more = ", and so does every larger size" if chosen is not None and size != sizes[-1] else ""
+        reasons.append(f"{size:,} add-on credits: this size {verb}{more}.")
+        if chosen:
+            below = _kept(scenario, goal, judged, chosen - 1, certain)
+            reasons.append(f"{int(sizes[chosen - 1]):,} are too few: that size {below}.")
+    enough = int(judged.enough.max())
+    reasons.append(
+        f"A pool of {enough:,} credits throttles no call in any simulated "
+        f"{period(scenario.horizon)}; the allowance is {int(judged.limits[0]):,}."
+    )
+    maximum = card.maximum(org.edition)
+    if chosen is None or size == sizes[-1]:
+        bound = f"the purchase cap of {card.purchase_cap_credits:,}"
+        if maximum is not None and cap < card.purchase_cap_credits:
+            bound = f"the edition's maximum of {maximum:,}"
+        reasons.append(f"No more than {int(sizes[-1]):,} can be bought, because of {bound}.")
+    if shortfall is not None:
+        reasons.append(f"Even the largest purchase leaves {shortfall:,} credits wanting.")
+    return reasons
+
+
+def rejections(
+    scenario: Scenario,
+    goal: Goal,
+    sizes: Ints,
+    judged: Judgement,
+    certain: bool,
+    chosen: int | None,
+) -> list[dict[str, Any]]:
+    """Say of every size that is not recommended why it is not."""
+    card = scenario.card
+    met = judged.meets(goal).mean(axis=0) >= goal.probability - 1e-12
+    rejected = []
+    for place, size in enumerate(sizes):
+        if place == chosen:
+            continue
+        if goal.cost_of_lost_call is not None:
+            assert chosen is not None
+            costs = monthly_costs(scenario, goal, sizes, judged)
+            more = (costs[:, place] - costs[:, chosen]).mean()
+            reason = f"costs {dollars(float(more))} a month more, lost calls included"
+        elif chosen is not None and place > chosen:
+            price = card.price_per_month(int(size)) - card.price_per_month(int(sizes[chosen]))
+            reason = f"costs {dollars(price)} a month more, and fewer do"
+        elif met[place]:
+            worse = int(sizes[place + 1 + int(np.flatnonzero(~met[place + 1 :])[0])])
+            reason = f"meets the objective, but {worse:,}, a larger size, does not"
+        else:
+            reason = _kept(scenario, goal, judged, place, certain)
+        rejected.append({"addon_credits": int(size), "reason": reason})
+    return rejected
+
+
+def remedies(scenario: Scenario, needed: int) -> tuple[list[Remedy], list[dict[str, Any]]]:
+    """Return what would give a pool of so many credits, and the changes that would not."""
+    card, edition = scenario.card, scenario.card.edition(scenario.org.edition)
+    found, rejected = [], []
+    licenses = _licenses_for(card, edition, scenario.user_licenses, needed)
+    if licenses is None:
+        change = f"more user licenses on {edition}"
+        maximum = card.maximum(edition)
+        why = "they add no credits"
+        if card.editions[edition].per_license and maximum is not None:
+            why = f"the edition's maximum is {maximum:,}, and {needed:,} are needed"
+        rejected.append({"change": change, "reason": why})
+    else:
+        found.append(_remedy(scenario, edition, licenses, needed, f"{licenses:,} user licenses"))
+    editions = list(card.editions)
+    for higher in editions[editions.index(edition) + 1 :]:
+        top = _largest(card, higher, scenario.user_licenses)
+        alone = card.limit(higher, scenario.user_licenses)
+        words = f"edition {higher} ({alone:,} credits with {scenario.user_licenses:,} licenses)"
+        if top >= needed:
+            found.append(_remedy(scenario, higher, scenario.user_licenses, needed, words))
+        else:
+            reason = f"at most {top:,} credits with add-ons, and {needed:,} are needed"
+            rejected.append({"change": words, "reason": reason})
+    return found, rejected
+
+
+def _largest(card: RateCard, edition: str, licenses: int) -> int:
+    return card.limit(edition, licenses, card.addon_sizes(edition, licenses)[-1])
+
+
+def _licenses_for(card: RateCard, edition: str, licenses: int, needed: int) -> int | None:
+    """Return the fewest licenses with which a purchase gives so many credits, or None."""
+    per_license = card.editions[edition].per_license
+    maximum = card.maximum(edition)
+    if not per_license or (maximum is not None and maximum < needed):
+        return None
+    low, high = licenses, licenses + -(-needed // per_license)
+    while low < high:  # the largest pool never shrinks by more than a step as licenses are added
+        middle = (low + high) // 2
+        if _largest(card, edition, middle) >= needed:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _remedy(scenario: Scenario, edition: str, licenses: int, needed: int, change: str) -> Remedy:
+    card = scenario.card
+    sizes = card.addon_sizes(edition, licenses)
+    size = next(size for size in sizes if card.limit(edition, licenses, size) >= needed)
+    if size:
+        change += f" and {size:,} add-on credits ({dollars(card.price_per_month(size))} a month)"
+    price = next(
+        (p for name, p in scenario.org.license_prices.items() if card.edition(name) == edition),
+        None,
+    )
+    total = None if price is None else price * licenses + card.price_per_month(size)
+    return Remedy(change, edition, licenses, size, card.limit(edition, licenses, size), total)
+
+
+def say_number(value: float) -> str:
+    """Write a difference with its sign.
+
+    >>> say_number(-3.2), say_number(12.0)
+    ('-3.2', '+12')
+    """
+    return f"{'-' if value < 0 else '+'}{number(abs(value))}"

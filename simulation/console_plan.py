@@ -1,0 +1,115 @@
+"""What the terminal shows of a plan: the advice, the sizes worth seeing, alternatives."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from simulation.advice import dollars, say_number
+from simulation.console import table_of
+from simulation.findings import number, percent
+from simulation.plan_findings import plan_findings
+from simulation.plan_result import Plan
+
+__all__ = ["plan_view", "sizes_worth_seeing"]
+
+
+def sizes_worth_seeing(plan: Plan) -> dict[int, str]:
+    """Return the sizes that a table shows, each with what it is."""
+    sizes = plan.frontier["addon_credits"].tolist()
+    advice, card = plan.recommendation, plan.scenario.card
+    named: dict[int, str] = {sizes[0]: "", sizes[-1]: "the most that can be bought"}
+    edge = 0
+    for slab in card.addon_slabs:
+        edge += slab.credits
+        if edge < sizes[-1]:
+            named[edge] = "end of a price slab"
+    if advice.zero_throttle_addon_credits is not None:
+        named[advice.zero_throttle_addon_credits] = "throttles no call"
+    if advice.addon_credits is not None:
+        place = sizes.index(advice.addon_credits)
+        for near in (place - 1, place + 1):
+            if 0 <= near < len(sizes):
+                named.setdefault(sizes[near], "")
+    now = plan.scenario.org.addon_credits
+    named[now] = "now" if now or not named.get(now) else named[now]
+    if advice.addon_credits is not None:
+        named[advice.addon_credits] = "recommended"
+    return dict(sorted(named.items()))
+
+
+def plan_view(plan: Plan) -> RenderableType:
+    """Show what a plan advises, then its tables."""
+    first, second = plan_findings(plan)
+    parts: list[RenderableType] = [
+        Text(plan.scenario.describe(), style="dim"),
+        Text(""),
+        Text(f"{first} {second}", style="bold"),
+        _frontier_table(plan),
+    ]
+    if plan.alternatives:
+        parts.append(_alternative_table(plan))
+    parts.append(Text("Why", style="bold"))
+    parts += [Text(f"• {reason}") for reason in plan.recommendation.reasons]
+    if plan.recommendation.remedies:
+        parts.append(Text("\nWhat would do", style="bold"))
+        for remedy in plan.recommendation.remedies:
+            total = remedy.total_per_month
+            cost = "" if total is None else f": {dollars(total)} a month in all"
+            parts.append(Text(f"• {remedy.change}{cost}"))
+    if plan.confirmation is not None:
+        done = plan.confirmation
+        sizes = " and ".join(f"{size:,}" for size in done.addon_credits)
+        parts.append(
+            Text(
+                f"\nConfirmed: the SimPy model decided {done.calls:,} calls of {done.days:,} days "
+                f"again at {sizes} add-on credits; every record is identical.",
+                style="dim",
+            )
+        )
+    return Group(*parts)
+
+
+def _frontier_table(plan: Plan) -> Table:
+    by_cost = plan.goal.cost_of_lost_call is not None
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    last = "all costs" if by_cost else "keeps to it"
+    for heading in ("add-on", "$ a month", "throttled", "calls lost", last):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", overflow="ellipsis")
+    rows = plan.frontier.set_index("addon_credits")
+    for size, name in sizes_worth_seeing(plan).items():
+        row = rows.loc[size]
+        style = "bold" if size == plan.recommendation.addon_credits else ""
+        kept = f"{percent(row['meets_low'])} to {percent(row['meets_high'])}"
+        if plan.replications == 1:
+            kept = "yes" if row["meets_probability"] else "no"
+        table.add_row(
+            f"{size:,}",
+            f"{row['price_per_month']:,}",
+            percent(row["throttled_share"]),
+            number(row["lost_calls"]),
+            f"{row['cost_per_month']:,.2f}" if by_cost else kept,
+            Text(name),
+            style=style,
+        )
+    return table
+
+
+def _alternative_table(plan: Plan) -> Table:
+    table = table_of("alternative", "add-on", "$ a month", "saves a month", "lost calls")
+    for each in plan.alternatives:
+        saves = "no size is enough"
+        if each.saves_per_month is not None:
+            amount, low, high = each.saves_per_month
+            saves = f"{dollars(amount)} ({dollars(low)} to {dollars(high)})"
+        table.add_row(
+            Text(each.name),
+            "" if each.addon_credits is None else f"{each.addon_credits:,}",
+            "" if each.price_per_month is None else f"{each.price_per_month:,}",
+            saves,
+            say_number(each.lost_calls_difference[0]),
+        )
+    return table

@@ -1,0 +1,98 @@
+"""What a plan advises, in the words of the person who pays."""
+
+from __future__ import annotations
+
+from simulation.advice import dollars, wanted
+from simulation.findings import number, percent, period, plural
+from simulation.plan_result import AlternativeResult, Plan
+
+__all__ = ["plan_findings"]
+
+
+def plan_findings(plan: Plan) -> list[str]:
+    """Return the advice in two sentences: what to buy and how sure it is; what else there is."""
+    return [_what(plan), _else(plan)]
+
+
+def _what(plan: Plan) -> str:
+    advice, unit = plan.recommendation, period(plan.scenario.horizon)
+    many = plural(unit)
+    if advice.status == "not_reachable":
+        largest = int(plan.frontier["addon_credits"].iloc[-1])
+        most = f"even the {largest:,} add-on credits that can be bought do" if largest else ""
+        most = most or f"{plan.scenario.org.edition} cannot buy add-on credits, and its limit does"
+        return (
+            f"No purchase is enough for {wanted(plan.goal, plan.scenario)}: {most} not do, by "
+            f"{advice.shortfall_credits:,} credits."
+        )
+    assert advice.addon_credits is not None
+    assert advice.price_per_month is not None
+    assert advice.price_per_day is not None
+    if advice.status == "none_needed":
+        do = "Nothing needs to be bought"
+    else:
+        do = f"Buy {advice.addon_credits:,} add-on credits for {dollars(advice.price_per_month)} "
+        do += f"a month (${advice.price_per_day} a day)"
+    row = plan.frontier.set_index("addon_credits").loc[advice.addon_credits]
+    if plan.goal.cost_of_lost_call is not None:
+        return (
+            f"{do}: with lost calls at {dollars(plan.goal.cost_of_lost_call)} the expected cost is "
+            f"then least, {dollars(row['cost_per_month'])} a month (95 % interval "
+            f"{dollars(row['cost_per_month_low'])} to {dollars(row['cost_per_month_high'])}; it "
+            f"would be {dollars(plan.frontier['cost_per_month'].iloc[0])} without add-on credits)."
+        )
+    sure = (
+        f"in {percent(row['meets_probability'])} of such {many} (95 % interval "
+        f"{percent(row['meets_low'])} to {percent(row['meets_high'])}, {plan.replications:,} "
+        f"simulated) at most {percent(plan.goal.throttled_share)} of the calls are throttled"
+    )
+    if plan.replications == 1:
+        sure = f"{percent(row['throttled_share'])} of the calls are throttled, nothing is random"
+    place = int((plan.frontier["addon_credits"] < advice.addon_credits).sum())
+    fewer = ""
+    if place:
+        below = plan.frontier.iloc[place - 1]
+        share = percent(below["meets_probability"])
+        fewer = f"; with {int(below['addon_credits']):,} that holds in only {share}"
+    return f"{do}: {sure}{fewer}."
+
+
+def _else(plan: Plan) -> str:
+    advice = plan.recommendation
+    if not advice.decided:
+        between = advice.undecided_between
+        assert between is not None
+        upper = "more than can be bought" if between[1] is None else f"{between[1]:,}"
+        said = f"After {plan.replications:,} replications this is not decided: the answer lies "
+        return f"{said}between {between[0]:,} and {upper} add-on credits."
+    if (best := _best(plan)) is not None:
+        assert best.saves_per_month is not None
+        saving, low, high = best.saves_per_month
+        need = "no add-on credits" if not best.addon_credits else f"{best.addon_credits:,} of them"
+        return (
+            f"Better: `{best.name}` needs {need} and saves {dollars(saving)} a month (95 % "
+            f"interval {dollars(low)} to {dollars(high)})."
+        )
+    if advice.status == "not_reachable":
+        if not advice.remedies:
+            return "No number of licenses and no higher edition would do either."
+        return f"What would do: {advice.remedies[0].change}."
+    if advice.zero_throttle_addon_credits is not None:
+        return (
+            f"With {number(advice.zero_throttle_addon_credits)} add-on credits not one call was "
+            f"throttled in any of the {plan.replications:,} simulated "
+            f"{plural(period(plan.scenario.horizon))}."
+        )
+    return "No purchase prevents every throttled call."
+
+
+def _best(plan: Plan) -> AlternativeResult | None:
+    """Return the alternative that saves most, if one surely saves something."""
+    savers = [
+        each
+        for each in plan.alternatives
+        if each.saves_per_month is not None
+        and each.saves_per_month[0] > 0
+        and each.saves_per_month[1] > 0
+    ]
+    return max(savers, key=lambda each: each.saves_per_month or (0, 0, 0), default=None)
