@@ -63,8 +63,10 @@ def _else(plan: Plan) -> str:
         between = advice.undecided_between
         assert between is not None
         upper = "more than can be bought" if between[1] is None else f"{between[1]:,}"
-        said = f"After {plan.replications:,} replications this is not decided: the answer lies "
-        return f"{said}between {between[0]:,} and {upper} add-on credits."
+        return (
+            f"After {plan.replications:,} replications this is not decided: the answer lies "
+            f"between {between[0]:,} add-on credits and {upper}."
+        )
     if (best := _best(plan)) is not None:
         assert best.saves_per_month is not None
         saving, low, high = best.saves_per_month

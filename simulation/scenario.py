@@ -33,9 +33,10 @@ from simulation.arrival_laws import Part
 from simulation.clients import Client
 from simulation.clock import Clock
 from simulation.documents import Document
-from simulation.errors import InputError, KeyPath, KeyProblem, KeyProblems
+from simulation.errors import InputError, KeyProblem, KeyProblems
 from simulation.quantities import DAY, Count, Duration, Share, write_duration
 from simulation.rate_card import DEFAULT_RATE_CARD, Category, RateCard
+from simulation.scenario_checks import problems_of
 
 if TYPE_CHECKING:
     from simulation.traces import Trace
@@ -201,143 +202,29 @@ class Scenario(Part):
         if scenario is not data:
             document = (info.context or {}).get("document")
             scenario._document = document or Document(deepcopy(data), "scenario")
-            if problems := list(scenario._problems()):
+            if problems := [*scenario._read_files(), *problems_of(scenario)]:
                 raise KeyProblems(problems)
         return scenario
 
-    # --- what the models alone cannot see ---------------------------------------------
-
-    def _problems(self) -> Iterator[KeyProblem]:
-        """Find what is wrong between keys, and in the rate card and the traces."""
-        names = [client.name for client in self.clients]
-        for place, name in enumerate(names):
-            if name in names[:place]:
-                what = f"{name!r} names two clients, give each a name of its own"
-                yield KeyProblem(("clients", place, "name"), what)
+    def _read_files(self) -> Iterator[KeyProblem]:
+        """Read rate card and traces; without a card nothing else can be checked."""
+        folder = self._document.folder
         try:
-            self._card = RateCard.load(self.rate_card, self._document.folder)
+            self._card = RateCard.load(self.rate_card, folder)
         except InputError as error:
-            for problem in error.problems:
-                yield KeyProblem(("rate_card",), problem.what, problem.where)
-            return
-        if self.warmup_end >= self.horizon:
-            what = f"leaves nothing of a horizon of {write_duration(self.horizon)}"
-            if self.warmup is None:
-                what = f"is one window ({self._card.window_in_words}) unless given and {what}"
-            yield KeyProblem(("warmup",), f"{what}, write a shorter one, or 0")
-        yield from self._org_problems()
+            problems = (KeyProblem(("rate_card",), p.what, p.where) for p in error.problems)
+            raise KeyProblems(problems) from None
         for place, client in enumerate(self.clients):
-            yield from self._call_problems(("clients", place, "calls"), client)
-            yield from self._trace_problems(("clients", place), client)
-        yield from self._planning_problems(names)
-
-    def _planning_problems(self, names: list[str]) -> Iterator[KeyProblem]:
-        for place, name in enumerate(self.objective.protect):
-            if name not in names:
-                what = f"{name!r} is no client, name one of: {', '.join(names)}"
-                yield KeyProblem(("objective", "protect", place), what)
-        for edition in self.org.license_prices:
-            try:
-                self._card.edition(edition)
-            except InputError as error:
-                yield KeyProblem(("org", "license_prices", edition), error.problems[0].what)
-        for place, alternative in enumerate(self.alternatives):
-            if alternative.name in [other.name for other in self.alternatives[:place]]:
-                what = f"{alternative.name!r} names two alternatives"
-                yield KeyProblem(("alternatives", place, "name"), what)
-            try:
-                self.with_alternative(alternative)
-            except InputError as error:
-                for problem in error.problems:
-                    what = f"{problem.path or problem.where}: {problem.what}"
-                    yield KeyProblem(("alternatives", place, "set"), what)
-
-    def _org_problems(self) -> Iterator[KeyProblem]:
-        org, card = self.org, self._card
-        try:
-            rules = card.editions[card.edition(org.edition)]
-        except InputError as error:
-            yield KeyProblem(("org", "edition"), error.problems[0].what)
-            return
-        if org.user_licenses is None and rules.per_license:
-            what = f"is missing, {org.edition} gives credits per license: write how many"
-            yield KeyProblem(("org", "user_licenses"), what)
-            return
-        try:
-            card.check_addon(org.edition, self.user_licenses, org.addon_credits)
-        except InputError as error:
-            yield KeyProblem(("org", "addon_credits"), error.problems[0].what)
-
-    def _call_problems(self, path: KeyPath, client: Client) -> Iterator[KeyProblem]:
-        if client.arrivals.file is None and not client.calls:
-            yield KeyProblem(path, "is missing, say what this client calls")
-        for place, call in enumerate(client.calls):
-            here = (*path, place)
-            if not self.knows(call.api):
-                yield KeyProblem((*here, "api"), self._unknown_api(call.api))
-            elif (most := self._max_records(call.api)) and call.records.largest > most:
-                what = f"{call.records.largest} is more than {call.api} takes, write at most {most}"
-                yield KeyProblem((*here, "records"), what)
-
-    def _trace_problems(self, path: KeyPath, client: Client) -> Iterator[KeyProblem]:
-        if client.arrivals.file is None:
-            return
-        try:
-            trace = client.arrivals.read(self._document.folder, self.timezone)
-        except InputError as error:
-            for problem in error.problems:
-                yield KeyProblem((*path, *client.arrivals.file_key), problem.what, problem.where)
-            return
-        self._traces[client.name] = trace
-        if trace.apis is None and not client.calls:
-            yield KeyProblem((*path, "calls"), "is missing, and the trace names no api: add it")
-        elif outside := self._outside(trace):
-            yield KeyProblem((*path, *client.arrivals.file_key), outside, trace.file)
-        elif wrong := self._wrong_row(client, trace):
-            row, what = wrong
-            where = f"{trace.file}:{trace.lines[row]}"
-            yield KeyProblem((*path, *client.arrivals.file_key), what, where)
-
-    def _outside(self, trace: Trace) -> str:
-        """Say so if no row of a trace falls into the run."""
-        clock, begun = self.clock, trace.times - self.clock.start_epoch
-        if begun[0] < self.horizon and begun[-1] + trace.bucket >= 0:
-            return ""
-        spans = [(int(begun[0]), int(begun[-1])), (0, self.horizon)]
-        rows, run = (
-            " to ".join(f"{clock.local(moment):%Y-%m-%d %H:%M}" for moment in span)
-            for span in spans
-        )
-        return f"has rows from {rows}, none of them in the run ({run}): change 'start'"
-
-    def _wrong_row(self, client: Client, trace: Trace) -> tuple[int, str] | None:
-        """Find the first row whose api or records the rate card does not take."""
-        mixed = [call.api for call in client.calls]
-        for row in range(len(trace.times)):
-            named = trace.apis[row] if trace.apis else ""
-            if not (named or mixed):
-                return row, "names no api here, write one, or give the client 'calls'"
-            for api in [named] if named else mixed:
-                if not self.knows(api):
-                    return row, self._unknown_api(api)
-                most = self._max_records(api)
-                if most and trace.records is not None and trace.records[row] > most:
-                    return row, f"{trace.records[row]} is more than {api} takes, at most {most}"
-        return None
-
-    def _unknown_api(self, api: str) -> str:
-        known = ", ".join((*self._card.calls, *self.other_apis))
-        return f"{api!r} is no call kind, declare it under 'other_apis' or use one of: {known}"
-
-    def _max_records(self, api: str) -> int | None:
-        kind = self._card.calls.get(api)
-        return kind.max_records if kind else None
+            if client.arrivals.file is not None:
+                try:
+                    self._traces[client.name] = client.arrivals.read(folder, self.timezone)
+                except InputError as error:
+                    key = ("clients", place, *client.arrivals.file_key)
+                    yield from (KeyProblem(key, p.what, p.where) for p in error.problems)
 
     def knows(self, api: str) -> bool:
         """Return whether this is a call kind of the rate card or of the scenario."""
         return api in self._card.calls or api in self.other_apis
-
-    # --- what follows from the file ---------------------------------------------------
 
     @property
     def card(self) -> RateCard:
@@ -363,6 +250,10 @@ class Scenario(Part):
     def clock(self) -> Clock:
         """The calendar of the run."""
         return Clock(self.start, self.timezone, self.horizon)
+
+    def has_trace(self, client: Client) -> bool:
+        """Return whether a client replays recorded usage that was read."""
+        return client.name in self._traces
 
     def trace_of(self, client: Client) -> Trace:
         """Return the recorded usage that a client replays."""
