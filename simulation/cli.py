@@ -249,7 +249,7 @@ def plan(
     seed: Annotated[int | None, typer.Option(help="In place of the scenario's.")] = None,
     replications: Annotated[int | None, typer.Option(help="To begin with.")] = None,
     max_replications: Annotated[
-        int | None, typer.Option(help="After which it stays undecided. [default: 480]")
+        int | None, typer.Option(help="After which it stays undecided; 480, or 200 million calls.")
     ] = None,
     confirm: Annotated[
         str, typer.Option(metavar="N|all|none", help="Calls to decide again in SimPy.")

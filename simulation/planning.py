@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import ExitStack
 from decimal import Decimal
@@ -34,10 +35,13 @@ from simulation.streams import stream
 __all__ = ["DEFAULT_MAX_REPLICATIONS", "plan"]
 
 DEFAULT_MAX_REPLICATIONS = 480
-"""Replications after which a plan says that it is undecided."""
+"""Replications after which a plan says that it is undecided …"""
 
-DECISION_CONFIDENCE = 0.99
-"""Of each look's intervals: after at most five looks the decision is still 95 % sure."""
+DEFAULT_MAX_CALLS = 200_000_000
+"""… or the replications that make so many calls, whichever are fewer."""
+
+DECISION_ERROR = 0.05
+"""How often a decision may be wrong; shared among the looks at a growing sample (Bonferroni)."""
 
 NOTABLE_SAVING = 0.01
 """Part of the cost: sizes that cannot save more than this are as good as the best."""
@@ -67,7 +71,8 @@ def plan(
     replications, seed : int, optional
         In place of the scenario's own; replications are what the search begins with.
     max_replications : int, optional
-        Replications after which the answer stays undecided; 480, or what it begins with.
+        Replications after which the answer stays undecided; unless given 480, or as many as
+        make 200 million calls, but never fewer than it begins with.
     confirm : int, ``all`` or ``none``
         How many calls are decided again by the SimPy model, for the recommended size and the
         next smaller one.
@@ -88,7 +93,6 @@ def plan(
     changes = {"replications": replications, "seed": seed}
     if given := {key: value for key, value in changes.items() if value is not None}:
         scenario = scenario.changed(given)
-    most = max(scenario.replications, max_replications or DEFAULT_MAX_REPLICATIONS)
     if max_replications is not None and max_replications < scenario.replications:
         raise InputError(
             f"max_replications is {max_replications}, write at least the "
@@ -96,19 +100,25 @@ def plan(
         )
     with ExitStack() as stack:
         output = None if out is None else stack.enter_context(OutputFolder(Path(out)))
-        result = _plan(scenario, most, confirm, _Counter(progress))
+        result = _plan(scenario, max_replications, confirm, _Counter(progress))
         if output is not None:
             output.save(result, "plan.json")
     return result
 
 
 def _plan(
-    scenario: Scenario, most: int, confirm: int | Literal["all", "none"], counter: _Counter
+    scenario: Scenario,
+    max_replications: int | None,
+    confirm: int | Literal["all", "none"],
+    counter: _Counter,
 ) -> Plan:
     goal, demand = Goal.of(scenario), Demand(scenario)
     sizes = purchasable(scenario)
     search = _Search(scenario, demand, goal, sizes, counter)
     search.add(scenario.replications if demand.is_random else 1)
+    most = max_replications or _most_replications(search)
+    looks = 1 + math.ceil(math.log2(most / search.count))
+    search.confidence = 1 - DECISION_ERROR / looks
     while demand.is_random and not search.decided and search.count < most:
         search.add(min(search.count, most - search.count))
     recommendation = _recommend(search)
@@ -127,6 +137,12 @@ def _plan(
         confirmation,
         search.judged,
     )
+
+
+def _most_replications(search: _Search) -> int:
+    """Return the replications after which a plan gives up, by how many calls one makes."""
+    affordable = int(DEFAULT_MAX_CALLS // max(1.0, float(search.judged.calls.mean())))
+    return max(search.count, min(DEFAULT_MAX_REPLICATIONS, affordable))
 
 
 class _Counter:
@@ -154,6 +170,7 @@ class _Search:
         self.scenario, self.demand, self.goal, self.sizes = scenario, demand, goal, sizes
         self.limits = limits_of(scenario, sizes)
         self.certain = not demand.is_random
+        self.confidence = 1 - DECISION_ERROR
         self._counter = counter
         self._judged: Judgement | None = None
 
@@ -193,7 +210,7 @@ class _Search:
         if self.goal.cost_of_lost_call is not None:
             return self._cost_bracket()
         kept = self.judged.meets(self.goal).sum(axis=0)
-        bounds = [binomial_interval(int(k), self.count, DECISION_CONFIDENCE) for k in kept]
+        bounds = [binomial_interval(int(k), self.count, self.confidence) for k in kept]
         wanted = self.goal.probability
         surely = smallest_with_all_larger(np.array([low >= wanted for low, _ in bounds]))
         failing = [place for place, (_, high) in enumerate(bounds) if high < wanted]
@@ -208,7 +225,7 @@ class _Search:
             for place in range(len(self.sizes))
             if place == best
             or not mean_with_interval(
-                costs[:, place] - costs[:, best], DECISION_CONFIDENCE, signed=True
+                costs[:, place] - costs[:, best], self.confidence, signed=True
             ).ci95_low
             >= -NOTABLE_SAVING * costs[:, best].mean()
         ]
