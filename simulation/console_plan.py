@@ -20,14 +20,14 @@ def sizes_worth_seeing(plan: Plan) -> dict[int, str]:
     """Return the sizes that a table shows, each with what it is."""
     sizes = plan.frontier["addon_credits"].tolist()
     advice, card = plan.recommendation, plan.scenario.card
-    named: dict[int, str] = {sizes[0]: "", sizes[-1]: "the most that can be bought"}
+    named: dict[int, str] = {sizes[0]: "", sizes[-1]: "most for sale"}
     edge = 0
     for slab in card.addon_slabs:
         edge += slab.credits
         if edge < sizes[-1]:
-            named[edge] = "end of a price slab"
+            named[edge] = "end of slab"
     if advice.zero_throttle_addon_credits is not None:
-        named[advice.zero_throttle_addon_credits] = "throttles no call"
+        named[advice.zero_throttle_addon_credits] = "throttles none"
     if advice.addon_credits is not None:
         place = sizes.index(advice.addon_credits)
         for near in (place - 1, place + 1):

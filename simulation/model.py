@@ -113,7 +113,7 @@ class Model:
 
     def _client(self, place: int, client: Client) -> Process:
         """Make a client's calls, each at its time; draw them at the start of each day."""
-        env, pool, alarm = self.env, self.pool, Alarm(self.env)
+        env, pool, wake_at, consume = self.env, self.pool, Alarm(self.env).at, self.pool.consume
         retry = _RetryPlan(self, client) if client.on_throttle.retry else None
         order = _FIRST_ORDER + place * _ORDERS_PER_CLIENT
         made = 0
@@ -126,9 +126,9 @@ class Model:
             for n, (time, credits) in enumerate(
                 zip(calls.time.tolist(), calls.credits.tolist(), strict=True)
             ):
-                yield alarm.at(time, order + n)
+                yield wake_at(time, order + n)
                 try:
-                    pool.consume(credits, booked=True)
+                    consume(credits, True)  # the ledger books it
                 except TooManyRequests:
                     if credits > pool.limit:
                         ledger.give_up(n, IMPOSSIBLE)
