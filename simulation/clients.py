@@ -132,7 +132,7 @@ class Retry(Part):
     )
 
     def delays(self) -> tuple[int, ...]:
-        """Return the delays before retry 1, 2, … in µs; the last one repeats (RULES 3.9).
+        """Return the delays before retry 1, 2, … in µs; the last one repeats (rule 3.9).
 
         >>> [d // SECOND for d in Retry(first="30 s", factor=3, max_delay="5 min").delays()]
         [30, 90, 270, 300]

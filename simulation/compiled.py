@@ -121,7 +121,7 @@ def _decide(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0915 - o
     outcome,
     settled_at,
 ):
-    """Decide every attempt of a replication in the order of RULES 3.3; fill the last three."""
+    """Decide every attempt of a replication in the order of rule 3.3; fill the last three."""
     heap = np.empty((64, 4), np.int64)
     grant_times = np.empty(1024, np.int64)
     grant_credits = np.empty(1024, np.int64)
@@ -196,7 +196,7 @@ def _window_demand(time, credits, window):  # type: ignore[no-untyped-def]
 def window_demand(calls: Calls, window: int) -> int:
     """Return the most credits that are asked for in any window.
 
-    A pool of this size throttles nobody, and no smaller one does (RULES 5).
+    A pool of this size throttles nobody, and no smaller one does (rule 5).
     """
     return int(_window_demand(calls.time, calls.credits, window))
 

@@ -1,6 +1,6 @@
 """The simulation: every client a SimPy process, every retry a process, one credit pool.
 
-This is the reference. Its order of events is that of RULES 3.3: at one instant releases come
+This is the reference. Its order of events is that of rule 3.3: at one instant releases come
 first, then attempts by the client's place in the scenario and the call's number.
 """
 

@@ -68,7 +68,7 @@ class CreditPool:
     """Credits that can be consumed at once or not at all, and that come back after a window.
 
     Nobody queues here: an attempt is accepted if ``used + credits <= limit``, and is
-    answered `TooManyRequests` if not (RULES 3). What is consumed at s is free again at
+    answered `TooManyRequests` if not (rule 3). What is consumed at s is free again at
     exactly s + window, by an event of the pool's own.
 
     Parameters

@@ -103,7 +103,7 @@ class Quote(BaseModel):
 
 
 class RateCard(_CardPart):
-    """One published version of the vendor's rules (RULES of the pool: README of the cards).
+    """One published version of the vendor's rules (README of the cards).
 
     >>> card = RateCard.load("kaizen-34")
     >>> card.limit("professional", user_licenses=1000)

@@ -2,7 +2,7 @@
 
 A stream depends on what it is for and on nothing else. So adding a client, reordering
 others, cutting the horizon or running replications elsewhere changes no other stream, and
-day 200 can be drawn without drawing the days before it (RULES 4).
+day 200 can be drawn without drawing the days before it (rule 4).
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def uniform(key: int, call: int, attempt: int) -> float:
     """Return the uniform number in [0, 1) that belongs to one attempt of one call.
 
     It is a function of its arguments alone, so a retry's jitter is the same whatever else
-    happens and in whatever order (RULES 3.6).
+    happens and in whatever order (rule 3.6).
     """
     word = _mix(key ^ _mix((call * 0x9E3779B97F4A7C15 + 1) & _MASK))
     word = _mix((word + attempt * 0x9E3779B97F4A7C15) & _MASK)

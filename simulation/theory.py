@@ -1,7 +1,7 @@
 """What theory says of the pool: exact throttled shares of stationary Poisson demand.
 
 Each accepted call holds its credits for one window, so the pool is a loss system; by
-insensitivity only the mean of the holding time matters, and it is fixed here (RULES 5).
+insensitivity only the mean of the holding time matters, and it is fixed here (rule 5).
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ DOCUMENTS = [
     ROOT / "README.md",
     ROOT / "scenarios" / "README.md",
     ROOT / "notebooks" / "README.md",
+    ROOT / "simulation" / "README.md",
     ROOT / "simulation" / "rate_cards" / "README.md",
     ROOT / "tests" / "README.md",
 ]

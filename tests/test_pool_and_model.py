@@ -1,4 +1,4 @@
-"""The pool and the model, one rule at a time (RULES 3)."""
+"""The pool and the model, one rule at a time (rule 3)."""
 
 from __future__ import annotations
 
