@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.findings import number, percent, period, plural
-from simulation.frontier import Goal, Judgement, monthly_costs
+from simulation.frontier import Evidence, Goal
 from simulation.rate_card import RateCard
 from simulation.scenario import Scenario
 from simulation.statistics import binomial_interval, mean_with_interval
@@ -52,11 +52,12 @@ def dollars(amount: Decimal | float) -> str:
     return f"{'-' if amount < 0 else ''}${abs(amount):,.2f}"
 
 
-def _kept(scenario: Scenario, goal: Goal, judged: Judgement, place: int, certain: bool) -> str:
+def _kept(known: Evidence, place: int) -> str:
     """Say in how many of the simulated periods a size keeps to the objective."""
-    kept, n = int(judged.meets(goal)[:, place].sum()), len(judged.calls)
-    unit = period(scenario.horizon)
-    if certain:
+    judged = known.judged
+    kept, n = int(judged.meets(known.goal)[:, place].sum()), len(judged.calls)
+    unit = period(known.scenario.horizon)
+    if known.certain:
         share = judged.shares[0, place]
         return f"throttles {percent(share)} of the calls (nothing in this {unit} is random)"
     low, high = binomial_interval(kept, n)
@@ -78,35 +79,32 @@ def wanted(goal: Goal, scenario: Scenario) -> str:
 
 
 def reasons_for(
-    scenario: Scenario,
-    goal: Goal,
-    sizes: Ints,
-    judged: Judgement,
-    certain: bool,
+    known: Evidence,
     chosen: int | None,
     shortfall: int | None,
 ) -> list[str]:
     """Say why this size, a sentence each."""
+    scenario, goal, sizes, judged = known.scenario, known.goal, known.sizes, known.judged
     card, org = scenario.card, scenario.org
     cap = card.purchase_cap(org.edition, scenario.user_licenses)
     reasons = [f"Wanted: {wanted(goal, scenario)}."]
     place = len(sizes) - 1 if chosen is None else chosen
     size = int(sizes[place])
     if goal.cost_of_lost_call is not None:
-        costs = monthly_costs(scenario, goal, sizes, judged)
+        costs = known.monthly_costs()
         cost = mean_with_interval(costs[:, place])
         interval = ""
-        if cost.has_interval and not certain:
+        if cost.has_interval and not known.certain:
             interval = f" (95 % interval {dollars(cost.ci95_low)} to {dollars(cost.ci95_high)})"
         reasons.append(
             f"{size:,} add-on credits cost {dollars(cost.mean)} a month{interval} in all."
         )
     else:
-        verb = _kept(scenario, goal, judged, place, certain)
+        verb = _kept(known, place)
         more = ", and so does every larger size" if chosen is not None and size != sizes[-1] else ""
         reasons.append(f"{size:,} add-on credits: this size {verb}{more}.")
         if chosen:
-            below = _kept(scenario, goal, judged, chosen - 1, certain)
+            below = _kept(known, chosen - 1)
             reasons.append(f"{int(sizes[chosen - 1]):,} are too few: that size {below}.")
     enough = int(judged.enough.max())
     reasons.append(
@@ -125,23 +123,19 @@ def reasons_for(
 
 
 def rejections(
-    scenario: Scenario,
-    goal: Goal,
-    sizes: Ints,
-    judged: Judgement,
-    certain: bool,
+    known: Evidence,
     chosen: int | None,
 ) -> list[dict[str, Any]]:
     """Say of every size that is not recommended why it is not."""
-    card = scenario.card
+    card, goal, sizes, judged = known.scenario.card, known.goal, known.sizes, known.judged
     met = judged.meets(goal).mean(axis=0) >= goal.probability - 1e-12
+    costs = None if goal.cost_of_lost_call is None else known.monthly_costs()
     rejected = []
     for place, size in enumerate(sizes):
         if place == chosen:
             continue
-        if goal.cost_of_lost_call is not None:
+        if costs is not None:
             assert chosen is not None
-            costs = monthly_costs(scenario, goal, sizes, judged)
             more = (costs[:, place] - costs[:, chosen]).mean()
             reason = f"costs {dollars(float(more))} a month more, lost calls included"
         elif chosen is not None and place > chosen:
@@ -151,7 +145,7 @@ def rejections(
             worse = int(sizes[place + 1 + int(np.flatnonzero(~met[place + 1 :])[0])])
             reason = f"meets the objective, but {worse:,}, a larger size, does not"
         else:
-            reason = _kept(scenario, goal, judged, place, certain)
+            reason = _kept(known, place)
         rejected.append({"addon_credits": int(size), "reason": reason})
     return rejected
 

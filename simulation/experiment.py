@@ -18,7 +18,7 @@ from simulation.model import Model
 from simulation.quantities import parse_duration
 from simulation.records import DayRecords, call_table
 from simulation.results import CallWriter, OutputFolder, RunResult, concatenate
-from simulation.scenario import Scenario, load_scenario
+from simulation.scenario import Scenario, as_scenario
 from simulation.statistics import ReplicationStatistics
 from simulation.usage import Intervals
 
@@ -83,11 +83,7 @@ def run(
     if engine not in ENGINES:
         known = " or ".join(ENGINES)
         raise InputError(f"engine {engine!r} is not part of this version, use {known}")
-    if not isinstance(scenario, Scenario):
-        scenario = load_scenario(scenario)
-    changes = {"replications": replications, "seed": seed}
-    if given := {key: value for key, value in changes.items() if value is not None}:
-        scenario = scenario.changed(given)
+    scenario = as_scenario(scenario, replications=replications, seed=seed)
     length = _interval(interval, scenario)
     demand = Demand(scenario)
 

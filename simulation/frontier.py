@@ -20,7 +20,7 @@ from simulation.records import IMPOSSIBLE, LOST
 from simulation.scenario import Scenario
 from simulation.statistics import binomial_interval, mean_with_interval
 
-__all__ = ["Goal", "Judgement", "frontier_table", "judge", "purchasable"]
+__all__ = ["Evidence", "Goal", "Judgement", "frontier_table", "judge", "purchasable"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -99,6 +99,42 @@ class Judgement:
         return Judgement(self.limits, *joined)
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a scenario's purchasable sizes.
+
+    Attributes
+    ----------
+    scenario : Scenario
+    goal : Goal
+    sizes : (m,) int64 array
+        Every purchasable size, add-on credits.
+    judged : Judgement
+        What the replications say of the pool that each gives.
+    certain : bool
+        Whether nothing is random, so that one replication tells all.
+    """
+
+    scenario: Scenario
+    goal: Goal
+    sizes: Ints
+    judged: Judgement
+    certain: bool
+
+    def monthly_costs(self) -> Floats:
+        """Return price and cost of lost calls in $ per month, for each replication and size."""
+        assert self.goal.cost_of_lost_call is not None
+        counted = self.scenario.horizon - self.scenario.warmup_end
+        months = counted / (DAYS_PER_MONTH * DAY)
+        prices = np.array([float(price) for price in self.prices_per_month()])
+        costs: Floats = prices + self.goal.cost_of_lost_call * self.judged.lost / months
+        return costs
+
+    def prices_per_month(self) -> list[Decimal]:
+        """Return what each size costs in $ per month of 30 days, exact."""
+        return [self.scenario.card.price_per_month(int(size)) for size in self.sizes]
+
+
 def purchasable(scenario: Scenario) -> Ints:
     """Return every purchasable size from 0 to the purchase cap, in the card's steps."""
     sizes = scenario.card.addon_sizes(scenario.org.edition, scenario.user_licenses)
@@ -154,33 +190,18 @@ def judge(
     )
 
 
-def prices_per_month(scenario: Scenario, sizes: Ints) -> list[Decimal]:
-    """Return what each size costs in $ per month of 30 days, exact."""
-    return [scenario.card.price_per_month(int(size)) for size in sizes]
-
-
-def monthly_costs(scenario: Scenario, goal: Goal, sizes: Ints, judged: Judgement) -> Floats:
-    """Return price and cost of lost calls in $ per month, for each replication and size."""
-    assert goal.cost_of_lost_call is not None
-    months = (scenario.horizon - scenario.warmup_end) / (DAYS_PER_MONTH * DAY)
-    prices = np.array([float(price) for price in prices_per_month(scenario, sizes)])
-    costs: Floats = prices + goal.cost_of_lost_call * judged.lost / months
-    return costs
-
-
-def frontier_table(
-    scenario: Scenario, goal: Goal, sizes: Ints, judged: Judgement, certain: bool
-) -> pd.DataFrame:
+def frontier_table(known: Evidence) -> pd.DataFrame:
     """Return a row for each size: price, throttled share, lost calls, probability, intervals.
 
-    Where nothing is random (``certain``), a replication tells all and intervals are points.
+    Where nothing is random, a replication tells all and intervals are points.
     """
+    scenario, goal, judged, certain = known.scenario, known.goal, known.judged, known.certain
     shares, meets, n = judged.shares, judged.meets(goal), len(judged.calls)
     costs = None
     if goal.cost_of_lost_call is not None:
-        costs = monthly_costs(scenario, goal, sizes, judged)
+        costs = known.monthly_costs()
     rows = []
-    for place, size in enumerate(sizes):
+    for place, size in enumerate(known.sizes):
         share = mean_with_interval(shares[:, place])
         lost = mean_with_interval(judged.lost[:, place])
         kept = int(meets[:, place].sum())

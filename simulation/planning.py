@@ -17,18 +17,17 @@ from simulation.confirmation import confirm_sizes
 from simulation.demand import Demand
 from simulation.errors import InputError
 from simulation.frontier import (
+    Evidence,
     Goal,
     Judgement,
     frontier_table,
     judge,
     limits_of,
-    monthly_costs,
-    prices_per_month,
     purchasable,
 )
 from simulation.plan_result import AlternativeResult, Plan, Recommendation, Status
 from simulation.results import OutputFolder
-from simulation.scenario import Scenario, load_scenario
+from simulation.scenario import Scenario, as_scenario
 from simulation.statistics import binomial_interval, mean_with_interval
 from simulation.streams import stream
 
@@ -88,11 +87,7 @@ def plan(
     RuntimeError
         If the SimPy model does not confirm every record.
     """
-    if not isinstance(scenario, Scenario):
-        scenario = load_scenario(scenario)
-    changes = {"replications": replications, "seed": seed}
-    if given := {key: value for key, value in changes.items() if value is not None}:
-        scenario = scenario.changed(given)
+    scenario = as_scenario(scenario, replications=replications, seed=seed)
     if max_replications is not None and max_replications < scenario.replications:
         raise InputError(
             f"max_replications is {max_replications}, write at least the "
@@ -131,7 +126,7 @@ def _plan(
         scenario,
         goal,
         search.count,
-        frontier_table(scenario, goal, sizes, search.judged, search.certain),
+        frontier_table(search.evidence),
         recommendation,
         alternatives,
         confirmation,
@@ -194,13 +189,14 @@ class _Search:
     def chosen(self) -> int | None:
         """The place of the recommended size, by the replications so far."""
         if self.goal.cost_of_lost_call is not None:
-            return int(self._costs().mean(axis=0).argmin())
+            return int(self.evidence.monthly_costs().mean(axis=0).argmin())
         return smallest_with_all_larger(
             self.judged.meets(self.goal).mean(axis=0) >= self.goal.probability - 1e-12
         )
 
-    def _costs(self) -> NDArray[np.float64]:
-        return monthly_costs(self.scenario, self.goal, self.sizes, self.judged)
+    @property
+    def evidence(self) -> Evidence:
+        return Evidence(self.scenario, self.goal, self.sizes, self.judged, self.certain)
 
     def bracket(self) -> tuple[int, int | None]:
         """Return the first place that may be right, and the first that surely does."""
@@ -218,7 +214,7 @@ class _Search:
 
     def _cost_bracket(self) -> tuple[int, int | None]:
         """Return the range of sizes that may yet cost a notable part less than the best."""
-        costs, best = self._costs(), self.chosen
+        costs, best = self.evidence.monthly_costs(), self.chosen
         assert best is not None
         rivals = [
             place
@@ -267,7 +263,6 @@ def _recommend(search: _Search) -> Recommendation:
         needed = _needed_limit(search)
         shortfall = needed - int(search.limits[-1])
         found, unfit = remedies(scenario, needed)
-    args = (scenario, search.goal, sizes, search.judged, search.certain)
     return Recommendation(
         status,
         size,
@@ -278,8 +273,8 @@ def _recommend(search: _Search) -> Recommendation:
         between,
         shortfall,
         found,
-        reasons_for(*args, chosen, shortfall),
-        [*rejections(*args, chosen), *unfit],
+        reasons_for(search.evidence, chosen, shortfall),
+        [*rejections(search.evidence, chosen), *unfit],
     )
 
 
@@ -351,7 +346,7 @@ def _saving(search: _Search, other: _Search) -> tuple[Decimal, float, float] | N
     mine, theirs = search.chosen, other.chosen
     if mine is None or theirs is None:
         return None
-    prices = [prices_per_month(each.scenario, each.sizes) for each in (search, other)]
+    prices = [each.evidence.prices_per_month() for each in (search, other)]
     saving = prices[0][mine] - prices[1][theirs]
     if search.certain and other.certain:
         return saving, float(saving), float(saving)
@@ -371,7 +366,7 @@ def _resampled_prices(
     """Return the price of the recommended size in each resample; the largest where none does."""
     costs = np.array([float(price) for price in prices])
     if search.goal.cost_of_lost_call is not None:
-        least: NDArray[np.float64] = costs[(drawn @ search._costs()).argmin(axis=1)]
+        least: NDArray[np.float64] = costs[(drawn @ search.evidence.monthly_costs()).argmin(axis=1)]
         return least
     means = drawn @ search.judged.meets(search.goal).astype(np.float64)
     failing = means < search.goal.probability - 1e-12

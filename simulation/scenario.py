@@ -41,7 +41,7 @@ from simulation.scenario_checks import problems_of
 if TYPE_CHECKING:
     from simulation.traces import Trace
 
-__all__ = ["Alternative", "Objective", "Org", "Scenario", "load_scenario"]
+__all__ = ["Alternative", "Objective", "Org", "Scenario", "as_scenario", "load_scenario"]
 
 _LONGEST_HORIZON = 20 * 365 * DAY
 _FIRST_YEAR, _LAST_YEAR = 1990, 2200
@@ -320,6 +320,13 @@ class Scenario(Part):
                     holder = holder[key]
                 holder[last] = moved(holder[last])
         return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+
+
+def as_scenario(source: Scenario | Path | str, **changes: Any) -> Scenario:
+    """Return a scenario, or read the file of one, with the changes that are not None."""
+    scenario = source if isinstance(source, Scenario) else load_scenario(source)
+    given = {key: value for key, value in changes.items() if value is not None}
+    return scenario.changed(given) if given else scenario
 
 
 def load_scenario(path: Path | str, set: Iterable[str] = ()) -> Scenario:  # noqa: A002 - as --set
