@@ -47,13 +47,16 @@ def _what(plan: Plan) -> str:
         f"simulated) at most {percent(plan.goal.throttled_share)} of the calls are throttled"
     )
     if plan.replications == 1:
-        sure = f"{percent(row['throttled_share'])} of the calls are throttled, nothing is random"
+        sure = f"{percent(row['throttled_share'])} of the calls are throttled then"
     place = int((plan.frontier["addon_credits"] < advice.addon_credits).sum())
     fewer = ""
     if place:
         below = plan.frontier.iloc[place - 1]
-        share = percent(below["meets_probability"])
-        fewer = f"; with {int(below['addon_credits']):,} that holds in only {share}"
+        fewer = f"; with {int(below['addon_credits']):,} "
+        if plan.replications == 1:
+            fewer += f"{percent(below['throttled_share'])} would be"
+        else:
+            fewer += f"that holds in only {percent(below['meets_probability'])}"
     return f"{do}: {sure}{fewer}."
 
 
@@ -80,11 +83,11 @@ def _else(plan: Plan) -> str:
             return "No number of licenses and no higher edition would do either."
         return f"What would do: {advice.remedies[0].change}."
     if advice.zero_throttle_addon_credits is not None:
-        return (
-            f"With {number(advice.zero_throttle_addon_credits)} add-on credits not one call was "
-            f"throttled in any of the {plan.replications:,} simulated "
-            f"{plural(period(plan.scenario.horizon))}."
-        )
+        none = f"With {number(advice.zero_throttle_addon_credits)} add-on credits not one call "
+        if plan.replications == 1:
+            return f"{none}is throttled; nothing in this {period(plan.scenario.horizon)} is random."
+        many = f"{plan.replications:,} simulated {plural(period(plan.scenario.horizon))}"
+        return f"{none}was throttled in any of the {many}."
     return "No purchase prevents every throttled call."
 
 

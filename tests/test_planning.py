@@ -18,6 +18,7 @@ from simulation.compiled import Decider
 from simulation.demand import Demand
 from simulation.frontier import Goal, judge
 from simulation.model import Model
+from simulation.plan_findings import plan_findings
 from simulation.quantities import DAY
 from simulation.records import CallRecords
 from simulation.scenario import Scenario
@@ -146,6 +147,10 @@ def test_where_nothing_is_throttled_nothing_is_bought() -> None:
     assert advice.price_per_month == Decimal("0.00")
     assert advice.zero_throttle_addon_credits == 0
     assert result.replications == 1  # nothing is random
+    assert plan_findings(result) == [
+        "Nothing needs to be bought: 0 % of the calls are throttled then.",
+        "With 0 add-on credits not one call is throttled; nothing in this day is random.",
+    ]
     assert advice.decided
 
 
