@@ -82,6 +82,11 @@ def _else(plan: Plan) -> str:
         if not advice.remedies:
             return "No number of licenses and no higher edition would do either."
         return f"What would do: {advice.remedies[0].change}."
+    return _without_throttling(plan)
+
+
+def _without_throttling(plan: Plan) -> str:
+    advice = plan.recommendation
     if advice.zero_throttle_addon_credits is not None:
         none = f"With {number(advice.zero_throttle_addon_credits)} add-on credits not one call "
         if plan.replications == 1:
