@@ -128,7 +128,7 @@ def rejections(
 ) -> list[dict[str, Any]]:
     """Say of every size that is not recommended why it is not."""
     card, goal, sizes, judged = known.scenario.card, known.goal, known.sizes, known.judged
-    met = judged.meets(goal).mean(axis=0) >= goal.probability - 1e-12
+    met = judged.keep_to(goal)
     costs = None if goal.cost_of_lost_call is None else known.monthly_costs()
     rejected = []
     for place, size in enumerate(sizes):

@@ -79,10 +79,12 @@ def _print_json(data: Any) -> None:
     print(to_json(data))
 
 
-def _load(path: Path, assignments: list[str] | None) -> Scenario:
+def _load(path: Path, assignments: list[str] | None, **options: int | None) -> Scenario:
+    """Load a scenario with the changes of ``--set``, and of options named like its keys."""
     from simulation.scenario import load_scenario
 
-    return load_scenario(path, assignments or [])
+    given = [f"{key}={value}" for key, value in options.items() if value is not None]
+    return load_scenario(path, [*(assignments or []), *given])
 
 
 @app.callback(invoke_without_command=True)
@@ -220,9 +222,7 @@ def run(
 
     Example: creditsim run scenarios/mid-market.yaml --set org.addon_credits=20000
     """
-    overrides = {"seed": seed, "replications": replications}
-    set_ = (set_ or []) + [f"{k}={v}" for k, v in overrides.items() if v is not None]
-    checked = _load(scenario, set_)
+    checked = _load(scenario, set_, seed=seed, replications=replications)
 
     from simulation.console import Console, progress, run_view
     from simulation.experiment import run as run_scenario
@@ -263,9 +263,7 @@ def plan(
 
     Example: creditsim plan scenarios/mid-market.yaml --out plan
     """
-    overrides = {"seed": seed, "replications": replications}
-    set_ = (set_ or []) + [f"{k}={v}" for k, v in overrides.items() if v is not None]
-    checked = _load(scenario, set_)
+    checked = _load(scenario, set_, seed=seed, replications=replications)
     if confirm not in ("all", "none") and not confirm.isdigit():
         _fail(f"--confirm: {confirm!r} is no number of calls, write a number, all or none")
 

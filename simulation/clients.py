@@ -11,7 +11,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from simulation.arrival_laws import Arrivals, Part, PositiveDuration
-from simulation.quantities import HOUR, SECOND, write_duration
+from simulation.quantities import HOUR, SECOND
 
 __all__ = ["CallMix", "Client", "OnThrottle", "RecordCount", "Retry"]
 
@@ -189,16 +189,3 @@ class Client(Part):
     on_throttle: OnThrottle = Field(
         default_factory=lambda: OnThrottle(retry=None), description="drop, or {retry: ...}"
     )
-
-    @property
-    def policy(self) -> str:
-        """What the client does when throttled, in words.
-
-        >>> Client.model_validate({"name": "a", "arrivals": {"schedule": {"every": "1 h"}}}).policy
-        'drops'
-        """
-        retry = self.on_throttle.retry
-        if retry is None:
-            return "drops"
-        first = write_duration(retry.first)
-        return f"makes up to {retry.max_attempts} attempts, the second after {first}"

@@ -49,6 +49,14 @@ def _earlier(time_a, order_a, time_b, order_b):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def _put(heap, here, time, order, place, attempt):  # type: ignore[no-untyped-def]
+    heap[here, 0] = time
+    heap[here, 1] = order
+    heap[here, 2] = place
+    heap[here, 3] = attempt
+
+
+@compiled
 def _push(heap, size, time, order, place, attempt):  # type: ignore[no-untyped-def]
     """Put an attempt into the heap (columns: time, order, place, attempt); it may grow."""
     if size == heap.shape[0]:
@@ -62,10 +70,7 @@ def _push(heap, size, time, order, place, attempt):  # type: ignore[no-untyped-d
             break
         heap[here] = heap[above]
         here = above
-    heap[here, 0] = time
-    heap[here, 1] = order
-    heap[here, 2] = place
-    heap[here, 3] = attempt
+    _put(heap, here, time, order, place, attempt)
     return heap
 
 
@@ -88,10 +93,7 @@ def _drop_first(heap, size):  # type: ignore[no-untyped-def]
             break
         heap[here] = heap[below]
         here = below
-    heap[here, 0] = time
-    heap[here, 1] = order
-    heap[here, 2] = place
-    heap[here, 3] = attempt
+    _put(heap, here, time, order, place, attempt)
 
 
 @compiled

@@ -20,7 +20,15 @@ from simulation.records import IMPOSSIBLE, LOST
 from simulation.scenario import Scenario
 from simulation.statistics import binomial_interval, mean_with_interval
 
-__all__ = ["Evidence", "Goal", "Judgement", "frontier_table", "judge", "purchasable"]
+__all__ = [
+    "Evidence",
+    "Goal",
+    "Judgement",
+    "frontier_table",
+    "judge",
+    "often_enough",
+    "purchasable",
+]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -58,6 +66,11 @@ class Goal:
         )
 
 
+def often_enough(shares: Floats, goal: Goal) -> NDArray[np.bool_]:
+    """Return which shares of replications reach the goal's probability, rounding forgiven."""
+    return shares >= goal.probability - 1e-12
+
+
 @dataclass(frozen=True)
 class Judgement:
     """What n replications say of m pool sizes, each on the same demand.
@@ -89,6 +102,11 @@ class Judgement:
         """Return in which replications which sizes keep to the goal's share, (n, m)."""
         allowed = goal.throttled_share * self.calls * (1 + 1e-12)  # 0.1 % of 1,000 is 1, not 0.99…
         return self.throttled <= allowed[:, np.newaxis]
+
+    def keep_to(self, goal: Goal) -> NDArray[np.bool_]:
+        """Return which sizes keep to the goal in a large enough share of replications, (m,)."""
+        kept: NDArray[np.bool_] = often_enough(self.meets(goal).mean(axis=0), goal)
+        return kept
 
     def and_then(self, more: Judgement) -> Judgement:
         """Return this judgement with more replications."""
@@ -143,9 +161,9 @@ def purchasable(scenario: Scenario) -> Ints:
 
 def limits_of(scenario: Scenario, sizes: Ints) -> Ints:
     """Return the pool size that each purchase gives."""
-    allowance = scenario.card.allowance(scenario.org.edition, scenario.user_licenses)
-    maximum = scenario.card.maximum(scenario.org.edition)
-    return np.minimum(allowance + sizes, 2**62 if maximum is None else maximum)
+    edition, licenses = scenario.org.edition, scenario.user_licenses
+    limits = [scenario.card.limit(edition, licenses, int(size)) for size in sizes]
+    return np.array(limits, np.int64)
 
 
 def judge(

@@ -23,6 +23,7 @@ from simulation.frontier import (
     frontier_table,
     judge,
     limits_of,
+    often_enough,
     purchasable,
 )
 from simulation.plan_result import AlternativeResult, Plan, Recommendation, Status
@@ -190,9 +191,7 @@ class _Search:
         """The place of the recommended size, by the replications so far."""
         if self.goal.cost_of_lost_call is not None:
             return int(self.evidence.monthly_costs().mean(axis=0).argmin())
-        return smallest_with_all_larger(
-            self.judged.meets(self.goal).mean(axis=0) >= self.goal.probability - 1e-12
-        )
+        return smallest_with_all_larger(self.judged.keep_to(self.goal))
 
     @property
     def evidence(self) -> Evidence:
@@ -245,6 +244,12 @@ def smallest_with_all_larger(meets: NDArray[np.bool_]) -> int | None:
     return first if first < len(meets) else None
 
 
+def _status(size: int | None) -> Status:
+    if size is None:
+        return "not_reachable"
+    return "buy" if size else "none_needed"
+
+
 def _recommend(search: _Search) -> Recommendation:
     scenario, sizes, chosen = search.scenario, search.sizes, search.chosen
     enough = int(search.judged.enough.max())
@@ -255,7 +260,6 @@ def _recommend(search: _Search) -> Recommendation:
         last = None if surely is None else int(sizes[surely])
         between = (int(sizes[min(first, len(sizes) - 1)]), last)
     size = None if chosen is None else int(sizes[chosen])
-    status: Status = "not_reachable" if size is None else "buy" if size else "none_needed"
     shortfall: int | None = None
     found: list[Remedy] = []
     unfit: list[dict[str, Any]] = []
@@ -264,7 +268,7 @@ def _recommend(search: _Search) -> Recommendation:
         shortfall = needed - int(search.limits[-1])
         found, unfit = remedies(scenario, needed)
     return Recommendation(
-        status,
+        _status(size),
         size,
         None if size is None else scenario.card.price_per_day(size),
         None if size is None else scenario.card.price_per_month(size),
@@ -291,8 +295,7 @@ def _needed_limit(search: _Search) -> int:
     stride = -(-steps // 200)  # at most 200 pools are judged; the shortfall is rounded up to them
     limits = top + step * np.append(np.arange(stride, steps, stride), steps)
     judged = judge(search.demand, range(search.count), limits.astype(np.int64), search.goal)
-    meets = judged.meets(search.goal).mean(axis=0) >= search.goal.probability - 1e-12
-    place_of_first = smallest_with_all_larger(meets)
+    place_of_first = smallest_with_all_larger(judged.keep_to(search.goal))
     return int(limits[-1 if place_of_first is None else place_of_first])
 
 
@@ -314,7 +317,7 @@ def _alternatives(search: _Search, counter: _Counter) -> list[AlternativeResult]
         results.append(
             AlternativeResult(
                 alternative.name,
-                "not_reachable" if size is None else "buy" if size else "none_needed",
+                _status(size),
                 size,
                 None if size is None else scenario.card.price_per_month(size),
                 _paired(then[0] - now[0], search.certain and other.certain),
@@ -369,7 +372,7 @@ def _resampled_prices(
         least: NDArray[np.float64] = costs[(drawn @ search.evidence.monthly_costs()).argmin(axis=1)]
         return least
     means = drawn @ search.judged.meets(search.goal).astype(np.float64)
-    failing = means < search.goal.probability - 1e-12
+    failing = ~often_enough(means, search.goal)
     count = len(prices)
     last_failing = np.where(failing.any(axis=1), count - 1 - failing[:, ::-1].argmax(axis=1), -1)
     paid: NDArray[np.float64] = costs[np.minimum(last_failing + 1, count - 1)]
