@@ -55,7 +55,7 @@ def dollars(amount: Decimal | float) -> str:
 def _kept(known: Evidence, place: int) -> str:
     """Say in how many of the simulated periods a size keeps to the objective."""
     judged = known.judged
-    kept, n = int(judged.meets(known.goal)[:, place].sum()), len(judged.calls)
+    kept, n = int(judged.meets(known.goal)[:, place].sum()), int(judged.replications[place])
     unit = period(known.scenario.horizon)
     if known.certain:
         share = judged.shares[0, place]
@@ -136,7 +136,7 @@ def rejections(
             continue
         if costs is not None:
             assert chosen is not None
-            more = (costs[:, place] - costs[:, chosen]).mean()
+            more = np.nanmean(costs[:, place] - costs[:, chosen])
             reason = f"costs {dollars(float(more))} a month more, lost calls included"
         elif chosen is not None and place > chosen:
             price = card.price_per_month(int(size)) - card.price_per_month(int(sizes[chosen]))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from simulation.arrival_laws import Poisson, Schedule
 from simulation.clients import Client
 from simulation.clock import Clock
+from simulation.draws import arrival_times
 from simulation.errors import InputError
 from simulation.quantities import DAY
 from simulation.scenario import Scenario
@@ -88,13 +89,11 @@ class PoissonArrivals:
         count = int(random.poisson(total))
         if count == 0:
             return np.empty(0, np.int64)
-        # Sums of exponentials, scaled to the whole, are uniform order statistics: sorted in O(n).
-        sums = np.cumsum(random.standard_exponential(count + 1))
         reached = np.concatenate(([0.0], np.cumsum(means)))
-        times = np.interp(sums[:-1] * (total / sums[-1]), reached, edges)
-        whole: NDArray[np.int64] = times.astype(np.int64)
-        whole[whole >= edges[-1]] = edges[-1] - 1  # the last float may round up to midnight
-        return whole
+        times: NDArray[np.int64] = arrival_times(
+            random.standard_exponential(count + 1), total, reached, edges
+        )
+        return times
 
     def _means(self, day: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the edges of a day's hours, and the mean number of calls in each."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from itertools import islice
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.compiled import Decider
+from simulation.compiled_model import CompiledModel
 from simulation.demand import Demand
 from simulation.model import Model
-from simulation.records import CallRecords, concatenate
+from simulation.records import CallRecords, DayRecords
 
-__all__ = ["Confirmation", "confirm_sizes"]
+__all__ = ["Confirmation", "confirm_sizes", "differences"]
 
 
 @dataclass(frozen=True)
@@ -55,36 +57,46 @@ def confirm_sizes(
     budget = 2**62 if most_calls == "all" else int(most_calls)
     compared = days = calls = 0
     for replication in range(replications):
-        decider = Decider(demand, replication)
-        if calls and calls + len(decider.calls) > budget:
+        counts = np.cumsum([len(day) for day in demand.draw_days(replication)])
+        if calls and calls + counts[-1] > budget:
             break
+        reached = min(len(counts), 1 + int(np.searchsorted(counts, budget)))
         for place in places:
-            limit = int(limits[place])
-            reached, count = _compare(demand, decider, replication, limit, budget)
-        compared, calls, days = compared + 1, calls + count, days + reached
+            _compare(demand, replication, int(limits[place]), reached)
+        compared, days, calls = compared + 1, days + reached, calls + int(counts[reached - 1])
     return Confirmation([int(sizes[place]) for place in places], compared, days, calls, True)
 
 
-def _compare(
-    demand: Demand, decider: Decider, replication: int, limit: int, budget: int
-) -> tuple[int, int]:
-    """Compare one replication, or its first days; return how many days and calls."""
-    parts: list[CallRecords] = []
-    days = count = 0
-    for day in Model(demand.scenario, replication, demand, limit).run():
-        parts.append(day.settled)
-        count += len(day.settled)
-        days += 1
-        if count >= budget:
-            break
-    modelled, compiled = concatenate(parts), decider.decide(limit)
-    for column in [field.name for field in fields(CallRecords)][1:]:
-        mine, theirs = getattr(modelled, column), getattr(compiled, column)[:count]
-        if not np.array_equal(mine, theirs):
-            row = int(np.flatnonzero(mine != theirs)[0])
+def _compare(demand: Demand, replication: int, limit: int, days: int) -> None:
+    """Compare the first days of one replication."""
+    models = (
+        engine(demand.scenario, replication, demand, limit).run()
+        for engine in (Model, CompiledModel)
+    )
+    for one, other in islice(zip(*models, strict=True), days):
+        for what, row, mine, theirs in differences(one, other):
             raise RuntimeError(
-                f"the engines disagree on {column} of call {row} of replication {replication} "
-                f"at a limit of {limit}: SimPy says {mine[row]}, the compiled loop {theirs[row]}; "
-                "please report this scenario"
+                f"the engines disagree on {what} {row} of day {one.day} of replication "
+                f"{replication} at a limit of {limit}: SimPy says {mine}, the compiled loop "
+                f"{theirs}; please report this scenario"
             )
-    return days, count
+
+
+def differences(one: DayRecords, other: DayRecords) -> Iterator[tuple[str, int, object, object]]:
+    """Yield where the records of a day differ: the column, the first such row, both values."""
+    parts = [
+        (name, getattr(one, name), getattr(other, name))
+        for name in ("settled", "grants", "throttles")
+    ]
+    parts.insert(0, ("calls", one.settled.calls, other.settled.calls))
+    for name, mine, theirs in parts:
+        columns = [field.name for field in fields(mine)]
+        for column in columns[isinstance(mine, CallRecords) :]:
+            a, b = getattr(mine, column), getattr(theirs, column)
+            if len(a) != len(b):
+                yield f"the number of {name}, column {column}, row", 0, len(a), len(b)
+            elif a.dtype != b.dtype:
+                yield f"the type of {name}.{column}, row", 0, a.dtype, b.dtype
+            elif not np.array_equal(a, b):
+                row = int(np.flatnonzero(a != b)[0])
+                yield f"{name}.{column}, row", row, a[row], b[row]

@@ -6,7 +6,7 @@ the pool does with it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from simulation.arrivals import ArrivalProcess, TraceArrivals, arrivals_of
 from simulation.clients import CallMix, Client, RecordCount
+from simulation.draws import choose, deal, line_up
 from simulation.scenario import Scenario
 from simulation.streams import stream
 
@@ -81,6 +82,9 @@ class Demand:
         known = (*scenario.card.calls, *scenario.other_apis)
         self.apis = tuple(api for api in dict.fromkeys(known) if api in used)
         self._clients = [_ClientDemand(c, n, self) for n, c in enumerate(scenario.clients)]
+        # Fetching memory anew from the system for each day takes as long as drawing the day. The
+        # GNU C library keeps what is freed once it has seen an array of this size go.
+        np.empty(31 * 2**20, np.uint8)
 
     @cached_property
     def is_random(self) -> bool:
@@ -97,6 +101,11 @@ class Demand:
     def days(self) -> int:
         """How many local days a run touches."""
         return self.scenario.clock.days
+
+    @cached_property
+    def busiest_day(self) -> int:
+        """The most calls on a day of the first week, in the first replication."""
+        return max(len(self.draw_day(0, day)) for day in range(min(7, self.days)))
 
     def draw_client(self, replication: int, client: int, day: int, first_call: int = 0) -> Calls:
         """Return the calls of one client on one local day, in order of time.
@@ -115,22 +124,31 @@ class Demand:
     ) -> Calls:
         """Return the calls of all clients on one local day, ordered by time, client and call."""
         firsts = first_calls or [0] * len(self._clients)
-        each = [
-            self.draw_client(replication, client, day, first) for client, first in enumerate(firsts)
-        ]
-        calls = concatenate(each)
-        return calls.take(np.argsort(calls.time, kind="stable"))  # clients come in their order
+        each = [self.draw_client(replication, client, day) for client in range(len(firsts))]
+        bits = (len(each) - 1).bit_length()
+        # A key that holds the client sorts by time and then by client, on any sorting method.
+        keys = np.concatenate([calls.time << bits | n for n, calls in enumerate(each)])
+        keys.sort()
+        api, records, credits = (
+            np.concatenate([getattr(calls, name) for calls in each])
+            for name in ("api", "records", "credits")
+        )
+        ends = np.cumsum([len(calls) for calls in each])
+        numbers = np.array(firsts, np.int64)
+        return Calls(*line_up(keys, bits, ends, numbers, api, records, credits))
 
-    def draw_replication(self, replication: int, days: int | None = None) -> Calls:
-        """Return the calls of all clients on all days, or the first so many, in order."""
+    def draw_days(self, replication: int) -> Iterator[Calls]:
+        """Yield the calls of all clients on each local day, numbered through all days."""
         made = [0] * len(self._clients)
-        each = []
-        for day in range(self.days if days is None else min(days, self.days)):
+        for day in range(self.days):
             calls = self.draw_day(replication, day, made)
             counts = np.bincount(calls.client, minlength=len(made))
             made = [before + int(more) for before, more in zip(made, counts, strict=True)]
-            each.append(calls)
-        return concatenate(each)
+            yield calls
+
+    def draw_replication(self, replication: int) -> Calls:
+        """Return the calls of all clients on all days, in order."""
+        return concatenate(list(self.draw_days(replication)))
 
     @cached_property
     def cheapest(self) -> dict[tuple[int, int], int]:
@@ -149,42 +167,47 @@ class _ClientDemand:
         self.code = {api: code for code, api in enumerate(demand.apis)}
         weights = np.array([call.weight for call in client.calls])
         self.thresholds = np.cumsum(weights)[:-1] / weights.sum()
-        self.first_code = np.array([self.code[call.api] for call in client.calls], np.int32)
+        self.codes = np.array([self.code[call.api] for call in client.calls], np.int32)
 
     def draw(self, replication: int, day: int, first_call: int) -> Calls:
         times = self.arrivals.draw(replication, day)
-        api, records = self._mix(replication, day, len(times))
+        api, records, credits = self._mix(replication, day, len(times))
         if isinstance(self.arrivals, TraceArrivals) and self.arrivals.trace.counts is None:
             api, records = self._recorded(self.arrivals, day, api, records)
+            credits = self._credits(api, records)
         clock = self.scenario.clock
         if len(times) and (times[0] < 0 or times[-1] >= clock.horizon):
-            first, last = np.searchsorted(times, [0, clock.horizon])
-            times, api, records = times[first:last], api[first:last], records[first:last]
+            kept = slice(*np.searchsorted(times, [0, clock.horizon]))
+            times, api, records, credits = times[kept], api[kept], records[kept], credits[kept]
         return Calls(
             times,
             np.full(len(times), self.place, np.int32),
             np.arange(first_call, first_call + len(times), dtype=np.int64),
             api,
             records,
-            self._credits(api, records),
+            credits,
         )
 
-    def _mix(self, replication: int, day: int, count: int) -> tuple[NDArray[np.int32], Ints]:
-        """Draw the api and the records of each call from the mix."""
-        calls = self.client.calls
+    def _mix(self, replication: int, day: int, count: int) -> tuple[NDArray[np.int32], Ints, Ints]:
+        """Draw api, records and credits of each call from the mix."""
+        calls, card = self.client.calls, self.scenario.card
         if not calls:
-            return np.zeros(count, np.int32), np.ones(count, np.int64)
+            return np.zeros(count, np.int32), np.ones(count, np.int64), np.ones(count, np.int64)
         key = (self.scenario.seed, replication, self.client.name, day)
         if len(calls) == 1:
             records = self._draw_records(calls[0], count, (*key, "records.0"))
-            return np.full(count, self.first_code[0], np.int32), records
-        uniforms = stream(*key, "mix").random(count)
-        mix = np.searchsorted(self.thresholds, uniforms, side="right")
-        records = np.empty(count, np.int64)
-        for entry, call in enumerate(calls):
-            chosen = np.flatnonzero(mix == entry)
-            records[chosen] = self._draw_records(call, len(chosen), (*key, f"records.{entry}"))
-        return self.first_code[mix], records
+            api = np.full(count, self.codes[0], np.int32)
+            return api, records, card.credits(calls[0].api, records)
+        chosen, counts = choose(stream(*key, "mix").random(count), self.thresholds)
+        each = [
+            self._draw_records(call, int(n), (*key, f"records.{entry}"))
+            for entry, (call, n) in enumerate(zip(calls, counts, strict=True))
+        ]
+        costs = [card.credits(call.api, drawn) for call, drawn in zip(calls, each, strict=True)]
+        dealt: tuple[NDArray[np.int32], Ints, Ints] = deal(
+            chosen, counts, self.codes, np.concatenate(each), np.concatenate(costs)
+        )
+        return dealt
 
     def _draw_records(self, call: CallMix, count: int, key: tuple[int, int, str, int, str]) -> Ints:
         law: RecordCount = call.records

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simulation.compiled_model import CompiledModel
 from simulation.demand import Demand
 from simulation.errors import InputError
 from simulation.model import Model
@@ -21,10 +22,13 @@ from simulation.results import CallWriter, OutputFolder, RunResult, concatenate
 from simulation.scenario import Scenario, as_scenario
 from simulation.statistics import ReplicationStatistics
 from simulation.usage import Intervals
+from simulation.workers import ahead, cores
 
 __all__ = ["ENGINES", "run"]
 
-ENGINES = ("simpy",)
+ENGINES: dict[str, type[Model] | type[CompiledModel]] = {"simpy": Model, "compiled": CompiledModel}
+"""The reference, and the same simulation, call for call, at the speed of planning."""
+
 _MOST_INTERVALS = 2_000_000
 
 Progress = Callable[[int, int], None]
@@ -39,6 +43,7 @@ def run(
     interval: str = "1 hour",
     out: Path | str | None = None,
     keep_calls: bool = True,
+    workers: int | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Simulate a scenario and return its throttling statistics.
@@ -48,7 +53,7 @@ def run(
     scenario : Scenario, Path or str
         A scenario, or the path of its file.
     engine : str
-        ``simpy``, the reference.
+        ``simpy``, the reference, or ``compiled``; the results are the same.
     replications, seed : int, optional
         In place of the scenario's own.
     interval : str
@@ -57,6 +62,9 @@ def run(
         A folder for calls, tables, summary and scenario; the calls are written as they come.
     keep_calls : bool
         Whether ``result.calls`` is wanted; without ``out`` it takes memory.
+    workers : int, optional
+        Threads that the compiled engine uses, at most two; unless given as many as there are
+        cores. No result depends on it.
     progress : callable, optional
         Called with the days simulated and the days in all.
 
@@ -82,29 +90,31 @@ def run(
     """
     if engine not in ENGINES:
         known = " or ".join(ENGINES)
-        raise InputError(f"engine {engine!r} is not part of this version, use {known}")
+        raise InputError(f"engine {engine!r} is unknown, use {known}")
     scenario = as_scenario(scenario, replications=replications, seed=seed)
     length = _interval(interval, scenario)
     demand = Demand(scenario)
+    simulate = partial(_simulate, demand, engine, cores(workers))
 
     if out is not None:
         folder = Path(out)
         with OutputFolder(folder) as output, CallWriter(output.part("calls.parquet")) as writer:
-            result = _replicate(demand, engine, length, writer.write, progress)
+            result = _replicate(demand, engine, simulate, length, writer.write, progress)
             writer.close()
             output.save(result, "summary.json")
         read = partial(_read, folder / "calls.parquet")
         return replace(result, folder=folder, _read_calls=read)
     if keep_calls:
         kept: list[pa.Table] = []
-        result = _replicate(demand, engine, length, kept.append, progress)
+        result = _replicate(demand, engine, simulate, length, kept.append, progress)
         return replace(result, _read_calls=lambda: concatenate(kept).to_pandas())
-    return _replicate(demand, engine, length, None, progress)
+    return _replicate(demand, engine, simulate, length, None, progress)
 
 
 def _replicate(
     demand: Demand,
     engine: str,
+    simulate: Callable[[int], Iterator[DayRecords]],
     length: int,
     keep: Callable[[pa.Table], None] | None,
     progress: Progress | None,
@@ -114,7 +124,7 @@ def _replicate(
     days = scenario.replications * demand.days
     for replication in range(scenario.replications):
         statistics = ReplicationStatistics(demand, Intervals(demand, length))
-        for day in simulate(demand, replication):
+        for day in simulate(replication):
             statistics.add(day)
             if keep is not None:
                 keep(call_table(day.settled, demand, replication))
@@ -128,9 +138,10 @@ def _read(file: Path) -> pd.DataFrame:
     return pq.read_table(file).to_pandas()
 
 
-def simulate(demand: Demand, replication: int) -> Iterator[DayRecords]:
+def _simulate(demand: Demand, engine: str, workers: int, replication: int) -> Iterator[DayRecords]:
     """Run one replication; yield what each local day leaves behind."""
-    return Model(demand.scenario, replication, demand).run()
+    days = ENGINES[engine](demand.scenario, replication, demand).run()
+    return ahead(days) if engine == "compiled" and workers > 1 else days
 
 
 def _interval(text: str, scenario: Scenario) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,13 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from simulation.compiled import Decider, window_demand
 from simulation.demand import Demand
 from simulation.quantities import DAY
 from simulation.rate_card import DAYS_PER_MONTH
-from simulation.records import IMPOSSIBLE, LOST
 from simulation.scenario import Scenario
 from simulation.statistics import binomial_interval, mean_with_interval
+from simulation.sweep import Swept, lanes_at_once, sweep
 
 __all__ = [
     "Evidence",
@@ -82,7 +80,8 @@ class Judgement:
     calls : (n,) int64 array
         Calls that count, submitted after the warm-up.
     throttled, lost : (n, m) int64 array
-        How many of them were throttled at first, and how many were lost.
+        How many of them were throttled at first, and how many were lost; -1 where a size was
+        not judged. Each size is judged on the first replications, on all where it matters.
     enough : (n,) int64 array
         The pool size that throttles nobody in the replication.
     """
@@ -94,27 +93,51 @@ class Judgement:
     enough: Ints
 
     @property
+    def replications(self) -> Ints:
+        """On how many replications each size was judged, (m,)."""
+        counts: Ints = (self.throttled >= 0).sum(axis=0)
+        return counts
+
+    @property
     def shares(self) -> Floats:
-        """Throttled shares, (n, m); 0 in a replication without calls."""
-        return self.throttled / np.maximum(self.calls, 1)[:, np.newaxis]
+        """Throttled shares, (n, m); 0 in a replication without calls, nan where not judged."""
+        shares = self.throttled / np.maximum(self.calls, 1)[:, np.newaxis]
+        return np.where(self.throttled < 0, np.nan, shares)
+
+    @property
+    def lost_calls(self) -> Floats:
+        """Lost calls, (n, m); nan where not judged."""
+        return np.where(self.lost < 0, np.nan, self.lost)
 
     def meets(self, goal: Goal) -> NDArray[np.bool_]:
         """Return in which replications which sizes keep to the goal's share, (n, m)."""
         allowed = goal.throttled_share * self.calls * (1 + 1e-12)  # 0.1 % of 1,000 is 1, not 0.99…
-        return self.throttled <= allowed[:, np.newaxis]
+        return (self.throttled >= 0) & (self.throttled <= allowed[:, np.newaxis])
 
     def keep_to(self, goal: Goal) -> NDArray[np.bool_]:
         """Return which sizes keep to the goal in a large enough share of replications, (m,)."""
-        kept: NDArray[np.bool_] = often_enough(self.meets(goal).mean(axis=0), goal)
+        kept: NDArray[np.bool_] = often_enough(
+            self.meets(goal).sum(axis=0) / self.replications, goal
+        )
         return kept
 
-    def and_then(self, more: Judgement) -> Judgement:
-        """Return this judgement with more replications."""
-        joined = (
-            np.concatenate([getattr(self, name), getattr(more, name)])
-            for name in ("calls", "throttled", "lost", "enough")
-        )
-        return Judgement(self.limits, *joined)
+    def and_then(self, more: Judgement, places: Ints) -> Judgement:
+        """Return this judgement with what more replications say of some of the sizes.
+
+        ``more`` begins with the first replication on which those sizes are not yet judged.
+        """
+        first = int(self.replications[places[0]])
+        count = max(len(self.calls), first + len(more.calls))
+        columns = {}
+        for name in ("throttled", "lost"):
+            columns[name] = np.full((count, len(self.limits)), -1, np.int64)
+            columns[name][: len(self.calls)] = getattr(self, name)
+            columns[name][first : first + len(more.calls), places] = getattr(more, name)
+        rows = {
+            name: np.concatenate((getattr(self, name)[:first], getattr(more, name)))
+            for name in ("calls", "enough")
+        }
+        return Judgement(self.limits, **columns, **rows)
 
 
 @dataclass(frozen=True)
@@ -140,12 +163,12 @@ class Evidence:
     certain: bool
 
     def monthly_costs(self) -> Floats:
-        """Return price and cost of lost calls in $ per month, for each replication and size."""
+        """Return price and cost of lost calls in $ per month, (n, m); nan where not judged."""
         assert self.goal.cost_of_lost_call is not None
         counted = self.scenario.horizon - self.scenario.warmup_end
         months = counted / (DAYS_PER_MONTH * DAY)
         prices = np.array([float(price) for price in self.prices_per_month()])
-        costs: Floats = prices + self.goal.cost_of_lost_call * self.judged.lost / months
+        costs: Floats = prices + self.goal.cost_of_lost_call * self.judged.lost_calls / months
         return costs
 
     def prices_per_month(self) -> list[Decimal]:
@@ -171,41 +194,44 @@ def judge(
     replications: Sequence[int],
     limits: Ints,
     goal: Goal,
+    workers: int = 1,
     done: Callable[[], None] | None = None,
 ) -> Judgement:
     """Judge pool sizes on the same demand, replication by replication.
 
     A size that is enough for all that is asked in any window throttles nobody, retries or
-    not, so only smaller ones are simulated. Results do not depend on the number of threads.
+    not, so only smaller ones are simulated. Results do not depend on the number of workers.
     """
     names = [client.name for client in demand.scenario.clients]
-    counts = np.array([not goal.protect or name in goal.protect for name in names])
+    counted = np.array([not goal.protect or name in goal.protect for name in names])
+    at_once = lanes_at_once(demand)
 
-    def one(replication: int) -> tuple[int, Ints, Ints, int]:
-        decider = Decider(demand, replication)
-        calls = decider.calls
-        counted = (calls.time >= demand.scenario.warmup_end) & counts[calls.client]
-        enough = window_demand(calls, demand.scenario.card.window)
-        throttled, lost = np.zeros((2, len(limits)), np.int64)
-        for place, limit in enumerate(limits):
-            if limit < enough:
-                records = decider.decide(int(limit))
-                given_up = (records.outcome == LOST) | (records.outcome == IMPOSSIBLE)
-                throttled[place] = np.count_nonzero((records.throttled_attempts > 0) & counted)
-                lost[place] = np.count_nonzero(given_up & counted)
+    def one(task: tuple[int, int]) -> Swept:
+        row, first = task
+        swept = sweep(demand, replications[row], limits[first : first + at_once], counted)
         if done is not None:
             done()
-        return int(counted.sum()), throttled, lost, enough
+        return swept
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        calls, throttled, lost, enough = zip(*pool.map(one, replications), strict=True)
-    return Judgement(
-        limits,
-        np.array(calls, np.int64),
-        np.array(throttled, np.int64),
-        np.array(lost, np.int64),
-        np.array(enough, np.int64),
-    )
+    shape = (len(replications), len(limits))
+    throttled, lost = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    with ThreadPoolExecutor(workers) as pool:
+        begun = list(pool.map(one, [(row, 0) for row in range(len(replications))]))
+        rest = [
+            (row, first)
+            for row, swept in enumerate(begun)
+            for first in range(at_once, len(limits), at_once)
+            if limits[first] < swept.enough
+        ]
+        begun_at = [(row, 0) for row in range(len(replications))]
+        for (row, first), swept in zip(
+            [*begun_at, *rest], [*begun, *pool.map(one, rest)], strict=True
+        ):
+            throttled[row, first : first + at_once] = swept.throttled
+            lost[row, first : first + at_once] = swept.lost
+    calls = np.array([swept.calls for swept in begun], np.int64)
+    enough = np.array([swept.enough for swept in begun], np.int64)
+    return Judgement(limits, calls, throttled, lost, enough)
 
 
 def frontier_table(known: Evidence) -> pd.DataFrame:
@@ -214,15 +240,15 @@ def frontier_table(known: Evidence) -> pd.DataFrame:
     Where nothing is random, a replication tells all and intervals are points.
     """
     scenario, goal, judged, certain = known.scenario, known.goal, known.judged, known.certain
-    shares, meets, n = judged.shares, judged.meets(goal), len(judged.calls)
+    shares, lost_calls, meets = judged.shares, judged.lost_calls, judged.meets(goal)
     costs = None
     if goal.cost_of_lost_call is not None:
         costs = known.monthly_costs()
     rows = []
     for place, size in enumerate(known.sizes):
         share = mean_with_interval(shares[:, place])
-        lost = mean_with_interval(judged.lost[:, place])
-        kept = int(meets[:, place].sum())
+        lost = mean_with_interval(lost_calls[:, place])
+        kept, n = int(meets[:, place].sum()), int(judged.replications[place])
         low, high = (float(kept), float(kept)) if certain else binomial_interval(kept, n)
         if certain:
             share = share._replace(ci95_low=share.mean, ci95_high=share.mean)
@@ -241,6 +267,7 @@ def frontier_table(known: Evidence) -> pd.DataFrame:
             "meets_probability": kept / n,
             "meets_low": low,
             "meets_high": high,
+            "replications": n,
         }
         if costs is not None:
             cost = mean_with_interval(costs[:, place])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from contextlib import ExitStack
 from decimal import Decimal
@@ -16,21 +15,14 @@ from simulation.advice import Remedy, reasons_for, rejections, remedies
 from simulation.confirmation import confirm_sizes
 from simulation.demand import Demand
 from simulation.errors import InputError
-from simulation.frontier import (
-    Evidence,
-    Goal,
-    Judgement,
-    frontier_table,
-    judge,
-    limits_of,
-    often_enough,
-    purchasable,
-)
+from simulation.frontier import Goal, frontier_table, limits_of, often_enough, purchasable
 from simulation.plan_result import AlternativeResult, Plan, Recommendation, Status
 from simulation.results import OutputFolder
 from simulation.scenario import Scenario, as_scenario
-from simulation.statistics import binomial_interval, mean_with_interval
+from simulation.search import Search, Steps
+from simulation.statistics import mean_with_interval
 from simulation.streams import stream
+from simulation.workers import cores
 
 __all__ = ["DEFAULT_MAX_REPLICATIONS", "plan"]
 
@@ -39,12 +31,6 @@ DEFAULT_MAX_REPLICATIONS = 480
 
 DEFAULT_MAX_CALLS = 200_000_000
 """… or the replications that make so many calls, whichever are fewer."""
-
-DECISION_ERROR = 0.05
-"""How often a decision may be wrong; shared among the looks at a growing sample (Bonferroni)."""
-
-NOTABLE_SAVING = 0.01
-"""Part of the cost: sizes that cannot save more than this are as good as the best."""
 
 _RESAMPLES = 2000
 
@@ -59,6 +45,7 @@ def plan(
     max_replications: int | None = None,
     seed: int | None = None,
     confirm: int | Literal["all", "none"] = 1_000_000,
+    workers: int | None = None,
     out: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Plan:
@@ -76,10 +63,12 @@ def plan(
     confirm : int, ``all`` or ``none``
         How many calls are decided again by the SimPy model, for the recommended size and the
         next smaller one.
+    workers : int, optional
+        Threads that judge; unless given as many as there are cores. No result depends on it.
     out : Path or str, optional
         A folder for the frontier, the plan and the scenario.
     progress : callable, optional
-        Called with the replications judged and those known to come.
+        Called with the steps done and those known to come; a step judges one replication.
 
     Raises
     ------
@@ -96,7 +85,7 @@ def plan(
         )
     with ExitStack() as stack:
         output = None if out is None else stack.enter_context(OutputFolder(Path(out)))
-        result = _plan(scenario, max_replications, confirm, _Counter(progress))
+        result = _plan(scenario, max_replications, confirm, cores(workers), Steps(progress))
         if output is not None:
             output.save(result, "plan.json")
     return result
@@ -106,19 +95,20 @@ def _plan(
     scenario: Scenario,
     max_replications: int | None,
     confirm: int | Literal["all", "none"],
-    counter: _Counter,
+    workers: int,
+    steps: Steps,
 ) -> Plan:
     goal, demand = Goal.of(scenario), Demand(scenario)
     sizes = purchasable(scenario)
-    search = _Search(scenario, demand, goal, sizes, counter)
-    search.add(scenario.replications if demand.is_random else 1)
+    compared = bool(scenario.alternatives)
+    search = Search(demand, goal, sizes, limits_of(scenario, sizes), workers, steps, compared)
+    search.judge_up_to(scenario.replications if demand.is_random else 1)
     most = max_replications or _most_replications(search)
-    looks = 1 + math.ceil(math.log2(most / search.count))
-    search.confidence = 1 - DECISION_ERROR / looks
+    search.will_grow_to(most)
     while demand.is_random and not search.decided and search.count < most:
-        search.add(min(search.count, most - search.count))
-    recommendation = _recommend(search)
-    alternatives = _alternatives(search, counter)
+        search.judge_up_to(min(2 * search.count, most))
+    recommendation = _recommend(search, workers, steps)
+    alternatives = _alternatives(search, workers, steps)
     confirmation = None
     if confirm != "none":
         places = _to_confirm(search)
@@ -135,113 +125,10 @@ def _plan(
     )
 
 
-def _most_replications(search: _Search) -> int:
+def _most_replications(search: Search) -> int:
     """Return the replications after which a plan gives up, by how many calls one makes."""
     affordable = int(DEFAULT_MAX_CALLS // max(1.0, float(search.judged.calls.mean())))
     return max(search.count, min(DEFAULT_MAX_REPLICATIONS, affordable))
-
-
-class _Counter:
-    """Counts judged replications for whoever watches."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
-        self.done = self.known = 0
-
-    def expect(self, more: int) -> None:
-        self.known += more
-
-    def tick(self) -> None:
-        self.done += 1
-        if self._progress is not None:
-            self._progress(self.done, self.known)
-
-
-class _Search:
-    """Judges sizes on more and more replications, and knows when that is enough."""
-
-    def __init__(
-        self, scenario: Scenario, demand: Demand, goal: Goal, sizes: Ints, counter: _Counter
-    ) -> None:
-        self.scenario, self.demand, self.goal, self.sizes = scenario, demand, goal, sizes
-        self.limits = limits_of(scenario, sizes)
-        self.certain = not demand.is_random
-        self.confidence = 1 - DECISION_ERROR
-        self._counter = counter
-        self._judged: Judgement | None = None
-
-    @property
-    def judged(self) -> Judgement:
-        assert self._judged is not None
-        return self._judged
-
-    @property
-    def count(self) -> int:
-        return 0 if self._judged is None else len(self._judged.calls)
-
-    def add(self, more: int) -> None:
-        """Judge more replications."""
-        self._counter.expect(more)
-        which = range(self.count, self.count + more)
-        judged = judge(self.demand, which, self.limits, self.goal, self._counter.tick)
-        self._judged = judged if self._judged is None else self._judged.and_then(judged)
-
-    @property
-    def chosen(self) -> int | None:
-        """The place of the recommended size, by the replications so far."""
-        if self.goal.cost_of_lost_call is not None:
-            return int(self.evidence.monthly_costs().mean(axis=0).argmin())
-        return smallest_with_all_larger(self.judged.keep_to(self.goal))
-
-    @property
-    def evidence(self) -> Evidence:
-        return Evidence(self.scenario, self.goal, self.sizes, self.judged, self.certain)
-
-    def bracket(self) -> tuple[int, int | None]:
-        """Return the first place that may be right, and the first that surely does."""
-        if self.certain:
-            surely = self.chosen
-            return (len(self.sizes) if surely is None else surely), surely
-        if self.goal.cost_of_lost_call is not None:
-            return self._cost_bracket()
-        kept = self.judged.meets(self.goal).sum(axis=0)
-        bounds = [binomial_interval(int(k), self.count, self.confidence) for k in kept]
-        wanted = self.goal.probability
-        surely = smallest_with_all_larger(np.array([low >= wanted for low, _ in bounds]))
-        failing = [place for place, (_, high) in enumerate(bounds) if high < wanted]
-        return (failing[-1] + 1 if failing else 0), surely
-
-    def _cost_bracket(self) -> tuple[int, int | None]:
-        """Return the range of sizes that may yet cost a notable part less than the best."""
-        costs, best = self.evidence.monthly_costs(), self.chosen
-        assert best is not None
-        rivals = [
-            place
-            for place in range(len(self.sizes))
-            if place == best
-            or not mean_with_interval(
-                costs[:, place] - costs[:, best], self.confidence, signed=True
-            ).ci95_low
-            >= -NOTABLE_SAVING * costs[:, best].mean()
-        ]
-        return rivals[0], rivals[-1]
-
-    @property
-    def decided(self) -> bool:
-        """Whether the first size that may be right is the first that surely is."""
-        first, surely = self.bracket()
-        return first == (len(self.sizes) if surely is None else surely)
-
-
-def smallest_with_all_larger(meets: NDArray[np.bool_]) -> int | None:
-    """Return the first place from which on every place is True, or None.
-
-    >>> smallest_with_all_larger(np.array([True, False, True, True]))
-    2
-    """
-    failing = np.flatnonzero(~meets)
-    first = int(failing[-1]) + 1 if len(failing) else 0
-    return first if first < len(meets) else None
 
 
 def _status(size: int | None) -> Status:
@@ -250,7 +137,7 @@ def _status(size: int | None) -> Status:
     return "buy" if size else "none_needed"
 
 
-def _recommend(search: _Search) -> Recommendation:
+def _recommend(search: Search, workers: int, steps: Steps) -> Recommendation:
     scenario, sizes, chosen = search.scenario, search.sizes, search.chosen
     enough = int(search.judged.enough.max())
     zero = np.flatnonzero(search.limits >= enough)
@@ -264,7 +151,7 @@ def _recommend(search: _Search) -> Recommendation:
     found: list[Remedy] = []
     unfit: list[dict[str, Any]] = []
     if size is None:
-        needed = _needed_limit(search)
+        needed = _needed_limit(search, workers, steps)
         shortfall = needed - int(search.limits[-1])
         found, unfit = remedies(scenario, needed)
     return Recommendation(
@@ -282,7 +169,7 @@ def _recommend(search: _Search) -> Recommendation:
     )
 
 
-def _needed_limit(search: _Search) -> int:
+def _needed_limit(search: Search, workers: int, steps: Steps) -> int:
     """Return the smallest pool, in the card's steps above the largest, that would do.
 
     A pool that throttles nobody in enough of the replications does, and so does every larger
@@ -291,26 +178,29 @@ def _needed_limit(search: _Search) -> int:
     step, top = search.scenario.card.addon_step, int(search.limits[-1])
     enough = np.sort(search.judged.enough)
     place = max(0, int(np.ceil(search.goal.probability * len(enough) - 1e-9)) - 1)
-    steps = max(1, -(-(int(enough[place]) - top) // step))
-    stride = -(-steps // 200)  # at most 200 pools are judged; the shortfall is rounded up to them
-    limits = top + step * np.append(np.arange(stride, steps, stride), steps)
-    judged = judge(search.demand, range(search.count), limits.astype(np.int64), search.goal)
-    place_of_first = smallest_with_all_larger(judged.keep_to(search.goal))
-    return int(limits[-1 if place_of_first is None else place_of_first])
+    most = max(1, -(-(int(enough[place]) - top) // step))
+    stride = -(-most // 200)  # at most 200 pools are judged; the shortfall is rounded up to them
+    limits = top + step * np.append(np.arange(stride, most, stride), most)
+    limits = limits.astype(np.int64)
+    above = Search(search.demand, search.goal, limits, limits, workers, steps)
+    above.judge_up_to(search.count)
+    return int(limits[-1 if above.chosen is None else above.chosen])
 
 
-def _to_confirm(search: _Search) -> list[int]:
+def _to_confirm(search: Search) -> list[int]:
     """Return the places of the recommended size and the next smaller one."""
     chosen = len(search.sizes) - 1 if search.chosen is None else search.chosen
     return [chosen] if chosen == 0 else [chosen - 1, chosen]
 
 
-def _alternatives(search: _Search, counter: _Counter) -> list[AlternativeResult]:
+def _alternatives(search: Search, workers: int, steps: Steps) -> list[AlternativeResult]:
     results = []
     for alternative in search.scenario.alternatives:
         scenario = search.scenario.with_alternative(alternative)
-        other = _Search(scenario, Demand(scenario), search.goal, purchasable(scenario), counter)
-        other.add(search.count)
+        sizes = purchasable(scenario)
+        limits = limits_of(scenario, sizes)
+        other = Search(Demand(scenario), search.goal, sizes, limits, workers, steps, True)
+        other.judge_up_to(search.count)
         now, then = _at_current(search), _at_current(other)
         chosen = other.chosen
         size = None if chosen is None else int(other.sizes[chosen])
@@ -328,10 +218,10 @@ def _alternatives(search: _Search, counter: _Counter) -> list[AlternativeResult]
     return results
 
 
-def _at_current(search: _Search) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _at_current(search: Search) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return throttled shares and lost calls at the add-on credits that the org has."""
     place = int(np.flatnonzero(search.sizes == search.scenario.org.addon_credits)[0])
-    return search.judged.shares[:, place], search.judged.lost[:, place].astype(np.float64)
+    return search.judged.shares[:, place], search.judged.lost_calls[:, place]
 
 
 def _paired(differences: NDArray[np.float64], certain: bool) -> tuple[float, float, float]:
@@ -341,7 +231,7 @@ def _paired(differences: NDArray[np.float64], certain: bool) -> tuple[float, flo
     return estimate.mean, estimate.ci95_low, estimate.ci95_high
 
 
-def _saving(search: _Search, other: _Search) -> tuple[Decimal, float, float] | None:
+def _saving(search: Search, other: Search) -> tuple[Decimal, float, float] | None:
     """Return the saving in $ a month, with its bootstrap interval; None if one is not reachable.
 
     The same replications are drawn for both, so the saving is paired (Efron 1979).
@@ -364,12 +254,14 @@ def _saving(search: _Search, other: _Search) -> tuple[Decimal, float, float] | N
 
 
 def _resampled_prices(
-    search: _Search, prices: list[Decimal], drawn: NDArray[np.float64]
+    search: Search, prices: list[Decimal], drawn: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the price of the recommended size in each resample; the largest where none does."""
     costs = np.array([float(price) for price in prices])
     if search.goal.cost_of_lost_call is not None:
-        least: NDArray[np.float64] = costs[(drawn @ search.evidence.monthly_costs()).argmin(axis=1)]
+        rivals = search.judged.replications == search.count
+        totals = drawn @ search.evidence.monthly_costs()[:, rivals]
+        least: NDArray[np.float64] = costs[rivals][totals.argmin(axis=1)]
         return least
     means = drawn @ search.judged.meets(search.goal).astype(np.float64)
     failing = ~often_enough(means, search.goal)

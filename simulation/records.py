@@ -236,14 +236,14 @@ class Journal:
         for columns in self._retries.values():
             for column in columns:
                 column.clear()
-        return _in_order(granted), _in_order(throttled)
+        return in_order(granted), in_order(throttled)
 
 
 def _by_client(ledgers: dict[int, Ledger]) -> list[Ledger]:
     return [ledgers[client] for client in sorted(ledgers)]
 
 
-def _in_order(parts: Sequence[Entries]) -> Entries:
+def in_order(parts: Sequence[Entries]) -> Entries:
     time, credits, account = (
         np.concatenate([getattr(part, name) for part in parts])
         for name in ("time", "credits", "account")

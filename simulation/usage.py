@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.demand import Demand
+from simulation.jit import compiled
 from simulation.quantities import HOUR
 from simulation.records import DayRecords, Entries
 
@@ -129,12 +130,13 @@ class UsageTracker:
         self._limit = scenario.limit
         self._window = scenario.card.window
         self._warmup = scenario.warmup_end
-        self._groups = groups
         self._intervals = intervals
         self._held = Entries.of([], [], [])
         self._level = 0
         self.crossings: list[Crossing] = []
-        self.peaks = [0] * len(groups)
+        self._groups_of = _groups_of_accounts(groups)
+        self._levels = np.zeros(len(groups), np.int64)
+        self._peaks = np.zeros(len(groups), np.int64)
         self.exhausted: Mapping[int, int] = {group.cheapest: 0 for group in groups}
 
     def add(self, day: DayRecords) -> None:
@@ -153,23 +155,17 @@ class UsageTracker:
         order = np.argsort(moments, kind="stable")
         moments, changes, booked = moments[order], changes[order], booked[order]
 
-        for place, group in enumerate(self._groups):
-            if group.grain == "overall":  # processes of the user's own hold credits here too
-                peak = self._peak(day, self._level, moments, changes)
-            else:
-                mine = _among(group, booked)
-                base = int(self._held.credits[_among(group, self._held.account)].sum())
-                peak = self._peak(day, base, moments[mine], changes[mine])
-            self.peaks[place] = max(self.peaks[place], peak)
+        passed = len(moments) + 1  # nothing counts before the warm-up is over
+        if day.end > self._warmup:
+            passed = int(np.searchsorted(moments, self._warmup, side="right"))
+        _follow_groups(changes, booked, self._groups_of, passed, self._levels, self._peaks)
         self._follow(day, moments, changes)
         self._held = Entries(time[back:], credits[back:], account[back:])
 
-    def _peak(self, day: DayRecords, base: int, moments: Ints, changes: Ints) -> int:
-        if day.end <= self._warmup:
-            return 0
-        levels = np.concatenate(([base], base + np.cumsum(changes)))
-        passed = np.searchsorted(moments, self._warmup, side="right")
-        return int(levels[passed:].max())
+    @property
+    def peaks(self) -> list[int]:
+        """The most credits that each group held at once."""
+        return self._peaks.tolist()
 
     def _follow(self, day: DayRecords, moments: Ints, changes: Ints) -> None:
         last = np.append(moments[1:] != moments[:-1], True)[: len(moments)]  # of its instant
@@ -194,6 +190,30 @@ class UsageTracker:
                 yield Crossing(percent, day, int(times[rises[0] + 1]))
 
 
-def _among(group: Group, account: Ints) -> NDArray[np.bool_]:
-    """Return which entries belong to a group; those of no account belong to none."""
-    return np.where(account >= 0, group.members[account], False)
+def _groups_of_accounts(groups: list[Group]) -> Ints:
+    """Return the places of the groups that each account belongs to, and of account -1 last."""
+    members = np.array([group.members for group in groups])
+    everything = np.array([[group.grain == "overall"] for group in groups])
+    belongs = np.concatenate((members, everything), axis=1)
+    rows = [np.flatnonzero(column) for column in belongs.T]
+    padded = np.full((len(rows), max(map(len, rows))), -1, np.int64)
+    for row, places in zip(padded, rows, strict=True):
+        row[: len(places)] = places
+    return padded
+
+
+@compiled
+def _follow_groups(changes, booked, groups_of, passed, levels, peaks):  # type: ignore[no-untyped-def]
+    """Follow the credits that each group holds; note the peaks after ``passed`` changes."""
+    for n in range(changes.shape[0] + 1):
+        if n == passed:
+            for group in range(levels.shape[0]):
+                peaks[group] = max(peaks[group], levels[group])
+        if n == changes.shape[0]:
+            break
+        for k in range(groups_of.shape[1]):
+            group = groups_of[booked[n], k]
+            if group >= 0:
+                levels[group] += changes[n]
+                if n >= passed:
+                    peaks[group] = max(peaks[group], levels[group])

@@ -27,6 +27,7 @@ ROOT = Path(__file__).parent.parent
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
 SHARED_DATA = ROOT.parent / "shared" / "data"
 ANY_LIMIT = Path(__file__).parent / "cards" / "any-limit.yaml"
+CHARGING = ANY_LIMIT.with_name("charging.yaml")
 
 
 def build(clients: list[dict[str, Any]], folder: Path | None = None, **keys: Any) -> Scenario:

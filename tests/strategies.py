@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hypothesis import strategies as st
 
 from simulation.scenario import Scenario
-from tests.helpers import any_limit
+from tests.helpers import CHARGING, any_limit
+
+_FILES = TemporaryDirectory()  # traces that were drawn; gone when the tests end
 
 _APIS = ("one", "two", "five", "fifty", "five_hundred", "per_ten", "other")
 
@@ -59,13 +64,59 @@ _retry = st.fixed_dictionaries(
 ).map(lambda law: {"retry": law})
 
 
+_row = st.tuples(
+    st.integers(0, 3 * 24 * 60).map(
+        lambda minute: f"2026-01-{5 + minute // 1440:02}T{minute // 60 % 24:02}:{minute % 60:02}"
+    ),
+    st.sampled_from(["one", "two", "fifty", ""]),
+    st.integers(1, 40),
+)
+
+
+def _trace(rows: list[tuple[str, str, int]]) -> dict[str, Any]:
+    text = "timestamp,api,records\n" + "".join(f"{t}:00,{api},{n}\n" for t, api, n in rows)
+    file = Path(_FILES.name) / f"{sha256(text.encode()).hexdigest()[:20]}.csv"
+    file.write_text(text)
+    return {"trace": {"file": str(file)}}
+
+
+def _counts(rows: list[tuple[str, int]]) -> dict[str, Any]:
+    text = "timestamp,count\n" + "".join(f"{t}:00,{n}\n" for t, n in rows)
+    file = Path(_FILES.name) / f"{sha256(text.encode()).hexdigest()[:20]}.csv"
+    file.write_text(text)
+    return {"counts": {"file": str(file), "bucket": "10 minutes"}}
+
+
+_calls = st.lists(_row, min_size=1, max_size=40).map(
+    lambda rows: _trace([("2026-01-05T00:00", "one", 1), *sorted(rows)])
+)
+_buckets = st.dictionaries(st.integers(1, 71), st.integers(0, 30)).map(
+    lambda counts: _counts(
+        [
+            (f"2026-01-{5 + hour // 24:02}T{hour % 24:02}:00", n)
+            for hour, n in [(0, 3), *sorted(counts.items())]
+        ]
+    )
+)
+
+
 @st.composite
-def scenarios(draw: st.DrawFn, most_clients: int = 5) -> Scenario:
-    """Draw a scenario: ties, bursts, costs above the limit, limits from 0 to more than enough."""
+def scenarios(draw: st.DrawFn, most_clients: int = 5, everything: bool = False) -> Scenario:
+    """Draw a scenario: ties, bursts, costs above the limit, limits from 0 to more than enough.
+
+    With ``everything`` also recorded demand, and a rate card on which refusals cost credits.
+    """
+    arrivals = st.one_of(_schedule, _poisson)
+    starts = ["2026-01-05", "2026-03-28 20:30", "2026-10-24 00:00:01"]
+    card = {}
+    if everything:
+        arrivals = st.one_of(_schedule, _poisson, _calls, _buckets)
+        starts = starts[:1]  # recorded demand begins there
+        card = draw(st.sampled_from([{}, {}, {"rate_card": str(CHARGING)}]))
     clients: list[dict[str, Any]] = [
         {
             "name": f"client-{place}",
-            "arrivals": draw(st.one_of(_schedule, _poisson)),
+            "arrivals": draw(arrivals),
             "calls": draw(st.lists(_call, min_size=1, max_size=3)),
             "on_throttle": draw(st.one_of(st.just("drop"), _retry)),
         }
@@ -75,7 +126,8 @@ def scenarios(draw: st.DrawFn, most_clients: int = 5) -> Scenario:
         draw(st.one_of(st.integers(0, 60), st.integers(61, 3000))),
         clients,
         horizon=draw(st.sampled_from(["1 hour", "1 day", "50 hours", "3 days"])),
-        start=draw(st.sampled_from(["2026-01-05", "2026-03-28 20:30", "2026-10-24 00:00:01"])),
+        start=draw(st.sampled_from(starts)),
         timezone=draw(st.sampled_from(["UTC", "Europe/Berlin", "Australia/Lord_Howe"])),
         seed=draw(st.integers(0, 2**32)),
+        **card,
     )

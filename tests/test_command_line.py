@@ -134,6 +134,7 @@ def test_plan_prints_the_contract_s_json_and_writes_the_whole_frontier(tmp_path:
         "lost_calls",
         "meets_probability",
         "meets_ci95",
+        "replications",
     ]
     assert (row["addon_credits"], row["price_per_day"], row["price_per_month"]) == (1000, 0.14, 4.2)
     assert set(row["throttled_share"]) == set(row["lost_calls"]) == {"mean", "ci95"}

@@ -1,69 +1,180 @@
-"""The compiled loop against the SimPy model, call for call."""
+"""The compiled engine against the SimPy model, record for record, and against others' code."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import limits.storage.memory
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from simulation.compiled import Decider, _uniform, window_demand
-from simulation.demand import Demand
+from simulation.compiled import uniform as compiled_uniform
+from simulation.compiled_model import CompiledModel
+from simulation.confirmation import differences
+from simulation.demand import Calls, Demand
 from simulation.model import Model
-from simulation.records import CallRecords, concatenate
+from simulation.quantities import DAY
+from simulation.records import IMPOSSIBLE, LOST, CallRecords, concatenate
 from simulation.scenario import Scenario, load_scenario
 from simulation.streams import uniform
-from tests.helpers import SCENARIOS
+from simulation.sweep import sweep
+from tests.helpers import SCENARIOS, any_limit, poisson
 from tests.strategies import scenarios
 
 
-def assert_same(one: CallRecords, other: CallRecords) -> None:
-    for column in ("time", "client", "call", "api", "records", "credits"):
-        mine, theirs = getattr(one.calls, column), getattr(other.calls, column)
-        assert mine.dtype == theirs.dtype
-        assert np.array_equal(mine, theirs), column
-    for column in ("attempts", "throttled_attempts", "outcome", "settled_at"):
-        mine, theirs = getattr(one, column), getattr(other, column)
-        assert mine.dtype == theirs.dtype
-        assert np.array_equal(mine, theirs), column
+def compare(demand: Demand, replication: int, limit: int) -> int:
+    """Assert that both engines leave the same behind each day; return how many decisions."""
+    decisions = 0
+    engines = [
+        engine(demand.scenario, replication, demand, limit).run()
+        for engine in (Model, CompiledModel)
+    ]
+    for one, other in zip(*engines, strict=True):
+        assert (one.day, one.start, one.end) == (other.day, other.start, other.end)
+        assert list(differences(one, other)) == []
+        decisions += int(one.settled.attempts.sum())
+    return decisions
 
 
-def modelled(demand: Demand, replication: int) -> CallRecords:
-    return concatenate([day.settled for day in Model(demand.scenario, replication, demand).run()])
+def compiled(demand: Demand, limit: int, replication: int = 0) -> CallRecords:
+    days = CompiledModel(demand.scenario, replication, demand, limit).run()
+    return concatenate([day.settled for day in days])
 
 
-@settings(max_examples=250, deadline=None)
-@given(scenarios())
-def test_both_engines_write_the_same_records(scenario: Scenario) -> None:
+@settings(max_examples=400, deadline=None)
+@given(scenarios(everything=True))
+def test_both_engines_leave_the_same_records_behind_each_day(scenario: Scenario) -> None:
     demand = Demand(scenario)
     for replication in (0, 1):
-        compiled = Decider(demand, replication).decide(scenario.limit)
-        assert_same(compiled, modelled(demand, replication))
+        compare(demand, replication, scenario.limit)
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 def test_both_engines_agree_on_the_shipped_scenarios(path: Path) -> None:
     scenario = load_scenario(path, ["horizon=6 days", "warmup=0"])
+    assert compare(Demand(scenario), 0, scenario.limit) > 5_000
+
+
+@pytest.mark.long
+def test_ten_million_decisions_are_the_same_in_both_engines() -> None:
+    compared = 0
+    for path in SCENARIOS:
+        scenario = load_scenario(path)
+        demand = Demand(scenario)
+        enough = sweep(demand, 0, np.array([0]), np.ones(len(scenario.clients), bool)).enough
+        for share in (0.2, 0.6, 0.9, 0.99):
+            for replication in (0, 1):
+                compared += compare(demand, replication, int(share * enough))
+    sys.stdout.write(f"{compared:,} decisions compared, none differed\n")
+    assert compared > 10_000_000
+
+
+def test_a_day_without_calls_of_its_own_still_decides_what_waits() -> None:
+    retry = {"first": "20 hours", "factor": 1, "max_delay": "1 day", "max_attempts": 9}
+    client = {
+        "name": "a",
+        "arrivals": {"schedule": {"at": "23:00", "calls": 5, "days": ["2026-01-05"]}},
+        "calls": [{"api": "one"}],
+        "on_throttle": {"retry": retry},
+    }
+    scenario = any_limit(1, [client], horizon="6 days")
     demand = Demand(scenario)
-    compiled = Decider(demand, 0).decide(scenario.limit)
-    assert len(compiled) > 5_000
-    assert_same(compiled, modelled(demand, 0))
+    compare(demand, 0, 1)
+    assert sorted(compiled(demand, 1).attempts.tolist()) == [1, 3, 5, 7, 7]
 
 
 def test_jitter_is_the_same_number_in_both() -> None:
     for key in (0, 1, 2**63, 2**64 - 1, 0x0123456789ABCDEF):
         for call, attempt in ((0, 1), (12_345, 2), (2**40, 99)):
-            assert _uniform(np.uint64(key), call, attempt) == uniform(key, call, attempt)
+            assert compiled_uniform(np.uint64(key), call, attempt) == uniform(key, call, attempt)
+
+
+@settings(max_examples=150, deadline=None)
+@given(scenarios(everything=True), st.lists(st.integers(0, 4000), min_size=1, max_size=12))
+def test_a_sweep_counts_what_single_runs_count(scenario: Scenario, sizes: list[int]) -> None:
+    demand = Demand(scenario)
+    counted = np.arange(len(scenario.clients)) % 3 != 1
+    limits = np.unique(sizes)
+    swept = sweep(demand, 0, limits, counted)
+    for place, limit in enumerate(limits):
+        records = compiled(demand, int(limit))
+        counts = counted[records.calls.client] & (records.calls.time >= scenario.warmup_end)
+        lost = np.isin(records.outcome, (LOST, IMPOSSIBLE))
+        assert swept.calls == counts.sum()
+        assert swept.throttled[place] == (counts & (records.throttled_attempts > 0)).sum()
+        assert swept.lost[place] == (counts & lost).sum()
+
+
+@pytest.mark.parametrize("retries", [False, True])
+def test_a_sweep_of_501_sizes_counts_what_501_single_runs_count(retries: bool) -> None:
+    policy = {"on_throttle": {"retry": {"first": "10 minutes", "jitter": "full"}}}
+    clients = [
+        poisson("a", "900 per day", "two", **(policy if retries else {})),
+        poisson("b", "80 per day", "fifty", poisson={"profile": "office_hours"}),
+    ]
+    scenario = any_limit(0, clients, horizon="6 days", warmup="1 day")
+    demand, limits = Demand(scenario), np.arange(501) * 16
+    swept = sweep(demand, 0, limits, np.ones(2, bool))
+    assert limits[0] < swept.enough < limits[-1]
+    for place, limit in enumerate(limits):
+        records = compiled(demand, int(limit))
+        counts = records.calls.time >= scenario.warmup_end
+        assert swept.throttled[place] == (counts & (records.throttled_attempts > 0)).sum()
+        assert swept.lost[place] == (counts & np.isin(records.outcome, (LOST, IMPOSSIBLE))).sum()
 
 
 @settings(max_examples=100, deadline=None)
 @given(scenarios())
-def test_the_window_demand_is_exactly_the_smallest_pool_that_throttles_nobody(
+def test_what_is_enough_is_exactly_the_smallest_pool_that_throttles_nobody(
     scenario: Scenario,
 ) -> None:
-    decider = Decider(Demand(scenario), 0)
-    enough = window_demand(decider.calls, scenario.card.window)
-    assert not decider.decide(enough).throttled_attempts.any()
+    demand = Demand(scenario)
+    enough = sweep(demand, 0, np.array([0]), np.ones(len(scenario.clients), bool)).enough
+    assert not compiled(demand, enough).throttled_attempts.any()
     if enough:
-        assert decider.decide(enough - 1).throttled_attempts.any()
+        assert compiled(demand, enough - 1).throttled_attempts.any()
+
+
+class Clock:
+    """Stands in for the module `time`: the clock of the simulation, in µs."""
+
+    now = 0
+
+    def time(self) -> int:
+        return self.now
+
+
+def moving_window(calls: Calls, limit: int, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Decide by the moving window of the package `limits`, on our clock."""
+    clock = Clock()
+    monkeypatch.setattr(limits.storage.memory, "time", clock)
+    store = limits.storage.memory.MemoryStorage()
+    granted = []
+    for now, cost in zip(calls.time.tolist(), calls.credits.tolist(), strict=True):
+        clock.now = now
+        # It still counts what is exactly as old as its window; ours is free again by then.
+        granted.append(store.acquire_entry("org", limit, DAY - 1, cost))
+    return granted
+
+
+@pytest.mark.parametrize("apis", [["one"], ["one", "two", "five"]])
+@pytest.mark.parametrize("limit", [40, 400, 1100])
+def test_decisions_are_those_of_the_moving_window_of_limits(
+    apis: list[str], limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients = [poisson(api, "400 per day", api) for api in apis]
+    clients.append(
+        {
+            "name": "ties",
+            "arrivals": {"schedule": {"every": "1 hour", "calls": 7}},
+            "calls": [{"api": apis[-1]}],
+        }
+    )
+    demand = Demand(any_limit(limit, clients, horizon="5 days"))
+    theirs = moving_window(demand.draw_replication(0), limit, monkeypatch)
+    ours = compiled(demand, limit)
+    assert (ours.outcome == 0).tolist() == theirs
+    assert sum(theirs) > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -14,13 +15,13 @@ from hypothesis import strategies as st
 
 import simulation.confirmation
 from simulation import InputError, Plan, load_scenario, plan
-from simulation.compiled import Decider
+from simulation.compiled_model import CompiledModel
 from simulation.demand import Demand
 from simulation.frontier import Goal, judge
 from simulation.model import Model
 from simulation.plan_findings import plan_findings
 from simulation.quantities import DAY
-from simulation.records import CallRecords
+from simulation.records import DayRecords
 from simulation.scenario import Scenario
 from tests.helpers import ROOT, any_limit, build, poisson, scheduled
 from tests.strategies import scenarios
@@ -362,7 +363,7 @@ def test_the_model_confirms_the_recommended_size_and_the_next_smaller_one() -> N
     assert done.addon_credits == [advice.addon_credits - 4, advice.addon_credits]
     assert (done.replications, done.days, done.identical) == (10, 60, True)
     assert done.calls == sum(
-        len(Decider(Demand(random_case()), r).calls) for r in range(result.replications)
+        len(Demand(random_case()).draw_replication(r)) for r in range(result.replications)
     )
     some = plan(random_case(), max_replications=10, confirm=500).confirmation
     assert some is not None
@@ -373,15 +374,15 @@ def test_the_model_confirms_the_recommended_size_and_the_next_smaller_one() -> N
 
 
 def test_a_record_that_differs_fails_loudly(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Wrong(Decider):
-        def decide(self, limit: int) -> CallRecords:
-            right = super().decide(limit)
-            settled_at = right.settled_at.copy()
-            settled_at[3] += 1
-            return replace(right, settled_at=settled_at)
+    class Wrong(CompiledModel):
+        def run(self) -> Iterator[DayRecords]:
+            for day in super().run():
+                settled_at = day.settled.settled_at.copy()
+                settled_at[3] += 1
+                yield replace(day, settled=replace(day.settled, settled_at=settled_at))
 
-    monkeypatch.setattr(simulation.confirmation, "Decider", Wrong)
-    with pytest.raises(RuntimeError, match="the engines disagree on settled_at of call 3"):
+    monkeypatch.setattr(simulation.confirmation, "CompiledModel", Wrong)
+    with pytest.raises(RuntimeError, match=r"the engines disagree on settled\.settled_at, row 3"):
         plan(random_case(), max_replications=10)
 
 

@@ -143,7 +143,7 @@ def test_a_run_without_calls_says_so(scenario: Scenario) -> None:
 
 
 def test_an_engine_that_does_not_exist_is_refused(scenario: Scenario) -> None:
-    with pytest.raises(InputError, match="engine 'fast' is not part of this version, use simpy"):
+    with pytest.raises(InputError, match="engine 'fast' is unknown, use simpy or compiled"):
         run(scenario, engine="fast")
     with pytest.raises(InputError, match="interval 'often' is not a duration"):
         run(scenario, interval="often")
