@@ -7,6 +7,7 @@ the horizon, so that cutting a run short changes no call before the cut.
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -70,6 +71,7 @@ class PoissonArrivals:
         self._clock = clock
         self._seed = seed
         self._weights = weekly_weights(law.profile)
+        self._means = lru_cache(maxsize=400)(self._mean_counts)  # the same in all replications
 
     def draw(self, replication: int, day: int) -> NDArray[np.int64]:
         """Return the times of a local day's calls, in order."""
@@ -95,7 +97,7 @@ class PoissonArrivals:
         )
         return times
 
-    def _means(self, day: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def _mean_counts(self, day: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the edges of a day's hours, and the mean number of calls in each."""
         today = self._clock.date(day)
         per_day = self._law.rate * self._law.growth ** (day / _MONTH_DAYS)

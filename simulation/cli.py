@@ -43,6 +43,10 @@ Assignments = Annotated[
         help="Change a key, such as org.addon_credits=20000; may be given again.",
     ),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes or threads; as many as cores unless given."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -211,7 +215,10 @@ def run(
     set_: Assignments = None,
     seed: Annotated[int | None, typer.Option(help="In place of the scenario's.")] = None,
     replications: Annotated[int | None, typer.Option(help="In place of the scenario's.")] = None,
-    engine: Annotated[str, typer.Option(help="simpy, the reference.")] = "simpy",
+    engine: Annotated[
+        str, typer.Option(help="simpy, the reference, or compiled: the same, much faster.")
+    ] = "simpy",
+    workers: Workers = None,
     interval: Annotated[str, typer.Option(help="Rows of intervals.parquet.")] = "1 hour",
     out: Annotated[
         Path | None, typer.Option(help="Folder for calls, tables, summary and scenario.")
@@ -226,10 +233,18 @@ def run(
 
     from simulation.console import Console, progress, run_view
     from simulation.experiment import run as run_scenario
+    from simulation.forecast import forecast
 
-    with progress("Simulating", "day") as advance:
+    with progress("Simulating", "day") as watch:
+        advance = forecast(checked, watch, workers) if engine == "simpy" else watch.advance
         result = run_scenario(
-            checked, engine=engine, interval=interval, out=out, keep_calls=False, progress=advance
+            checked,
+            engine=engine,
+            interval=interval,
+            out=out,
+            keep_calls=False,
+            workers=workers,
+            progress=advance,
         )
     if as_json:
         _print_json(result.to_dict())
@@ -254,6 +269,7 @@ def plan(
     confirm: Annotated[
         str, typer.Option(metavar="N|all|none", help="Calls to decide again in SimPy.")
     ] = "1000000",
+    workers: Workers = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the frontier, the plan and the scenario.")
     ] = None,
@@ -271,13 +287,14 @@ def plan(
     from simulation.console_plan import plan_view
     from simulation.planning import plan as plan_scenario
 
-    with progress("Judging", "replication") as advance:
+    with progress("Judging", "step") as watch:
         result = plan_scenario(
             checked,
             max_replications=max_replications,
             confirm=int(confirm) if confirm.isdigit() else confirm,  # type: ignore[arg-type]
+            workers=workers,
             out=out,
-            progress=advance,
+            progress=watch.advance,
         )
     if as_json:
         _print_json(result.to_dict())

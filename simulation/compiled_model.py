@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,20 +64,25 @@ def laws_of(scenario: Scenario, replication: int) -> Laws:
     )
 
 
-def lanes_of(limits: Sequence[int] | Ints, retrying: bool = True) -> Lanes:
-    """Return empty pools of these sizes; ``retrying`` where retries may wait for them."""
+def lanes_of(limits: Sequence[int] | Ints, before: Lanes | None = None) -> Lanes:
+    """Return empty pools of these sizes, behind those that are there ``before``."""
     count = len(limits)
     state = np.zeros((count, 12), np.int64)
     state[:, UNUSED], state[:, STRAYED] = -1, _NEVER
-    return Lanes(
+    room = (1024, 64) if before is None else (before.grant_time.shape[1], before.calls.shape[1])
+    new = Lanes(
         np.array(limits, np.int64),
         state,
-        np.empty((count, 1024), np.int64),
-        np.empty((count, 1024), np.int64),
-        np.empty((count, 64, 7), np.int64),
-        np.empty((count, 64, 3), np.int64),
-        np.full((count, _SLOTS if retrying else 1), -1, np.int32),
+        np.empty((count, room[0]), np.int64),
+        np.empty((count, room[0]), np.int64),
+        np.empty((count, room[1], 7), np.int64),
+        np.empty((count, room[1], 3), np.int64),
+        np.full((count, _SLOTS), -1, np.int32),
     )
+    if before is None:
+        return new
+    pairs: Any = zip(before, new, strict=True)
+    return Lanes(*(np.concatenate(pair) for pair in pairs))
 
 
 class CompiledModel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from math import isnan
 
@@ -51,8 +52,16 @@ def Console() -> _Console:  # noqa: N802 - stands for the class
     return _Console(markup=False, highlight=False, emoji=False)
 
 
+@dataclass(frozen=True)
+class Watch:
+    """Somebody who watches work: told how far it is, and what there is to say meanwhile."""
+
+    advance: Callable[[int, int], None]
+    say: Callable[[str], None]
+
+
 @contextmanager
-def progress(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+def progress(what: str, unit: str) -> Iterator[Watch]:
     """Show progress on stderr once the work has taken a second, if somebody is looking."""
     console = _Console(stderr=True)
     begun = time.monotonic()
@@ -72,7 +81,7 @@ def progress(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
         bar.update(task, completed=done, total=of)
 
     try:
-        yield advance
+        yield Watch(advance, bar.console.print)
     finally:
         bar.stop()
 

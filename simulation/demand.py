@@ -6,9 +6,10 @@ the pool does with it.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,12 @@ from simulation.draws import choose, deal, line_up
 from simulation.scenario import Scenario
 from simulation.streams import stream
 
-__all__ = ["Calls", "Demand"]
+__all__ = ["Calls", "Demand", "demand_of"]
 
 Ints = NDArray[np.int64]
+Columns = tuple[Ints, NDArray[np.int32], Ints, Ints]
+
+_MOST_REMEMBERED = 1_000_000  # calls of a client whose days are the same in all replications
 
 
 @dataclass(frozen=True)
@@ -90,9 +94,7 @@ class Demand:
     def is_random(self) -> bool:
         """Whether replications differ: some arrivals, mix, records or jitter are drawn."""
         return any(
-            client.arrivals.poisson is not None
-            or len(client.calls) > 1
-            or any(call.records.fixed is None for call in client.calls)
+            _is_drawn(client)
             or (client.on_throttle.retry is not None and client.on_throttle.retry.jitter == "full")
             for client in self.scenario.clients
         )
@@ -117,33 +119,31 @@ class Demand:
         first_call : int
             How many calls the client made on the days before.
         """
-        return self._clients[client].draw(replication, day, first_call)
+        time, api, records, credits = self._clients[client].draw(replication, day)
+        place = np.full(len(time), client, np.int32)
+        call = np.arange(first_call, first_call + len(time), dtype=np.int64)
+        return Calls(time, place, call, api, records, credits)
 
     def draw_day(
-        self, replication: int, day: int, first_calls: Sequence[int] | None = None
+        self, replication: int, day: int, first_calls: Sequence[int] | Ints | None = None
     ) -> Calls:
         """Return the calls of all clients on one local day, ordered by time, client and call."""
-        firsts = first_calls or [0] * len(self._clients)
-        each = [self.draw_client(replication, client, day) for client in range(len(firsts))]
+        each = [client.draw(replication, day) for client in self._clients]
         bits = (len(each) - 1).bit_length()
         # A key that holds the client sorts by time and then by client, on any sorting method.
-        keys = np.concatenate([calls.time << bits | n for n, calls in enumerate(each)])
+        keys = np.concatenate([columns[0] << bits | n for n, columns in enumerate(each)])
         keys.sort()
-        api, records, credits = (
-            np.concatenate([getattr(calls, name) for calls in each])
-            for name in ("api", "records", "credits")
-        )
-        ends = np.cumsum([len(calls) for calls in each])
-        numbers = np.array(firsts, np.int64)
-        return Calls(*line_up(keys, bits, ends, numbers, api, records, credits))
+        _, api, records, credits = (np.concatenate(column) for column in zip(*each, strict=True))
+        ends = np.cumsum([len(columns[0]) for columns in each])
+        firsts = np.zeros(len(each), np.int64) if first_calls is None else np.array(first_calls)
+        return Calls(*line_up(keys, bits, ends, firsts, api, records, credits))
 
     def draw_days(self, replication: int) -> Iterator[Calls]:
         """Yield the calls of all clients on each local day, numbered through all days."""
-        made = [0] * len(self._clients)
+        made = np.zeros(len(self._clients), np.int64)
         for day in range(self.days):
             calls = self.draw_day(replication, day, made)
-            counts = np.bincount(calls.client, minlength=len(made))
-            made = [before + int(more) for before, more in zip(made, counts, strict=True)]
+            made += np.bincount(calls.client, minlength=len(made))
             yield calls
 
     def draw_replication(self, replication: int) -> Calls:
@@ -154,6 +154,21 @@ class Demand:
     def cheapest(self) -> dict[tuple[int, int], int]:
         """The least credits that a call can cost, for each (client, api) that occurs."""
         return {key: cost for client in self._clients for key, cost in client.cheapest().items()}
+
+
+@lru_cache(maxsize=4)
+def demand_of(scenario: bytes) -> Demand:
+    """Return the demand of a pickled scenario, which a worker is sent again and again."""
+    return Demand(pickle.loads(scenario))
+
+
+def _is_drawn(client: Client) -> bool:
+    """Whether a client's calls differ between replications."""
+    return (
+        client.arrivals.poisson is not None
+        or len(client.calls) > 1
+        or any(call.records.fixed is None for call in client.calls)
+    )
 
 
 class _ClientDemand:
@@ -167,9 +182,24 @@ class _ClientDemand:
         self.code = {api: code for code, api in enumerate(demand.apis)}
         weights = np.array([call.weight for call in client.calls])
         self.thresholds = np.cumsum(weights)[:-1] / weights.sum()
+        self._is_random = _is_drawn(client)
+        self._known: dict[int, Columns] = {}
+        self._remembered = 0
         self.codes = np.array([self.code[call.api] for call in client.calls], np.int32)
 
-    def draw(self, replication: int, day: int, first_call: int) -> Calls:
+    def draw(self, replication: int, day: int) -> Columns:
+        """Return time, api, records and credits of each call of a day, in order of time."""
+        if self._is_random:
+            return self._draw(replication, day)
+        known = self._known.get(day)
+        if known is None:  # every replication has the same
+            known = self._draw(replication, day)
+            if self._remembered < _MOST_REMEMBERED:
+                self._known[day] = known
+                self._remembered += len(known[0])
+        return known
+
+    def _draw(self, replication: int, day: int) -> Columns:
         times = self.arrivals.draw(replication, day)
         api, records, credits = self._mix(replication, day, len(times))
         if isinstance(self.arrivals, TraceArrivals) and self.arrivals.trace.counts is None:
@@ -179,14 +209,7 @@ class _ClientDemand:
         if len(times) and (times[0] < 0 or times[-1] >= clock.horizon):
             kept = slice(*np.searchsorted(times, [0, clock.horizon]))
             times, api, records, credits = times[kept], api[kept], records[kept], credits[kept]
-        return Calls(
-            times,
-            np.full(len(times), self.place, np.int32),
-            np.arange(first_call, first_call + len(times), dtype=np.int64),
-            api,
-            records,
-            credits,
-        )
+        return times, api, records, credits
 
     def _mix(self, replication: int, day: int, count: int) -> tuple[NDArray[np.int32], Ints, Ints]:
         """Draw api, records and credits of each call from the mix."""

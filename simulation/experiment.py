@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,26 +12,19 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simulation.compiled_model import CompiledModel
 from simulation.demand import Demand
 from simulation.errors import InputError
-from simulation.model import Model
 from simulation.quantities import parse_duration
-from simulation.records import DayRecords, call_table
+from simulation.replications import ENGINES, Progress, Replicated
+from simulation.replications import replications as replications_of
 from simulation.results import CallWriter, OutputFolder, RunResult, concatenate
 from simulation.scenario import Scenario, as_scenario
-from simulation.statistics import ReplicationStatistics
-from simulation.usage import Intervals
-from simulation.workers import ahead, cores
+from simulation.usage import groups_of
+from simulation.workers import cores
 
-__all__ = ["ENGINES", "run"]
-
-ENGINES: dict[str, type[Model] | type[CompiledModel]] = {"simpy": Model, "compiled": CompiledModel}
-"""The reference, and the same simulation, call for call, at the speed of planning."""
+__all__ = ["run"]
 
 _MOST_INTERVALS = 2_000_000
-
-Progress = Callable[[int, int], None]
 
 
 def run(
@@ -63,8 +56,8 @@ def run(
     keep_calls : bool
         Whether ``result.calls`` is wanted; without ``out`` it takes memory.
     workers : int, optional
-        Threads that the compiled engine uses, at most two; unless given as many as there are
-        cores. No result depends on it.
+        How many replications run at once; unless given as many as there are cores. No result
+        depends on it.
     progress : callable, optional
         Called with the days simulated and the days in all.
 
@@ -94,54 +87,31 @@ def run(
     scenario = as_scenario(scenario, replications=replications, seed=seed)
     length = _interval(interval, scenario)
     demand = Demand(scenario)
-    simulate = partial(_simulate, demand, engine, cores(workers))
+
+    def replicate(keep: Callable[[pa.Table], None] | None, aside: Path | None) -> RunResult:
+        tables = _Tables(demand, length)
+        every = replications_of(demand, engine, length, cores(workers), keep, aside, progress)
+        for replicated in every:
+            tables.add(replicated)
+        return tables.result(engine)
 
     if out is not None:
         folder = Path(out)
         with OutputFolder(folder) as output, CallWriter(output.part("calls.parquet")) as writer:
-            result = _replicate(demand, engine, simulate, length, writer.write, progress)
+            result = replicate(writer.write, folder)
             writer.close()
             output.save(result, "summary.json")
         read = partial(_read, folder / "calls.parquet")
         return replace(result, folder=folder, _read_calls=read)
     if keep_calls:
         kept: list[pa.Table] = []
-        result = _replicate(demand, engine, simulate, length, kept.append, progress)
+        result = replicate(kept.append, None)
         return replace(result, _read_calls=lambda: concatenate(kept).to_pandas())
-    return _replicate(demand, engine, simulate, length, None, progress)
-
-
-def _replicate(
-    demand: Demand,
-    engine: str,
-    simulate: Callable[[int], Iterator[DayRecords]],
-    length: int,
-    keep: Callable[[pa.Table], None] | None,
-    progress: Progress | None,
-) -> RunResult:
-    """Run every replication; hand each day's settled calls to ``keep``."""
-    scenario, tables = demand.scenario, _Tables(demand)
-    days = scenario.replications * demand.days
-    for replication in range(scenario.replications):
-        statistics = ReplicationStatistics(demand, Intervals(demand, length))
-        for day in simulate(replication):
-            statistics.add(day)
-            if keep is not None:
-                keep(call_table(day.settled, demand, replication))
-            if progress is not None:
-                progress(replication * demand.days + day.day + 1, days)
-        tables.add(replication, statistics)
-    return tables.result(scenario, engine)
+    return replicate(None, None)
 
 
 def _read(file: Path) -> pd.DataFrame:
     return pq.read_table(file).to_pandas()
-
-
-def _simulate(demand: Demand, engine: str, workers: int, replication: int) -> Iterator[DayRecords]:
-    """Run one replication; yield what each local day leaves behind."""
-    days = ENGINES[engine](demand.scenario, replication, demand).run()
-    return ahead(days) if engine == "compiled" and workers > 1 else days
 
 
 def _interval(text: str, scenario: Scenario) -> int:
@@ -157,9 +127,9 @@ def _interval(text: str, scenario: Scenario) -> int:
 class _Tables:
     """The tables of a result, filled replication by replication."""
 
-    def __init__(self, demand: Demand) -> None:
-        self._demand = demand
-        self._epoch = demand.scenario.clock.start_epoch
+    def __init__(self, demand: Demand, length: int) -> None:
+        self._scenario, self._length = demand.scenario, length
+        self._groups = groups_of(demand)
         self._rows: dict[str, list[dict[str, object]]] = {
             "overall": [],
             "client": [],
@@ -168,32 +138,28 @@ class _Tables:
         self._intervals: list[pd.DataFrame] = []
         self._alerts: list[dict[str, int]] = []
 
-    def add(self, replication: int, statistics: ReplicationStatistics) -> None:
-        for group, values in zip(statistics.groups, statistics.finish(), strict=True):
+    def add(self, replicated: Replicated) -> None:
+        """Take in the next replication."""
+        replication = len(self._intervals)
+        for group, values in zip(self._groups, replicated.values, strict=True):
             name = {} if group.grain == "overall" else {group.grain: group.name}
             self._rows[group.grain].append({"replication": replication, **name, **values})
-        intervals = statistics.intervals
-        starts = np.arange(intervals.count, dtype=np.int64) * intervals.length
+        count = len(replicated.intervals["calls"])
+        starts = np.arange(count, dtype=np.int64) * self._length
         frame = {"replication": replication, "start_at": self._instants(starts)}
-        self._intervals.append(pd.DataFrame({**frame, **intervals.columns}))
-        for crossing in statistics.usage.crossings:
+        self._intervals.append(pd.DataFrame({**frame, **replicated.intervals}))
+        for crossing in replicated.crossings:
             self._alerts.append({"replication": replication, **vars(crossing)})
 
-    def result(self, scenario: Scenario, engine: str) -> RunResult:
+    def result(self, engine: str) -> RunResult:
+        """Return the result."""
         runs, clients, categories = (pd.DataFrame(rows) for rows in self._rows.values())
         columns = ["replication", "level_percent", "day", "moment"]
         alerts = pd.DataFrame(self._alerts, columns=columns).astype("int64")
         alerts["crossed_at"] = self._instants(alerts.pop("moment").to_numpy())
-        return RunResult(
-            scenario,
-            engine,
-            runs,
-            clients,
-            categories,
-            pd.concat(self._intervals, ignore_index=True),
-            alerts,
-        )
+        intervals = pd.concat(self._intervals, ignore_index=True)
+        return RunResult(self._scenario, engine, runs, clients, categories, intervals, alerts)
 
     def _instants(self, moments: np.ndarray) -> pd.DatetimeIndex:
-        epoch = (moments + self._epoch).astype("datetime64[us]")
+        epoch = (moments + self._scenario.clock.start_epoch).astype("datetime64[us]")
         return pd.DatetimeIndex(epoch, tz="UTC")

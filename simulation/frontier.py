@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from simulation.demand import Demand
+from simulation.demand import Demand, demand_of
 from simulation.quantities import DAY
 from simulation.rate_card import DAYS_PER_MONTH
 from simulation.scenario import Scenario
 from simulation.statistics import binomial_interval, mean_with_interval
 from simulation.sweep import Swept, lanes_at_once, sweep
+from simulation.workers import in_processes, in_threads
 
 __all__ = [
     "Evidence",
@@ -189,48 +191,66 @@ def limits_of(scenario: Scenario, sizes: Ints) -> Ints:
     return np.array(limits, np.int64)
 
 
+class _Task(NamedTuple):
+    """Pool sizes to be swept on one replication; the scenario pickled, to be sent elsewhere."""
+
+    scenario: bytes
+    replication: int
+    limits: Ints
+    counted: NDArray[np.bool_]
+
+
+def _sweep(task: _Task) -> Swept:
+    return sweep(demand_of(task.scenario), task.replication, task.limits, task.counted)
+
+
 def judge(
     demand: Demand,
     replications: Sequence[int],
     limits: Ints,
     goal: Goal,
     workers: int = 1,
+    processes: bool = False,
     done: Callable[[], None] | None = None,
 ) -> Judgement:
     """Judge pool sizes on the same demand, replication by replication.
 
     A size that is enough for all that is asked in any window throttles nobody, retries or
-    not, so only smaller ones are simulated. Results do not depend on the number of workers.
+    not, so only smaller ones are simulated. Results do not depend on the number of workers,
+    nor on whether they are threads or processes.
     """
     names = [client.name for client in demand.scenario.clients]
     counted = np.array([not goal.protect or name in goal.protect for name in names])
-    at_once = lanes_at_once(demand)
-
-    def one(task: tuple[int, int]) -> Swept:
-        row, first = task
-        swept = sweep(demand, replications[row], limits[first : first + at_once], counted)
-        if done is not None:
-            done()
-        return swept
-
+    scenario, at_once = pickle.dumps(demand.scenario), lanes_at_once(demand)
     shape = (len(replications), len(limits))
     throttled, lost = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    with ThreadPoolExecutor(workers) as pool:
-        begun = list(pool.map(one, [(row, 0) for row in range(len(replications))]))
-        rest = [
-            (row, first)
-            for row, swept in enumerate(begun)
-            for first in range(at_once, len(limits), at_once)
-            if limits[first] < swept.enough
+
+    def swept(places: list[tuple[int, int]]) -> list[Swept]:
+        tasks = [
+            _Task(scenario, replications[row], limits[first : first + at_once], counted)
+            for row, first in places
         ]
-        begun_at = [(row, 0) for row in range(len(replications))]
-        for (row, first), swept in zip(
-            [*begun_at, *rest], [*begun, *pool.map(one, rest)], strict=True
-        ):
-            throttled[row, first : first + at_once] = swept.throttled
-            lost[row, first : first + at_once] = swept.lost
-    calls = np.array([swept.calls for swept in begun], np.int64)
-    enough = np.array([swept.enough for swept in begun], np.int64)
+        found = []
+        run = in_processes if processes else in_threads
+        for (row, first), each in zip(places, run(_sweep, tasks, workers), strict=True):
+            throttled[row, first : first + at_once] = each.throttled
+            lost[row, first : first + at_once] = each.lost
+            found.append(each)
+            if done is not None:
+                done()
+        return found
+
+    begun = swept([(row, 0) for row in range(len(replications))])
+    swept(
+        [
+            (row, first)
+            for row, each in enumerate(begun)
+            for first in range(at_once, len(limits), at_once)
+            if limits[first] < each.enough
+        ]
+    )
+    calls = np.array([each.calls for each in begun], np.int64)
+    enough = np.array([each.enough for each in begun], np.int64)
     return Judgement(limits, calls, throttled, lost, enough)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from simulation.demand import Demand
 from simulation.frontier import Evidence, Goal, Judgement, judge
 from simulation.statistics import binomial_interval, mean_with_interval
+from simulation.workers import BUSY_DAY
 
 __all__ = ["DECISION_ERROR", "Search", "Steps", "smallest_with_all_larger"]
 
@@ -28,6 +30,8 @@ NOTABLE_SAVING = 0.01
 
 _ALL_SIZES_CALLS = 500_000_000
 """Calls, a call at each pool size that throttles: so many are decided for all sizes alike."""
+
+_WORTH_PROCESSES_S = 2.0  # of work: processes take a second to start
 
 _LOOKS = 9
 """Looks at 2, 4, 8 … 512 replications."""
@@ -95,6 +99,7 @@ class Search:
         self._workers, self._keep_current = workers, keep_current
         self._steps = steps or Steps()
         self._judged: Judgement | None = None
+        self._pace = 0.0  # seconds a replication, of late
 
     @property
     def judged(self) -> Judgement:
@@ -154,16 +159,21 @@ class Search:
     def _judge(self, places: Ints, upto: int, count: int) -> None:
         behind = self._judged.replications[places] if self._judged else np.zeros(len(places), int)
         for first in np.unique(behind[behind < upto]):
-            these = places[behind == first]
-            self._steps.expect(upto - int(first), count - upto)
+            these, more = places[behind == first], upto - int(first)
+            self._steps.expect(more, count - upto)
+            begun = perf_counter()
+            processes = self._workers > 1 and more * self._pace > _WORTH_PROCESSES_S
+            spread = processes or self.demand.busiest_day > BUSY_DAY
             judged = judge(
                 self.demand,
                 range(int(first), upto),
                 self.limits[these],
                 self.goal,
-                self._workers,
+                self._workers if spread else 1,
+                processes,
                 self._steps.tick,
             )
+            self._pace = (perf_counter() - begun) / more
             self._judged = judged if self._judged is None else self._judged.and_then(judged, these)
 
     @property

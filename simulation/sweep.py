@@ -67,7 +67,7 @@ def sweep(demand: Demand, replication: int, limits: Ints, counted: Flags) -> Swe
     demand : Demand
     replication : int
     limits : (m,) int64 array
-        The pool sizes.
+        The pool sizes, rising.
     counted : (clients,) bool array
         Whose calls count, once the warm-up is over.
     """
@@ -136,39 +136,51 @@ class _Lanes(Protocol):
 
 
 class _Retrying:
-    """Lanes one after the other, with whatever their clients try again."""
+    """Lanes one after the other, with whatever their clients try again.
+
+    Those are there that ever throttled, which are the smallest: the rest have slept till now.
+    """
 
     def __init__(self, limits: Ints, scenario: Scenario, replication: int) -> None:
+        self._limits = limits
         self._laws = laws_of(scenario, replication)
-        self._lanes = lanes_of(limits)
-        self._asleep = np.ones(len(limits), bool)
+        self._lanes = lanes_of(limits[:0])
+        self._asleep = np.empty(0, bool)
         none = np.empty(0, np.int64)
         narrow, flags = none.astype(np.int32), none.astype(bool)
         self._tape = Tape(none.astype(np.int8), narrow, none, flags, np.empty((0, 4), int), none)
 
     def decide(self, calls: Calls, counts: Flags, past: _Past, until: int) -> None:
+        known, window = len(self._asleep), self._laws.window
+        short = int(np.searchsorted(self._limits, past.levels.max(initial=0)))
+        if short > known:
+            self._lanes = lanes_of(self._limits[known:short], self._lanes)
+            self._asleep = np.append(self._asleep, np.ones(short - known, bool))
         first = np.where(self._asleep, -1, 0)
-        if (self._asleep & (self._lanes.limits < past.levels.max(initial=0))).any():
-            self._lanes = wake(
-                self._lanes, first, past.time, past.credits, past.levels, self._laws.window
-            )
+        if self._asleep[:short].any():
+            self._lanes = wake(self._lanes, first, past.time, past.credits, past.levels, window)
+        if (first < 0).all():
+            return
         day = Day(calls.time, calls.client, calls.call, calls.credits, counts)
         self._lanes, _ = decide(self._lanes, self._laws, day, first, until, self._tape, 0)
         state = self._lanes.state
-        quiet = (state[:, SOON] + state[:, LATER] == 0) & (
-            state[:, STRAYED] <= until - self._laws.window
-        )
-        self._asleep = (first < 0) | quiet
+        waiting = state[:, SOON] + state[:, LATER]
+        self._asleep = (first < 0) | ((waiting == 0) & (state[:, STRAYED] <= until - window))
         for column in (USED, HELD, MADE):
             state[self._asleep, column] = 0
 
     @property
     def throttled(self) -> Ints:
-        return self._lanes.state[:, THROTTLED].copy()
+        return self._of_all(THROTTLED)
 
     @property
     def lost(self) -> Ints:
-        return self._lanes.state[:, LOST_CALLS].copy()
+        return self._of_all(LOST_CALLS)
+
+    def _of_all(self, column: int) -> Ints:
+        counts = np.zeros(len(self._limits), np.int64)
+        counts[: len(self._asleep)] = self._lanes.state[:, column]
+        return counts
 
 
 class _Dropping:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from simulation.errors import InputError
 
-__all__ = ["ahead", "cores"]
+__all__ = ["BUSY_DAY", "ahead", "cores", "in_processes", "in_threads"]
+
+BUSY_DAY = 20_000
+"""Calls a day from which threads help: below, a day is a matter of Python, and they wait."""
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 def cores(workers: int | None) -> int:
@@ -37,3 +42,29 @@ def ahead(items: Iterator[T]) -> Iterator[T]:
         while (item := coming.result()) is not None:
             coming = pool.submit(next, items, None)
             yield item
+
+
+def in_threads(function: Callable[[T], R], tasks: Sequence[T], workers: int) -> Iterator[R]:
+    """Yield what a function returns for each task, in their order, computed in threads."""
+    with ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(function, tasks)
+
+
+def in_processes(function: Callable[[T], R], tasks: Sequence[T], workers: int) -> Iterator[R]:
+    """Yield what a function returns for each task, in their order, computed in processes.
+
+    They are kept for a while, for the next time. Unlike those of the standard library they do
+    not run the caller's script again, so that it needs no guard.
+    """
+    from loky import get_reusable_executor
+
+    pool = get_reusable_executor(max_workers=workers, initializer=_leave_interrupts_to_parent)
+    try:
+        yield from pool.map(function, tasks)
+    except BaseException:
+        pool.shutdown(wait=True, kill_workers=True)
+        raise
+
+
+def _leave_interrupts_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,57 @@
+"""How long a run will take, said early, where the compiled engine would take much less."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from math import ceil
+
+from simulation.console import Watch
+from simulation.demand import Demand
+from simulation.replications import seconds_for
+from simulation.scenario import Scenario
+from simulation.workers import cores
+
+__all__ = ["forecast", "in_words"]
+
+_LONG_S = 60.0
+_LOOK_AFTER_S = 3.0
+
+
+def forecast(scenario: Scenario, watch: Watch, workers: int | None) -> Callable[[int, int], None]:
+    """Return a progress callback that says, once it knows, that SimPy will take over a minute."""
+    begun, looked = time.monotonic(), False
+
+    def advance(done: int, of: int) -> None:
+        nonlocal looked
+        watch.advance(done, of)
+        elapsed = time.monotonic() - begun
+        if looked or elapsed < _LOOK_AFTER_S:
+            return
+        looked = True
+        share = cores(workers) if scenario.replications > 2 else 1
+        left = elapsed / done * (of - done) / share
+        if elapsed + left > _LONG_S:
+            demand = Demand(scenario)
+            days = min(done, demand.days, 7)
+            compiled = seconds_for(demand, "compiled", days) / days * of / share
+            watch.say(
+                f"This will take {in_words(left)} more. The compiled engine gives the same results "
+                f"in {in_words(compiled)}: add --engine compiled."
+            )
+
+    return advance
+
+
+def in_words(seconds: float) -> str:
+    """Write a duration as one says it.
+
+    >>> in_words(4.2), in_words(75), in_words(600), in_words(9000)
+    ('about 5 seconds', 'about 75 seconds', 'about 10 minutes', 'about 2.5 hours')
+    """
+    if seconds < 90:
+        count = max(1, ceil(seconds))
+        return f"about {count} second{'s' if count > 1 else ''}"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} minutes"
+    return f"about {seconds / 3600:.1f} hours"
