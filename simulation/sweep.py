@@ -187,10 +187,11 @@ class _Dropping:
     """Lanes side by side, where every client drops what is throttled."""
 
     def __init__(self, limits: Ints, window: int) -> None:
-        self._window = window
-        self._available = limits.copy()
-        self._throttled = np.zeros(len(limits), np.int64)
-        self._granted = np.empty((1024, len(limits)), np.uint8)
+        self._window, self._count = window, len(limits)
+        self._available = np.zeros(-(-len(limits) // 64) * 64, np.int64)  # whole vectors
+        self._available[: len(limits)] = limits
+        self._throttled = np.zeros(len(self._available), np.int64)
+        self._granted = np.empty((1024, len(self._available)), np.uint8)
         self._oldest = self._arrived = 0
 
     def decide(self, calls: Calls, counts: Flags, past: _Past, until: int) -> None:  # noqa: ARG002
@@ -225,6 +226,6 @@ class _Dropping:
 
     @property
     def throttled(self) -> Ints:
-        return self._throttled
+        return self._throttled[: self._count]
 
     lost = throttled

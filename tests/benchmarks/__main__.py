@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from simulation import DAY, Model, Scenario, run
+from tests.benchmarks.compiled_engine import against_limits, plans, speeds
 
 CALLS = 1_000_000
 CLIENTS = 10
@@ -155,7 +156,10 @@ def main() -> None:
     for out, (month, year) in memory.items():
         name = f"peak of 360 days against 30{', with --out' if out else ''}"
         table.add_row(name, f"{month:.0f} and {year:.0f} MB", f"{year / month:.2f}", "≤ 1.2")
-    Console(width=100).print(table)
+    console = Console(width=100)
+    console.print(table)
+    for measure in (speeds, against_limits, plans):
+        console.print(measure())
 
 
 if __name__ == "__main__":

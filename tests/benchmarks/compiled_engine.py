@@ -1,0 +1,336 @@
+"""The compiled engine against a loop in C, against `limits`, and at the size of an enterprise."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import limits.storage.memory
+import numpy as np
+from rich.table import Table
+
+from simulation import DAY, Scenario, run
+from simulation.compiled import Day, Tape, decide
+from simulation.compiled_model import CompiledModel, lanes_of, laws_of
+from simulation.demand import Calls, Demand, concatenate
+from simulation.sweep import sweep
+from tests.helpers import ROOT
+
+DAYS, CLIENTS, ROUNDS = 30, 10, 5
+CALLS = 10_000_000
+
+C_LOOP = r"""
+#include <stdint.h>
+/* Two pointers over the calls; the rule of the pool where nobody tries again. */
+int64_t decide(int64_t n, const int64_t *time, const int64_t *credits, int64_t limit,
+               int64_t window, uint8_t *granted) {
+  int64_t used = 0, oldest = 0, count = 0;
+  for (int64_t i = 0; i < n; i++) {
+    while (time[oldest] <= time[i] - window) {
+      if (granted[oldest]) used -= credits[oldest];
+      oldest++;
+    }
+    granted[i] = used + credits[i] <= limit;
+    if (granted[i]) { used += credits[i]; count++; }
+  }
+  return count;
+}
+"""
+
+
+def scenario(
+    calls: int, days: int = DAYS, mix: bool = False, retry: bool = False, **keys: Any
+) -> Scenario:
+    """Return ten Poisson clients that make so many calls in all."""
+    policy = {"retry": {"first": "30 s", "max_delay": "1 hour", "jitter": "full"}}
+    calls_of: list[dict[str, Any]] = [{"api": "get_modules"}]
+    if mix:
+        calls_of = [
+            {"api": "upsert_records", "records": {"uniform": [1, 50]}, "weight": 3},
+            {"api": "convert_lead"},
+        ]
+    clients = [
+        {
+            "name": f"client-{n}",
+            "arrivals": {
+                "poisson": {
+                    "rate": f"{calls / CLIENTS / days:.3f} per day",
+                    "profile": "office_hours" if mix else "flat",
+                }
+            },
+            "calls": calls_of,
+            "on_throttle": policy if retry else "drop",
+        }
+        for n in range(CLIENTS)
+    ]
+    data = {
+        "name": "Benchmark",
+        "org": {"edition": "ultimate", "user_licenses": 100},
+        "start": "2026-01-05",
+        "horizon": f"{days} days",
+        "replications": 1,
+        "clients": clients,
+    }
+    return Scenario.model_validate({**data, **keys})
+
+
+class Drawn(Demand):
+    """Demand that was drawn before the clock started."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario)
+        self.drawn = list(super().draw_days(0))
+        self.calls = sum(map(len, self.drawn))
+
+    def draw_days(self, replication: int) -> Iterator[Calls]:  # noqa: ARG002
+        yield from self.drawn
+
+
+def c_loop(folder: Path) -> Callable[[Calls, int], float] | None:
+    """Compile the loop in C; return a program that measures it, or None without a compiler."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        return None
+    source, library = folder / "loop.c", folder / "loop.so"
+    source.write_text(C_LOOP)
+    options = ["-O3", "-march=native", "-shared", "-fPIC", "-o", str(library)]
+    subprocess.run([compiler, *options, str(source)], check=True)
+    decide = ctypes.CDLL(str(library)).decide
+    numbers = ctypes.POINTER(ctypes.c_int64)
+
+    def program(calls: Calls, limit: int) -> float:
+        granted = np.empty(len(calls), np.uint8)
+        time_, credits = (column.ctypes.data_as(numbers) for column in (calls.time, calls.credits))
+        window, count = ctypes.c_int64(DAY), ctypes.c_int64(len(calls))
+        begun = time.perf_counter()
+        decide(
+            count, time_, credits, ctypes.c_int64(limit), window, granted.ctypes.data_as(numbers)
+        )
+        return (time.perf_counter() - begun) / len(calls) * 1e9
+
+    return program
+
+
+def ns(program: Callable[[], object], count: int) -> float:
+    """Return nanoseconds per item of one run."""
+    begun = time.perf_counter()
+    program()
+    return (time.perf_counter() - begun) / count * 1e9
+
+
+def recorded(demand: Demand, limit: int) -> None:
+    """Decide for one size, records included, and let them go."""
+    for _ in CompiledModel(demand.scenario, 0, demand, limit).run():
+        pass
+
+
+def decided(demand: Drawn, limit: int) -> None:
+    """Decide for one size, and note what became of every call."""
+    laws, lanes, clock = laws_of(demand.scenario, 0), lanes_of([limit]), demand.scenario.clock
+    for day, calls in enumerate(demand.drawn):
+        count = len(calls)
+        outcome, attempts = np.zeros(count, np.int8), np.ones(count, np.int32)
+        refused, events = np.zeros(count, bool), np.empty((64, 4), np.int64)
+        tape = Tape(outcome, attempts, calls.time.copy(), refused, events, np.zeros(1, np.int64))
+        today = Day(calls.time, calls.client, calls.call, calls.credits, refused)
+        until = min(clock.day_start(day + 1), clock.horizon)
+        lanes, _ = decide(lanes, laws, today, np.zeros(1, np.int64), until, tape, 0)
+
+
+def limit_that_throttles(demand: Drawn, share: float) -> int:
+    """Return a pool size at which about this share of the calls is throttled at first."""
+    everyone = np.ones(CLIENTS, bool)
+    sizes = (np.linspace(0.5, 1.1, 61) * demand.calls / DAYS).astype(np.int64)
+    throttled = sweep(demand, 0, sizes, everyone).throttled / demand.calls
+    return int(sizes[int(np.abs(throttled - share).argmin())])
+
+
+class _Clock:
+    now = 0
+
+    def time(self) -> int:
+        return self.now
+
+
+def limits_seconds(calls: Calls, limit: int) -> tuple[float, list[bool]]:
+    """Decide by the moving window of the package `limits`, on our clock."""
+    clock = _Clock()
+    vars(limits.storage.memory)["time"] = clock
+    store, granted = limits.storage.memory.MemoryStorage(), []
+    begun = time.perf_counter()
+    for now, cost in zip(calls.time.tolist(), calls.credits.tolist(), strict=True):
+        clock.now = now
+        granted.append(store.acquire_entry("org", limit, DAY - 1, cost))
+    return time.perf_counter() - begun, granted
+
+
+def speeds() -> Table:
+    """Measure the loops, side by side in each round; the median round counts."""
+    everyone = np.ones(CLIENTS, bool)
+    plain, retrying = Drawn(scenario(CALLS)), Drawn(scenario(CALLS // 4, retry=True))
+    together, limit = concatenate(plain.drawn), int(0.8 * plain.calls / DAYS)
+    few = Drawn(scenario(CALLS // 4))
+    sizes = np.linspace(0.4, 1.1, 501) * few.calls / DAYS
+    five = limit_that_throttles(retrying, 0.05)
+    mixed = Demand(scenario(CALLS, mix=True))
+    tenth, whole = Demand(scenario(CALLS // 10)), Demand(scenario(CALLS))
+
+    def drawn_and_decided(demand: Demand) -> float:
+        calls = CALLS // 10 if demand is tenth else CALLS
+        return ns(lambda: recorded(demand, int(0.8 * calls / DAYS)), calls)
+
+    with tempfile.TemporaryDirectory() as folder:
+        in_c = c_loop(Path(folder))
+        programs: dict[str, Callable[[], float]] = {
+            "one": lambda: ns(lambda: decided(plain, limit), plain.calls),
+            "records": lambda: ns(lambda: recorded(plain, limit), plain.calls),
+            "all": lambda: (
+                ns(lambda: sweep(few, 0, sizes.astype(np.int64), everyone), few.calls) / 501
+            ),
+            "retry": lambda: ns(
+                lambda: sweep(retrying, 0, np.array([five]), everyone), retrying.calls
+            ),
+            "draw": lambda: ns(lambda: [len(day) for day in mixed.draw_days(0)], CALLS),
+            "tenth": lambda: drawn_and_decided(tenth),
+            "whole": lambda: drawn_and_decided(whole),
+        }
+        if in_c is not None:
+            programs["c"] = lambda: in_c(together, limit)
+        for program in programs.values():
+            program()  # loads the compiled loops
+        rounds = [{name: program() for name, program in programs.items()} for _ in range(ROUNDS)]
+    table = Table("what", "ns", "ratio", "wanted", title="Loops, per call, in nanoseconds")
+
+    def add(name: str, against: str, what: str, wanted: str, digits: int = 2) -> None:
+        middle = statistics.median(r[name] for r in rounds)
+        ratios = sorted(r[name] / r[against] for r in rounds if against in r)
+        spread = "no C compiler"
+        if ratios:
+            parts = (ratios[ROUNDS // 2], ratios[0], ratios[-1])
+            spread = "{} ({} to {})".format(*(f"{part:.{digits}f}" for part in parts))
+        table.add_row(what, f"{middle:.{digits}f}", spread, wanted)
+
+    if in_c is not None:
+        table.add_row("C, one size", f"{statistics.median(r['c'] for r in rounds):.1f}", "", "")
+    add("one", "c", "one size, drop", "≤ 1.0 × C")
+    add("records", "c", "  with all records of the run", "")
+    add("all", "c", "501 sizes, drop: per call and size", "≤ 0.04 × C", 3)
+    add("retry", "c", "one size, all retrying, 5 % throttled", "≤ 5 × C")
+    add("draw", "c", "demand: profile, mix", "≤ 4 × C")
+    add("whole", "tenth", "drawn and decided, ten times the calls", "≤ 1.05 per call")
+    return table
+
+
+def against_limits() -> Table:
+    """Decide the same trace, and compare decision by decision."""
+    demand = Drawn(scenario(1_000_000, mix=True))
+    calls = concatenate(demand.drawn)
+    limit = int(0.8 * calls.credits.sum() / DAYS)
+    theirs, granted = limits_seconds(calls, limit)
+    ours = min(ns(lambda: decided(demand, limit), 1) for _ in range(ROUNDS))
+    outcome = np.concatenate(
+        [day.settled.outcome for day in CompiledModel(demand.scenario, 0, demand, limit).run()]
+    )
+    equal = int(((outcome == 0) == np.array(granted)).sum())
+    table = Table("what", "measured", "ratio", "wanted", title="The moving window of `limits`")
+    table.add_row("limits", f"{len(calls) / theirs:,.0f} decisions/s", "", "")
+    ratio = f"{theirs / ours * 1e9:,.0f}"
+    table.add_row("one size, drop", f"{len(calls) / ours * 1e9:,.0f} decisions/s", ratio, "≥ 500")
+    table.add_row("equal decisions", f"{equal:,} of {len(calls):,}", "", "all")
+    return table
+
+
+def _memory(root: int) -> int:
+    """Return the bytes that a process and its descendants hold, shared pages divided."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(stat.parent.name)] = int(stat.read_text().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            continue
+    family, total = {root}, 0
+    while more := {pid for pid, parent in parents.items() if parent in family} - family:
+        family |= more
+    for pid in family:
+        try:
+            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        except OSError:
+            continue
+        total += 1024 * int(rollup.split("Pss:")[1].split()[0])
+    return total
+
+
+def measured(arguments: list[str], **env: str) -> tuple[float, float]:
+    """Return the seconds and the peak GiB of a command and all its processes."""
+    begun, peak = time.perf_counter(), 0
+    process = subprocess.Popen(
+        arguments, stdout=subprocess.DEVNULL, env={**os.environ, **env}, cwd=ROOT
+    )
+    ended = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not ended.wait(0.1):
+            peak = max(peak, _memory(process.pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    code = process.wait()
+    ended.set()
+    watcher.join()
+    assert code == 0
+    return time.perf_counter() - begun, peak / 2**30
+
+
+def plans() -> Table:
+    """Plan the shipped enterprise scenario from a cold start, and for a longer horizon."""
+    table = Table(
+        "what", "seconds", "peak GiB", "wanted", title="Plans and runs, processes of their own"
+    )
+    creditsim = str(Path(sys.executable).parent / "creditsim")
+    enterprise = str(ROOT / "scenarios" / "enterprise.yaml")
+    month = ["--set", "horizon=30 days", "--set", "replications=100"]
+    with tempfile.TemporaryDirectory() as cold:
+        for what, wanted in (("cold", "≤ 120 s, ≤ 2 GiB"), ("again", "")):
+            seconds, peak = measured([creditsim, "plan", enterprise, *month], NUMBA_CACHE_DIR=cold)
+            name = f"plan, 100 × 30 days, 501 sizes, {what}"
+            table.add_row(name, f"{seconds:.1f}", f"{peak:.2f}", wanted)
+    if not Path("/proc/self/smaps_rollup").exists():
+        return table
+    for name, code in (
+        ("run --engine compiled", "run"),
+        ("501 sizes, retrying", "retry"),
+        ("501 sizes, dropping", "drop"),
+    ):
+        peaks = []
+        for days in (30, 360):
+            task = [sys.executable, "-m", "tests.benchmarks.compiled_engine", code, str(days)]
+            peaks.append(measured(task)[1])
+        shown = " and ".join(f"{peak:.2f}" for peak in peaks)
+        ratio = f"ratio {peaks[1] / peaks[0]:.2f}, wanted ≤ 1.1"
+        table.add_row(f"{name}, 30 and 360 days", "", shown, ratio)
+    return table
+
+
+def memory_task(what: str, days: int) -> None:
+    """Do what `plans` measures the memory of: 33,333 calls a day."""
+    of = scenario(CALLS // 300 * days, days, retry=what == "retry")
+    if what == "run":
+        run(of, engine="compiled", keep_calls=False, workers=1)
+        return
+    sizes = (np.linspace(0.8, 1.1, 501) * CALLS // 300).astype(np.int64)
+    sweep(Demand(of), 0, sizes, np.ones(CLIENTS, bool))
+
+
+if __name__ == "__main__":
+    memory_task(sys.argv[1], int(sys.argv[2]))

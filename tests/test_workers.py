@@ -1,0 +1,184 @@
+"""Workers and engines change how long a result takes, and not one byte of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import simulation.replications
+import simulation.search
+from simulation import InputError, load_scenario, plan, run
+from simulation.forecast import in_words
+from simulation.scenario import Scenario
+from simulation.workers import ahead, cores, in_processes, in_threads
+from tests.helpers import ROOT, any_limit, creditsim, poisson, scheduled
+
+RETRY = {"retry": {"first": "10 minutes", "jitter": "full"}}
+
+
+@pytest.fixture
+def scenario() -> Scenario:
+    clients = [poisson("a", "300 per day", on_throttle=RETRY), scheduled("b", "02:00", 40, "two")]
+    return any_limit(300, clients, horizon="4 days", warmup="1 day", replications=6)
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use processes for any work at all."""
+    monkeypatch.setattr(simulation.replications, "_WORTH_PROCESSES_S", 0)
+    monkeypatch.setattr(simulation.search, "_WORTH_PROCESSES_S", 0)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_run_s_files_are_the_same_whatever_the_engine_and_the_workers(
+    scenario: Scenario, tmp_path: Path
+) -> None:
+    results = {}
+    for engine in ("simpy", "compiled"):
+        for workers in (1, 2):
+            folder = tmp_path / f"{engine}-{workers}"
+            run(scenario, engine=engine, workers=workers, out=folder)
+            results[engine, workers] = files(folder)
+    assert results["simpy", 1] == results["simpy", 2]
+    assert results["compiled", 1] == results["compiled", 2]
+    summary = results["compiled", 1].pop("summary.json")
+    assert summary.replace(b'"compiled"', b'"simpy"') == results["simpy", 1].pop("summary.json")
+    assert results["compiled", 1] == results["simpy", 1]
+
+
+@pytest.mark.usefixtures("eager")
+def test_calls_kept_in_memory_are_the_same_too(scenario: Scenario) -> None:
+    one, two = (run(scenario, engine="compiled", workers=workers) for workers in (1, 2))
+    assert one.calls.equals(two.calls)
+    assert one.calls["replication"].nunique() == 6
+
+
+@pytest.mark.usefixtures("eager")
+def test_the_same_plan_with_one_and_two_workers_is_the_same_to_the_byte(tmp_path: Path) -> None:
+    scenario = load_scenario(ROOT / "scenarios" / "mid-market.yaml", ["horizon=8 days"])
+    for workers in (1, 2):
+        plan(
+            scenario,
+            replications=8,
+            max_replications=16,
+            confirm=20_000,
+            workers=workers,
+            out=tmp_path / str(workers),
+        )
+    assert files(tmp_path / "1") == files(tmp_path / "2")
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_the_command_line_takes_workers(engine: str, tmp_path: Path) -> None:
+    arguments = ("run", ROOT / "scenarios" / "free-startup.yaml", "--engine", engine, "--json")
+    quick = ("--replications", "3", "--set", "horizon=3 days")
+    one = creditsim(*arguments, *quick, "--workers", "1", "--out", tmp_path / "1")
+    two = creditsim(*arguments, *quick, "--workers", "2", "--out", tmp_path / "2")
+    assert (one.returncode, two.returncode) == (0, 0), one.stderr + two.stderr
+    assert one.stdout == two.stdout
+    assert files(tmp_path / "1") == files(tmp_path / "2")
+
+
+def _square(number: int) -> int:
+    time.sleep(0.05 if number % 2 else 0)  # later ones are done earlier
+    return number * number
+
+
+@pytest.mark.parametrize("spread", [in_threads, in_processes])
+def test_results_come_in_the_order_of_the_tasks(spread: object) -> None:
+    assert list(spread(_square, range(7), 2)) == [n * n for n in range(7)]  # type: ignore[operator]
+
+
+def test_what_runs_ahead_yields_the_same_and_raises_the_same() -> None:
+    def broken() -> Iterator[int]:
+        yield from (1, 2)
+        raise ValueError("three")
+
+    assert list(ahead(iter(range(1, 5)))) == [1, 2, 3, 4]
+    items = ahead(broken())
+    assert (next(items), next(items)) == (1, 2)
+    with pytest.raises(ValueError, match="three"):
+        next(items)
+
+
+def test_a_number_of_workers_below_one_is_refused(scenario: Scenario) -> None:
+    assert cores(None) >= 1
+    with pytest.raises(InputError, match="workers is 0, write 1 or more"):
+        run(scenario, workers=0)
+    with pytest.raises(InputError, match="workers is -1, write 1 or more"):
+        plan(scenario, workers=-1)
+    assert creditsim("run", "x.yaml", "--workers", "0").returncode == 2
+
+
+def test_a_long_simpy_run_says_what_the_compiled_engine_would_take() -> None:
+    command = Path(sys.executable).parent / "creditsim"
+    large = ["--set", "horizon=300 days", "--set", "replications=40", "--workers", "1"]
+    process = subprocess.Popen(
+        [command, "run", ROOT / "scenarios" / "enterprise.yaml", *large],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "COLUMNS": "200"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    )
+    assert process.stderr is not None
+    told = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert told.startswith("This will take about ")
+    assert "The compiled engine gives the same results in about" in told
+    assert "add --engine compiled." in told
+    assert in_words(3600 * 3) == "about 3.0 hours"
+
+
+_CACHES = """
+import sys
+from numba.core import caching
+
+def refuse(self):
+    raise OSError("read-only file system")
+
+for name in sys.argv[1:]:
+    locator = getattr(caching, name, None) or getattr(caching, "_" + name)  # by Numba's age
+    locator.ensure_cache_path = refuse
+from simulation import plan, Scenario
+scenario = Scenario.model_validate({
+    "name": "Burst", "org": {"edition": "free"}, "start": "2026-01-05", "horizon": "2 days",
+    "clients": [{
+        "name": "loader", "calls": [{"api": "bulk_write"}],
+        "arrivals": {"schedule": {"at": "09:00", "calls": 12}},
+    }],
+})
+print(plan(scenario, confirm="none").recommendation.shortfall_credits)
+"""
+
+
+def test_compiled_loops_are_kept_in_the_user_s_cache_where_the_package_cannot_be_written(
+    tmp_path: Path,
+) -> None:
+    def planned(*refusing: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-c", _CACHES, *refusing],
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    told = planned("InTreeCacheLocator")
+    kept = {file.name.split(".")[0] for file in tmp_path.rglob("*.nbi")}
+    assert {"compiled", "draws", "dropping"} <= kept
+    assert told == "1000\n"
+    # Where nothing can be written, loops are compiled for this process alone.
+    assert planned("InTreeCacheLocator", "UserWideCacheLocator") == told
