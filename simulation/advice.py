@@ -106,6 +106,14 @@ def reasons_for(
         if chosen:
             below = _kept(known, chosen - 1)
             reasons.append(f"{int(sizes[chosen - 1]):,} are too few: that size {below}.")
+    least, n = int(judged.replications.min()), len(judged.calls)
+    if least < n:
+        given_up = sizes[judged.replications < n]
+        reasons.append(
+            f"{len(given_up):,} sizes from {int(given_up[0]):,} to {int(given_up[-1]):,} were out "
+            f"of the question after {least:,} or more of the {n:,} simulated "
+            f"{plural(period(scenario.horizon))}, and were judged on those alone."
+        )
     enough = int(judged.enough.max())
     reasons.append(
         f"A pool of {enough:,} credits throttles no call in any simulated "

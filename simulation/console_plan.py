@@ -84,6 +84,9 @@ def _frontier_table(plan: Plan) -> Table:
         row = rows.loc[size]
         style = "bold" if size == plan.recommendation.addon_credits else ""
         kept = f"{percent(row['meets_low'])} to {percent(row['meets_high'])}"
+        judged = int(row["replications"])
+        if judged < plan.replications:
+            kept = f"{round(row['meets_probability'] * judged)} of {judged}"
         if plan.replications == 1:
             kept = "yes" if row["meets_probability"] else "no"
         table.add_row(

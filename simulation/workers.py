@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from typing import TypeVar
 
 from simulation.errors import InputError
@@ -55,12 +56,22 @@ def in_processes(function: Callable[[T], R], tasks: Sequence[T], workers: int) -
 
     They are kept for a while, for the next time. Unlike those of the standard library they do
     not run the caller's script again, so that it needs no guard.
+
+    Raises
+    ------
+    InputError
+        If a process was killed.
     """
     from loky import get_reusable_executor
 
     pool = get_reusable_executor(max_workers=workers, initializer=_leave_interrupts_to_parent)
+    coming = deque(pool.submit(function, task) for task in tasks)
     try:
-        yield from pool.map(function, tasks)
+        while coming:
+            yield coming.popleft().result()
+    except BrokenExecutor:
+        what = "a worker process was killed, most likely for want of memory: use fewer workers"
+        raise InputError(what) from None
     except BaseException:
         pool.shutdown(wait=True, kill_workers=True)
         raise

@@ -100,6 +100,36 @@ def test_results_come_in_the_order_of_the_tasks(spread: object) -> None:
     assert list(spread(_square, range(7), 2)) == [n * n for n in range(7)]  # type: ignore[operator]
 
 
+def _die(_: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
+def test_a_worker_that_is_killed_ends_in_one_line_that_says_what_to_do() -> None:
+    with pytest.raises(InputError, match=r"a worker process was killed.*: use fewer workers"):
+        list(in_processes(_die, [1, 2], 2))
+    assert list(in_processes(_square, [3], 2)) == [9]  # the next time there are new ones
+
+
+def test_ctrl_c_while_processes_work_says_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    command = Path(sys.executable).parent / "creditsim"
+    options = ["--workers", "2", "--replications", "200", "--engine", "compiled"]
+    scenario = str(ROOT / "scenarios" / "mid-market.yaml")
+    process = subprocess.Popen(
+        [str(command), "run", scenario, *options, "--out", str(tmp_path / "out")],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    )
+    while not list(tmp_path.glob("out/.calls-*/*.arrow")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, told) == (130, "interrupted; nothing was written\n")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_what_runs_ahead_yields_the_same_and_raises_the_same() -> None:
     def broken() -> Iterator[int]:
         yield from (1, 2)
@@ -178,7 +208,7 @@ def test_compiled_loops_are_kept_in_the_user_s_cache_where_the_package_cannot_be
 
     told = planned("InTreeCacheLocator")
     kept = {file.name.split(".")[0] for file in tmp_path.rglob("*.nbi")}
-    assert {"compiled", "draws", "dropping"} <= kept
+    assert {"draws", "dropping"} <= kept
     assert told == "1000\n"
     # Where nothing can be written, loops are compiled for this process alone.
     assert planned("InTreeCacheLocator", "UserWideCacheLocator") == told
