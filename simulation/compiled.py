@@ -1,8 +1,7 @@
 """The rules of the pool as a compiled loop: what `simulation.model` does, as fast as plans need.
 
 A *lane* is a pool of one size with all that waits for it. `decide` takes a day's demand through
-any number of lanes, one after the other, call for call as the SimPy model does; lanes carry their
-window and their pending retries from day to day.
+any number of lanes; they carry their window and their pending retries from day to day.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ class Lanes(NamedTuple):
     """The state of m pools."""
 
     limits: Ints  # (m,)
-    state: Ints  # (m, 12): the columns USED … LOST_CALLS
+    state: Ints  # (m, 13): the columns USED … ATTEMPTS
     grant_time: Ints  # (m, 2**k) rings: what was granted and is not yet back
     grant_credits: Ints
     calls: Ints  # (m, ., 7): calls that wait for a retry, in any order; columns TIME … NEXT
@@ -57,11 +56,12 @@ class Lanes(NamedTuple):
     later: NDArray[np.int32]  # (m, 2**k) rings: the first call of each slot ahead, -1 for none
 
 
-USED, HELD, MADE, SOON, LATER, SLOT, UNUSED, ENDED, PAST, STRAYED, THROTTLED, LOST_CALLS = range(12)
+USED, HELD, MADE, SOON, LATER, SLOT, UNUSED, ENDED, PAST, STRAYED = range(10)
+THROTTLED, LOST_CALLS, ATTEMPTS = range(10, 13)
 """Credits held; grants that came back, and made; retries in ``soon`` and ``later``; the slot
 reached; the first unused place in ``calls``, and where its unbroken rest begins; when the last
 attempt was, and the last by which the lane strayed from a pool that throttles nobody; calls
-throttled at first and calls lost, of those that count."""
+throttled at first and calls lost, of those that count; attempts decided."""
 
 TIME, ORDER, CREDITS, PLACE, COUNTS, ATTEMPT, NEXT = range(7)
 
@@ -221,9 +221,8 @@ def _decide(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0915 - o
     limit, state = lanes.limits[lane], lanes.state[lane]
     grant_time, grant_credits = lanes.grant_time[lane], lanes.grant_credits[lane]
     calls, heap, slots = lanes.calls[lane], lanes.soon[lane], lanes.later[lane]
-    times, credits, clients = day.time, day.credits, day.client
-    numbers, counted = day.call, day.counts
-    window, horizon, bits = laws.window, laws.horizon, laws.slot_bits
+    times, credits, clients, numbers = day.time, day.credits, day.client, day.call
+    counted, window, horizon, bits = day.counts, laws.window, laws.horizon, laws.slot_bits
     penalty, max_attempts, delays = laws.throttled_attempt_credits, laws.max_attempts, laws.delays
     first_delay, last_delay = laws.first_delay, laws.last_delay
     jittered, keys = laws.jittered, laws.keys
@@ -233,7 +232,7 @@ def _decide(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0915 - o
     soon, later, slot = state[SOON], state[LATER], state[SLOT]
     unused, ended, past = state[UNUSED], state[ENDED], state[PAST]
     ring, turn = grant_time.shape[0] - 1, slots.shape[0] - 1
-    taped, count, noted = length.shape[0] > 0, times.shape[0], 0
+    taped, count, noted, decided = length.shape[0] > 0, times.shape[0], 0, 0
     if taped:
         noted = length[0]
     while True:
@@ -273,6 +272,7 @@ def _decide(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0915 - o
             arrived = -1
             break
         past = now
+        decided += 1
 
         # What comes back can come back when somebody asks: until then nobody can tell.
         if used + cost > limit:
@@ -321,8 +321,7 @@ def _decide(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0915 - o
                 events[noted, 0], events[noted, 1] = now, on_tape
                 events[noted, 2], events[noted, 3] = cost, RETRY_THROTTLED
                 noted += 1
-        gives_up = cost > limit or attempt >= max_attempts[who]
-        due = horizon
+        gives_up, due = cost > limit or attempt >= max_attempts[who], horizon
         if gives_up:
             state[LOST_CALLS] += counts
         else:
@@ -364,6 +363,7 @@ def _decide(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0915 - o
     state[USED], state[HELD], state[MADE] = used, held, made
     state[SOON], state[LATER], state[SLOT] = soon, later, slot
     state[UNUSED], state[ENDED], state[PAST] = unused, ended, past
+    state[ATTEMPTS] += decided
     if taped:
         length[0] = noted
     return arrived

@@ -67,7 +67,7 @@ def laws_of(scenario: Scenario, replication: int) -> Laws:
 def lanes_of(limits: Sequence[int] | Ints, before: Lanes | None = None) -> Lanes:
     """Return empty pools of these sizes, behind those that are there ``before``."""
     count = len(limits)
-    state = np.zeros((count, 12), np.int64)
+    state = np.zeros((count, 13), np.int64)
     state[:, UNUSED], state[:, STRAYED] = -1, _NEVER
     room = (1024, 64) if before is None else (before.grant_time.shape[1], before.calls.shape[1])
     new = Lanes(

@@ -86,6 +86,8 @@ class Judgement:
         not judged. Each size is judged on the first replications, on all where it matters.
     enough : (n,) int64 array
         The pool size that throttles nobody in the replication.
+    work : (n,) int64 array
+        How many attempts were decided for it, over all sizes.
     """
 
     limits: Ints
@@ -93,6 +95,7 @@ class Judgement:
     throttled: Ints
     lost: Ints
     enough: Ints
+    work: Ints
 
     @property
     def replications(self) -> Ints:
@@ -137,7 +140,7 @@ class Judgement:
             columns[name][first : first + len(more.calls), places] = getattr(more, name)
         rows = {
             name: np.concatenate((getattr(self, name)[:first], getattr(more, name)))
-            for name in ("calls", "enough")
+            for name in ("calls", "enough", "work")
         }
         return Judgement(self.limits, **columns, **rows)
 
@@ -225,6 +228,8 @@ def judge(
     shape = (len(replications), len(limits))
     throttled, lost = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
 
+    work = np.zeros(len(replications), np.int64)
+
     def swept(places: list[tuple[int, int]]) -> list[Swept]:
         tasks = [
             _Task(scenario, replications[row], limits[first : first + at_once], counted)
@@ -235,6 +240,7 @@ def judge(
         for (row, first), each in zip(places, run(_sweep, tasks, workers), strict=True):
             throttled[row, first : first + at_once] = each.throttled
             lost[row, first : first + at_once] = each.lost
+            work[row] += each.work
             found.append(each)
             if done is not None:
                 done()
@@ -251,7 +257,7 @@ def judge(
     )
     calls = np.array([each.calls for each in begun], np.int64)
     enough = np.array([each.enough for each in begun], np.int64)
-    return Judgement(limits, calls, throttled, lost, enough)
+    return Judgement(limits, calls, throttled, lost, enough, work)
 
 
 def frontier_table(known: Evidence) -> pd.DataFrame:

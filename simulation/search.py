@@ -28,8 +28,8 @@ DECISION_ERROR = 0.05
 NOTABLE_SAVING = 0.01
 """Part of the cost: sizes that cannot save more than this are as good as the best."""
 
-_ALL_SIZES_CALLS = 500_000_000
-"""Calls, a call at each pool size that throttles: so many are decided for all sizes alike."""
+_ALL_SIZES_ATTEMPTS = 500_000_000
+"""About so many attempts are decided for all sizes alike, before some are given up."""
 
 _WORTH_PROCESSES_S = 2.0  # of work: processes take a second to start
 
@@ -128,9 +128,7 @@ class Search:
     @property
     def _pilot(self) -> int:
         """On how many replications all sizes are judged."""
-        judged = self.judged
-        throttling = (judged.limits < judged.enough[:, np.newaxis]).sum(axis=1)
-        return max(2, _ALL_SIZES_CALLS // max(1, int((judged.calls * throttling).mean())))
+        return max(2, _ALL_SIZES_ATTEMPTS // max(1, int(self.judged.work.mean())))
 
     def _behind(self) -> Ints:
         """Return the places that the recommendation stands on and that missed replications."""

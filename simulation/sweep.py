@@ -13,14 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.compiled import (
-    HELD,
+    ATTEMPTS,
     LATER,
     LOST_CALLS,
-    MADE,
     SOON,
     STRAYED,
     THROTTLED,
-    USED,
     Day,
     Tape,
     decide,
@@ -35,6 +33,8 @@ __all__ = ["Swept", "lanes_at_once", "sweep"]
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+
+_SIDE_BY_SIDE = 100  # decisions side by side that take as long as one by itself
 
 _MEMORY = 256 * 2**20  # bytes that the lanes of one sweep may take
 
@@ -51,12 +51,16 @@ class Swept:
         How many of them each pool throttled at first, and how many were lost.
     enough : int
         The pool size that throttles nobody: the most credits asked for in any window (rule 5).
+    work : int
+        Attempts decided one by one, over all pools; where pools are decided side by side, as
+        many as take that long.
     """
 
     calls: int
     throttled: Ints
     lost: Ints
     enough: int
+    work: int
 
 
 def sweep(demand: Demand, replication: int, limits: Ints, counted: Flags) -> Swept:
@@ -83,7 +87,7 @@ def sweep(demand: Demand, replication: int, limits: Ints, counted: Flags) -> Swe
         calls += int(counts.sum())
         past.add(today)
         lanes.decide(today, counts, past, min(clock.day_start(day + 1), clock.horizon))
-    return Swept(calls, lanes.throttled, lanes.lost, past.most)
+    return Swept(calls, lanes.throttled, lanes.lost, past.most, lanes.work)
 
 
 def lanes_at_once(demand: Demand) -> int:
@@ -134,6 +138,10 @@ class _Lanes(Protocol):
     def lost(self) -> Ints:
         """Calls lost, of those that count, (m,)."""
 
+    @property
+    def work(self) -> int:
+        """How much was decided, see `Swept`."""
+
 
 class _Retrying:
     """Lanes one after the other, with whatever their clients try again.
@@ -166,8 +174,6 @@ class _Retrying:
         state = self._lanes.state
         waiting = state[:, SOON] + state[:, LATER]
         self._asleep = (first < 0) | ((waiting == 0) & (state[:, STRAYED] <= until - window))
-        for column in (USED, HELD, MADE):
-            state[self._asleep, column] = 0
 
     @property
     def throttled(self) -> Ints:
@@ -176,6 +182,10 @@ class _Retrying:
     @property
     def lost(self) -> Ints:
         return self._of_all(LOST_CALLS)
+
+    @property
+    def work(self) -> int:
+        return int(self._lanes.state[:, ATTEMPTS].sum())
 
     def _of_all(self, column: int) -> Ints:
         counts = np.zeros(len(self._limits), np.int64)
@@ -229,3 +239,7 @@ class _Dropping:
         return self._throttled[: self._count]
 
     lost = throttled
+
+    @property
+    def work(self) -> int:
+        return self._arrived * self._count // _SIDE_BY_SIDE

@@ -31,8 +31,8 @@ def both(
 ) -> tuple[Plan, Plan]:
     """Plan with every size on all replications, and with as few as the search may."""
     plans = []
-    for calls in (10**12, 0):
-        monkeypatch.setattr(simulation.search, "_ALL_SIZES_CALLS", calls)
+    for attempts in (10**12, 0):
+        monkeypatch.setattr(simulation.search, "_ALL_SIZES_ATTEMPTS", attempts)
         settings: dict[str, Any] = {"max_replications": replications, "confirm": "none"}
         plans.append(plan(scenario, replications=replications, **settings))
     return plans[0], plans[1]
@@ -92,3 +92,19 @@ def test_where_no_size_will_do_the_shortfall_is_that_of_judging_all(
     full, quick = both(scenario, monkeypatch)
     assert quick.recommendation.status == "not_reachable"
     assert quick.recommendation.shortfall_credits == full.recommendation.shortfall_credits
+
+
+def test_what_was_given_up_wrongly_is_judged_after_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = case(2)
+    full, _ = both(scenario, monkeypatch)
+
+    def only_the_largest(search: simulation.search.Search) -> np.ndarray:
+        return np.array([len(search.sizes) - 1])
+
+    monkeypatch.setattr(simulation.search.Search, "_in_doubt", only_the_largest)
+    result = plan(scenario, replications=40, max_replications=40, confirm="none")
+    chosen = full.recommendation.addon_credits
+    assert result.recommendation.addon_credits == chosen
+    assert chosen is not None
+    rows = result.frontier["addon_credits"] >= chosen - 4
+    assert (result.frontier.loc[rows, "replications"] == 40).all()
