@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from simulation.rate_card import Quote as Quote
     from simulation.rate_card import RateCard as RateCard
     from simulation.results import RunResult as RunResult
+    from simulation.saved import load_result as load_result
     from simulation.scenario import Scenario as Scenario
     from simulation.scenario import load_scenario as load_scenario
 
@@ -49,6 +50,7 @@ _HOME = {
     "run": "experiment",
     "Plan": "plan_result",
     "plan": "planning",
+    "load_result": "saved",
 }
 
 __all__ = [*_HOME]  # noqa: PLE0604 - all strings

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec
 import typer
 
 if TYPE_CHECKING:
+    from simulation.plan_result import Plan
+    from simulation.results import RunResult
     from simulation.scenario import Scenario
 
 __all__ = ["app", "main"]
@@ -46,6 +48,9 @@ Assignments = Annotated[
 Workers = Annotated[
     int | None,
     typer.Option(min=1, help="Processes or threads; as many as cores unless given."),
+]
+ReportFile = Annotated[
+    Path | None, typer.Option("--report", help="Write a page with pictures to this file.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -223,6 +228,7 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Folder for calls, tables, summary and scenario.")
     ] = None,
+    report: ReportFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Simulate a scenario: does the pool run dry, when, and why.
@@ -246,6 +252,8 @@ def run(
             workers=workers,
             progress=advance,
         )
+    if report is not None:
+        _write_report(result, report)
     if as_json:
         _print_json(result.to_dict())
         return
@@ -273,6 +281,7 @@ def plan(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the frontier, the plan and the scenario.")
     ] = None,
+    report: ReportFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the cheapest purchase that meets the objective, and why.
@@ -296,12 +305,43 @@ def plan(
             out=out,
             progress=watch.advance,
         )
+    if report is not None:
+        _write_report(result, report)
     if as_json:
         _print_json(result.to_dict())
         return
     Console().print(plan_view(result))
     if out is not None:
         print(f"Written to {out}: {', '.join(result.tables())}, plan.json, scenario.yaml")
+
+
+def _write_report(result: RunResult | Plan, file: Path) -> None:
+    from simulation.console import progress
+    from simulation.report.page import write
+
+    with progress("Drawing", "size") as watch:
+        write(result, file, watch.advance)
+
+
+@_command
+def report(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="What `run --out` or `plan --out` wrote.")
+    ],
+    file: Annotated[
+        Path | None, typer.Option("--file", help="The page; DIR/report.html unless given.")
+    ] = None,
+) -> None:
+    """Draw a result: one page that opens offline, to share.
+
+    Example: creditsim report results
+    """
+    from simulation.saved import load_result
+
+    result = load_result(folder)
+    page = folder / "report.html" if file is None else file
+    _write_report(result, page)
+    print(f"Written to {page}")
 
 
 def main() -> None:

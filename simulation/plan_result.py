@@ -94,6 +94,8 @@ class Plan:
         What was simulated again in the SimPy model, call for call.
     replications : int
         How many decided.
+    judgement : Judgement or None
+        What each replication said of each size; None where the plan was read from its files.
     """
 
     scenario: Scenario
@@ -103,7 +105,7 @@ class Plan:
     recommendation: Recommendation
     alternatives: list[AlternativeResult]
     confirmation: Confirmation | None
-    judgement: Judgement = field(repr=False)
+    judgement: Judgement | None = field(repr=False)
 
     @property
     def current(self) -> dict[str, Any]:

@@ -105,6 +105,7 @@ def test_the_recommendation_is_that_of_simulating_every_size_independently(
     result = plan(scenario, max_replications=scenario.replications, **QUICK)
     expected, throttled = brute_force(scenario, result.replications)
     assert result.recommendation.addon_credits == expected
+    assert result.judgement is not None
     assert result.judgement.throttled.tolist() == throttled
     if expected is None:
         assert result.recommendation.status == "not_reachable"
@@ -295,6 +296,8 @@ def test_at_the_most_replications_it_says_that_it_is_undecided_and_between_which
 def test_replications_that_are_added_do_not_change_those_before() -> None:
     few = plan(random_case(), max_replications=10, **QUICK)
     more = plan(random_case(), replications=20, max_replications=20, **QUICK)
+    assert few.judgement is not None
+    assert more.judgement is not None
     assert np.array_equal(few.judgement.throttled, more.judgement.throttled[:10])
     doubled = plan(random_case(), max_replications=20, **QUICK)
     assert doubled.to_dict()["frontier"] == more.to_dict()["frontier"]

@@ -53,6 +53,8 @@ def test_giving_up_sizes_early_leaves_the_recommendation_as_it_is(
     assert mine.addon_credits is not None
     first = quick.frontier["addon_credits"] >= mine.addon_credits - 4
     assert (counts[first] == 40).all()  # the next smaller size, the recommended and all larger
+    assert quick.judgement is not None
+    assert full.judgement is not None
     for place, count in enumerate(counts):  # on the first replications, the same ones
         judged = quick.judgement.throttled[:, place]
         assert (judged[:count] == full.judgement.throttled[:count, place]).all()

@@ -1,0 +1,371 @@
+"""Pictures of runs and plans: each takes a result and returns a Plotly figure.
+
+Colours are those of Okabe and Ito (2008), which colour-blind readers tell apart. Names of a
+scenario appear as they are written: nothing in them is taken for markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from simulation.findings import number, percent
+from simulation.plan_result import Plan
+from simulation.results import RunResult
+from simulation.timeline import timeline, weekly
+from simulation.usage import ALERT_LEVELS
+
+__all__ = [
+    "alternatives",
+    "available_credits",
+    "available_credits_by_size",
+    "delays",
+    "frontier",
+    "uses_and_suffers",
+    "when_it_hurts",
+]
+
+BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#7F7F7F"
+_BAND = "rgba(0,114,178,0.25)"
+_MOST_BARS = 12
+_WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+
+
+def _figure(height: int) -> go.Figure:
+    return _styled(go.Figure(), height)
+
+
+def _styled(figure: go.Figure, height: int) -> go.Figure:
+    """Give a figure what all have in common: it fits on a phone, and on light and dark pages."""
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 40, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"size": 13, "color": GREY},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.01, "x": 0},
+        hoverlabel={"font": {"size": 13}},
+        dragmode=False,
+    )
+    figure.update_xaxes(automargin=True, gridcolor="rgba(127,127,127,0.25)", zeroline=False)
+    figure.update_yaxes(automargin=True, gridcolor="rgba(127,127,127,0.25)", zeroline=False)
+    return figure
+
+
+def available_credits(result: RunResult) -> go.Figure:
+    """Show available credits over time, with their spread, and when attempts are throttled."""
+    return available_credits_by_size({result.scenario.org.addon_credits: result})
+
+
+def available_credits_by_size(
+    results: Mapping[int, RunResult], shown: int | None = None
+) -> go.Figure:
+    """Show the same for several add-on sizes, with a slider that chooses among them.
+
+    Parameters
+    ----------
+    results : mapping of int to RunResult
+        A run of the same scenario for each size, rising.
+    shown : int, optional
+        The size to begin with; the first unless given.
+    """
+    figure = make_subplots(
+        rows=2, cols=1, shared_xaxes=True, row_heights=[0.78, 0.22], vertical_spacing=0.06
+    )
+    sizes = list(results)
+    active = 0 if shown is None or shown not in results else sizes.index(shown)
+    per_size = 0
+    for size, result in results.items():
+        traces = _timeline_traces(timeline(result))
+        per_size = len(traces)
+        for row, trace in traces:
+            trace.visible = size == sizes[active]
+            figure.add_trace(trace, row=row, col=1)
+    limits = [result.scenario.limit for result in results.values()]
+    _styled(figure, 460 if len(sizes) > 1 else 400)
+    figure.update_yaxes(title_text="credits available", rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(
+        title_text="throttling", tickformat=".0%", range=[0, 1], nticks=3, row=2, col=1
+    )
+    figure.update_layout(shapes=_level_lines(limits[active]), barmode="overlay", bargap=0)
+    figure.update_yaxes(range=[0, limits[active] * 1.05], row=1, col=1)
+    if len(sizes) > 1:
+        steps = []
+        for place, size in enumerate(sizes):
+            visible = [n // per_size == place for n in range(per_size * len(sizes))]
+            layout = {
+                "shapes": _level_lines(limits[place]),
+                "yaxis.range": [0, limits[place] * 1.05],
+            }
+            steps.append(
+                {"label": f"{size:,}", "method": "update", "args": [{"visible": visible}, layout]}
+            )
+        figure.update_layout(
+            sliders=[
+                {
+                    "active": active,
+                    "steps": steps,
+                    "currentvalue": {"prefix": "add-on credits: ", "font": {"size": 15}},
+                    "pad": {"t": 40},
+                    "tickcolor": "rgba(0,0,0,0)",
+                    "font": {"color": "rgba(0,0,0,0)"},
+                    "bordercolor": GREY,
+                }
+            ]
+        )
+        figure.update_layout(sliders=[{"currentvalue": {"font": {"color": GREY}}}])
+    return figure
+
+
+def _timeline_traces(line: pd.DataFrame) -> list[tuple[int, go.Scatter | go.Bar]]:
+    start = line["start"]
+    whole = [line[name].round().astype(int) for name in ("low", "median", "high")]
+    edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
+    band = "9 of 10 runs"
+    return [
+        (1, go.Scatter(x=start, y=whole[2], showlegend=False, **edge)),
+        (1, go.Scatter(x=start, y=whole[0], fill="tonexty", fillcolor=_BAND, name=band, **edge)),
+        (
+            1,
+            go.Scatter(
+                x=start,
+                y=whole[1],
+                mode="lines",
+                line={"color": BLUE, "width": 1.5},
+                name="median",
+                hovertemplate="%{y:,} available<extra></extra>",
+            ),
+        ),
+        (
+            2,
+            go.Bar(
+                x=start,
+                y=line["throttled"].round(4),
+                marker={"color": RED, "line": {"width": 0}},
+                name="runs that throttle",
+                hovertemplate="%{y:.0%} of runs throttle<extra></extra>",
+            ),
+        ),
+    ]
+
+
+def _level_lines(limit: int) -> list[dict[str, object]]:
+    """Return lines where 50, 80, 90 and 100 % of the limit are used."""
+    line = {"color": ORANGE, "width": 1, "dash": "dot"}
+    return [
+        {
+            "type": "line",
+            "xref": "paper",
+            "x0": 0,
+            "x1": 1,
+            "yref": "y",
+            "y0": limit * (100 - level) / 100,
+            "y1": limit * (100 - level) / 100,
+            "line": line,
+            "label": {
+                "text": f"{level} % used",
+                "textposition": "end",
+                "font": {"size": 10, "color": GREY},
+                "yanchor": "bottom",
+            },
+        }
+        for level in ALERT_LEVELS
+    ]
+
+
+def frontier(plan: Plan) -> go.Figure:
+    """Show price against throttled share, with the recommendation and the next smaller size."""
+    table, advice = plan.frontier, plan.recommendation
+    prices = table["price_per_month"].astype(float)
+    share = {
+        name: 100 * table[name]
+        for name in ("throttled_share", "throttled_share_low", "throttled_share_high")
+    }
+    low = share["throttled_share_low"].fillna(share["throttled_share"])
+    high = share["throttled_share_high"].fillna(share["throttled_share"])
+    size = table["addon_credits"]
+    figure = _figure(400)
+    figure.add_scatter(
+        x=pd.concat([prices, prices[::-1]]),
+        y=pd.concat([high, low[::-1]]),
+        fill="toself",
+        fillcolor=_BAND,
+        line={"width": 0},
+        hoverinfo="skip",
+        name="95 % interval",
+    )
+    figure.add_scatter(
+        x=prices,
+        y=share["throttled_share"],
+        mode="lines+markers",
+        line={"color": BLUE},
+        marker={"size": 4},
+        customdata=np.stack([size, table["meets_probability"]], axis=1),
+        hovertemplate="%{customdata[0]:,} add-on credits: $%{x:,.2f} a month, "
+        "%{y:.3g} % throttled<extra></extra>",
+        name="throttled share",
+    )
+    named = {} if advice.addon_credits is None else {advice.addon_credits: "recommended"}
+    place = 0 if advice.addon_credits is None else int((size < advice.addon_credits).sum())
+    if place:
+        named[int(size.iloc[place - 1])] = "next smaller"
+    for each, words in named.items():
+        row = int((size < each).sum())
+        figure.add_scatter(
+            x=[prices.iloc[row]],
+            y=[share["throttled_share"].iloc[row]],
+            mode="markers",
+            marker={
+                "size": 12,
+                "color": GREEN if words == "recommended" else ORANGE,
+                "symbol": "diamond" if words == "recommended" else "circle",
+            },
+            name=f"{words}: {each:,}",
+            hoverinfo="skip",
+        )
+    edge, most = 0, float(prices.iloc[-1])
+    for slab in plan.scenario.card.addon_slabs:
+        edge += slab.credits
+        if edge < int(size.iloc[-1]):
+            at = float(plan.scenario.card.price_per_month(edge))
+            figure.add_vline(x=at, line={"color": GREY, "width": 1, "dash": "dash"})
+    enough = advice.zero_throttle_addon_credits
+    end = most if enough is None else float(plan.scenario.card.price_per_month(enough))
+    figure.update_xaxes(title_text="$ a month (dashed: end of a price slab)", tickprefix="$")
+    figure.update_xaxes(range=[-0.03 * end, max(1.0, 1.25 * end)])
+    figure.update_yaxes(title_text="throttled calls", ticksuffix=" %", rangemode="tozero")
+    return figure
+
+
+def uses_and_suffers(result: RunResult, by: str = "client") -> go.Figure:
+    """Show each client's (or category's) share of the credits used and of the calls throttled."""
+    runs = result.client_runs if by == "client" else result.category_runs
+    sums = runs.groupby(by, sort=False, observed=True)[["credits_used", "throttled_calls"]].sum()
+    shares = sums / sums.sum().replace(0, 1)
+    shares = shares.loc[shares.max(axis=1).sort_values(kind="stable").index]
+    if len(shares) > _MOST_BARS:
+        rest = shares.iloc[: len(shares) - _MOST_BARS]
+        others = pd.DataFrame([rest.sum()], index=[f"{len(rest)} others"])
+        shares = pd.concat([others, shares.iloc[len(rest) :]])
+    names = [escape(str(name)) for name in shares.index]
+    figure = _figure(110 + 46 * len(names))
+    for column, words, colour in (
+        ("throttled_calls", "of the throttled calls", RED),
+        ("credits_used", "of the credits used", BLUE),
+    ):
+        figure.add_bar(
+            y=names,
+            x=shares[column],
+            orientation="h",
+            name=words,
+            marker={"color": colour},
+            text=[percent(share) if share else "" for share in shares[column]],
+            textposition="auto",
+            hovertemplate="%{y}: %{x:.1%} " + words + "<extra></extra>",
+        )
+    figure.update_layout(barmode="group", legend={"traceorder": "reversed"})
+    figure.update_xaxes(tickformat=".0%", rangemode="tozero", nticks=6)
+    figure.update_yaxes(type="category")
+    return figure
+
+
+def when_it_hurts(result: RunResult) -> go.Figure:
+    """Show the throttled attempts of a mean hour, by weekday and hour of the local day."""
+    table = weekly(result)
+    figure = _figure(300)
+    figure.add_heatmap(
+        z=table.to_numpy().round(2),
+        x=[f"{hour:02}" for hour in table.columns],
+        y=_WEEKDAYS,
+        colorscale="Cividis",
+        colorbar={"title": {"text": "throttled<br>an hour"}, "thickness": 12},
+        hovertemplate="%{y} %{x}:00: %{z:,} throttled attempts<extra></extra>",
+        zmin=0,
+        xgap=1,
+        ygap=1,
+    )
+    figure.update_yaxes(autorange="reversed", type="category")
+    figure.update_xaxes(type="category", title_text="hour", nticks=12)
+    return figure
+
+
+def delays(result: RunResult) -> go.Figure | None:
+    """Show lost calls and the delays of the rest, of clients that retry; None where none does."""
+    names = [c.name for c in result.scenario.clients if c.on_throttle.retry is not None]
+    if not names:
+        return None
+    means = result.client_runs.groupby("client", sort=False, observed=True).mean(numeric_only=True)
+    means = means.loc[names[::-1][:_MOST_BARS]]
+    figure = make_subplots(
+        rows=2,
+        cols=1,
+        subplot_titles=("lost calls in a run", "seconds until success"),
+        vertical_spacing=0.22,
+    )
+    labels = [escape(name) for name in means.index]
+    figure.add_bar(
+        y=labels,
+        x=means["lost_calls"],
+        orientation="h",
+        marker={"color": RED},
+        text=[number(value) for value in means["lost_calls"]],
+        showlegend=False,
+        row=1,
+        col=1,
+        hoverinfo="skip",
+    )
+    for column, words, colour, symbol in (
+        ("delay_p50_s", "median", BLUE, "circle"),
+        ("delay_p95_s", "95 %", ORANGE, "diamond"),
+        ("delay_p99_s", "99 %", RED, "square"),
+    ):
+        figure.add_scatter(
+            y=labels,
+            x=means[column],
+            mode="markers",
+            name=words,
+            marker={"color": colour, "symbol": symbol, "size": 10},
+            row=2,
+            col=1,
+            hovertemplate="%{y}: %{x:,.3g} s<extra>" + words + "</extra>",
+        )
+    _styled(figure, 220 + 56 * len(labels))
+    figure.update_layout(legend={"y": -0.08, "yanchor": "top"})
+    figure.update_xaxes(rangemode="tozero")
+    figure.update_yaxes(type="category")
+    return figure
+
+
+def alternatives(plan: Plan) -> go.Figure | None:
+    """Show what each alternative saves a month, with its interval; None where there are none."""
+    savers = [each for each in plan.alternatives if each.saves_per_month is not None][::-1]
+    if not savers:
+        return None
+    saves = [each.saves_per_month or (0, 0.0, 0.0) for each in savers]
+    middle = [float(saving[0]) for saving in saves]
+    figure = _figure(110 + 46 * len(savers))
+    figure.add_bar(
+        y=[escape(each.name) for each in savers],
+        x=middle,
+        orientation="h",
+        marker={"color": [GREEN if value > 0 else GREY for value in middle]},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [high - value for (_, _, high), value in zip(saves, middle, strict=True)],
+            "arrayminus": [value - low for (_, low, _), value in zip(saves, middle, strict=True)],
+            "color": GREY,
+        },
+        text=[f"${value:,.2f}" for value in middle],
+        textposition="inside",
+        hovertemplate="%{y}: $%{x:,.2f} a month<extra></extra>",
+        showlegend=False,
+    )
+    figure.update_xaxes(tickprefix="$", title_text="saved a month", rangemode="tozero")
+    figure.update_yaxes(type="category")
+    return figure

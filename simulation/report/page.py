@@ -1,0 +1,200 @@
+"""The report: one page that opens offline, for the person who signs the purchase."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+import simulation
+from simulation.advice import dollars
+from simulation.errors import InputError
+from simulation.findings import number, percent, period, plural, run_findings
+from simulation.plan_findings import plan_findings
+from simulation.plan_result import Plan
+from simulation.rate_card import RateCard
+from simulation.report import figures
+from simulation.results import RunResult
+from simulation.timeline import sizes_to_compare, timelines
+
+__all__ = ["report", "write"]
+
+_ABOUT_TIMELINE = (
+    "The line is the median of {count:,} simulated {units}, the band holds nine of ten. Below, in "
+    "which share of them calls are throttled at that time. Move the slider to see what other "
+    "add-on sizes do."
+)
+_ABOUT_FRONTIER = (
+    "Every purchasable size, judged on the same simulated {units}: its price, and the share of "
+    "calls that it leaves throttled."
+)
+
+
+def report(result: RunResult | Plan, progress: Callable[[int, int], None] | None = None) -> str:
+    """Return the report of a result as one HTML page that needs nothing else.
+
+    Parameters
+    ----------
+    result : RunResult or Plan
+    progress : callable, optional
+        Called with the add-on sizes simulated for the timeline and those in all.
+    """
+    scenario = result.scenario
+    plan = result if isinstance(result, Plan) else None
+    advised = None if plan is None else plan.recommendation.addon_credits
+    throttles_none = None if plan is None else plan.recommendation.zero_throttle_addon_credits
+    named = [size for size in (advised, throttles_none) if size is not None]
+    sizes = sizes_to_compare(scenario, named)
+    by_size = timelines(scenario, sizes, progress)
+    now = scenario.org.addon_credits
+    run = by_size[now] if isinstance(result, Plan) else result
+    page = _environment().get_template("page.html.j2")
+    sections = list(_sections(plan, run, by_size, advised if advised is not None else now))
+    html: str = page.render(
+        scenario=scenario,
+        org=scenario.describe().split(": ", 1)[1],
+        advice=plan_findings(plan) if plan else run_findings(run),
+        run=run_findings(run) if plan else [],
+        plan=plan,
+        sections=sections,
+        figures=_json(
+            {section["id"]: json.loads(section["figure"].to_json()) for section in sections}
+        ),
+        card=scenario.card,
+        assumptions=_assumptions(),
+        command=_command(scenario.seed, plan, result),
+        version=simulation.__version__,
+        plotly=Markup(get_plotlyjs().replace("</script", "<\\/script")),
+        facts=_facts(scenario.card),
+    )
+    return html
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("simulation.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=number, percent=percent, dollars=dollars)
+    return environment
+
+
+def _json(data: Any) -> Markup:
+    """Write data as JSON that may stand inside a script element."""
+    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    return Markup(text)
+
+
+def _sections(
+    plan: Plan | None, run: RunResult, by_size: dict[int, RunResult], shown: int
+) -> list[dict[str, Any]]:
+    """Return the pictures in their order, each with a heading and what it says."""
+    scenario = run.scenario
+    unit = period(scenario.horizon)
+    count = len(next(iter(by_size.values())).runs)
+    throttled = bool(run.runs["throttled_attempts"].sum())
+    found: list[tuple[str, str, str, go.Figure | None]] = [
+        (
+            "credits",
+            "Available credits over time",
+            _ABOUT_TIMELINE.format(count=count, units=plural(unit)),
+            figures.available_credits_by_size(by_size, shown),
+        )
+    ]
+    if plan is not None:
+        found.append(
+            (
+                "frontier",
+                "What each purchase buys",
+                _ABOUT_FRONTIER.format(units=plural(unit)),
+                figures.frontier(plan),
+            )
+        )
+    whose = "With the add-on credits that the org has now. "
+    found.append(
+        (
+            "clients",
+            "Who uses the credits, and who suffers",
+            whose + "A client that uses much and suffers little makes others wait.",
+            figures.uses_and_suffers(run),
+        )
+    )
+    if run.category_runs["category"].nunique() > 1:
+        categories = figures.uses_and_suffers(run, "category")
+        found.append(("categories", "The same by kind of call", whose, categories))
+    if throttled:
+        hours = whose + f"Hours are those of {scenario.timezone}."
+        found.append(("hours", "When it hurts", hours, figures.when_it_hurts(run)))
+        waits = whose + "Clients that try again lose fewer calls, and wait."
+        found.append(("delays", "Delays and lost calls", waits, figures.delays(run)))
+    if plan is not None:
+        words = "What each change saves a month, with its 95 % interval."
+        found.append(("alternatives", "Alternatives", words, figures.alternatives(plan)))
+    return [
+        {"id": name, "title": title, "text": text, "figure": figure}
+        for name, title, text, figure in found
+        if figure is not None
+    ]
+
+
+def _facts(card: RateCard) -> list[str]:
+    refused = f"A throttled attempt is answered HTTP {card.throttled_response.status}"
+    return [
+        f"A credit comes back {card.window_in_words} after it was taken.",
+        f"At most {card.purchase_cap_credits:,} add-on credits, in steps of {card.addon_step:,}.",
+        f"{refused} and costs {card.throttled_attempt_credits} credits.",
+    ]
+
+
+def _assumptions() -> list[tuple[str, str]]:
+    """Return the register of assumptions: each, and the field that changes it."""
+    text = (resources.files("simulation") / "rate_cards" / "README.md").read_text("utf-8")
+    table = text.split("## Register of assumptions")[1]
+    rows = re.findall(r"^\| (.+?) \| (.+?) \|$", table, flags=re.MULTILINE)[2:]
+    return [(what.replace("`", ""), field.replace("`", "")) for what, field in rows]
+
+
+def _command(seed: int, plan: Plan | None, result: RunResult | Plan) -> str:
+    """Return the command that gives the result again from its scenario file."""
+    if plan is not None:
+        most = f"--max-replications {plan.replications}"
+        return f"creditsim plan scenario.yaml --seed {seed} {most} --report report.html"
+    assert isinstance(result, RunResult)
+    return (
+        f"creditsim run scenario.yaml --seed {seed} --engine {result.engine} --report report.html"
+    )
+
+
+def write(
+    result: RunResult | Plan, file: Path, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Write the report to a file, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    part = file.with_name(f".{file.name}.part")
+    try:
+        part.touch()  # before the work, not after it
+        part.write_text(report(result, progress), encoding="utf-8")
+        part.replace(file)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"{file}: cannot be written ({reason}), name another file") from None
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)

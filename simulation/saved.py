@@ -1,0 +1,103 @@
+"""Results read back from the folders that `run` and `plan` wrote."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from simulation.advice import Remedy
+from simulation.confirmation import Confirmation
+from simulation.errors import InputError
+from simulation.frontier import Goal
+from simulation.plan_result import AlternativeResult, Plan, Recommendation
+from simulation.results import RunResult
+from simulation.scenario import Scenario, load_scenario
+
+__all__ = ["load_result"]
+
+
+def load_result(folder: Path | str) -> RunResult | Plan:
+    """Read what ``run --out`` or ``plan --out`` wrote to a folder.
+
+    A plan comes without its judgement, which is not written: its frontier tells the same by
+    size. Where a folder holds both, it is the plan.
+
+    Raises
+    ------
+    InputError
+        If the folder holds neither, or a file of it cannot be read.
+    """
+    folder = Path(folder)
+    for summary, load in (("plan.json", _plan), ("summary.json", _run)):
+        if (folder / summary).is_file():
+            try:
+                told = json.loads((folder / summary).read_text("utf-8"), parse_float=Decimal)
+                return load(folder, load_scenario(folder / "scenario.yaml"), told)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                if isinstance(error, InputError):
+                    raise
+                what = f"does not belong to one result ({error}), write it again with --out"
+                raise InputError(f"{folder / summary}: {what}") from None
+    what = "holds no result, name a folder that `creditsim run --out` or `plan --out` wrote"
+    raise InputError(f"{folder}: {what}")
+
+
+def _run(folder: Path, scenario: Scenario, summary: dict[str, Any]) -> RunResult:
+    def table(name: str) -> pd.DataFrame:
+        return pd.read_parquet(folder / f"{name}.parquet")
+
+    return RunResult(
+        scenario,
+        summary["engine"],
+        table("runs"),
+        table("client_runs"),
+        table("category_runs"),
+        table("intervals"),
+        table("alerts"),
+        folder,
+        lambda: pq.read_table(folder / "calls.parquet").to_pandas(),
+    )
+
+
+def _plan(folder: Path, scenario: Scenario, told: dict[str, Any]) -> Plan:
+    advice = dict(told["recommendation"])
+    advice["remedies"] = [Remedy(**remedy) for remedy in advice["remedies"]]
+    if advice["undecided_between"] is not None:
+        advice["undecided_between"] = tuple(advice["undecided_between"])
+    if advice["addon_credits"] is not None:  # with all digits
+        advice["price_per_day"] = scenario.card.price_per_day(advice["addon_credits"])
+        advice["price_per_month"] = scenario.card.price_per_month(advice["addon_credits"])
+    confirmed = told["confirmation"]
+    return Plan(
+        scenario,
+        Goal.of(scenario),
+        told["replications"],
+        pd.read_parquet(folder / "frontier.parquet"),
+        Recommendation(**advice),
+        [_alternative(given) for given in told["alternatives"]],
+        None if confirmed is None else Confirmation(**confirmed),
+        None,
+    )
+
+
+def _alternative(given: dict[str, Any]) -> AlternativeResult:
+    saves = given["saves_per_month"]
+    return AlternativeResult(
+        given["name"],
+        given["status"],
+        given["addon_credits"],
+        given["price_per_month"],
+        _triple(given["throttled_share_difference"]),
+        _triple(given["lost_calls_difference"]),
+        None if saves is None else (Decimal(saves["mean"]), *_triple(saves)[1:]),
+    )
+
+
+def _triple(interval: dict[str, Any]) -> tuple[float, float, float]:
+    low, high = (float("nan") if end is None else float(end) for end in interval["ci95"])
+    return float(interval["mean"]), low, high
