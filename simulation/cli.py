@@ -293,8 +293,9 @@ def plan(
         _fail(f"--confirm: {confirm!r} is no number of calls, write a number, all or none")
 
     from simulation.console import Console, progress
-    from simulation.console_plan import plan_view
+    from simulation.console_plan import plan_view, sizes_over_time
     from simulation.planning import plan as plan_scenario
+    from simulation.timeline import timelines
 
     with progress("Judging", "step") as watch:
         result = plan_scenario(
@@ -310,7 +311,8 @@ def plan(
     if as_json:
         _print_json(result.to_dict())
         return
-    Console().print(plan_view(result))
+    by_size = timelines(checked, list(sizes_over_time(result)))
+    Console().print(plan_view(result, by_size))
     if out is not None:
         print(f"Written to {out}: {', '.join(result.tables())}, plan.json, scenario.yaml")
 

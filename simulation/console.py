@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from simulation.console_timeline import Timeline
 from simulation.findings import number, percent, run_findings
 from simulation.rate_card import Quote, RateCard
 from simulation.results import RunResult
@@ -174,6 +175,8 @@ def run_view(result: RunResult) -> RenderableType:
         Text(result.scenario.describe(), style="dim"),
         Text(""),
         Text(" ".join(run_findings(result)), style="bold"),
+        Text(""),
+        Timeline(result, "Available credits"),
         _overall_table(result),
         _group_table(result.client_runs, "client"),
     ]

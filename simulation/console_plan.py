@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -9,11 +11,13 @@ from rich.text import Text
 
 from simulation.advice import dollars, say_number
 from simulation.console import table_of
+from simulation.console_timeline import Timeline
 from simulation.findings import number, percent
 from simulation.plan_findings import plan_findings
 from simulation.plan_result import Plan
+from simulation.results import RunResult
 
-__all__ = ["plan_view", "sizes_worth_seeing"]
+__all__ = ["plan_view", "sizes_over_time", "sizes_worth_seeing"]
 
 
 def sizes_worth_seeing(plan: Plan) -> dict[int, str]:
@@ -40,13 +44,24 @@ def sizes_worth_seeing(plan: Plan) -> dict[int, str]:
     return dict(sorted(named.items()))
 
 
-def plan_view(plan: Plan) -> RenderableType:
-    """Show what a plan advises, then its tables."""
+def sizes_over_time(plan: Plan) -> dict[int, str]:
+    """Return the sizes whose timeline is shown, each with what it is called there."""
+    now = plan.scenario.org.addon_credits
+    shown = {now: "Available credits now"}
+    if (advised := plan.recommendation.addon_credits) is not None and advised != now:
+        shown[advised] = f"Available credits with {advised:,} add-on credits"
+    return shown
+
+
+def plan_view(plan: Plan, by_size: Mapping[int, RunResult]) -> RenderableType:
+    """Show what a plan advises, what that does over time, then its tables."""
     first, second = plan_findings(plan)
     parts: list[RenderableType] = [
         Text(plan.scenario.describe(), style="dim"),
         Text(""),
         Text(f"{first} {second}", style="bold"),
+        Text(""),
+        *(Timeline(by_size[size], title) for size, title in sizes_over_time(plan).items()),
         _frontier_table(plan),
     ]
     if plan.alternatives:

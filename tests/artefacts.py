@@ -5,26 +5,30 @@ python -m tests.artefacts          # writes them anew; review the difference and
 
 from __future__ import annotations
 
-import io
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import nbformat
+from nbclient import NotebookClient
 from pydantic import BaseModel
-from rich.console import Console
 
 from simulation.arrival_laws import CountTrace, Event, Poisson, Schedule, TraceFile
 from simulation.clients import CallMix, Client, RecordCount, Retry
-from simulation.console import run_view
-from simulation.experiment import run
 from simulation.scenario import Alternative, Objective, Org, Scenario
 from simulation.starter import scenario_schema
+from tests.browser import Browser
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / "simulation" / "scenario.schema.json"
 KEYS = ROOT / "scenarios" / "README.md"
-PICTURE = ROOT / "scenarios" / "mid-market-run.svg"
+PICTURE = ROOT / "scenarios" / "mid-market-plan.png"
+_BELOW = "section:not(:first-of-type), footer"
 
 _BEGIN, _END = "<!-- keys: made by `python -m tests.artefacts` -->", "<!-- end of keys -->"
 
@@ -84,17 +88,32 @@ def readme_with_keys() -> str:
     return pattern.sub(lambda _: key_tables(), KEYS.read_text(encoding="utf-8"))
 
 
-def picture() -> str:
-    """Return what ``creditsim run scenarios/mid-market.yaml`` shows, as SVG."""
-    console = Console(record=True, width=80, file=io.StringIO(), markup=False, highlight=False)
-    console.print(run_view(run(ROOT / "scenarios" / "mid-market.yaml", keep_calls=False)))
-    svg = console.export_svg(title="creditsim run scenarios/mid-market.yaml", unique_id="creditsim")
-    without_fonts = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
-    lines = without_fonts.replace("Fira Code", "Menlo, Consolas, DejaVu Sans Mono").splitlines()
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+def draw_picture() -> None:
+    """Take the README's picture: the head of the mid-market plan's report, in Chromium."""
+    with TemporaryDirectory() as folder:
+        page = Path(folder) / "report.html"
+        creditsim = str(Path(sys.executable).parent / "creditsim")
+        command = [creditsim, "plan", "scenarios/mid-market.yaml", "--report", str(page)]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        with Browser(width=960) as browser:
+            browser.open(page)
+            browser.ask(f"document.querySelectorAll({_BELOW!r}).forEach(e => e.remove())")
+            browser.picture(PICTURE)
+
+
+def execute_notebooks() -> None:
+    """Run the notebooks and keep their outputs."""
+    os.environ["PLOTLY_RENDERER"] = "plotly_mimetype"  # figures, without a copy of Plotly each
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+        place = {"metadata": {"path": str(path.parent)}}
+        NotebookClient(notebook, timeout=300, resources=place, record_timing=False).execute()
+        notebook.metadata.pop("widgets", None)
+        nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":
     SCHEMA.write_text(scenario_schema(), encoding="utf-8")
     KEYS.write_text(readme_with_keys(), encoding="utf-8")
-    PICTURE.write_text(picture(), encoding="utf-8")
+    execute_notebooks()
+    draw_picture()

@@ -89,9 +89,7 @@ def available_credits_by_size(
     limits = [result.scenario.limit for result in results.values()]
     _styled(figure, 460 if len(sizes) > 1 else 400)
     figure.update_yaxes(title_text="credits available", rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(
-        title_text="throttling", tickformat=".0%", range=[0, 1], nticks=3, row=2, col=1
-    )
+    figure.update_yaxes(tickformat=".0%", range=[0, 1], nticks=3, row=2, col=1)
     figure.update_layout(shapes=_level_lines(limits[active]), barmode="overlay", bargap=0)
     figure.update_yaxes(range=[0, limits[active] * 1.05], row=1, col=1)
     if len(sizes) > 1:
@@ -233,10 +231,14 @@ def frontier(plan: Plan) -> go.Figure:
         edge += slab.credits
         if edge < int(size.iloc[-1]):
             at = float(plan.scenario.card.price_per_month(edge))
-            figure.add_vline(x=at, line={"color": GREY, "width": 1, "dash": "dash"})
+            figure.add_vline(
+                x=at,
+                line={"color": GREY, "width": 1, "dash": "dash"},
+                annotation={"text": "end of slab", "font": {"size": 10}, "textangle": -90},
+            )
     enough = advice.zero_throttle_addon_credits
     end = most if enough is None else float(plan.scenario.card.price_per_month(enough))
-    figure.update_xaxes(title_text="$ a month (dashed: end of a price slab)", tickprefix="$")
+    figure.update_xaxes(title_text="$ a month", tickprefix="$")
     figure.update_xaxes(range=[-0.03 * end, max(1.0, 1.25 * end)])
     figure.update_yaxes(title_text="throttled calls", ticksuffix=" %", rangemode="tozero")
     return figure

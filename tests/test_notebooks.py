@@ -1,0 +1,60 @@
+"""The notebooks: each runs from top to bottom and says what its committed output says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from tests.helpers import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # those of Jupyter are not ours
+
+
+def read(path: Path) -> Any:
+    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+
+
+def execute(notebook: Any) -> Any:
+    """Run a notebook from its folder; raise where a cell does."""
+    place = {"metadata": {"path": str(ROOT / "notebooks")}}
+    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources=place)
+    return client.execute()
+
+
+def printed(notebook: Any) -> list[str]:
+    """Return what the cells printed."""
+    return [
+        output["text"]
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output["output_type"] == "stream"
+    ]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_and_says_what_it_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLOTLY_RENDERER", "plotly_mimetype")
+    committed = read(path)
+    assert all(cell["execution_count"] for cell in committed.cells if cell.cell_type == "code")
+    before = printed(committed)
+    assert printed(execute(committed)) == before
+
+
+def test_a_notebook_that_raises_fails() -> None:
+    notebook = read(NOTEBOOKS[0])
+    notebook.cells[-1]["source"] = "1 / 0"
+    with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
+        execute(notebook)
+
+
+def test_every_notebook_has_its_story_in_the_table() -> None:
+    told = (ROOT / "notebooks" / "README.md").read_text()
+    assert len(NOTEBOOKS) == 6
+    assert [path.name for path in NOTEBOOKS if f"({path.name})" not in told] == []
