@@ -278,3 +278,26 @@ def test_progress_is_shown_on_a_terminal_only_and_ctrl_c_leaves_nothing_behind(
     assert shown == b""
     assert list(out.iterdir()) == []
     assert creditsim("run", MID_MARKET, *QUICK).stderr == ""
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_the_timeline_fits_80_columns_with_and_without_colour(command: str) -> None:
+    quick = ("--replications", "4") if command == "run" else (*PLAN, "--confirm", "none")
+    plain = creditsim(command, MID_MARKET, *quick).stdout
+    assert "Available credits" in plain
+    assert "\x1b" not in plain
+    assert max(map(len, plain.splitlines())) <= 80
+    drawn = [line for line in plain.splitlines() if set("▁▂▃▄▅▆▇█") & set(line)]
+    assert len(drawn) >= 2
+    assert any(set(line) == {"!", " "} for line in plain.splitlines())
+    coloured = creditsim(command, MID_MARKET, *quick, FORCE_COLOR="1", TERM="xterm-256color").stdout
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+    assert "\x1b[31m" in coloured  # red where calls are throttled
+
+
+def test_the_timeline_is_ascii_where_nothing_else_can_be_shown() -> None:
+    told = creditsim("run", MID_MARKET, "--replications", "2", PYTHONIOENCODING="ascii").stdout
+    begin = told.index("Available credits")
+    drawing = told[begin : told.index("In one run")].split("\n", 1)[1]
+    assert "#" in drawing
+    assert "?" not in drawing

@@ -75,6 +75,7 @@ def report(result: RunResult | Plan, progress: Callable[[int, int], None] | None
         version=simulation.__version__,
         plotly=Markup(get_plotlyjs().replace("</script", "<\\/script")),
         facts=_facts(scenario.card),
+        yaml=scenario.to_yaml(Path.cwd()),
     )
     return html
 
