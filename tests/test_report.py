@@ -263,3 +263,5 @@ def test_each_figure_shows_the_result_s_own_numbers(storm: RunResult, planned: P
     assert percent(0.5) == "50 %"
     drop = run(any_limit(5, [scheduled("a", "09:00", 9)]), keep_calls=False)
     assert figures.delays(drop) is None
+    free = build([scheduled("a", "09:00", 5_600)])
+    assert figures.frontier(plan(free, confirm="none")) is None  # nothing can be bought

@@ -176,9 +176,14 @@ def _level_lines(limit: int) -> list[dict[str, object]]:
     ]
 
 
-def frontier(plan: Plan) -> go.Figure:
-    """Show price against throttled share, with the recommendation and the next smaller size."""
+def frontier(plan: Plan) -> go.Figure | None:
+    """Show price against throttled share, with the recommendation and the next smaller size.
+
+    None where nothing can be bought.
+    """
     table, advice = plan.frontier, plan.recommendation
+    if len(table) == 1:
+        return None
     prices = table["price_per_month"].astype(float)
     share = {
         name: 100 * table[name]
@@ -307,7 +312,7 @@ def delays(result: RunResult) -> go.Figure | None:
         rows=2,
         cols=1,
         subplot_titles=("lost calls in a run", "seconds until success"),
-        vertical_spacing=0.22,
+        vertical_spacing=0.12 + 0.2 / len(means),
     )
     labels = [escape(name) for name in means.index]
     figure.add_bar(
@@ -336,7 +341,7 @@ def delays(result: RunResult) -> go.Figure | None:
             col=1,
             hovertemplate="%{y}: %{x:,.3g} s<extra>" + words + "</extra>",
         )
-    _styled(figure, 220 + 56 * len(labels))
+    _styled(figure, 260 + 56 * len(labels))
     figure.update_layout(legend={"y": -0.08, "yanchor": "top"})
     figure.update_xaxes(rangemode="tozero")
     figure.update_yaxes(type="category")

@@ -24,7 +24,12 @@ from rich.console import Console
 from rich.table import Table
 
 from simulation import DAY, Model, Scenario, run
-from tests.benchmarks.compiled_engine import against_limits, plans, speeds
+from tests.benchmarks.compiled_engine import (
+    against_limits,
+    plans,
+    report_page,
+    speeds,
+)
 
 CALLS = 1_000_000
 CLIENTS = 10
@@ -158,7 +163,7 @@ def main() -> None:
         table.add_row(name, f"{month:.0f} and {year:.0f} MB", f"{year / month:.2f}", "≤ 1.2")
     console = Console(width=100)
     console.print(table)
-    for measure in (speeds, against_limits, plans):
+    for measure in (speeds, against_limits, plans, report_page):
         console.print(measure())
 
 

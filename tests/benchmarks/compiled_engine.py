@@ -23,7 +23,9 @@ from simulation import DAY, Scenario, run
 from simulation.compiled import Day, Tape, decide
 from simulation.compiled_model import CompiledModel, lanes_of, laws_of
 from simulation.demand import Calls, Demand, concatenate
+from simulation.report.page import write
 from simulation.sweep import sweep
+from tests.browser import CHROMIUM, Browser
 from tests.helpers import ROOT
 
 DAYS, CLIENTS, ROUNDS = 30, 10, 5
@@ -319,6 +321,33 @@ def plans() -> Table:
         shown = " and ".join(f"{peak:.2f}" for peak in peaks)
         ratio = f"ratio {peaks[1] / peaks[0]:.2f}, wanted ≤ 1.1"
         table.add_row(f"{name}, 30 and 360 days", "", shown, ratio)
+    return table
+
+
+def report_page() -> Table:
+    """Open the report of a year of fifty clients in a headless browser, as a phone and a desk do."""
+    table = Table("what", "MB", "seconds to open", "wanted", title="Report of 365 days, 50 clients")
+    clients = [
+        {
+            "name": f"client {n}",
+            "arrivals": {"poisson": {"rate": "240 per day"}},
+            "calls": [{"api": "get_modules"}],
+        }
+        for n in range(50)
+    ]
+    org = {"edition": "professional", "user_licenses": 1}
+    year = scenario(1, 365, clients=clients, org=org, replications=2)
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "report.html"
+        write(run(year, engine="compiled", keep_calls=False), page)
+        for width in (375, 1280) if CHROMIUM else ():
+            with Browser(width) as browser:
+                begun = time.perf_counter()
+                browser.open(page)
+                browser.ask("document.querySelectorAll('svg.main-svg').length")
+                seconds = f"{time.perf_counter() - begun:.1f}"
+            size = f"{page.stat().st_size / 1e6:.1f}"
+            table.add_row(f"{width} px wide", size, seconds, "< 8 MB, < 3 s")
     return table
 
 
