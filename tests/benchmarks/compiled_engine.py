@@ -325,7 +325,7 @@ def plans() -> Table:
 
 
 def report_page() -> Table:
-    """Open the report of a year of fifty clients in a headless browser, as a phone and a desk do."""
+    """Open the report of a year of fifty clients in a headless browser, narrow and wide."""
     table = Table("what", "MB", "seconds to open", "wanted", title="Report of 365 days, 50 clients")
     clients = [
         {
