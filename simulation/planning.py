@@ -64,7 +64,8 @@ def plan(
         How many calls are decided again by the SimPy model, for the recommended size and the
         next smaller one.
     workers : int, optional
-        Threads that judge; unless given as many as there are cores. No result depends on it.
+        How many replications are judged at once; unless given as many as there are cores. No
+        result depends on it.
     out : Path or str, optional
         A folder for the frontier, the plan and the scenario.
     progress : callable, optional

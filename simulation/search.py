@@ -68,7 +68,7 @@ class Search:
     sizes, limits : (m,) int64 array
         Add-on credits, rising, and the pool that each gives.
     workers : int
-        Threads that judge.
+        Threads or processes that judge.
     steps : Steps, optional
         Told of progress.
     keep_current : bool
@@ -99,6 +99,7 @@ class Search:
         self._workers, self._keep_current = workers, keep_current
         self._steps = steps or Steps()
         self._judged: Judgement | None = None
+        self._pilot = 2  # replications on which all sizes are judged
         self._pace = 0.0  # seconds a replication, of late
 
     @property
@@ -118,17 +119,14 @@ class Search:
         while self.count < count:
             if self.count < 2:
                 self._judge(everything, min(2, count), count)
-            elif self.count < (pilot := min(count, self._pilot)):
-                self._judge(everything, pilot, count)
+                work = max(1, int(self.judged.work.mean()))
+                self._pilot = max(2, _ALL_SIZES_ATTEMPTS // work)
+            elif self.count < self._pilot:
+                self._judge(everything, min(count, self._pilot), count)
             else:
                 self._judge(self._in_doubt(), min(2 * self.count, count), count)
         while len(behind := self._behind()):  # a size was given up too early
             self._judge(behind, count, count)
-
-    @property
-    def _pilot(self) -> int:
-        """On how many replications all sizes are judged."""
-        return max(2, _ALL_SIZES_ATTEMPTS // max(1, int(self.judged.work.mean())))
 
     def _behind(self) -> Ints:
         """Return the places that the recommendation stands on and that missed replications."""

@@ -110,3 +110,13 @@ def test_what_was_given_up_wrongly_is_judged_after_all(monkeypatch: pytest.Monke
     assert chosen is not None
     rows = result.frontier["addon_credits"] >= chosen - 4
     assert (result.frontier.loc[rows, "replications"] == 40).all()
+
+
+def test_all_sizes_are_judged_on_as_many_replications_as_the_first_two_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = plan(case(5), replications=2, max_replications=2, confirm="none").judgement
+    assert first is not None
+    monkeypatch.setattr(simulation.search, "_ALL_SIZES_ATTEMPTS", int(6.5 * first.work.mean()))
+    result = plan(case(5), replications=40, max_replications=40, confirm="none")
+    assert result.frontier["replications"].min() == 6  # cheap rounds later do not raise it
