@@ -41,8 +41,11 @@ def load_result(folder: Path | str) -> RunResult | Plan:
             except (OSError, ValueError, KeyError, TypeError) as error:
                 if isinstance(error, InputError):
                     raise
-                what = f"does not belong to one result ({error}), write it again with --out"
-                raise InputError(f"{folder / summary}: {what}") from None
+                lacks = (
+                    Path(str(error)).name if isinstance(error, OSError) else f"{error} in {summary}"
+                )
+                what = f"is not whole (look at {lacks}), write the result again with --out"
+                raise InputError(f"{folder}: {what}") from None
     what = "holds no result, name a folder that `creditsim run --out` or `plan --out` wrote"
     raise InputError(f"{folder}: {what}")
 

@@ -14,7 +14,7 @@ from simulation import Plan, RunResult, load_result, load_scenario, plan, run
 from simulation.findings import percent
 from simulation.plan_findings import plan_findings
 from simulation.report import figures
-from simulation.report.page import write
+from simulation.report.page import _json, write
 from simulation.timeline import sizes_to_compare, timeline, timelines, weekly
 from tests.browser import CHROMIUM, Browser
 from tests.helpers import ROOT, any_limit, build, creditsim, poisson, scheduled
@@ -106,18 +106,32 @@ def test_the_slider_moves_the_timeline(planned: Path) -> None:
             "e.scrollIntoView({block: 'center'}); const r = e.getBoundingClientRect();"
             "return [r.left, r.top, r.width, r.height]})()"
         )
-        browser.click(rail[0] + 3, rail[1] + rail[3] / 2)
-        after = browser.ask(  # the slider acts a moment later
-            f"new Promise(done => {{const look = n => {{const now = {seen};"
-            f"if (now[0] !== {before[0]} || n > 100) done(now); else setTimeout(look, 50, n + 1)}};"
-            "look(0)})"
-        )
-        assert after[0] < before[0]  # the timeline of a smaller size
-        assert after[1] < before[1]  # of a smaller pool
+
+        def moved_to(share: float, since: list[Any]) -> list[Any]:
+            browser.click(rail[0] + 3 + share * (rail[2] - 6), rail[1] + rail[3] / 2)
+            now: list[Any] = browser.ask(  # the slider acts a moment later
+                f"new Promise(done => {{const look = n => {{const now = {seen};"
+                f"if (now[0] !== {since[0]} || n > 100) done(now); else setTimeout(look, 50, n + 1)}};"
+                "look(0)})"
+            )
+            return now
+
         told = load_result(planned)
         assert isinstance(told, Plan)
-        advised = f"add-on credits: {told.recommendation.addon_credits:,}"
-        assert (before[2], after[2]) == (advised, "add-on credits: 0")
+        limits = told.frontier.set_index("addon_credits")["limit"]
+
+        def shown(size: int) -> list[Any]:
+            return [pytest.approx(limits[size] * 1.05), f"add-on credits: {size:,}"]
+
+        advised = told.recommendation.addon_credits
+        assert advised is not None
+        assert before[1:] == shown(advised)
+        smallest = moved_to(0, before)
+        assert smallest[0] < before[0]  # another timeline, of a smaller pool
+        assert smallest[1:] == shown(0)
+        largest = moved_to(1, smallest)
+        assert largest[0] > before[0]
+        assert largest[1:] == shown(told.recommendation.zero_throttle_addon_credits or -1)
         assert browser.errors == []
 
 
@@ -139,6 +153,12 @@ def test_names_that_look_like_markup_are_text(tmp_path: Path) -> None:
             "[...document.querySelectorAll('#clients .ytick text')].map(t => t.textContent)"
         )
         assert set(labels) == {name, "<i>other</i>"}
+
+
+def test_figures_cannot_end_the_element_that_holds_them() -> None:
+    held = _json({"name": "</script><script>alert(1)</script>"})
+    assert "<" not in held
+    assert json.loads(held) == {"name": "</script><script>alert(1)</script>"}
 
 
 def test_a_year_of_fifty_clients_weighs_less_than_eight_megabytes(tmp_path: Path) -> None:
@@ -177,10 +197,18 @@ def test_a_folder_without_a_result_is_refused(tmp_path: Path) -> None:
         f"{tmp_path}: holds no result, name a folder that `creditsim run --out` or `plan --out` "
         "wrote\n"
     )
+    run(any_limit(5, [scheduled("a", "09:00", 9)]), out=tmp_path)
+    (tmp_path / "runs.parquet").unlink()
+    done = creditsim("report", tmp_path)
+    assert done.returncode == 2
+    remedy = "write the result again with --out"
+    assert done.stderr == f"{tmp_path}: is not whole (look at runs.parquet), {remedy}\n"
     (tmp_path / "plan.json").write_text("{}")
     done = creditsim("report", tmp_path)
     assert done.returncode == 2
-    assert "Traceback" not in done.stderr
+    assert done.stderr == (
+        f"{tmp_path}: is not whole (look at 'recommendation' in plan.json), {remedy}\n"
+    )
 
 
 def test_a_result_read_back_says_what_it_said(planned: Path, tmp_path: Path) -> None:
@@ -210,6 +238,9 @@ def test_the_timeline_is_the_worst_of_each_stretch_by_quantiles(storm: RunResult
     table = storm.intervals.pivot(
         index="start_at", columns="replication", values="credits_available"
     )
+    for name, q in (("low", 0.05), ("high", 0.95)):
+        assert hourly[name].to_numpy() == pytest.approx(table.quantile(q, axis=1).to_numpy())
+    assert (hourly["low"] < hourly["high"]).any()
     assert hourly["median"].to_numpy() == pytest.approx(table.median(axis=1).to_numpy())
     throttled = storm.intervals.groupby("start_at")["throttled_attempts"].apply(
         lambda n: (n > 0).mean()
