@@ -71,7 +71,7 @@ class PoissonArrivals:
         self._clock = clock
         self._seed = seed
         self._weights = weekly_weights(law.profile)
-        self._means = lru_cache(maxsize=400)(self._mean_counts)  # the same in all replications
+        self._means = lru_cache(maxsize=64)(self._mean_counts)  # the same in all replications
 
     def draw(self, replication: int, day: int) -> NDArray[np.int64]:
         """Return the times of a local day's calls, in order."""
