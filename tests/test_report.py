@@ -75,6 +75,18 @@ def test_the_page_is_readable_complains_of_nothing_and_asks_nobody(
         assert "add-on credits" in words
 
 
+@needs_browser
+def test_on_paper_the_figures_are_dark_on_white_whatever_the_screen(planned: Path) -> None:
+    colour = "getComputedStyle(document.querySelector('#clients .ytick text')).fill"
+    with Browser(dark=True) as browser:
+        browser.open(planned / "report.html")
+        on_screen = browser.ask(colour)
+        browser.ask("dispatchEvent(new Event('beforeprint'))")
+        assert browser.ask(colour) == "rgb(51, 51, 51)"
+        browser.ask("dispatchEvent(new Event('afterprint'))")
+        assert browser.ask(colour) == on_screen == "rgb(170, 179, 188)"
+
+
 def _contrast(browser: Browser, ink: str) -> float:
     """Return the contrast of a text colour against the page, by the formula of WCAG."""
 
