@@ -65,6 +65,10 @@ class Clock:
         """Return when a local day starts, µs; negative for a day that began before the run."""
         return self._day_starts[day]
 
+    def day_end(self, day: int) -> int:
+        """Return where a local day ends, or the run, whichever is earlier."""
+        return min(self.day_start(day + 1), self.horizon)
+
     def date(self, day: int) -> dt.date:
         """Return the date of a local day."""
         return self._first_date + timedelta(days=day)

@@ -21,8 +21,8 @@ from simulation.compiled import (
     Tape,
     decide,
 )
-from simulation.demand import Calls, Demand
-from simulation.demand import concatenate as concatenate_calls
+from simulation.demand import Calls
+from simulation.engine import Engine
 from simulation.records import (
     SUCCEEDED,
     UNFINISHED,
@@ -35,7 +35,7 @@ from simulation.records import (
 from simulation.scenario import Scenario
 from simulation.streams import jitter_key
 
-__all__ = ["CompiledModel", "lanes_of", "laws_of"]
+__all__ = ["CompiledModel", "empty_tape", "lanes_of", "laws_of"]
 
 Ints = NDArray[np.int64]
 
@@ -85,41 +85,29 @@ def lanes_of(limits: Sequence[int] | Ints, before: Lanes | None = None) -> Lanes
     return Lanes(*(np.concatenate(pair) for pair in pairs))
 
 
-class CompiledModel:
-    """One replication of a scenario, decided by the compiled loop.
+def empty_tape(read: bool = True) -> Tape:
+    """Return a tape without calls; unless it is ``read``, nothing is written to it."""
+    return Tape(
+        np.empty(0, np.int8),
+        np.empty(0, np.int32),
+        np.empty(0, np.int64),
+        np.empty(0, np.bool_),
+        np.empty((64 if read else 0, 4), np.int64),
+        np.zeros(int(read), np.int64),
+    )
 
-    Parameters
-    ----------
-    scenario : Scenario
-        What to simulate.
-    replication : int
-        Which one, from 0.
-    demand : Demand, optional
-        The scenario's demand, where it is at hand already.
-    limit : int, optional
-        The size of the pool, in place of what the org has bought.
-    """
 
-    def __init__(
-        self,
-        scenario: Scenario,
-        replication: int = 0,
-        demand: Demand | None = None,
-        limit: int | None = None,
-    ) -> None:
-        self.scenario = scenario
-        self.replication = replication
-        self.demand = demand or Demand(scenario)
-        self._limit = scenario.limit if limit is None else limit
+class CompiledModel(Engine):
+    """One replication of a scenario, decided by the compiled loop; see `Engine`."""
 
     def run(self) -> Iterator[DayRecords]:
         """Simulate day by day until the horizon; yield what each local day leaves behind."""
         clock, start = self.scenario.clock, 0
         laws = laws_of(self.scenario, self.replication)
-        lanes = lanes_of([self._limit])
+        lanes = lanes_of([self.limit])
         ledger = _Ledger(len(self.demand.apis))
         for day, calls in enumerate(self.demand.draw_days(self.replication)):
-            end = min(clock.day_start(day + 1), clock.horizon)
+            end = clock.day_end(day)
             base = ledger.open(calls)
             everything = np.zeros(len(calls), bool)
             today = Day(calls.time, calls.client, calls.call, calls.credits, everything)
@@ -138,20 +126,16 @@ class _Ledger:
     def __init__(self, kinds: int) -> None:
         self._kinds = kinds
         self._days: list[Calls] = []
-        self.tape = Tape(
-            np.empty(0, np.int8),
-            np.empty(0, np.int32),
-            np.empty(0, np.int64),
-            np.empty(0, np.bool_),
-            np.empty((64, 4), np.int64),
-            np.zeros(1, np.int64),
-        )
+        self._accounts = np.empty(0, np.int64)  # of the calls on the tape
+        self.tape = empty_tape()
 
     def open(self, calls: Calls) -> int:
         """Take a day's calls, as if all succeeded at once; return the place of the first."""
         tape, count = self.tape, len(calls)
         base = len(tape.outcome)
         self._days.append(calls)
+        accounts = calls.client.astype(np.int64) * self._kinds + calls.api
+        self._accounts = np.concatenate((self._accounts, accounts))
         tape.length[0] = 0
         self.tape = Tape(
             np.concatenate((tape.outcome, np.full(count, SUCCEEDED, np.int8))),
@@ -172,7 +156,7 @@ class _Ledger:
         return in_order(granted), in_order(throttled)
 
     def _firsts(self, calls: Calls, which: NDArray[np.bool_]) -> Entries:
-        account = calls.client.astype(np.int64) * self._kinds + calls.api
+        account = self._accounts[-len(calls) :] if len(calls) else self._accounts[:0]
         return Entries(calls.time[which], calls.credits[which], account[which])
 
     def _events(self, kind: int) -> Entries:
@@ -180,9 +164,7 @@ class _Ledger:
         events = events[events[:, 3] == kind]
         if kind == CHARGED:
             return Entries(events[:, 0], events[:, 2], events[:, 1])
-        known = concatenate_calls(self._days) if len(events) else self._days[-1]
-        account = known.client.astype(np.int64) * self._kinds + known.api
-        return Entries(events[:, 0], events[:, 2], account[events[:, 1]])
+        return Entries(events[:, 0], events[:, 2], self._accounts[events[:, 1]])
 
     def close_days(self, last: bool) -> tuple[CallRecords, int]:
         """Return the records of the days that are settled, and of how many calls they are."""
@@ -197,6 +179,7 @@ class _Ledger:
             calls = self._days.pop(0)
             done.append(CallRecords(calls, attempts, throttled, outcome, tape.settled_at[here]))
             place = here.stop
+        self._accounts = self._accounts[place:]
         kept = (tape.outcome[place:], tape.attempts[place:], tape.settled_at[place:])
         self.tape = Tape(*kept, tape.refused, tape.events, tape.length)
         return concatenate(done), place

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulation.console_timeline import Timeline
-from simulation.findings import number, percent, run_findings
+from simulation.findings import card_facts, number, percent, run_findings
 from simulation.rate_card import Quote, RateCard
 from simulation.results import RunResult
 from simulation.usage import ALERT_LEVELS
@@ -148,12 +148,6 @@ def rate_card_view(card: RateCard) -> RenderableType:
         if total > card.purchase_cap_credits:
             full = "above the cap"
         slabs.add_row(f"up to {total:,}", f"{slab.price_per_1000}", full)
-    facts = (
-        f"At most {card.purchase_cap_credits:,} add-on credits, in steps of {card.addon_step:,}. "
-        f"A credit comes back {card.window_in_words} after it "
-        f"was taken. A throttled attempt is answered HTTP {card.throttled_response.status} and "
-        f"costs {card.throttled_attempt_credits} credits."
-    )
     sources = [Text(f"• {s.title} ({s.date})\n  {s.url}") for s in card.sources]
     notes = [Text(f"• {note}") for note in card.notes]
     return Group(
@@ -161,7 +155,7 @@ def rate_card_view(card: RateCard) -> RenderableType:
         editions,
         calls,
         slabs,
-        Text(facts),
+        Text(" ".join(card_facts(card))),
         Text("\nSources", style="bold"),
         *sources,
         Text("\nNotes", style="bold"),

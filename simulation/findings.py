@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from simulation.quantities import DAY, HOUR, write_duration
+from simulation.rate_card import RateCard
 from simulation.results import RunResult
 from simulation.statistics import binomial_interval
 
-__all__ = ["number", "percent", "period", "plural", "run_findings"]
+__all__ = ["card_facts", "number", "percent", "period", "plural", "run_findings"]
 
 _PERIODS = {DAY: "day", 7 * DAY: "week", 30 * DAY: "month", 365 * DAY: "year"}
 
@@ -51,6 +52,16 @@ def plural(name: str) -> str:
     """Write the plural of what `period` returns."""
     first, *rest = name.split(" ")
     return " ".join([first + "s", *rest])
+
+
+def card_facts(card: RateCard) -> list[str]:
+    """Say what holds for every org on a rate card, a sentence each."""
+    refused = f"A throttled attempt is answered HTTP {card.throttled_response.status}"
+    return [
+        f"At most {card.purchase_cap_credits:,} add-on credits, in steps of {card.addon_step:,}.",
+        f"A credit comes back {card.window_in_words} after it was taken.",
+        f"{refused} and costs {card.throttled_attempt_credits} credits.",
+    ]
 
 
 def run_findings(result: RunResult) -> list[str]:

@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -195,16 +196,19 @@ def limits_of(scenario: Scenario, sizes: Ints) -> Ints:
 
 
 class _Task(NamedTuple):
-    """Pool sizes to be swept on one replication; the scenario pickled, to be sent elsewhere."""
+    """Pool sizes to be swept on one replication."""
 
-    scenario: bytes
     replication: int
     limits: Ints
     counted: NDArray[np.bool_]
 
 
-def _sweep(task: _Task) -> Swept:
-    return sweep(demand_of(task.scenario), task.replication, task.limits, task.counted)
+def _sweep(demand: Demand, task: _Task) -> Swept:
+    return sweep(demand, task.replication, task.limits, task.counted)
+
+
+def _sweep_elsewhere(scenario: bytes, task: _Task) -> Swept:
+    return _sweep(demand_of(scenario), task)
 
 
 def judge(
@@ -224,7 +228,10 @@ def judge(
     """
     names = [client.name for client in demand.scenario.clients]
     counted = np.array([not goal.protect or name in goal.protect for name in names])
-    scenario, at_once = pickle.dumps(demand.scenario), lanes_at_once(demand)
+    at_once = lanes_at_once(demand)
+    run, function = in_threads, partial(_sweep, demand)
+    if processes:
+        run, function = in_processes, partial(_sweep_elsewhere, pickle.dumps(demand.scenario))
     shape = (len(replications), len(limits))
     throttled, lost = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
 
@@ -232,12 +239,11 @@ def judge(
 
     def swept(places: list[tuple[int, int]]) -> list[Swept]:
         tasks = [
-            _Task(scenario, replications[row], limits[first : first + at_once], counted)
+            _Task(replications[row], limits[first : first + at_once], counted)
             for row, first in places
         ]
         found = []
-        run = in_processes if processes else in_threads
-        for (row, first), each in zip(places, run(_sweep, tasks, workers), strict=True):
+        for (row, first), each in zip(places, run(function, tasks, workers), strict=True):
             throttled[row, first : first + at_once] = each.throttled
             lost[row, first : first + at_once] = each.lost
             work[row] += each.work

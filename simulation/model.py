@@ -13,6 +13,7 @@ import simpy
 
 from simulation.clients import Client, Retry
 from simulation.demand import Demand
+from simulation.engine import Engine
 from simulation.pool import Alarm, CreditPool, TooManyRequests
 from simulation.records import (
     IMPOSSIBLE,
@@ -33,7 +34,7 @@ _FIRST_ORDER = 2  # behind SimPy's own events (0 and 1) of the same instant
 _ORDERS_PER_CLIENT = 2**44  # more calls than any client makes
 
 
-class Model:
+class Model(Engine):
     """One replication of a scenario, as a SimPy simulation.
 
     Parameters
@@ -91,12 +92,9 @@ class Model:
         demand: Demand | None = None,
         limit: int | None = None,
     ) -> None:
-        self.scenario = scenario
-        self.replication = replication
-        self.demand = demand or Demand(scenario)
+        super().__init__(scenario, replication, demand, limit)
         self.env = simpy.Environment(initial_time=0)
-        limit = scenario.limit if limit is None else limit
-        self.pool = CreditPool(self.env, limit, scenario.card.window, scenario.card)
+        self.pool = CreditPool(self.env, self.limit, scenario.card.window, scenario.card)
         self.journal = Journal()
         for place, client in enumerate(scenario.clients):
             self.env.process(self._client(place, client))
@@ -105,7 +103,7 @@ class Model:
         """Simulate day by day until the horizon; yield what each local day leaves behind."""
         clock, start = self.scenario.clock, 0
         for day in range(clock.days):
-            end = min(clock.day_start(day + 1), clock.horizon)
+            end = clock.day_end(day)
             self.env.run(until=end)
             unbooked, self.pool.unbooked = self.pool.unbooked, []
             yield self.journal.close_day(day, start, end, unbooked, last=end == clock.horizon)

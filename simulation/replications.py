@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from simulation.compiled_model import CompiledModel
 from simulation.demand import Demand, demand_of
+from simulation.engine import Engine
 from simulation.model import Model
 from simulation.records import DayRecords, call_table
 from simulation.statistics import ReplicationStatistics
@@ -26,7 +27,7 @@ from simulation.workers import BUSY_DAY, ahead, in_processes
 
 __all__ = ["ENGINES", "Replicated", "replicate", "replications", "seconds_for"]
 
-ENGINES: dict[str, type[Model] | type[CompiledModel]] = {"simpy": Model, "compiled": CompiledModel}
+ENGINES: dict[str, type[Engine]] = {"simpy": Model, "compiled": CompiledModel}
 """The reference, and the same simulation, call for call, at the speed of planning."""
 
 _WORTH_PROCESSES_S = 4.0  # of work: processes take a second to start
@@ -126,21 +127,19 @@ def replications(
         if progress is not None:
             progress(replication * days + day + 1, count * days)
 
-    begun, first_elsewhere = perf_counter(), count
-    for replication in range(count):
-        if replication == first_elsewhere:
-            break
-        yield replicate(
-            demand, engine, length, replication, keep, partial(advance, replication), workers
-        )
-        if replication == 0 and workers > 1:
-            left = (perf_counter() - begun) * (count - 1)
-            first_elsewhere = 1 if left > _WORTH_PROCESSES_S and count > 2 else count
-    if first_elsewhere == count:
+    def here(replication: int) -> Replicated:
+        told = partial(advance, replication)
+        return replicate(demand, engine, length, replication, keep, told, workers)
+
+    begun = perf_counter()
+    yield here(0)
+    left = (perf_counter() - begun) * (count - 1)
+    if workers == 1 or count <= 2 or left <= _WORTH_PROCESSES_S:
+        yield from map(here, range(1, count))
         return
     with TemporaryDirectory(dir=folder, prefix=".calls-") as aside:
         pickled = pickle.dumps(scenario)
-        elsewhere = range(first_elsewhere, count)
+        elsewhere = range(1, count)
         files = [None if keep is None else f"{aside}/{n}.arrow" for n in elsewhere]
         tasks = [
             _Task(pickled, engine, length, n, file)

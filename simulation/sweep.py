@@ -20,11 +20,10 @@ from simulation.compiled import (
     STRAYED,
     THROTTLED,
     Day,
-    Tape,
     decide,
     wake,
 )
-from simulation.compiled_model import lanes_of, laws_of
+from simulation.compiled_model import empty_tape, lanes_of, laws_of
 from simulation.demand import Calls, Demand
 from simulation.dropping import decide_dropping, follow
 from simulation.scenario import Scenario
@@ -86,7 +85,7 @@ def sweep(demand: Demand, replication: int, limits: Ints, counted: Flags) -> Swe
         counts = counted[today.client] & (today.time >= scenario.warmup_end)
         calls += int(counts.sum())
         past.add(today)
-        lanes.decide(today, counts, past, min(clock.day_start(day + 1), clock.horizon))
+        lanes.decide(today, counts, past, clock.day_end(day))
     return Swept(calls, lanes.throttled, lanes.lost, past.most, lanes.work)
 
 
@@ -154,9 +153,7 @@ class _Retrying:
         self._laws = laws_of(scenario, replication)
         self._lanes = lanes_of(limits[:0])
         self._asleep = np.empty(0, bool)
-        none = np.empty(0, np.int64)
-        narrow, flags = none.astype(np.int32), none.astype(bool)
-        self._tape = Tape(none.astype(np.int8), narrow, none, flags, np.empty((0, 4), int), none)
+        self._tape = empty_tape(read=False)
 
     def decide(self, calls: Calls, counts: Flags, past: _Past, until: int) -> None:
         known, window = len(self._asleep), self._laws.window

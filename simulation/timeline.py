@@ -9,6 +9,7 @@ import pandas as pd
 
 from simulation.demand import Demand
 from simulation.experiment import run
+from simulation.frontier import limits_of, purchasable
 from simulation.results import RunResult
 from simulation.scenario import Scenario
 from simulation.sweep import sweep
@@ -87,16 +88,12 @@ def sizes_to_compare(scenario: Scenario, named: Sequence[int] = (), most: int = 
     most : int
         How many, besides those named.
     """
-    sizes = scenario.card.addon_sizes(scenario.org.edition, scenario.user_licenses)
+    sizes = purchasable(scenario)
     everyone = np.ones(len(scenario.clients), bool)
     enough = sweep(Demand(scenario), 0, np.empty(0, np.int64), everyone).enough
-    limit = scenario.card.limit
-    edition, licenses = scenario.org.edition, scenario.user_licenses
-    short = [size for size in sizes if limit(edition, licenses, size) < enough]
-    shown = [*short, *sizes[len(short) : len(short) + 1]]
-    places = np.unique(np.linspace(0, len(shown) - 1, min(most, len(shown))).round().astype(int))
-    chosen = {shown[place] for place in places} | set(named) | {scenario.org.addon_credits}
-    return sorted(chosen)
+    shown = sizes[: int((limits_of(scenario, sizes) < enough).sum()) + 1]
+    places = np.linspace(0, len(shown) - 1, min(most, len(shown))).round().astype(int)
+    return sorted({*shown[places].tolist(), *named, scenario.org.addon_credits})
 
 
 def timelines(

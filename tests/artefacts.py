@@ -25,6 +25,7 @@ from simulation.starter import scenario_schema
 from tests.browser import Browser
 
 ROOT = Path(__file__).parent.parent
+NOTEBOOKS = ROOT / "notebooks"
 SCHEMA = ROOT / "simulation" / "scenario.schema.json"
 KEYS = ROOT / "scenarios" / "README.md"
 PICTURE = ROOT / "scenarios" / "mid-market-plan.png"
@@ -101,15 +102,23 @@ def draw_picture() -> None:
             browser.picture(PICTURE)
 
 
+def read_notebook(path: Path) -> Any:
+    """Return a notebook."""
+    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+
+
+def execute(notebook: Any) -> Any:
+    """Run a notebook among the others, and return it with its outputs; raise where a cell does."""
+    place = {"metadata": {"path": str(NOTEBOOKS)}}
+    client = NotebookClient(notebook, timeout=300, resources=place, record_timing=False)
+    # Figures are kept as data, without a copy of Plotly each.
+    return client.execute(env={**os.environ, "PLOTLY_RENDERER": "plotly_mimetype"})
+
+
 def execute_notebooks() -> None:
     """Run the notebooks and keep their outputs."""
-    os.environ["PLOTLY_RENDERER"] = "plotly_mimetype"  # figures, without a copy of Plotly each
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-        place = {"metadata": {"path": str(path.parent)}}
-        NotebookClient(notebook, timeout=300, resources=place, record_timing=False).execute()
-        notebook.metadata.pop("widgets", None)
-        nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        nbformat.write(execute(read_notebook(path)), path)  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

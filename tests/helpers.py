@@ -10,12 +10,14 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
+import limits.storage.memory
 import numpy as np
 import pandas as pd
 
 from simulation.clients import Client
-from simulation.demand import Demand
+from simulation.demand import Calls, Demand
 from simulation.documents import Document
 from simulation.model import Model
 from simulation.quantities import DAY
@@ -181,6 +183,27 @@ def printed_json(*arguments: str | Path) -> Any:
     done = creditsim(*arguments)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+class _Clock:
+    """Stands in for the module `time`: the clock of the simulation, in µs."""
+
+    now = 0
+
+    def time(self) -> int:
+        return self.now
+
+
+def moving_window(calls: Calls, limit: int) -> list[bool]:
+    """Decide calls by the moving window of the package `limits`, on our clock."""
+    clock, granted = _Clock(), []
+    with patch.object(limits.storage.memory, "time", clock):
+        store = limits.storage.memory.MemoryStorage()
+        for now, cost in zip(calls.time.tolist(), calls.credits.tolist(), strict=True):
+            clock.now = now
+            # It still counts what is exactly as old as its window; ours is free again by then.
+            granted.append(store.acquire_entry("org", limit, DAY - 1, cost))
+    return granted
 
 
 def share_tolerance(share: float, trials: float, sigmas: float = 4.0) -> float:

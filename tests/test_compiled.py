@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import limits.storage.memory
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,14 +13,13 @@ from hypothesis import strategies as st
 from simulation.compiled import uniform as compiled_uniform
 from simulation.compiled_model import CompiledModel
 from simulation.confirmation import differences
-from simulation.demand import Calls, Demand
+from simulation.demand import Demand
 from simulation.model import Model
-from simulation.quantities import DAY
 from simulation.records import IMPOSSIBLE, LOST, CallRecords, concatenate
 from simulation.scenario import Scenario, load_scenario
 from simulation.streams import uniform
 from simulation.sweep import sweep
-from tests.helpers import SCENARIOS, any_limit, poisson
+from tests.helpers import SCENARIOS, any_limit, moving_window, poisson
 from tests.strategies import scenarios
 
 
@@ -138,33 +136,9 @@ def test_what_is_enough_is_exactly_the_smallest_pool_that_throttles_nobody(
         assert compiled(demand, enough - 1).throttled_attempts.any()
 
 
-class Clock:
-    """Stands in for the module `time`: the clock of the simulation, in µs."""
-
-    now = 0
-
-    def time(self) -> int:
-        return self.now
-
-
-def moving_window(calls: Calls, limit: int, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Decide by the moving window of the package `limits`, on our clock."""
-    clock = Clock()
-    monkeypatch.setattr(limits.storage.memory, "time", clock)
-    store = limits.storage.memory.MemoryStorage()
-    granted = []
-    for now, cost in zip(calls.time.tolist(), calls.credits.tolist(), strict=True):
-        clock.now = now
-        # It still counts what is exactly as old as its window; ours is free again by then.
-        granted.append(store.acquire_entry("org", limit, DAY - 1, cost))
-    return granted
-
-
 @pytest.mark.parametrize("apis", [["one"], ["one", "two", "five"]])
 @pytest.mark.parametrize("limit", [40, 400, 1100])
-def test_decisions_are_those_of_the_moving_window_of_limits(
-    apis: list[str], limit: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_decisions_are_those_of_the_moving_window_of_limits(apis: list[str], limit: int) -> None:
     clients = [poisson(api, "400 per day", api) for api in apis]
     clients.append(
         {
@@ -174,7 +148,7 @@ def test_decisions_are_those_of_the_moving_window_of_limits(
         }
     )
     demand = Demand(any_limit(limit, clients, horizon="5 days"))
-    theirs = moving_window(demand.draw_replication(0), limit, monkeypatch)
+    theirs = moving_window(demand.draw_replication(0), limit)
     ours = compiled(demand, limit)
     assert (ours.outcome == 0).tolist() == theirs
     assert sum(theirs) > 0

@@ -5,27 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from tests.artefacts import execute, read_notebook
 from tests.helpers import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of Jupyter are not ours
-
-
-def read(path: Path) -> Any:
-    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-
-
-def execute(notebook: Any) -> Any:
-    """Run a notebook from its folder; raise where a cell does."""
-    place = {"metadata": {"path": str(ROOT / "notebooks")}}
-    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources=place)
-    return client.execute()
 
 
 def printed(notebook: Any) -> list[str]:
@@ -39,16 +27,15 @@ def printed(notebook: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_and_says_what_it_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PLOTLY_RENDERER", "plotly_mimetype")
-    committed = read(path)
+def test_a_notebook_runs_and_says_what_it_said(path: Path) -> None:
+    committed = read_notebook(path)
     assert all(cell["execution_count"] for cell in committed.cells if cell.cell_type == "code")
     before = printed(committed)
     assert printed(execute(committed)) == before
 
 
 def test_a_notebook_that_raises_fails() -> None:
-    notebook = read(NOTEBOOKS[0])
+    notebook = read_notebook(NOTEBOOKS[0])
     notebook.cells[-1]["source"] = "1 / 0"
     with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
         execute(notebook)

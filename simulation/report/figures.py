@@ -108,7 +108,10 @@ def available_credits_by_size(
                 {
                     "active": active,
                     "steps": steps,
-                    "currentvalue": {"prefix": "add-on credits: ", "font": {"size": 15}},
+                    "currentvalue": {
+                        "prefix": "add-on credits: ",
+                        "font": {"size": 15, "color": GREY},
+                    },
                     "pad": {"t": 40},
                     "tickcolor": "rgba(0,0,0,0)",
                     "font": {"color": "rgba(0,0,0,0)"},
@@ -116,7 +119,6 @@ def available_credits_by_size(
                 }
             ]
         )
-        figure.update_layout(sliders=[{"currentvalue": {"font": {"color": GREY}}}])
     return figure
 
 

@@ -18,10 +18,9 @@ from plotly.offline import get_plotlyjs
 import simulation
 from simulation.advice import dollars
 from simulation.errors import InputError
-from simulation.findings import number, percent, period, plural, run_findings
+from simulation.findings import card_facts, number, percent, period, plural, run_findings
 from simulation.plan_findings import plan_findings
 from simulation.plan_result import Plan
-from simulation.rate_card import RateCard
 from simulation.report import figures
 from simulation.results import RunResult
 from simulation.timeline import sizes_to_compare, timelines
@@ -74,7 +73,7 @@ def report(result: RunResult | Plan, progress: Callable[[int, int], None] | None
         command=_command(scenario.seed, plan, result),
         version=simulation.__version__,
         plotly=Markup(get_plotlyjs().replace("</script", "<\\/script")),
-        facts=_facts(scenario.card),
+        facts=card_facts(scenario.card),
         yaml=scenario.to_yaml(Path.cwd()),
     )
     return html
@@ -147,15 +146,6 @@ def _sections(
         {"id": name, "title": title, "text": text, "figure": figure}
         for name, title, text, figure in found
         if figure is not None
-    ]
-
-
-def _facts(card: RateCard) -> list[str]:
-    refused = f"A throttled attempt is answered HTTP {card.throttled_response.status}"
-    return [
-        f"A credit comes back {card.window_in_words} after it was taken.",
-        f"At most {card.purchase_cap_credits:,} add-on credits, in steps of {card.addon_step:,}.",
-        f"{refused} and costs {card.throttled_attempt_credits} credits.",
     ]
 
 

@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import simpy
@@ -28,6 +27,7 @@ from tests.benchmarks.compiled_engine import (
     against_limits,
     plans,
     report_page,
+    scenario,
     speeds,
 )
 
@@ -36,30 +36,11 @@ CLIENTS = 10
 ROUNDS = 5
 
 
-def scenario(days: int = 30, calls: int = CALLS, **keys: Any) -> Scenario:
+def too_many(days: int = 30, calls: int = CALLS) -> Scenario:
     """Return ten Poisson clients that make so many calls of one credit, 20 % too many."""
-    per_day = calls / CLIENTS / days
-    clients = [
-        {
-            "name": f"client-{n}",
-            "arrivals": {"poisson": {"rate": f"{per_day:.3f} per day"}},
-            "calls": [{"api": "get_modules"}],
-        }
-        for n in range(CLIENTS)
-    ]
     licenses = max(0, round((0.8 * calls / days - 15_000) / 1000))
     org = {"edition": "enterprise", "user_licenses": licenses}
-    return Scenario.model_validate(
-        {
-            "name": "Benchmark",
-            "org": org,
-            "start": "2026-01-05",
-            "horizon": f"{days} days",
-            "replications": 1,
-            "clients": clients,
-            **keys,
-        }
-    )
+    return scenario(calls, days, org=org)
 
 
 Process = Generator[simpy.Event, None, None]
@@ -128,7 +109,7 @@ def peak_mb(days: int, out: bool) -> float:
 
 def memory_run(days: int, out: bool) -> None:
     """Run so many days of 33,333 calls each, with and without files."""
-    benchmark = scenario(days, CALLS * days // 30)
+    benchmark = too_many(days, CALLS * days // 30)
     if out:
         with tempfile.TemporaryDirectory() as folder:
             run(benchmark, out=Path(folder))
@@ -138,7 +119,7 @@ def memory_run(days: int, out: bool) -> None:
 
 def main() -> None:
     """Measure everything and print the table."""
-    benchmark = scenario()
+    benchmark = too_many()
     programs: dict[str, Callable[[], int]] = {
         "bare": bare_simpy,
         "model": lambda: model(benchmark),

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import limits.storage.memory
 import numpy as np
 from rich.table import Table
 
@@ -26,7 +25,7 @@ from simulation.demand import Calls, Demand, concatenate
 from simulation.report.page import write
 from simulation.sweep import sweep
 from tests.browser import CHROMIUM, Browser
-from tests.helpers import ROOT
+from tests.helpers import ROOT, moving_window
 
 DAYS, CLIENTS, ROUNDS = 30, 10, 5
 CALLS = 10_000_000
@@ -145,7 +144,7 @@ def decided(demand: Drawn, limit: int) -> None:
         refused, events = np.zeros(count, bool), np.empty((64, 4), np.int64)
         tape = Tape(outcome, attempts, calls.time.copy(), refused, events, np.zeros(1, np.int64))
         today = Day(calls.time, calls.client, calls.call, calls.credits, refused)
-        until = min(clock.day_start(day + 1), clock.horizon)
+        until = clock.day_end(day)
         lanes, _ = decide(lanes, laws, today, np.zeros(1, np.int64), until, tape, 0)
 
 
@@ -155,25 +154,6 @@ def limit_that_throttles(demand: Drawn, share: float) -> int:
     sizes = (np.linspace(0.5, 1.1, 61) * demand.calls / DAYS).astype(np.int64)
     throttled = sweep(demand, 0, sizes, everyone).throttled / demand.calls
     return int(sizes[int(np.abs(throttled - share).argmin())])
-
-
-class _Clock:
-    now = 0
-
-    def time(self) -> int:
-        return self.now
-
-
-def limits_seconds(calls: Calls, limit: int) -> tuple[float, list[bool]]:
-    """Decide by the moving window of the package `limits`, on our clock."""
-    clock = _Clock()
-    vars(limits.storage.memory)["time"] = clock
-    store, granted = limits.storage.memory.MemoryStorage(), []
-    begun = time.perf_counter()
-    for now, cost in zip(calls.time.tolist(), calls.credits.tolist(), strict=True):
-        clock.now = now
-        granted.append(store.acquire_entry("org", limit, DAY - 1, cost))
-    return time.perf_counter() - begun, granted
 
 
 def speeds() -> Table:
@@ -238,7 +218,9 @@ def against_limits() -> Table:
     demand = Drawn(scenario(1_000_000, mix=True))
     calls = concatenate(demand.drawn)
     limit = int(0.8 * calls.credits.sum() / DAYS)
-    theirs, granted = limits_seconds(calls, limit)
+    begun = time.perf_counter()
+    granted = moving_window(calls, limit)
+    theirs = time.perf_counter() - begun
     ours = min(ns(lambda: decided(demand, limit), 1) for _ in range(ROUNDS))
     outcome = np.concatenate(
         [day.settled.outcome for day in CompiledModel(demand.scenario, 0, demand, limit).run()]
