@@ -13,6 +13,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from simulation.batch import BatchResult as BatchResult
+    from simulation.batch import plan_portfolio as plan_portfolio
     from simulation.errors import InputError as InputError
     from simulation.experiment import run as run
     from simulation.model import Model as Model
@@ -51,6 +53,8 @@ _HOME = {
     "Plan": "plan_result",
     "plan": "planning",
     "load_result": "saved",
+    "BatchResult": "batch",
+    "plan_portfolio": "batch",
 }
 
 __all__ = [*_HOME]  # noqa: PLE0604 - all strings

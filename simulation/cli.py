@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-import functools
 import io
-import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from simulation.cli_batch import batch
+from simulation.cli_common import (
+    AsJson,
+    Assignments,
+    Confirm,
+    Seed,
+    Workers,
+    app,
+    calls_to_confirm,
+    command,
+    fail,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from simulation.plan_result import Plan
@@ -19,73 +30,12 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-P = ParamSpec("P")
-
-INPUT_IS_WRONG = 2
-INTERRUPTED = 130
-
-app = typer.Typer(
-    name="creditsim",
-    help="Will your integrations run out of API credits? Simulate the pool and see.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
 ScenarioFile = Annotated[
     Path, typer.Argument(metavar="SCENARIO", help="A scenario file; `creditsim new` writes one.")
-]
-Assignments = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Change a key, such as org.addon_credits=20000; may be given again.",
-    ),
-]
-Workers = Annotated[
-    int | None,
-    typer.Option(min=1, help="Processes or threads; as many as cores unless given."),
 ]
 ReportFile = Annotated[
     Path | None, typer.Option("--report", help="Write a page with pictures to this file.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def _fail(message: str, code: int = INPUT_IS_WRONG) -> NoReturn:
-    print(message, file=sys.stderr)
-    raise typer.Exit(code)
-
-
-def _command(function: Callable[P, None]) -> Callable[P, None]:
-    """Turn wrong input into lines on stderr and exit code 2."""
-
-    @functools.wraps(function)
-    def command(*args: P.args, **kwargs: P.kwargs) -> None:
-        from simulation.errors import InputError
-
-        try:
-            function(*args, **kwargs)
-            sys.stdout.flush()
-        except InputError as error:
-            _fail(str(error))
-        except KeyboardInterrupt:
-            _fail("interrupted; nothing was written", INTERRUPTED)
-        except BrokenPipeError:  # the reader, such as head, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(0) from None
-
-    app.command(help=None)(command)
-    return command
-
-
-def _print_json(data: Any) -> None:
-    from simulation.results import to_json
-
-    print(to_json(data))
 
 
 def _load(path: Path, assignments: list[str] | None, **options: int | None) -> Scenario:
@@ -107,7 +57,7 @@ def _root(
         raise typer.Exit
 
 
-@_command
+@command
 def new(
     path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("scenario.yaml"),
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
@@ -122,7 +72,7 @@ def new(
     print(f"Wrote {path}. Next: creditsim run {path}")
 
 
-@_command
+@command
 def validate(
     scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO...", help="Files.")],
     set_: Assignments = None,
@@ -143,15 +93,15 @@ def validate(
             problems += map(str, error.problems)
     if as_json:
         names = [{"file": str(path), "name": s.name, "limit": s.limit} for path, s in valid]
-        _print_json({"valid": names, "problems": problems})
+        print_json({"valid": names, "problems": problems})
     else:
         for path, scenario in valid:
             print(f"{path}: valid, {scenario.describe()}")
     if problems:
-        _fail("\n".join(problems))
+        fail("\n".join(problems))
 
 
-@_command
+@command
 def schema() -> None:
     """Print the JSON Schema of a scenario file.
 
@@ -162,7 +112,7 @@ def schema() -> None:
     print(scenario_schema(), end="")
 
 
-@_command
+@command
 def quote(
     edition: Annotated[str, typer.Option(help="Edition of the rate card, or an alias.")],
     licenses: Annotated[int, typer.Option(min=0, help="User licenses.")] = 0,
@@ -179,14 +129,14 @@ def quote(
     card = RateCard.load(rate_card)
     result = card.quote(edition, licenses, addon)
     if as_json:
-        _print_json(result.model_dump())
+        print_json(result.model_dump())
         return
     from simulation.console import Console, quote_view
 
     Console().print(quote_view(result, card))
 
 
-@_command
+@command
 def rate_cards(
     name: Annotated[str | None, typer.Argument(help="Show this card, by name or path.")] = None,
     as_json: AsJson = False,
@@ -200,7 +150,7 @@ def rate_cards(
     if name is not None:
         card = RateCard.load(name)
         if as_json:
-            _print_json(card.model_dump(mode="json"))
+            print_json(card.model_dump(mode="json"))
             return
         from simulation.console import Console, rate_card_view
 
@@ -208,17 +158,17 @@ def rate_cards(
         return
     cards = [RateCard.load(shipped) for shipped in shipped_rate_cards()]
     if as_json:
-        _print_json([{"name": card.name, "title": card.title} for card in cards])
+        print_json([{"name": card.name, "title": card.title} for card in cards])
     else:
         for card in cards:
             print(f"{card.name:<16}{card.title}")
 
 
-@_command
+@command
 def run(
     scenario: ScenarioFile,
     set_: Assignments = None,
-    seed: Annotated[int | None, typer.Option(help="In place of the scenario's.")] = None,
+    seed: Seed = None,
     replications: Annotated[int | None, typer.Option(help="In place of the scenario's.")] = None,
     engine: Annotated[
         str, typer.Option(help="simpy, the reference, or compiled: the same, much faster.")
@@ -255,7 +205,7 @@ def run(
     if report is not None:
         _write_report(result, report)
     if as_json:
-        _print_json(result.to_dict())
+        print_json(result.to_dict())
         return
     Console().print(run_view(result))
     if out is not None:
@@ -265,18 +215,16 @@ def run(
         )
 
 
-@_command
+@command
 def plan(
     scenario: ScenarioFile,
     set_: Assignments = None,
-    seed: Annotated[int | None, typer.Option(help="In place of the scenario's.")] = None,
+    seed: Seed = None,
     replications: Annotated[int | None, typer.Option(help="To begin with.")] = None,
     max_replications: Annotated[
         int | None, typer.Option(help="After which it stays undecided; 480, or 200 million calls.")
     ] = None,
-    confirm: Annotated[
-        str, typer.Option(metavar="N|all|none", help="Calls to decide again in SimPy.")
-    ] = "1000000",
+    confirm: Confirm = "1000000",
     workers: Workers = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the frontier, the plan and the scenario.")
@@ -289,8 +237,7 @@ def plan(
     Example: creditsim plan scenarios/mid-market.yaml --out plan
     """
     checked = _load(scenario, set_, seed=seed, replications=replications)
-    if confirm not in ("all", "none") and not confirm.isdigit():
-        _fail(f"--confirm: {confirm!r} is no number of calls, write a number, all or none")
+    most_confirmed = calls_to_confirm(confirm)
 
     from simulation.console import Console, progress
     from simulation.console_plan import plan_view, sizes_over_time
@@ -301,7 +248,7 @@ def plan(
         result = plan_scenario(
             checked,
             max_replications=max_replications,
-            confirm=int(confirm) if confirm.isdigit() else confirm,  # type: ignore[arg-type]
+            confirm=most_confirmed,
             workers=workers,
             out=out,
             progress=watch.advance,
@@ -309,7 +256,7 @@ def plan(
     if report is not None:
         _write_report(result, report)
     if as_json:
-        _print_json(result.to_dict())
+        print_json(result.to_dict())
         return
     by_size = timelines(checked, list(sizes_over_time(result)))
     Console().print(plan_view(result, by_size))
@@ -325,7 +272,10 @@ def _write_report(result: RunResult | Plan, file: Path) -> None:
         write(result, file, watch.advance)
 
 
-@_command
+command(batch)
+
+
+@command
 def report(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="What `run --out` or `plan --out` wrote.")

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from simulation.errors import InputError, KeyPath, KeyProblems, Problem, dotted
 
-__all__ = ["Document"]
+__all__ = ["Document", "value_of"]
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -42,6 +42,18 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), list(_first)
     )
+
+
+def value_of(text: str) -> Any:
+    """Read a value as YAML; what is none is text.
+
+    >>> value_of("20000"), value_of("[mon, fri]"), value_of("1 hour"), value_of("Acme: North: a")
+    (20000, ['mon', 'fri'], '1 hour', 'Acme: North: a')
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.YAMLError:
+        return text
 
 
 class Document:
@@ -131,24 +143,21 @@ class Document:
         key, equals, text = assignment.partition("=")
         if not equals or not key.strip():
             raise InputError([Problem(f"--set {assignment}", "", "write it as key=value")])
-        try:
-            value = yaml.load(text, _Loader)
-        except yaml.YAMLError:
-            value = text
-        self.assign(key.strip(), value)
+        self.assign(key.strip(), value_of(text))
 
-    def assign(self, key: str, value: Any) -> None:
+    def assign(self, key: str, value: Any, origin: str = "") -> None:
         """Put a value at a dotted key, making the mappings on the way.
 
         A list is entered by position, or by the ``name`` of one of its items:
-        ``clients.website-forms.calls.0.records``.
+        ``clients.website-forms.calls.0.records``. Messages name the origin of the value, which
+        is ``--set`` unless told otherwise.
 
         Raises
         ------
         InputError
             If the key leads into a list item that does not exist.
         """
-        option = f"--set {key}"
+        option = origin or f"--set {key}"
         path: KeyPath = ()
         target = self.data
         rest = key.split(".")
@@ -165,13 +174,13 @@ class Document:
         self._overrides[path] = option
         self._lines = {p: line for p, line in self._lines.items() if p[: len(path)] != path}
 
-    def changed(self, values: Mapping[str, Any]) -> Document:
+    def changed(self, values: Mapping[str, Any], origin: str = "") -> Document:
         """Return a copy with values put at dotted keys; this document stays as it is."""
         copy = Document(deepcopy(self.data), self.name, self.folder)
         copy._lines = self._lines
         copy._overrides = dict(self._overrides)
         for key, value in values.items():
-            copy.assign(key, value)
+            copy.assign(key, value, origin)
         return copy
 
     @staticmethod

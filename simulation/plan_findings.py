@@ -6,7 +6,7 @@ from simulation.advice import dollars, wanted
 from simulation.findings import number, percent, period, plural
 from simulation.plan_result import AlternativeResult, Plan
 
-__all__ = ["plan_findings"]
+__all__ = ["best_alternative", "plan_findings"]
 
 
 def plan_findings(plan: Plan) -> list[str]:
@@ -70,7 +70,7 @@ def _else(plan: Plan) -> str:
             f"After {plan.replications:,} replications this is not decided: the answer lies "
             f"between {between[0]:,} add-on credits and {upper}."
         )
-    if (best := _best(plan)) is not None:
+    if (best := best_alternative(plan)) is not None:
         assert best.saves_per_month is not None
         saving, low, high = best.saves_per_month
         need = "no add-on credits" if not best.addon_credits else f"{best.addon_credits:,} of them"
@@ -96,7 +96,7 @@ def _without_throttling(plan: Plan) -> str:
     return "No purchase prevents every throttled call."
 
 
-def _best(plan: Plan) -> AlternativeResult | None:
+def best_alternative(plan: Plan) -> AlternativeResult | None:
     """Return the alternative that saves most, if one surely saves something."""
     savers = [
         each

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-__all__ = ["CallWriter", "OutputFolder", "RunResult", "to_json"]
+__all__ = ["CallWriter", "OutputFolder", "RunResult", "to_json", "writable"]
 
 _ROWS_PER_GROUP = 2**17
 
@@ -179,6 +179,27 @@ def to_json(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False, default=exact, allow_nan=False)
 
 
+@contextmanager
+def writable(folder: Path) -> Iterator[None]:
+    """Turn what goes wrong with the disk into one line that names the folder of results.
+
+    Raises
+    ------
+    OutputError
+        In place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _refused(folder, error) from None
+
+
+def _refused(folder: Path, error: OSError) -> OutputError:
+    reason = (error.strerror or str(error)).lower()
+    what = f"cannot be written ({reason}), name another folder or make room"
+    return OutputError([Problem(str(folder), "", what)])
+
+
 class OutputFolder:
     """Writes the files of a run aside, and puts them in place together when all is done.
 
@@ -195,7 +216,7 @@ class OutputFolder:
         self._parts: dict[Path, Path] = {}
 
     def __enter__(self) -> OutputFolder:
-        with self._writable():
+        with writable(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             probe = self.part(".probe")
             probe.touch()
@@ -211,7 +232,7 @@ class OutputFolder:
     ) -> Literal[False]:
         try:
             if kind is None:
-                with self._writable():
+                with writable(self.folder):
                     for final, part in self._parts.items():
                         part.replace(final)
         finally:
@@ -219,7 +240,7 @@ class OutputFolder:
                 with suppress(OSError):
                     part.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise self._refused(error) from error
+            raise _refused(self.folder, error) from error
         return False
 
     def part(self, name: str) -> Path:
@@ -238,26 +259,6 @@ class OutputFolder:
         self.part(summary).write_text(to_json(result.to_dict()) + "\n", encoding="utf-8")
         scenario = result.scenario.to_yaml(self.folder)
         self.part("scenario.yaml").write_text(scenario, encoding="utf-8")
-
-    def _writable(self) -> _Writable:
-        return _Writable(self)
-
-    def _refused(self, error: OSError) -> OutputError:
-        reason = (error.strerror or str(error)).lower()
-        what = f"cannot be written ({reason}), name another folder or make room"
-        return OutputError([Problem(str(self.folder), "", what)])
-
-
-class _Writable:
-    def __init__(self, output: OutputFolder) -> None:
-        self._output = output
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise self._output._refused(error) from None
 
 
 class CallWriter:

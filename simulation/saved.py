@@ -18,7 +18,7 @@ from simulation.plan_result import AlternativeResult, Plan, Recommendation
 from simulation.results import RunResult
 from simulation.scenario import Scenario, load_scenario
 
-__all__ = ["load_result"]
+__all__ = ["load_plan", "load_result"]
 
 
 def load_result(folder: Path | str) -> RunResult | Plan:
@@ -36,8 +36,8 @@ def load_result(folder: Path | str) -> RunResult | Plan:
     for summary, load in (("plan.json", _plan), ("summary.json", _run)):
         if (folder / summary).is_file():
             try:
-                told = json.loads((folder / summary).read_text("utf-8"), parse_float=Decimal)
-                return load(folder, load_scenario(folder / "scenario.yaml"), told)
+                scenario = load_scenario(folder / "scenario.yaml")
+                return load(folder, scenario, _told(folder / summary))
             except (OSError, ValueError, KeyError, TypeError) as error:
                 if isinstance(error, InputError):
                     raise
@@ -65,6 +65,15 @@ def _run(folder: Path, scenario: Scenario, summary: dict[str, Any]) -> RunResult
         folder,
         lambda: pq.read_table(folder / "calls.parquet").to_pandas(),
     )
+
+
+def load_plan(folder: Path, scenario: Scenario) -> Plan:
+    """Read what ``plan --out`` wrote of a scenario that is at hand."""
+    return _plan(folder, scenario, _told(folder / "plan.json"))
+
+
+def _told(file: Path) -> Any:
+    return json.loads(file.read_text("utf-8"), parse_float=Decimal)
 
 
 def _plan(folder: Path, scenario: Scenario, told: dict[str, Any]) -> Plan:

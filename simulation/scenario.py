@@ -7,6 +7,8 @@ card and traces included, so that a simulation never starts on a broken one.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
@@ -282,6 +284,18 @@ class Scenario(Part):
             f"{self._card.window_in_words}, {clients}, {self.replications} × "
             f"{write_duration(self.horizon)} from {self.start:%Y-%m-%d}"
         )
+
+    def fingerprint(self) -> str:
+        """Return a hash of all that decides its results: every key, the rate card, the traces.
+
+        Comments, the file's place and the way it is written do not matter.
+        """
+        found = hashlib.sha256(json.dumps(self._document.data, default=str).encode())
+        found.update(self._card.model_dump_json().encode())
+        for client, trace in self._traces.items():
+            found.update(client.encode())
+            found.update(trace.digest())
+        return found.hexdigest()
 
     def changed(self, values: Mapping[str, Any]) -> Scenario:
         """Return the scenario with values put at dotted keys, checked anew.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from simulation.csv_files import csv_problem, csv_rows
 from simulation.errors import InputError, Problem
 from simulation.quantities import parse_count
 
@@ -51,6 +52,13 @@ class Trace:
     records: NDArray[np.int64] | None
     lines: NDArray[np.int64]
 
+    def digest(self) -> bytes:
+        """Return a hash of what was recorded, wherever it was read from."""
+        found = hashlib.sha256(f"{self.bucket} {self.apis}".encode())
+        for column in (self.times, self.counts, self.records):
+            found.update(b"none" if column is None else column.tobytes())
+        return found.digest()
+
     def problem(self, row: int, path: str, what: str) -> Problem:
         """Return a problem with one row."""
         return Problem(f"{self.file}:{self.lines[row]}", path, what)
@@ -67,33 +75,20 @@ class _Table:
         }
         self.lines: list[int] = []
         rows: list[list[str]] = []
-        try:
-            with file.open(newline="", encoding="utf-8-sig") as text:
-                reader = csv.reader(text, strict=True)
-                self.header = [name.strip() for name in next(reader, [])]
-                for row in reader:
-                    if not any(row):
-                        continue
-                    if len(row) != len(self.header):
-                        what = f"has {len(row)} fields where line 1 names {len(self.header)}"
-                        raise self.error(reader.line_num, f"{what}, quote commas inside a field")
-                    rows.append(row)
-                    self.lines.append(reader.line_num)
-        except FileNotFoundError:
-            raise self.error(None, "there is no such file, name a CSV file") from None
-        except csv.Error as error:
-            raise self.error(reader.line_num, f"is not CSV ({error}), check the quotes") from None
-        except UnicodeDecodeError:
-            raise self.error(None, "is not UTF-8 text, save it as UTF-8") from None
-        except OSError as error:
-            raise self.error(None, f"cannot be read ({error.strerror}), name a CSV file") from None
+        lines = csv_rows(file)
+        self.header = [name.strip() for name in next(lines, (0, []))[1]]
+        for line, row in lines:
+            if len(row) != len(self.header):
+                what = f"has {len(row)} fields where line 1 names {len(self.header)}"
+                raise self.error(line, f"{what}, quote commas inside a field")
+            rows.append(row)
+            self.lines.append(line)
         if not rows:
             raise self.error(None, "has no rows, line 1 names the columns and rows follow")
         self.columns = dict(zip(self.header, zip(*rows, strict=True), strict=True))
 
     def error(self, line: int | None, what: str) -> InputError:
-        where = str(self.file) if line is None else f"{self.file}:{line}"
-        return InputError([Problem(where, "", what)])
+        return csv_problem(self.file, line, what)
 
     def has(self, name: str) -> bool:
         return self.names[name] in self.columns

@@ -25,7 +25,7 @@ from simulation.report import figures
 from simulation.results import RunResult
 from simulation.timeline import sizes_to_compare, timelines
 
-__all__ = ["report", "write"]
+__all__ = ["environment", "report", "write"]
 
 _ABOUT_TIMELINE = (
     "The line is the median of {count:,} simulated {units}, the band holds nine of ten. Below, in "
@@ -38,7 +38,12 @@ _ABOUT_FRONTIER = (
 )
 
 
-def report(result: RunResult | Plan, progress: Callable[[int, int], None] | None = None) -> str:
+def report(
+    result: RunResult | Plan,
+    progress: Callable[[int, int], None] | None = None,
+    yaml: str | None = None,
+    plotly: str | None = None,
+) -> str:
     """Return the report of a result as one HTML page that needs nothing else.
 
     Parameters
@@ -46,6 +51,11 @@ def report(result: RunResult | Plan, progress: Callable[[int, int], None] | None
     result : RunResult or Plan
     progress : callable, optional
         Called with the add-on sizes simulated for the timeline and those in all.
+    yaml : str, optional
+        The scenario's text, where it is not meant to be run from the current folder.
+    plotly : str, optional
+        Where the page finds Plotly's script, 4.7 MB that many pages can share; unless given,
+        the page holds it.
     """
     scenario = result.scenario
     plan = result if isinstance(result, Plan) else None
@@ -56,7 +66,7 @@ def report(result: RunResult | Plan, progress: Callable[[int, int], None] | None
     by_size = timelines(scenario, sizes, progress)
     now = scenario.org.addon_credits
     run = by_size[now] if isinstance(result, Plan) else result
-    page = _environment().get_template("page.html.j2")
+    page = environment().get_template("page.html.j2")
     sections = list(_sections(plan, run, by_size, advised if advised is not None else now))
     html: str = page.render(
         scenario=scenario,
@@ -72,14 +82,16 @@ def report(result: RunResult | Plan, progress: Callable[[int, int], None] | None
         assumptions=_assumptions(),
         command=_command(scenario.seed, plan, result),
         version=simulation.__version__,
-        plotly=Markup(get_plotlyjs().replace("</script", "<\\/script")),
+        plotly=Markup(get_plotlyjs().replace("</script", "<\\/script")) if plotly is None else "",
+        plotly_file=plotly,
         facts=card_facts(scenario.card),
-        yaml=scenario.to_yaml(Path.cwd()),
+        yaml=scenario.to_yaml(Path.cwd()) if yaml is None else yaml,
     )
     return html
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what templates are filled in with."""
     environment = Environment(
         loader=PackageLoader("simulation.report", "."),
         autoescape=True,

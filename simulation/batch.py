@@ -1,0 +1,382 @@
+"""Planning for many orgs: resumable, on this machine or a cluster, the same to the byte.
+
+Every org is planned by a worker and kept by this process alone. Tables are made last, from what
+is kept, in the order in which the orgs were named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from time import monotonic
+from typing import Any, Literal, NamedTuple
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from simulation.batch_job import Job, Outcome, do_job, versions
+from simulation.batch_store import BatchStore, Stored
+from simulation.batch_tables import write_tables
+from simulation.errors import InputError, Problem
+from simulation.executors import Workforce, cluster, processes
+from simulation.portfolio import Portfolio, read_portfolio
+from simulation.portfolio_tables import PORTFOLIO, read_table, scenario_row
+from simulation.workers import cores
+
+__all__ = ["BatchProgress", "BatchResult", "Interrupted", "plan_portfolio"]
+
+_ATTEMPTS = 3
+"""How often an org is tried whose worker is killed each time."""
+
+_AHEAD = 2
+"""Orgs handed out for each worker: one at work, and one that it finds when that is done."""
+
+Did = Literal["kept", "new", "changed", "retried", "broken", "pending"]
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user broke off; the text says what is kept."""
+
+
+class BatchProgress(NamedTuple):
+    """How far a batch is.
+
+    Attributes
+    ----------
+    done, failed, remaining : int
+        Orgs that have a plan, that have a reason instead, and that have neither yet.
+    seconds_left : float or None
+        By the pace so far; None before the first is planned.
+    failure : str
+        What went wrong with the org that failed just now, or nothing.
+    """
+
+    done: int
+    failed: int
+    remaining: int
+    seconds_left: float | None
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What planning for a portfolio gives; the tables are read when first asked for.
+
+    Attributes
+    ----------
+    folder : Path
+        Where everything was written.
+    totals : dict
+        Spend, orgs at risk, and what changes would save, as in ``totals.json``.
+    did : dict of str to list of str
+        The orgs that were ``kept`` from before, planned because they are ``new``, ``changed`` or
+        to be ``retried``, or that cannot be planned (``broken``).
+    left_out : list of Path
+        YAML files in the folders that are no scenarios.
+    """
+
+    folder: Path
+    totals: dict[str, Any]
+    did: dict[str, list[str]]
+    left_out: list[Path]
+
+    @cached_property
+    def portfolio(self) -> pd.DataFrame:
+        """A row for each org, in the order in which they were named."""
+        return read_table(self.folder / "portfolio.parquet")
+
+    @cached_property
+    def alternatives(self) -> pd.DataFrame:
+        """A row for each named change to an org."""
+        return read_table(self.folder / "alternatives.parquet")
+
+    @cached_property
+    def runtimes(self) -> pd.DataFrame:
+        """How long each org took, and what this batch did with it."""
+        return pd.read_csv(self.folder / "runtimes.csv")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return totals and rows as ``creditsim batch --json`` prints them."""
+        rows = pq.read_table(self.folder / "portfolio.parquet").to_pylist()
+        return {
+            "totals": self.totals,
+            "orgs": rows,
+            "did": self.did,
+            "left_out": [str(file) for file in self.left_out],
+        }
+
+
+class _Options(NamedTuple):
+    """What is asked of every plan."""
+
+    assignments: tuple[str, ...]
+    max_replications: int | None
+    confirm: int | Literal["all", "none"]
+    report: bool
+    retry_failed: bool
+
+
+def plan_portfolio(
+    paths: Path | str | Iterable[Path | str],
+    *,
+    out: Path | str,
+    set: Sequence[str] = (),  # noqa: A002 - as --set
+    replications: int | None = None,
+    max_replications: int | None = None,
+    seed: int | None = None,
+    confirm: int | Literal["all", "none"] = 1_000_000,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    retry_failed: bool = False,
+    report: bool = False,
+    progress: Callable[[BatchProgress], None] | None = None,
+) -> BatchResult:
+    """Plan for every org of a portfolio, as `simulation.plan` does for one.
+
+    What an earlier call finished in the same folder is kept where nothing that decides it has
+    changed: its scenario, rate card, traces, these options, or the program's version.
+
+    Parameters
+    ----------
+    paths : Path, str, or several
+        Scenario files, folders, globs, portfolio files.
+    out : Path or str
+        The folder of results: ``items/NAME`` for each org, and the tables of all.
+    set : sequence of str
+        Overrides such as ``"org.addon_credits=20000"``, made to every org.
+    replications, max_replications, seed, confirm
+        As for `simulation.plan`.
+    workers : int, optional
+        Processes of this machine; unless given as many as it has cores.
+    scheduler : str, optional
+        The address of a Dask scheduler whose workers are used instead.
+    retry_failed : bool
+        Whether orgs that failed before are tried again though nothing has changed.
+    report : bool
+        Whether to draw a page for the portfolio and one for each org.
+    progress : callable, optional
+        Called with a `BatchProgress` whenever an org is done.
+
+    Returns
+    -------
+    BatchResult
+        Orgs that failed are rows with their error.
+
+    Raises
+    ------
+    InputError
+        If nothing is named, an argument is wrong, ``out`` cannot be written, or the cluster is
+        not there. What is wrong with one org is a row.
+    Interrupted
+        On Ctrl-C; what is finished is kept, and the tables name the rest ``pending``.
+    """
+    folder = Path(out)
+    named = [paths] if isinstance(paths, Path | str) else paths
+    portfolio = read_portfolio(named, folder)
+    given = {"seed": seed, "replications": replications}
+    options = _Options(
+        (*set, *(f"{key}={value}" for key, value in given.items() if value is not None)),
+        max_replications,
+        confirm,
+        report,
+        retry_failed,
+    )
+    for assignment in options.assignments:
+        if "=" not in assignment:
+            raise InputError([Problem(f"--set {assignment}", "", "write it as key=value")])
+    force = processes(cores(workers)) if scheduler is None else cluster(scheduler)
+    with BatchStore(folder) as store:
+        batch = _Batch(portfolio, store, options, progress)
+        try:
+            batch.run(force)
+        except KeyboardInterrupt:
+            totals = batch.write()
+            finished = totals["planned"] + totals["failed"]
+            raise Interrupted(
+                f"interrupted; {finished:,} of {totals['items']:,} orgs are finished and kept in "
+                f"{folder}, the same command goes on from there"
+            ) from None
+        return BatchResult(folder, batch.write(), batch.names_by_deed(), portfolio.left_out)
+
+
+class _Pending(NamedTuple):
+    """A job that somebody works on."""
+
+    place: int
+    identity: str
+    job: Job
+    deed: Did
+    attempt: int
+    before: Stored | None
+
+
+class _Batch:
+    """A batch under way.
+
+    Holds a name for each org and a reason for each that cannot be planned, and of what is
+    planned no more than is at work.
+    """
+
+    def __init__(
+        self,
+        portfolio: Portfolio,
+        store: BatchStore,
+        options: _Options,
+        progress: Callable[[BatchProgress], None] | None,
+    ) -> None:
+        self._items, self._store, self._options = portfolio.items, store, options
+        self._progress = progress
+        self._versions = versions()
+        self._deeds: list[Did] = ["pending"] * len(self._items)
+        self._broken: dict[int, dict[str, Any]] = {}
+        self._counts = Counter[str]()
+        self._worked = 0
+        self._begun = monotonic()
+
+    def run(self, workforce: AbstractContextManager[Workforce]) -> None:
+        """Plan for every org that is not kept."""
+        coming = iter(range(len(self._items)))
+        pending: dict[Future[Outcome], _Pending] = {}
+        more = True
+        with workforce as force:
+            while more or pending:
+                while more and len(pending) < _AHEAD * force.size():
+                    place = next(coming, None)
+                    if place is None:
+                        more = False
+                    elif (work := self._begin(place)) is not None:
+                        pending[force.executor.submit(do_job, work.job)] = work
+                for future in wait(pending, return_when=FIRST_COMPLETED).done:
+                    work = pending.pop(future)
+                    if (again := self._end(work, future)) is not None:
+                        pending[force.executor.submit(do_job, again.job)] = again
+
+    def _begin(self, place: int) -> _Pending | None:
+        """Return what is to be done for an org; nothing where it is kept, or cannot be planned."""
+        item = self._items[place]
+        try:
+            scenario = item.load(self._options.assignments)
+            most = self._options.max_replications
+            if most is not None and most < scenario.replications:
+                what = f"the plan begins with {scenario.replications}, allow as many"
+                raise InputError([Problem(item.source, "", f"--max-replications {most}: {what}")])
+        except InputError as error:
+            self._broken[place] = {
+                "status": "failed",
+                "seed": item.seed(),
+                "error": "; ".join(map(str, error.problems)),
+            }
+            self._did(place, "broken", failure=self._broken[place]["error"])
+            return None
+        job = Job(
+            scenario,
+            most,
+            self._options.confirm,
+            self._options.report,
+            scenario.to_yaml(self._store.path(item.folder)),
+            self._versions,
+        )
+        identity = _identity(job)
+        before = self._store.find(item.folder)
+        if before is None or before.identity != identity:
+            return _Pending(place, identity, job, "changed" if before else "new", 1, None)
+        if before.failed and self._options.retry_failed:
+            return _Pending(place, identity, job, "retried", 1, None)
+        if before.failed or not job.report or "report.html" in before.files:
+            self._did(place, "kept", failed=before.failed)
+            return None
+        planned = self._store.read(item.folder, tuple(before.files))
+        return _Pending(place, identity, job._replace(planned=planned), "kept", 1, before)
+
+    def _end(self, work: _Pending, future: Future[Outcome]) -> _Pending | None:
+        """Keep what came of a job; return the job if it is to be done again."""
+        if future.cancelled():
+            raise InputError("the cluster is gone; when it is back, the same command goes on")
+        error = future.exception()
+        if error is None:
+            self._keep(work, future.result())
+        elif isinstance(error, BrokenExecutor) and work.attempt < _ATTEMPTS:
+            return work._replace(attempt=work.attempt + 1)
+        else:
+            self._keep(work, Outcome({}, {}, [], _lost(error, work.attempt), 0.0))
+        return None
+
+    def _keep(self, work: _Pending, outcome: Outcome) -> None:
+        item = self._items[work.place]
+        row, alternatives, files = outcome.row, outcome.alternatives, outcome.files
+        runtime: dict[str, Any] = {"seconds": outcome.seconds, "attempts": work.attempt}
+        if outcome.error:
+            told = {"status": "failed", "error": f"{item.source}: {outcome.error}"}
+            row, alternatives = {**scenario_row(work.job.scenario), **told}, []
+            files = {**files, "scenario.yaml": work.job.yaml.encode()}
+        elif work.before is not None:
+            row, alternatives = work.before.row, work.before.alternatives
+            runtime["seconds"] += self._store.runtime(item.folder).get("seconds", 0.0)
+        runtime["finished_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+        self._store.put(item.folder, work.identity, row, alternatives, files, runtime)
+        self._worked += 1
+        self._did(work.place, work.deed, bool(outcome.error), outcome.error and row["error"])
+
+    def _did(self, place: int, deed: Did, failed: bool = False, failure: str = "") -> None:
+        """Note what was done about an org, and say how far the batch is."""
+        self._deeds[place] = deed
+        failed = failed or deed == "broken"
+        self._counts["failed" if failed else "done"] += 1
+        if self._progress is not None:
+            done, failures = self._counts["done"], self._counts["failed"]
+            left = len(self._items) - done - failures
+            pace = (monotonic() - self._begun) / self._worked if self._worked else None
+            seconds = None if pace is None else pace * left
+            self._progress(BatchProgress(done, failures, left, seconds, failure))
+
+    def names_by_deed(self) -> dict[str, list[str]]:
+        """Return the names of the orgs, by what was done about them."""
+        names: dict[str, list[str]] = {}
+        for item, deed in zip(self._items, self._deeds, strict=True):
+            names.setdefault(deed, []).append(item.name)
+        return names
+
+    def write(self) -> dict[str, Any]:
+        """Write the tables of all orgs, and the page; return the totals."""
+        return write_tables(self._store, self._rows, self._options.report)
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        """Yield all that is known of each org, in their order."""
+        for place, (item, deed) in enumerate(zip(self._items, self._deeds, strict=True)):
+            named = {"item": item.name, "source": item.source}
+            kept: Stored | None = None
+            if deed == "broken":
+                row = self._broken[place]
+            elif deed != "pending" and (kept := self._store.find(item.folder)) is not None:
+                row = {**kept.row, "folder": f"items/{item.folder}"}
+            else:
+                row = {"status": "pending"}
+            yield {
+                "row": {**dict.fromkeys(PORTFOLIO), **row, **named},
+                "alternatives": [] if kept is None else kept.alternatives,
+                "runtime": {} if kept is None else self._store.runtime(item.folder),
+                "did": deed,
+                "report": kept is not None and "report.html" in kept.files,
+            }
+
+
+def _identity(job: Job) -> str:
+    """Return a hash of all that decides a result, except how it is drawn."""
+    parts = (job.scenario.fingerprint(), job.max_replications, job.confirm, job.versions)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _lost(error: BaseException, attempt: int) -> str:
+    """Say why there is no outcome."""
+    if isinstance(error, BrokenExecutor):
+        times = "once" if attempt == 1 else f"{attempt} times"
+        return f"its worker was killed {times}, most likely for want of memory: use fewer workers"
+    reason = " ".join(str(error).split())
+    return f"its worker was lost ({type(error).__name__}: {reason}), try --retry-failed"

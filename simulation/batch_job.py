@@ -1,0 +1,106 @@
+"""What a worker does for an org: plan, say who causes it, draw the report; never raise."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any, Literal, NamedTuple
+
+from simulation.scenario import Scenario
+
+__all__ = ["PLOTLY", "Job", "Outcome", "do_job", "versions"]
+
+PLOTLY = "plotly.min.js"
+"""The script that all reports of a batch share."""
+
+
+class Job(NamedTuple):
+    """An org to plan for, with all that a worker on another machine needs."""
+
+    scenario: Scenario
+    max_replications: int | None
+    confirm: int | Literal["all", "none"]
+    report: bool
+    yaml: str
+    """The scenario as it is kept beside its result."""
+    versions: str
+    planned: dict[str, bytes] | None = None
+    """The plan, where one was made before and only the report is wanted."""
+
+
+class Outcome(NamedTuple):
+    """What came of a job: files, and rows of the tables, or what went wrong."""
+
+    files: dict[str, bytes]
+    row: dict[str, Any]
+    alternatives: list[dict[str, Any]]
+    error: str
+    seconds: float
+
+
+def versions() -> str:
+    """Return the versions of what decides results: random streams are NumPy's."""
+    import numpy as np
+
+    import simulation
+
+    return f"creditsim {simulation.__version__}, numpy {np.__version__}"
+
+
+def do_job(job: Job) -> Outcome:
+    """Plan for an org, in a process of its own; whatever goes wrong is part of the outcome."""
+    begun = perf_counter()
+    files: dict[str, bytes] = {}
+    row: dict[str, Any] = {}
+    alternatives: list[dict[str, Any]] = []
+    error = ""
+    try:
+        if (here := versions()) != job.versions:
+            raise RuntimeError(f"this worker has {here}, install {job.versions} on it")
+        with TemporaryDirectory() as folder:
+            if job.planned is None:
+                row, alternatives = _plan(job, Path(folder))
+            else:
+                for name, content in job.planned.items():
+                    (Path(folder) / name).write_bytes(content)
+            if job.report:
+                _draw(job, Path(folder))
+            for file in sorted(Path(folder).iterdir()):
+                files[file.name] = file.read_bytes()
+        files["scenario.yaml"] = job.yaml.encode()
+    except Exception as caught:
+        from simulation.errors import InputError
+
+        error = " ".join(str(caught).split())
+        if not isinstance(caught, InputError):
+            error = f"{type(caught).__name__}: {error}"
+        files = {"error.txt": traceback.format_exc().encode()}
+    return Outcome(files, row, alternatives, error, perf_counter() - begun)
+
+
+def _plan(job: Job, folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    from simulation.demand import Demand
+    from simulation.peaks import biggest_cause
+    from simulation.planning import plan
+    from simulation.portfolio_tables import alternative_rows, row_of
+
+    result = plan(
+        job.scenario,
+        max_replications=job.max_replications,
+        confirm=job.confirm,
+        workers=1,
+        out=folder,
+    )
+    cause = biggest_cause(Demand(job.scenario), result.replications)
+    return row_of(result, cause), alternative_rows(result)
+
+
+def _draw(job: Job, folder: Path) -> None:
+    """Draw the report from the plan's files, whoever wrote them, so that it is the same."""
+    from simulation.report.page import report
+    from simulation.saved import load_plan
+
+    page = report(load_plan(folder, job.scenario), yaml=job.yaml, plotly=f"../../{PLOTLY}")
+    (folder / "report.html").write_text(page, encoding="utf-8")

@@ -1,0 +1,63 @@
+"""Writes the tables of a batch, its totals and its page, from what is kept of each org."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+from simulation.batch_job import PLOTLY
+from simulation.batch_store import BatchStore
+from simulation.portfolio_tables import ALTERNATIVES, PORTFOLIO, TableWriter, Totals
+from simulation.results import OutputFolder, to_json
+
+__all__ = ["write_tables"]
+
+_RUNTIMES = ("item", "did", "seconds", "attempts", "finished_at")
+_PAGE = "portfolio.html"
+
+
+def write_tables(
+    store: BatchStore, orgs: Callable[[], Iterator[dict[str, Any]]], page: bool
+) -> dict[str, Any]:
+    """Write the tables aside and put them in place together; return the totals.
+
+    Parameters
+    ----------
+    store : BatchStore
+    orgs : callable
+        Yields of each org its ``row``, its ``alternatives``, its ``runtime``, what this batch
+        ``did`` with it, and whether it has a ``report``.
+    page : bool
+        Whether a page is wanted; one that is there is made anew in any case.
+    """
+    totals = Totals()
+    with OutputFolder(store.folder) as output:
+        with ExitStack() as stack:
+            portfolio, alternatives = (
+                stack.enter_context(
+                    TableWriter(columns, output.part(f"{name}.csv"), output.part(f"{name}.parquet"))
+                )
+                for name, columns in (("portfolio", PORTFOLIO), ("alternatives", ALTERNATIVES))
+            )
+            text = output.part("runtimes.csv").open("w", encoding="utf-8", newline="")
+            runtimes = csv.DictWriter(stack.enter_context(text), _RUNTIMES, lineterminator="\n")
+            runtimes.writeheader()
+            for org in orgs():
+                row, name = org["row"], org["row"]["item"]
+                portfolio.write(row)
+                for each in org["alternatives"]:
+                    alternatives.write({**each, "item": name})
+                runtimes.writerow({"item": name, "did": org["did"], **org["runtime"]})
+                totals.add(row, org["alternatives"])
+        told = totals.to_dict()
+        output.part("totals.json").write_text(to_json(told) + "\n", encoding="utf-8")
+        if page or (store.folder / _PAGE).exists():
+            from plotly.offline import get_plotlyjs
+
+            from simulation.report.portfolio_page import write_portfolio_page
+
+            output.part(PLOTLY).write_text(get_plotlyjs(), encoding="utf-8")
+            write_portfolio_page(output.part(_PAGE), told, orgs())
+    return told

@@ -1,0 +1,102 @@
+"""What all commands share: options, exit codes, and how wrong input is told."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, NoReturn, ParamSpec
+
+import typer
+
+__all__ = [
+    "AsJson",
+    "Assignments",
+    "Confirm",
+    "Seed",
+    "Workers",
+    "app",
+    "calls_to_confirm",
+    "command",
+    "fail",
+    "print_json",
+]
+
+P = ParamSpec("P")
+
+INPUT_IS_WRONG = 2
+FINISHED_WITH_FAILURES = 3
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="creditsim",
+    help="Will your integrations run out of API credits? Simulate the pool and see.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a key, such as org.addon_credits=20000; may be given again.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes or threads; as many as cores unless given."),
+]
+Seed = Annotated[int | None, typer.Option(help="In place of the scenario's.")]
+Confirm = Annotated[str, typer.Option(metavar="N|all|none", help="Calls to decide again in SimPy.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def fail(message: str, code: int = INPUT_IS_WRONG) -> NoReturn:
+    """Say what is wrong, and end."""
+    print(message, file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def command(function: Callable[P, None]) -> Callable[P, None]:
+    """Make a function a command; wrong input becomes lines on stderr and exit code 2."""
+
+    @functools.wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        from simulation.errors import InputError
+
+        try:
+            function(*args, **kwargs)
+            sys.stdout.flush()
+        except InputError as error:
+            fail(str(error))
+        except KeyboardInterrupt as interrupt:
+            fail(str(interrupt) or "interrupted; nothing was written", INTERRUPTED)
+        except BrokenPipeError:  # the reader, such as head, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+
+    app.command(help=None)(guarded)
+    return guarded
+
+
+def print_json(data: Any) -> None:
+    """Print data for programs."""
+    from simulation.results import to_json
+
+    print(to_json(data))
+
+
+def calls_to_confirm(confirm: str) -> int | Literal["all", "none"]:
+    """Read what ``--confirm`` gives."""
+    if confirm == "all":
+        return "all"
+    if confirm == "none":
+        return "none"
+    if confirm.isdigit():
+        return int(confirm)
+    fail(f"--confirm: {confirm!r} is no number of calls, write a number, all or none")

@@ -1,0 +1,148 @@
+"""What the terminal shows of a batch: how far it is, then what to do for which orgs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+from rich.console import Console as _Console
+from rich.console import Group, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from simulation.advice import dollars
+from simulation.batch import BatchProgress, BatchResult
+from simulation.console import table_of
+from simulation.findings import percent
+from simulation.forecast import in_words
+from simulation.portfolio_findings import orgs, portfolio_findings
+
+__all__ = ["batch_progress", "batch_view"]
+
+_LINE_EVERY_S = 10.0
+_NAMES, _FAILURES, _ROWS = 8, 10, 15
+
+_DEEDS = {
+    "new": "planned for the first time",
+    "changed": "changed and planned again",
+    "retried": "tried again",
+    "kept": "kept as they were",
+}
+
+
+@contextmanager
+def batch_progress() -> Iterator[Callable[[BatchProgress], None]]:
+    """Show progress on stderr: a bar where somebody looks, a line now and then where not."""
+    console = _Console(stderr=True, markup=False, highlight=False, emoji=False)
+    bar = Progress(
+        TextColumn("{task.fields[said]}"),
+        BarColumn(bar_width=None),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    task = bar.add_task("", said="")
+    failures, last_line = 0, time.monotonic()
+
+    def advance(state: BatchProgress) -> None:
+        nonlocal failures, last_line
+        if state.failure:
+            failures += 1
+            if failures <= _FAILURES:
+                console.print(f"failed: {state.failure}", soft_wrap=True)
+            elif failures == _FAILURES + 1:
+                console.print("failed: more than these; portfolio.csv will name all of them")
+        if console.is_terminal:
+            done = state.done + state.failed
+            bar.update(task, completed=done, total=done + state.remaining, said=_said(state))
+        elif time.monotonic() - last_line > _LINE_EVERY_S:
+            last_line = time.monotonic()
+            console.print(_said(state), soft_wrap=True)
+
+    with bar:
+        yield advance
+
+
+def _said(state: BatchProgress) -> str:
+    left = ""
+    if state.seconds_left is not None and state.remaining:
+        left = f", about {in_words(state.seconds_left)} left"
+    return f"{state.done:,} done, {state.failed:,} failed, {state.remaining:,} remaining{left}"
+
+
+def batch_view(result: BatchResult) -> RenderableType:
+    """Show what to do for which orgs, what failed and why, and what this batch did."""
+    parts: list[RenderableType] = [Text(" ".join(portfolio_findings(result.totals)), style="bold")]
+    rows = result.portfolio
+    planned = rows[~rows["status"].isin(["failed", "pending"])]
+    if len(planned):
+        parts += [Text(""), _table(planned)]
+    failed = rows[rows["status"] == "failed"]
+    if len(failed):
+        parts.append(Text(f"\n{orgs(len(failed))} failed", style="bold"))
+        parts += [Text(f"• {row.item}: {row.error}") for row in failed.head(_FAILURES).itertuples()]
+        if len(failed) > _FAILURES:
+            parts.append(Text(f"• and {len(failed) - _FAILURES:,} more in portfolio.csv"))
+    return Group(*parts, Text(""), *map(Text, _deeds(result)))
+
+
+def _table(planned: pd.DataFrame) -> Table:
+    """Show the orgs at risk first, those that cost most on top."""
+    price = planned["price_per_month"].map(_known)
+    first = planned.assign(_price=price).sort_values(
+        ["at_risk", "_price"], ascending=False, kind="stable"
+    )
+    shown = first.head(_ROWS)
+    rest = f", the first {_ROWS} of {len(first):,}" if len(first) > _ROWS else ""
+    title = f"What to do{rest}"
+    unsure = "" if shown["decided"].all() else "?: not decided yet, more replications would tell"
+    table = table_of(
+        "org", "add-on now", "recommended", "$ a month", "how sure", "cause", title=title
+    )
+    for row in shown.to_dict("records"):
+        enough = not pd.isna(row["addon_credits"])
+        sure = f"{percent(row['meets_probability'])}{'' if row['decided'] else ' ?'}"
+        table.add_row(
+            Text(row["item"], style="bold" if row["at_risk"] else ""),
+            f"{row['current_addon_credits']:,}",
+            f"{row['addon_credits']:,}" if enough else "not enough",
+            dollars(row["price_per_month"]) if enough else "",
+            sure,
+            Text(_cause(row)),
+        )
+    table.caption, table.caption_justify = unsure, "left"
+    return table
+
+
+def _known(price: Decimal | None) -> float:
+    return float("inf") if price is None else float(price)
+
+
+def _cause(row: dict[str, Any]) -> str:
+    if pd.isna(row["caused_by"]):
+        return ""
+    name = str(row["caused_by"])
+    short = name if len(name) <= 16 else f"{name[:15]}…"
+    return f"{short} {percent(row['caused_share'])}"
+
+
+def _deeds(result: BatchResult) -> Iterator[str]:
+    """Say which orgs were planned, and which kept."""
+    for deed, words in _DEEDS.items():
+        names = result.did.get(deed, [])
+        if not names:
+            continue
+        which = ""
+        if deed != "kept":
+            more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
+            which = f": {', '.join(names[:_NAMES])}{more}"
+        yield f"{len(names):,} {words}{which}"
+    if result.left_out:
+        names = [str(file) for file in result.left_out]
+        more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
+        yield f"Left out, no scenarios: {', '.join(names[:_NAMES])}{more}"

@@ -1,0 +1,49 @@
+"""CSV files row by row, with the line of each, and what is wrong with one in words."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from simulation.errors import InputError, Problem
+
+__all__ = ["csv_problem", "csv_rows"]
+
+
+def csv_problem(file: Path, line: int | None, what: str) -> InputError:
+    """Return what is wrong with a CSV file, or with one line of it."""
+    where = str(file) if line is None else f"{file}:{line}"
+    return InputError([Problem(where, "", what)])
+
+
+def csv_rows(file: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a file that are not blank, the first of which names the columns.
+
+    Spreadsheets of half of Europe put semicolons between the cells; the first line tells.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or is not CSV.
+    """
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as text:
+            first = text.readline()
+            text.seek(0)
+            delimiter = ";" if first.count(";") > first.count(",") else ","
+            reader = csv.reader(text, strict=True, delimiter=delimiter)
+            try:
+                for row in reader:
+                    if any(row):
+                        yield reader.line_num, row
+            except csv.Error as error:
+                what = f"is not CSV ({error}), check the quotes"
+                raise csv_problem(file, reader.line_num, what) from None
+    except FileNotFoundError:
+        raise csv_problem(file, None, "there is no such file, name a CSV file") from None
+    except UnicodeDecodeError:
+        raise csv_problem(file, None, "is not UTF-8 text, save it as UTF-8") from None
+    except OSError as error:
+        what = f"cannot be read ({error.strerror}), name a CSV file"
+        raise csv_problem(file, None, what) from None

@@ -1,0 +1,326 @@
+"""Which orgs a batch plans for: scenario files, folders and globs of them, portfolio files.
+
+A portfolio file names scenario templates and gives each org its own values: a CSV file with an
+org in a row and a key, as ``--set`` takes it, over each column; or YAML with ``orgs``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from glob import glob, has_magic
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from simulation.arrival_laws import Part
+from simulation.csv_files import csv_problem, csv_rows
+from simulation.documents import Document, value_of
+from simulation.errors import InputError, Problem
+from simulation.scenario import Scenario
+
+__all__ = ["Item", "Portfolio", "read_portfolio"]
+
+_YAML = (".yaml", ".yml")
+
+Values = tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One org to plan for.
+
+    Attributes
+    ----------
+    name : str
+        What tables call it; no two of a portfolio share one.
+    folder : str
+        The folder of its result, named after it.
+    file : Path
+        The scenario file, or the template.
+    source : str
+        Where it was named: a file, or ``file:line`` of a portfolio file.
+    values : tuple of (str, object)
+        What is put at which keys of the template.
+    problem : str
+        What is wrong with the row itself, or nothing.
+    """
+
+    name: str
+    folder: str
+    file: Path
+    source: str
+    values: Values = ()
+    problem: str = ""
+
+    def load(self, assignments: Sequence[str] = ()) -> Scenario:
+        """Read and check the scenario, with ``key=value`` assignments made last.
+
+        Raises
+        ------
+        InputError
+            With a line for each thing that is wrong; those of a portfolio file name its line.
+        """
+        if self.problem:
+            raise InputError([Problem(self.source, "", self.problem)])
+        try:
+            document = _template(self.file).changed(dict(self.values), self.source)
+            for assignment in assignments:
+                document.set(assignment)
+            return document.validate(Scenario)
+        except InputError as error:
+            raise InputError(map(self._told, error.problems)) from None
+
+    def seed(self) -> int | None:
+        """Return the seed as far as it can be read, for an org whose scenario is wrong."""
+        given = dict(self.values).get("seed")
+        if given is None and not self.problem:
+            try:
+                given = _template(self.file).data.get("seed", Scenario.model_fields["seed"].default)
+            except InputError:
+                return None
+        return given if isinstance(given, int) else None
+
+    def _told(self, problem: Problem) -> Problem:
+        """Name the portfolio's line as well, where a problem lies in the template."""
+        if problem.where.startswith((self.source, "--set")):
+            return problem
+        return replace(problem, where=f"{self.source}: {problem.where}")
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """Orgs to plan for, in the order in which they were named.
+
+    Attributes
+    ----------
+    items : list of Item
+    left_out : list of Path
+        YAML files in the folders that are no scenarios.
+    """
+
+    items: list[Item]
+    left_out: list[Path]
+
+
+@lru_cache(maxsize=8)
+def _read(file: Path, changed_at: int) -> Document:  # noqa: ARG001 - part of the cache's key
+    return Document.read(file)
+
+
+def _template(file: Path) -> Document:
+    """Return a document that many rows begin with; never to be changed itself."""
+    try:
+        changed_at = file.stat().st_mtime_ns
+    except OSError:
+        changed_at = 0
+    return _read(file, changed_at)
+
+
+def read_portfolio(paths: Iterable[Path | str], out: Path | None = None) -> Portfolio:
+    """Find out which orgs are meant.
+
+    Parameters
+    ----------
+    paths : iterable of Path or str
+        Scenario files, folders (searched with all in them), globs, and portfolio files: CSV, or
+        YAML with ``orgs``. A scenario file that is named twice counts once.
+    out : Path, optional
+        The folder of results, which holds scenarios that are not meant.
+
+    Raises
+    ------
+    InputError
+        If a path does not exist, names nothing, or is a portfolio file that cannot be read.
+        What is wrong with one scenario or one row shows when it is loaded.
+    """
+    items: list[Item] = []
+    left_out: list[Path] = []
+    for path in paths:
+        items += _items_of(str(path), out, left_out)
+    if not items:
+        raise InputError("no scenario is named, name files, folders, globs or a portfolio file")
+    return Portfolio(list(_told_apart(items)), left_out)
+
+
+def _items_of(path: str, out: Path | None, left_out: list[Path]) -> Iterator[Item]:
+    place = Path(path)
+    if place.is_dir():
+        for file in _files_in(place, out):
+            if _is_scenario(file):
+                yield _file_item(file, place)
+            elif not _is_portfolio(file):
+                left_out.append(file)
+    elif place.exists() or not has_magic(path):
+        yield from _file_items(place, place.parent)
+    else:
+        found = _matching(path)
+        if not found:
+            raise InputError([Problem(path, "", "matches no file, check the pattern")])
+        root = Path(*_fixed(place.parts[:-1]))
+        for file in found:
+            yield from _file_items(file, root)
+
+
+def _matching(pattern: str) -> list[Path]:
+    found = map(Path, glob(pattern, recursive=True))  # noqa: PTH207 - patterns may be absolute
+    return sorted(file for file in found if file.is_file())
+
+
+def _fixed(parts: Sequence[str]) -> Iterator[str]:
+    """Yield the parts of a pattern before the first that is one."""
+    for part in parts:
+        if has_magic(part):
+            return
+        yield part
+
+
+def _files_in(folder: Path, out: Path | None) -> Iterator[Path]:
+    """Yield the YAML files in a folder and those in it, but for hidden ones and results."""
+    results = None if out is None else out.resolve()
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith(".") or (results is not None and entry.resolve() == results):
+            continue
+        if entry.is_dir():
+            yield from _files_in(entry, out)
+        elif entry.suffix.lower() in _YAML:
+            yield entry
+
+
+def _names(file: Path, key: str) -> bool:
+    """Return whether a YAML file seems to have a key; that it cannot be read shows later."""
+    try:
+        text = file.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        return key == "clients"
+    return bool(re.search(rf"""^["']?{key}["']?\s*:""", text, re.MULTILINE))
+
+
+def _is_scenario(file: Path) -> bool:
+    return _names(file, "clients") and not _is_portfolio(file)
+
+
+def _is_portfolio(file: Path) -> bool:
+    return _names(file, "orgs")
+
+
+def _file_items(file: Path, root: Path) -> Iterator[Item]:
+    """Yield what a file that was named or matched stands for."""
+    if file.suffix.lower() == ".csv":
+        yield from _csv_items(file)
+    elif file.exists() and _is_portfolio(file):
+        yield from _yaml_items(file)
+    elif not file.exists():
+        what = "there is no such file, name a scenario, a folder, a glob or a portfolio file"
+        raise InputError([Problem(str(file), "", what)])
+    else:
+        yield _file_item(file, root)
+
+
+def _file_item(file: Path, root: Path) -> Item:
+    short = file.relative_to(root).with_suffix("")
+    return Item(str(file), "-".join(short.parts), file, str(file))
+
+
+def _csv_items(file: Path) -> Iterator[Item]:
+    rows = csv_rows(file)
+    header = [name.strip() for name in next(rows, (0, []))[1]]
+    if "scenario" not in header:
+        found = f"found {', '.join(header)}" if header else "it is empty"
+        what = f"has no column 'scenario' with the template of each org, {found}"
+        raise csv_problem(file, 1, what)
+    if twice := {name for name in header if header.count(name) > 1}:
+        raise csv_problem(file, 1, f"names column {min(twice)!r} twice, keep one of them")
+    count = 0
+    for line, cells in rows:
+        count += 1
+        source = f"{file}:{line}"
+        texts = dict(zip(header, map(str.strip, cells), strict=False))
+        given = {
+            key: text if key in ("scenario", "name") else value_of(text)
+            for key, text in texts.items()
+            if key and text
+        }
+        templates = [given.pop("scenario")] if "scenario" in given else []
+        problem = ""
+        if len(cells) != len(header):
+            problem = f"has {len(cells)} cells where line 1 names {len(header)}, add or drop some"
+        elif any(text for name, text in texts.items() if not name):
+            problem = "has a cell under no name, name its column in line 1"
+        yield from _crossed(file, source, templates, given, problem)
+    if not count:
+        raise csv_problem(file, None, "has no rows, line 1 names the columns and orgs follow")
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class _PortfolioFile(Part):
+    scenarios: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
+    orgs: tuple[dict[str, Any], ...] = Field(min_length=1)
+
+
+def _yaml_items(file: Path) -> Iterator[Item]:
+    document = Document.read(file, "portfolio")
+    told = document.validate(_PortfolioFile)
+    for place, org in enumerate(told.orgs):
+        given = {str(key): value for key, value in org.items() if key != "scenario"}
+        templates = _as_list(org.get("scenario", list(told.scenarios)))
+        problem = ""
+        if not isinstance(templates, list) or not all(isinstance(t, str) for t in templates):
+            templates, problem = [], f"scenario: {templates!r} is no path, name a scenario file"
+        yield from _crossed(file, document.where(("orgs", place)), templates, given, problem)
+
+
+def _crossed(
+    file: Path, source: str, templates: Sequence[str], values: dict[str, Any], problem: str
+) -> Iterator[Item]:
+    """Yield an org once with each of its templates."""
+    found: list[Path] = []
+    for template in templates:
+        pattern = str(file.parent / template)
+        if has_magic(template) and not Path(pattern).exists():
+            matching = _matching(pattern)
+            if not matching:
+                problem = problem or f"scenario: {template} matches no file, check the pattern"
+            found += matching
+        else:
+            found.append(Path(pattern))
+    if not found:
+        problem = problem or "scenario: is missing, name the org's template"
+        found = [file]
+    name = values.get("name")
+    name = name if isinstance(name, str) and name else source
+    for template_file in found:
+        own = f"{name} ({template_file.stem})" if len(found) > 1 else name
+        slug = own.replace(str(file), file.stem) if name == source else own
+        yield Item(own, slug, template_file, source, tuple(values.items()), problem)
+
+
+def _told_apart(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield items with names and folders of their own; scenario files that came before once."""
+    files: set[Path] = set()
+    names: dict[str, int] = {}
+    folders: dict[str, int] = {}
+    for item in items:
+        if item.source == str(item.file):
+            if (resolved := item.file.resolve()) in files:
+                continue
+            files.add(resolved)
+        slug = re.sub(r"\W+", "-", item.folder.casefold()).strip("-")[:80] or "org"
+        name = _free(item.name, "{} ({})", names)
+        yield replace(item, name=name, folder=_free(slug, "{}-{}", folders))
+
+
+def _free(name: str, form: str, taken: dict[str, int]) -> str:
+    """Return a name that is not taken, numbered if need be, and take it."""
+    free = name
+    while free in taken:
+        taken[name] += 1
+        free = form.format(name, taken[name])
+    taken[free] = 1
+    return free
