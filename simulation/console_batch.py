@@ -25,7 +25,7 @@ from simulation.portfolio_findings import orgs, portfolio_findings
 __all__ = ["batch_progress", "batch_view"]
 
 _LINE_EVERY_S = 10.0
-_NAMES, _FAILURES, _ROWS = 8, 10, 15
+_NAMES, _FAILURES, _ROWS, _CAUSE = 8, 10, 15, 14
 
 _DEEDS = {
     "new": "planned for the first time",
@@ -71,7 +71,7 @@ def batch_progress() -> Iterator[Callable[[BatchProgress], None]]:
 def _said(state: BatchProgress) -> str:
     left = ""
     if state.seconds_left is not None and state.remaining:
-        left = f", about {in_words(state.seconds_left)} left"
+        left = f", {in_words(state.seconds_left)} left"
     return f"{state.done:,} done, {state.failed:,} failed, {state.remaining:,} remaining{left}"
 
 
@@ -99,11 +99,10 @@ def _table(planned: pd.DataFrame) -> Table:
     )
     shown = first.head(_ROWS)
     rest = f", the first {_ROWS} of {len(first):,}" if len(first) > _ROWS else ""
-    title = f"What to do{rest}"
+    title = f"Add-on credits for each org{rest}"
     unsure = "" if shown["decided"].all() else "?: not decided yet, more replications would tell"
-    table = table_of(
-        "org", "add-on now", "recommended", "$ a month", "how sure", "cause", title=title
-    )
+    table = table_of("org", "now", "advised", "$ a month", "sure", "cause", title=title)
+    table.columns[0].min_width = min(20, int(shown["item"].str.len().max()))
     for row in shown.to_dict("records"):
         enough = not pd.isna(row["addon_credits"])
         sure = f"{percent(row['meets_probability'])}{'' if row['decided'] else ' ?'}"
@@ -127,7 +126,7 @@ def _cause(row: dict[str, Any]) -> str:
     if pd.isna(row["caused_by"]):
         return ""
     name = str(row["caused_by"])
-    short = name if len(name) <= 16 else f"{name[:15]}…"
+    short = name if len(name) <= _CAUSE else f"{name[: _CAUSE - 1]}…"
     return f"{short} {percent(row['caused_share'])}"
 
 

@@ -33,7 +33,7 @@ def _risk(totals: dict[str, Any]) -> str:
         return f"{every} to their objective with the add-on credits that they have."
     verb = "does" if risk == 1 else "do"
     cannot = totals["not_reachable"]
-    never = f"; for {orgs(cannot)} of them no purchase is enough" if cannot else ""
+    never = f"; for {cannot:,} of them no purchase is enough" if cannot else ""
     return (
         f"{risk:,} of {orgs(planned)} {verb} not keep to the objective with the add-on credits "
         f"that they have{never}."
@@ -50,7 +50,7 @@ def _spend(totals: dict[str, Any]) -> str:
         than = f"{dollars(abs(change))} {'more' if change > 0 else 'less'} than is paid now"
     unsure = ""
     if totals["undecided"]:
-        unsure = f" For {totals['undecided']:,} more replications are needed to be sure."
+        unsure = f" For {totals['undecided']:,} of them more replications are needed to be sure."
     price = dollars(totals["price_per_month"])
     return f"What is recommended for {whose} costs {price} a month, {than}.{unsure}"
 

@@ -71,6 +71,7 @@ PORTFOLIO = {
     "best_alternative_saves_per_month_low": "share",
     "best_alternative_saves_per_month_high": "share",
     "advice": "text",
+    "remedy": "text",
     "seed": "count",
     "error": "text",
     "folder": "text",
@@ -81,6 +82,7 @@ PORTFOLIO = {
 interrupted. ``at_risk``: the org does not reach its objective with the add-on credits that it
 has. ``meets_*`` are of the recommended size, or of the largest where none is enough. ``caused_by``
 asks for most of the credits, ``caused_share``, in the window in which most are asked for.
+``remedy``: licenses or an edition that would do where no purchase is enough.
 """
 
 ALTERNATIVES = {
@@ -142,6 +144,7 @@ def row_of(plan: Plan, cause: Cause | None) -> Row:
         "shortfall_credits": advice.shortfall_credits,
         "current_meets_probability": float(current["meets_probability"]),
         "advice": _advice(plan),
+        "remedy": advice.remedies[0].change if advice.remedies else None,
     }
     for name in ("throttled_share", "lost_calls"):
         low, mean, high = (float(current[f"{name}{end}"]) for end in ("_low", "", "_high"))
