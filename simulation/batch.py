@@ -270,7 +270,7 @@ class _Batch:
         except InputError as error:
             self._broken[place] = {
                 "status": "failed",
-                "seed": item.seed(),
+                "seed": item.seed(self._options.assignments),
                 "error": "; ".join(map(str, error.problems)),
             }
             self._did(place, "broken", failure=self._broken[place]["error"])

@@ -74,9 +74,12 @@ class Item:
         except InputError as error:
             raise InputError(map(self._told, error.problems)) from None
 
-    def seed(self) -> int | None:
+    def seed(self, assignments: Sequence[str] = ()) -> int | None:
         """Return the seed as far as it can be read, for an org whose scenario is wrong."""
         given = dict(self.values).get("seed")
+        for assignment in assignments:
+            key, _, text = assignment.partition("=")
+            given = value_of(text) if key.strip() == "seed" else given
         if given is None and not self.problem:
             try:
                 given = _template(self.file).data.get("seed", Scenario.model_fields["seed"].default)

@@ -288,9 +288,9 @@ class Scenario(Part):
     def fingerprint(self) -> str:
         """Return a hash of all that decides its results: every key, the rate card, the traces.
 
-        Comments, the file's place and the way it is written do not matter.
+        Comments, the file's place, and the way and order in which keys are written do not matter.
         """
-        found = hashlib.sha256(json.dumps(self._document.data, default=str).encode())
+        found = hashlib.sha256(json.dumps(self.model_dump(), default=str).encode())
         found.update(self._card.model_dump_json().encode())
         for client, trace in self._traces.items():
             found.update(client.encode())
