@@ -297,9 +297,7 @@ class _Batch:
 
     def _end(self, work: _Pending, future: Future[Outcome]) -> _Pending | None:
         """Keep what came of a job; return the job if it is to be done again."""
-        if future.cancelled():
-            raise InputError("the cluster is gone; when it is back, the same command goes on")
-        error = future.exception()
+        error = future.exception()  # raises where it was cancelled, by a cluster that is gone
         if error is None:
             self._keep(work, future.result())
         elif isinstance(error, BrokenExecutor) and work.attempt < _ATTEMPTS:

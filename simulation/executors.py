@@ -6,11 +6,12 @@ exception of the executor's; whatever else was under way goes on.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Event, Thread
@@ -196,23 +197,29 @@ def cluster(address: str) -> Iterator[Workforce]:
     try:
         from distributed import Client
     except ImportError:
-        what = "--scheduler needs Dask, install it: pip install 'creditsim[distributed]'"
+        what = "--scheduler needs Dask, install it: pip install distributed"
         raise InputError(what) from None
+    for name in ("distributed", "distributed.client"):  # they tell what we tell, at length
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=_REACH_CLUSTER_S, set_as_default=False)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         what = f"--scheduler {address}: is not reached ({reason}), start one with `dask scheduler`"
         raise InputError(what) from None
-    with client:
+    try:
         try:
             client.wait_for_workers(1, timeout=_AWAIT_WORKERS_S)
         except TimeoutError:
             what = f"--scheduler {address}: has no workers, start some with `dask worker {address}`"
             raise InputError(what) from None
         executor = client.get_executor(pure=False)
-        try:
-            yield Workforce(executor, lambda: max(1, sum(client.nthreads().values())))
-        except BaseException:
-            executor.shutdown(wait=False)
+        yield Workforce(executor, lambda: max(1, sum(client.nthreads().values())))
+    except Exception as error:
+        if isinstance(error, InputError) or client.status == "running":
             raise
+        what = f"--scheduler {address}: is gone; when it is back, the same command goes on"
+        raise InputError(what) from None
+    finally:
+        with suppress(Exception):  # of a cluster that is gone there is nothing to let go of
+            client.close()

@@ -34,6 +34,7 @@ from simulation.executors import processes
 from simulation.peaks import biggest_cause, shares_of_peak
 from tests.helpers import ROOT, any_limit, creditsim, poisson, scheduled
 
+Process = subprocess.Popen[bytes]
 TABLES = ("portfolio.csv", "portfolio.parquet", "alternatives.csv", "alternatives.parquet")
 QUICK: dict[str, Any] = {"max_replications": 6, "confirm": "none"}
 
@@ -493,8 +494,8 @@ def forty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @contextmanager
-def dask(workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """Start a scheduler and worker processes on loopback; yield its address, and the workers."""
+def dask(workers: int) -> Iterator[tuple[str, Process, list[Process]]]:
+    """Start a scheduler and worker processes on loopback; yield its address and them."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
@@ -510,7 +511,7 @@ def dask(workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
         for _ in range(workers):
             one = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", host]
             started.append(subprocess.Popen([*command, "worker", address, *one], **quiet))
-        yield address, started[1:]
+        yield address, started[0], started[1:]
     finally:
         for process in started:
             process.kill()
@@ -522,7 +523,7 @@ def test_a_dask_cluster_that_loses_a_worker_gives_the_same_bytes(
 ) -> None:
     file, undisturbed = forty
     out = tmp_path / "out"
-    with dask(2) as (address, workers):
+    with dask(2) as (address, _, workers):
         killed: list[int] = []
 
         def kill_one(state: BatchProgress) -> None:
@@ -535,6 +536,30 @@ def test_a_dask_cluster_that_loses_a_worker_gives_the_same_bytes(
     assert result.totals["failed"] == 0
     assert tables(out) == tables(undisturbed)
     assert items(out) == items(undisturbed)
+
+
+def test_a_cluster_that_goes_away_is_one_clear_error_and_what_is_finished_is_kept(
+    tmp_path: Path,
+) -> None:
+    file, out = portfolio(tmp_path, 8, slow=True), tmp_path / "out"
+    command = [Path(sys.executable).parent / "creditsim", "batch", file, "--out", out]
+    with dask(1) as (address, scheduler, _):
+        options = ["--scheduler", address, "--max-replications", "30", "--confirm", "none"]
+        batch = subprocess.Popen(
+            list(map(str, [*command, *options])), stderr=subprocess.PIPE, text=True, cwd=ROOT
+        )
+        deadline = time.monotonic() + 60
+        while len(finished(out)) < 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        scheduler.kill()
+        _, errors = batch.communicate(timeout=60)
+    assert batch.returncode == 2, errors
+    assert errors == f"--scheduler {address}: is gone; when it is back, the same command goes on\n"
+    before = finished(out)
+    assert 1 <= len(before) < 8
+    result = plan_portfolio(file, out=out, max_replications=30, confirm="none")
+    assert len(result.did["kept"]) == len(before)
 
 
 def test_an_interrupt_ends_within_seconds_and_keeps_what_is_finished(tmp_path: Path) -> None:

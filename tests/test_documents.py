@@ -6,10 +6,13 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 
+from simulation.portfolio import read_portfolio
 from tests import artefacts
 from tests.helpers import ROOT, SCENARIOS, creditsim
 
@@ -50,11 +53,35 @@ def test_commands_run_as_they_are_written(line: str, workspace: Path) -> None:
     arguments = shlex.split(line, comments=True)[1:]
     if arguments[0] == "run":
         arguments += ["--replications", "2"]  # the rest as written
-    if arguments[0] == "plan":
+    if arguments[0] in ("plan", "batch"):
         arguments += ["--replications", "2", "--max-replications", "2", "--confirm", "9999"]
-    done = creditsim(*arguments, cwd=workspace)
+    with cluster_of_the_readme() if "--scheduler" in arguments else nullcontext():
+        done = creditsim(*arguments, cwd=workspace)
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+@contextmanager
+def cluster_of_the_readme() -> Iterator[None]:
+    """Start the scheduler and the workers as the README does."""
+    (block,) = [block for block in _blocks(ROOT / "README.md", "sh") if "dask scheduler" in block]
+    lines = [line.removesuffix(" &") for line in block.splitlines() if line.startswith("dask ")]
+    assert len(lines) == 2
+    programs = Path(sys.executable).parent
+    started = [
+        subprocess.Popen(
+            [programs / "dask", *shlex.split(line)[1:]],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for line in lines
+    ]
+    try:
+        yield
+    finally:
+        for process in reversed(started):
+            process.terminate()
+            process.wait(timeout=60)
 
 
 def test_there_are_commands_to_run() -> None:
@@ -71,6 +98,15 @@ def test_python_examples_run_as_they_are_written(path: Path) -> None:
             cwd=path.parent,
             check=True,
         )
+
+
+def test_the_portfolio_of_the_documents_is_read(tmp_path: Path) -> None:
+    (block,) = [each for each in _blocks(ROOT / "scenarios/README.md", "yaml") if "orgs:" in each]
+    for file in SCENARIOS:
+        (tmp_path / file.name).write_text(file.read_text())
+    (tmp_path / "portfolio.yaml").write_text(block)
+    names = [item.load().name for item in read_portfolio([tmp_path / "portfolio.yaml"]).items]
+    assert names == ["Northwind", "Fabrikam", "Litware"]
 
 
 def test_the_readme_s_scenario_is_valid(tmp_path: Path) -> None:
