@@ -80,12 +80,15 @@ class BatchResult:
         to be ``retried``, or that cannot be planned (``broken``).
     left_out : list of Path
         YAML files in the folders that are no scenarios.
+    not_named : list of str
+        Results in ``items`` of orgs that are not named any more; they are left as they are.
     """
 
     folder: Path
     totals: dict[str, Any]
     did: dict[str, list[str]]
     left_out: list[Path]
+    not_named: list[str]
 
     @cached_property
     def portfolio(self) -> pd.DataFrame:
@@ -110,6 +113,7 @@ class BatchResult:
             "orgs": rows,
             "did": self.did,
             "left_out": [str(file) for file in self.left_out],
+            "not_named": self.not_named,
         }
 
 
@@ -196,6 +200,7 @@ def plan_portfolio(
         batch = _Batch(portfolio, store, options, progress)
         try:
             batch.run(force)
+            totals = batch.write()
         except KeyboardInterrupt:
             totals = batch.write()
             finished = totals["planned"] + totals["failed"]
@@ -203,7 +208,8 @@ def plan_portfolio(
                 f"interrupted; {finished:,} of {totals['items']:,} orgs are finished and kept in "
                 f"{folder}, the same command goes on from there"
             ) from None
-        return BatchResult(folder, batch.write(), batch.names_by_deed(), portfolio.left_out)
+        not_named = store.others({item.folder for item in portfolio.items})
+        return BatchResult(folder, totals, batch.names_by_deed(), portfolio.left_out, not_named)
 
 
 class _Pending(NamedTuple):
@@ -268,6 +274,8 @@ class _Batch:
                 what = f"the plan begins with {scenario.replications}, allow as many"
                 raise InputError([Problem(item.source, "", f"--max-replications {most}: {what}")])
         except InputError as error:
+            if place == 0 and all(each.where.startswith("--set") for each in error.problems):
+                raise  # an option that fits nothing is told at once, not once for each org
             self._broken[place] = {
                 "status": "failed",
                 "seed": item.seed(self._options.assignments),

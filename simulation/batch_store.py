@@ -108,6 +108,10 @@ class BatchStore:
         """Return the folder of an org's result."""
         return self._items / item
 
+    def others(self, named: set[str]) -> list[str]:
+        """Return what is kept of orgs that are none of these."""
+        return sorted({place.name for place in self._items.iterdir()} - named)
+
     def find(self, item: str) -> Stored | None:
         """Return what is kept of an org, if it is whole."""
         place = self.path(item)

@@ -136,12 +136,14 @@ def _deeds(result: BatchResult) -> Iterator[str]:
         names = result.did.get(deed, [])
         if not names:
             continue
-        which = ""
-        if deed != "kept":
-            more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
-            which = f": {', '.join(names[:_NAMES])}{more}"
+        which = "" if deed == "kept" else f": {_some(names)}"
         yield f"{len(names):,} {words}{which}"
     if result.left_out:
-        names = [str(file) for file in result.left_out]
-        more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
-        yield f"Left out, no scenarios: {', '.join(names[:_NAMES])}{more}"
+        yield f"Left out, no scenarios: {_some(list(map(str, result.left_out)))}"
+    if result.not_named:
+        yield f"Not named any more, left in items/ as they are: {_some(result.not_named)}"
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
+    return f"{', '.join(names[:_NAMES])}{more}"

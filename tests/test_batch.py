@@ -665,6 +665,24 @@ def test_what_a_killed_batch_leaves_behind_is_put_right(moment: str, tmp_path: P
         assert [path.name for path in home.parent.iterdir()] == ["acme"]
 
 
+def test_an_option_that_fits_no_org_is_refused_at_once(tmp_path: Path) -> None:
+    file, out = portfolio(tmp_path, 3), tmp_path / "out"
+    done = creditsim("batch", file, "--out", out, "--set", "org.editon=free")
+    assert done.returncode == 2
+    assert done.stderr.startswith("--set org.editon: org.editon: is an unknown key, did you mean")
+    assert done.stderr.count("\n") == 1
+
+
+def test_results_of_orgs_that_are_not_named_any_more_are_left_and_told(tmp_path: Path) -> None:
+    file, out = portfolio(tmp_path, 3), tmp_path / "out"
+    plan_portfolio(file, out=out, **QUICK)
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))
+    again = plan_portfolio(file, out=out, **QUICK)
+    assert again.not_named == ["org-2"]
+    assert (out / "items/org-2/plan.json").exists()
+    assert again.totals["items"] == 2
+
+
 def test_a_result_that_lacks_a_file_or_half_of_one_is_made_again(tmp_path: Path) -> None:
     file, out = portfolio(tmp_path, 3), tmp_path / "out"
     plan_portfolio(file, out=out, **QUICK)
