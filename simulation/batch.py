@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from simulation.batch_job import Job, Outcome, do_job, versions
-from simulation.batch_store import BatchStore, Stored
+from simulation.batch_store import REPORT, BatchStore, Stored
 from simulation.batch_tables import write_tables
 from simulation.errors import InputError, Problem
 from simulation.executors import Workforce, cluster, processes
@@ -297,10 +297,10 @@ class _Batch:
             return _Pending(place, identity, job, "changed" if before else "new", 1, None)
         if before.failed and self._options.retry_failed:
             return _Pending(place, identity, job, "retried", 1, None)
-        if before.failed or not job.report or "report.html" in before.files:
+        if before.failed or not job.report or self._store.has_report(item.folder):
             self._did(place, "kept", failed=before.failed)
             return None
-        planned = self._store.read(item.folder, tuple(before.files))
+        planned = self._store.read(item.folder, tuple({*before.files} - {REPORT}))
         return _Pending(place, identity, job._replace(planned=planned), "kept", 1, before)
 
     def _end(self, work: _Pending, future: Future[Outcome]) -> _Pending | None:
@@ -369,7 +369,7 @@ class _Batch:
                 "alternatives": [] if kept is None else kept.alternatives,
                 "runtime": {} if kept is None else self._store.runtime(item.folder),
                 "did": deed,
-                "report": kept is not None and "report.html" in kept.files,
+                "report": kept is not None and self._store.has_report(item.folder),
             }
 
 

@@ -19,8 +19,9 @@ from simulation.errors import OutputError, Problem
 from simulation.portfolio_tables import ALTERNATIVES, PORTFOLIO
 from simulation.results import to_json, writable
 
-__all__ = ["BatchStore", "Stored"]
+__all__ = ["REPORT", "BatchStore", "Stored"]
 
+REPORT = "report.html"
 _RECORD, _RUNTIME = "item.json", "runtime.json"
 _PART, _OLD = ".part", ".old"
 
@@ -117,10 +118,18 @@ class BatchStore:
         place = self.path(item)
         try:
             stored = Stored(json.loads((place / _RECORD).read_text("utf-8")))
-            whole = all((place / name).stat().st_size == n for name, n in stored.files.items())
+            whole = all(
+                (place / name).stat().st_size == size
+                for name, size in stored.files.items()
+                if name != REPORT  # which may have been drawn anew since, as a page to send
+            )
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return stored if whole else None
+
+    def has_report(self, item: str) -> bool:
+        """Return whether there is a page to link to."""
+        return (self.path(item) / REPORT).exists()
 
     def runtime(self, item: str) -> dict[str, Any]:
         """Return how long an org took, when, and at which attempt."""

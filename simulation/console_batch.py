@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -102,12 +103,13 @@ def _table(planned: pd.DataFrame) -> Table:
     title = f"Add-on credits for each org{rest}"
     unsure = "" if shown["decided"].all() else "?: not decided yet, more replications would tell"
     table = table_of("org", "now", "advised", "$ a month", "sure", "cause", title=title)
-    table.columns[0].min_width = min(20, int(shown["item"].str.len().max()))
-    for row in shown.to_dict("records"):
+    names = [_short(row.item, row.source) for row in shown.itertuples()]
+    table.columns[0].min_width = min(20, max(map(len, names)))
+    for name, row in zip(names, shown.to_dict("records"), strict=True):
         enough = not pd.isna(row["addon_credits"])
         sure = f"{percent(row['meets_probability'])}{'' if row['decided'] else ' ?'}"
         table.add_row(
-            Text(row["item"], style="bold" if row["at_risk"] else ""),
+            Text(name, style="bold" if row["at_risk"] else ""),
             f"{row['current_addon_credits']:,}",
             f"{row['addon_credits']:,}" if enough else "not enough",
             dollars(row["price_per_month"]) if enough else "",
@@ -116,6 +118,11 @@ def _table(planned: pd.DataFrame) -> Table:
         )
     table.caption, table.caption_justify = unsure, "left"
     return table
+
+
+def _short(item: str, source: str) -> str:
+    """Return what an org is called in a narrow column: of a file, its name."""
+    return Path(item).name if item == source else item
 
 
 def _known(price: Decimal | None) -> float:

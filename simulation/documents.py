@@ -243,8 +243,15 @@ class Document:
             raise InputError(self._problems(model, error)) from None
 
     def _problems(self, model: type[BaseModel], error: ValidationError) -> Iterator[Problem]:
-        for detail in error.errors(include_url=False):
-            path = tuple(key for key in detail["loc"] if key not in _UNWRITTEN)
+        details = error.errors(include_url=False)
+        for detail in details:
+            loc = detail["loc"]
+            if detail["type"] == "too_short" and any(
+                len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc
+                for other in details
+            ):
+                continue  # items that are wrong are not counted, and told themselves
+            path = tuple(key for key in loc if key not in _UNWRITTEN)
             cause = detail.get("ctx", {}).get("error")
             if isinstance(cause, KeyProblems):
                 for inner, what, where in cause.problems:

@@ -177,6 +177,8 @@ def _advice(plan: Plan) -> str:
     size = advice.addon_credits
     if size is None:
         most = int(plan.frontier["addon_credits"].iloc[-1])
+        if not most:
+            return "no purchase is enough: none can be made"
         held = plan.frontier["meets_probability"].iloc[-1]
         return f"no purchase is enough: {most:,} add-on credits do in {percent(held)} of periods"
     if size == now:

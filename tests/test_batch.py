@@ -714,6 +714,17 @@ def test_reports_are_drawn_later_without_planning_again(tmp_path: Path) -> None:
     assert pages[0].replace(b"later", b"once") == pages[1]
 
 
+def test_a_report_that_is_drawn_again_to_send_it_stays(tmp_path: Path) -> None:
+    file, out = portfolio(tmp_path, 1), tmp_path / "out"
+    plan_portfolio(file, out=out, report=True, **QUICK)
+    page = out / "items/org-0/report.html"
+    assert page.stat().st_size < 1_000_000
+    assert creditsim("report", page.parent).returncode == 0
+    assert page.stat().st_size > 4_000_000
+    assert list(plan_portfolio(file, out=out, report=True, **QUICK).did) == ["kept"]
+    assert page.stat().st_size > 4_000_000
+
+
 def test_progress_counts_what_is_done_failed_and_remaining(tmp_path: Path) -> None:
     seen: list[BatchProgress] = []
     file = portfolio(tmp_path, 20, broken=True)

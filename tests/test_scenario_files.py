@@ -15,7 +15,7 @@ from simulation.documents import Document
 from simulation.quantities import DAY, HOUR, MINUTE, SECOND
 from simulation.scenario import Scenario
 from simulation.starter import scenario_schema, write_starter
-from tests.helpers import ROOT, SCENARIOS, build, scheduled
+from tests.helpers import ROOT, SCENARIOS, build, creditsim, scheduled
 
 SCHEMA = ROOT / "simulation" / "scenario.schema.json"
 
@@ -338,3 +338,13 @@ def test_the_schema_refuses_what_the_models_refuse(change: dict[str, object]) ->
     assert not validator.is_valid({**data, **change})
     with pytest.raises(InputError):
         Document({**data, **change}).validate(Scenario)
+
+
+def test_an_item_that_is_wrong_is_told_and_not_counted_as_missing(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(
+        "name: n\norg: {edition: free}\nstart: 2026-01-05\nhorizon: 1 day\nclients:\n"
+        "  - {name: a, arrivals: {schedule: {every: never}}, calls: [{api: other}]}\n"
+    )
+    done = creditsim("validate", tmp_path / "one.yaml")
+    assert done.stderr.count("\n") == 1
+    assert "one.yaml:6: clients.a.arrivals.schedule.every: 'never'" in done.stderr

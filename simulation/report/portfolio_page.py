@@ -13,8 +13,8 @@ from simulation.report.page import environment
 __all__ = ["write_portfolio_page"]
 
 _STATES = {
-    "none_needed": "nothing to buy",
-    "buy": "buy",
+    "none_needed": "no add-on credits needed",
+    "buy": "add-on credits needed",
     "not_reachable": "no purchase is enough",
     "failed": "failed",
     "pending": "not planned yet",
