@@ -131,8 +131,6 @@ class _Slot:
         try:
             result = self._begin(task).result()
         except BaseException as error:
-            if isinstance(error, BrokenExecutor):
-                self._pool = None
             task.future.set_exception(error)
         else:
             task.future.set_result(result)
@@ -140,7 +138,7 @@ class _Slot:
     def _begin(self, task: _Task) -> Future[Any]:
         try:
             future: Future[Any] = self._process().submit(task.function)
-        except BrokenExecutor:  # killed while it had nothing to do
+        except BrokenExecutor:  # it was killed, at its last task or since
             self._pool = None
             future = self._process().submit(task.function)
         return future

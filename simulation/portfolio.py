@@ -279,20 +279,26 @@ def _yaml_items(file: Path) -> Iterator[Item]:
         yield from _crossed(file, document.where(("orgs", place)), templates, given, problem)
 
 
+@lru_cache
+def _beside(file: Path, template: str) -> Path:
+    """Return where a template lies; one object for all orgs that share it."""
+    return file.parent / template
+
+
 def _crossed(
     file: Path, source: str, templates: Sequence[str], values: dict[str, Any], problem: str
 ) -> Iterator[Item]:
     """Yield an org once with each of its templates."""
     found: list[Path] = []
     for template in templates:
-        pattern = str(file.parent / template)
+        pattern = str(_beside(file, template))
         if has_magic(template) and not Path(pattern).exists():
             matching = _matching(pattern)
             if not matching:
                 problem = problem or f"scenario: {template} matches no file, check the pattern"
             found += matching
         else:
-            found.append(Path(pattern))
+            found.append(_beside(file, template))
     if not found:
         problem = problem or "scenario: is missing, name the org's template"
         found = [file]

@@ -342,11 +342,10 @@ class Saving:
         if amount is None:
             self.make_reachable += reachable
             return
-        low, high = row[f"{column}_low"], row[f"{column}_high"]
         self.items += 1
         self.amount += amount
-        self.low += float(amount if low is None else low)
-        self.high += float(amount if high is None else high)
+        self.low += row[f"{column}_low"]
+        self.high += row[f"{column}_high"]
 
     def to_dict(self) -> Row:
         """Return the orgs, the sum with its interval, and the orgs that no purchase helps else."""

@@ -76,6 +76,7 @@ def portfolio(folder: Path, count: int, slow: bool = False, broken: bool = False
             "org.edition": "standard",
             "org.user_licenses": n % 5,
             "org.user_license": "",
+            "org.addon_credits": "" if n % 3 else 60_000,
             "clients.forms.arrivals.poisson.rate": f"{factor * (900 + 70 * n)} per day",
             "seed": n,
         }
@@ -136,6 +137,21 @@ def test_each_org_is_planned_as_plan_does(ten: tuple[Path, BatchResult], tmp_pat
         assert row[column] == held[column]
     assert row["seed"] == 7
     assert pd.isna(row["error"])
+
+
+def test_orgs_at_risk_are_those_that_do_not_keep_to_their_objective_now(
+    ten: tuple[Path, BatchResult],
+) -> None:
+    rows = ten[1].portfolio
+    keep = [
+        json.loads((ten[1].folder / folder / "plan.json").read_text())["current"][
+            "meets_probability"
+        ]
+        for folder in rows["folder"]
+    ]
+    assert rows["current_meets_probability"].tolist() == keep
+    assert rows["at_risk"].tolist() == [share < 0.95 for share in keep]
+    assert set(rows["at_risk"]) == {True, False}
 
 
 def test_a_kept_scenario_gives_the_plan_again(
@@ -638,6 +654,27 @@ def test_a_disk_that_fills_up_leaves_earlier_results_intact(
     again = plan_portfolio(file, out=out, **QUICK)
     assert (tables(out), items(out)) == before
     assert len(again.did["kept"]) >= 4
+
+
+def test_a_result_that_cannot_be_put_in_place_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self.name == ".acme.part":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return rename(self, target)
+
+    row = {"status": "failed", "error": "why"}
+    with BatchStore(tmp_path) as store:
+        store.put("acme", "one", row, [], {}, {})
+        monkeypatch.setattr(Path, "rename", refuse)
+        with pytest.raises(InputError, match="cannot be written"):
+            store.put("acme", "two", row, [], {}, {})
+        kept = store.find("acme")
+    assert kept is not None
+    assert kept.identity == "one"
 
 
 @pytest.mark.parametrize("moment", ["mkdir", "write", "away", "in place"])
