@@ -244,20 +244,26 @@ class _Batch:
         self._broken: dict[int, dict[str, Any]] = {}
         self._counts = Counter[str]()
         self._worked = 0
-        self._begun = monotonic()
+        self._begun = 0.0
 
     def run(self, workforce: AbstractContextManager[Workforce]) -> None:
         """Plan for every org that is not kept."""
-        coming = iter(range(len(self._items)))
+        for place, item in enumerate(self._items):
+            if self._store.find(item.folder) is not None:
+                self._begin(place)  # notes what is kept; what is not is begun below
+        coming = iter([place for place, deed in enumerate(self._deeds) if deed == "pending"])
         pending: dict[Future[Outcome], _Pending] = {}
-        more = True
+        more = "pending" in self._deeds
+        if not more:
+            return
+        self._begun = monotonic()
         with workforce as force:
             while more or pending:
                 while more and len(pending) < _AHEAD * force.size():
-                    place = next(coming, None)
-                    if place is None:
+                    following = next(coming, None)
+                    if following is None:
                         more = False
-                    elif (work := self._begin(place)) is not None:
+                    elif (work := self._begin(following)) is not None:
                         pending[force.executor.submit(do_job, work.job)] = work
                 for future in wait(pending, return_when=FIRST_COMPLETED).done:
                     work = pending.pop(future)

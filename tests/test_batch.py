@@ -611,6 +611,24 @@ def test_an_interrupt_ends_within_seconds_and_keeps_what_is_finished(tmp_path: P
     assert totals["pending"] == 40 - len(kept)
 
 
+def test_an_interrupted_batch_s_tables_hold_all_that_was_ever_finished(tmp_path: Path) -> None:
+    def interrupt(state: BatchProgress) -> None:
+        if state.done == enough:
+            raise KeyboardInterrupt
+
+    file, out = portfolio(tmp_path, 10), tmp_path / "out"
+    enough = 4
+    with pytest.raises(KeyboardInterrupt, match="4 of 10 orgs are finished and kept"):
+        plan_portfolio(file, out=out, workers=1, progress=interrupt, **QUICK)
+    header, *rows = file.read_text().splitlines()
+    file.write_text("\n".join([header, *reversed(rows)]) + "\n")
+    enough = 5
+    with pytest.raises(KeyboardInterrupt, match="5 of 10 orgs are finished and kept"):
+        plan_portfolio(file, out=out, workers=1, progress=interrupt, **QUICK)
+    status = pd.read_csv(out / "portfolio.csv")["status"]
+    assert (status != "pending").tolist() == [True, *[False] * 5, *[True] * 4]
+
+
 def test_two_batches_do_not_write_to_one_folder(tmp_path: Path) -> None:
     file = portfolio(tmp_path, 1)
     with BatchStore(tmp_path / "out"), pytest.raises(InputError, match="another batch is writing"):
