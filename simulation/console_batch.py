@@ -47,7 +47,7 @@ def batch_progress() -> Iterator[Callable[[BatchProgress], None]]:
         transient=True,
         disable=not console.is_terminal,
     )
-    task = bar.add_task("", said="")
+    task = bar.add_task("", said="Planning")
     failures, last_line = 0, time.monotonic()
 
     def advance(state: BatchProgress) -> None:
