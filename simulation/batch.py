@@ -79,7 +79,7 @@ class BatchResult:
         The orgs that were ``kept`` from before, planned because they are ``new``, ``changed`` or
         to be ``retried``, or that cannot be planned (``broken``).
     left_out : list of Path
-        YAML files in the folders that are no scenarios.
+        YAML files in the folders that are no scenarios, or were written with a result.
     not_named : list of str
         Results in ``items`` of orgs that are not named any more; they are left as they are.
     """
@@ -183,7 +183,7 @@ def plan_portfolio(
     """
     folder = Path(out)
     named = [paths] if isinstance(paths, Path | str) else paths
-    portfolio = read_portfolio(named, folder)
+    portfolio = read_portfolio(named)
     given = {"seed": seed, "replications": replications}
     options = _Options(
         (*set, *(f"{key}={value}" for key, value in given.items() if value is not None)),

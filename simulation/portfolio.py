@@ -25,6 +25,7 @@ from simulation.scenario import Scenario
 __all__ = ["Item", "Portfolio", "read_portfolio"]
 
 _YAML = (".yaml", ".yml")
+_RESULTS = ("item.json", "plan.json", "summary.json")
 
 Values = tuple[tuple[str, Any], ...]
 
@@ -102,7 +103,7 @@ class Portfolio:
     ----------
     items : list of Item
     left_out : list of Path
-        YAML files in the folders that are no scenarios.
+        YAML files in the folders that are no scenarios, or were written with a result.
     """
 
     items: list[Item]
@@ -123,16 +124,15 @@ def _template(file: Path) -> Document:
     return _read(file, changed_at)
 
 
-def read_portfolio(paths: Iterable[Path | str], out: Path | None = None) -> Portfolio:
+def read_portfolio(paths: Iterable[Path | str]) -> Portfolio:
     """Find out which orgs are meant.
 
     Parameters
     ----------
     paths : iterable of Path or str
         Scenario files, folders (searched with all in them), globs, and portfolio files: CSV, or
-        YAML with ``orgs``. A scenario file that is named twice counts once.
-    out : Path, optional
-        The folder of results, which holds scenarios that are not meant.
+        YAML with ``orgs``. A scenario file that is named twice counts once; scenarios that were
+        written with results count where they are named themselves.
 
     Raises
     ------
@@ -143,24 +143,29 @@ def read_portfolio(paths: Iterable[Path | str], out: Path | None = None) -> Port
     items: list[Item] = []
     left_out: list[Path] = []
     for path in paths:
-        items += _items_of(str(path), out, left_out)
+        items += _items_of(str(path), left_out)
     if not items:
         raise InputError("no scenario is named, name files, folders, globs or a portfolio file")
     return Portfolio(list(_told_apart(items)), left_out)
 
 
-def _items_of(path: str, out: Path | None, left_out: list[Path]) -> Iterator[Item]:
+def _items_of(path: str, left_out: list[Path]) -> Iterator[Item]:
     place = Path(path)
     if place.is_dir():
-        for file in _files_in(place, out):
-            if _is_scenario(file):
+        for file in _files_in(place):
+            if _is_of_a_result(file):
+                if not file.with_name(
+                    _RESULTS[0]
+                ).exists():  # those of batches are too many to tell
+                    left_out.append(file)
+            elif _is_scenario(file):
                 yield _file_item(file, place)
             elif not _is_portfolio(file):
                 left_out.append(file)
     elif place.exists() or not has_magic(path):
         yield from _file_items(place, place.parent)
     else:
-        found = _matching(path)
+        found = [file for file in _matching(path) if not _is_of_a_result(file)]
         if not found:
             raise InputError([Problem(path, "", "matches no file, check the pattern")])
         root = Path(*_fixed(place.parts[:-1]))
@@ -181,16 +186,20 @@ def _fixed(parts: Sequence[str]) -> Iterator[str]:
         yield part
 
 
-def _files_in(folder: Path, out: Path | None) -> Iterator[Path]:
+def _files_in(folder: Path) -> Iterator[Path]:
     """Yield the YAML files in a folder and those in it, but for hidden ones and results."""
-    results = None if out is None else out.resolve()
     for entry in sorted(folder.iterdir()):
-        if entry.name.startswith(".") or (results is not None and entry.resolve() == results):
+        if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            yield from _files_in(entry, out)
+            yield from _files_in(entry)
         elif entry.suffix.lower() in _YAML:
             yield entry
+
+
+def _is_of_a_result(file: Path) -> bool:
+    """Return whether a scenario was written beside the result that it gave."""
+    return file.name == "scenario.yaml" and any(file.with_name(name).exists() for name in _RESULTS)
 
 
 def _names(file: Path, key: str) -> bool:

@@ -133,16 +133,24 @@ def test_folders_are_searched_and_what_is_no_scenario_is_left_out(folder: Path) 
     for name in ("clients/acme", "clients/globex", "clients/.hidden", "clients/out/items/acme"):
         (folder / name).mkdir(parents=True)
         (folder / name / "scenario.yaml").write_text(TEMPLATE)
+    Path("clients/out/items/acme/item.json").write_text("{}")
+    Path("clients/globex/plan.json").write_text("{}")
+    Path("clients/globex/globex.yaml").write_text(TEMPLATE)
     Path("clients/acme/card.yml").write_text("name: card\neditions: {}\n")
     Path("clients/broken.yaml").write_text("clients: [\n")
-    portfolio = read_portfolio(["clients"], Path("clients/out"))
+    portfolio = read_portfolio(["clients"])
     assert [item.folder for item in portfolio.items] == [
         "acme-scenario",
         "broken",
-        "globex-scenario",
+        "globex-globex",
     ]
-    assert portfolio.left_out == [Path("clients/acme/card.yml")]
+    written = [Path("clients/acme/card.yml"), Path("clients/globex/scenario.yaml")]
+    assert portfolio.left_out == written
     assert "clients/broken.yaml:2: is not valid YAML" in wrong(portfolio, 1)
+    matched = read_portfolio(["clients/**/scenario.yaml"])
+    assert [item.folder for item in matched.items] == ["acme-scenario"]
+    (named,) = read_portfolio(["clients/out/items/acme/scenario.yaml"]).items
+    assert named.load().name == "Template"
 
 
 @pytest.mark.usefixtures("folder")
