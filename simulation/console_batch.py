@@ -146,7 +146,8 @@ def _deeds(result: BatchResult) -> Iterator[str]:
         which = "" if deed == "kept" else f": {_some(names)}"
         yield f"{len(names):,} {words}{which}"
     if result.left_out:
-        yield f"Left out, no scenarios or written with a result: {_some(list(map(str, result.left_out)))}"
+        left_out = _some(list(map(str, result.left_out)))
+        yield f"Left out, no scenarios or written with a result: {left_out}"
     if result.not_named:
         yield f"Not named any more, left in items/ as they are: {_some(result.not_named)}"
 
