@@ -325,7 +325,7 @@ class _Batch:
         row, alternatives, files = outcome.row, outcome.alternatives, outcome.files
         runtime: dict[str, Any] = {"seconds": outcome.seconds, "attempts": work.attempt}
         if outcome.error:
-            told = {"status": "failed", "error": f"{item.source}: {outcome.error}"}
+            told = {"status": "failed", "error": outcome.error}
             row, alternatives = {**scenario_row(work.job.scenario), **told}, []
             files = {**files, "scenario.yaml": work.job.yaml.encode()}
         elif work.before is not None:
@@ -334,7 +334,8 @@ class _Batch:
         runtime["finished_at"] = datetime.now(UTC).isoformat(timespec="seconds")
         self._store.put(item.folder, work.identity, row, alternatives, files, runtime)
         self._worked += 1
-        self._did(work.place, work.deed, bool(outcome.error), outcome.error and row["error"])
+        failure = outcome.error and f"{item.source}: {outcome.error}"
+        self._did(work.place, work.deed, bool(failure), failure)
 
     def _did(self, place: int, deed: Did, failed: bool = False, failure: str = "") -> None:
         """Note what was done about an org, and say how far the batch is."""
@@ -368,6 +369,8 @@ class _Batch:
                 row = self._broken[place]
             elif deed != "pending" and (kept := self._store.find(item.folder)) is not None:
                 row = {**kept.row, "folder": f"items/{item.folder}"}
+                if kept.failed:  # the line may be another one by now
+                    row["error"] = f"{item.source}: {row['error']}"
             else:
                 row = {"status": "pending"}
             yield {

@@ -375,6 +375,12 @@ def test_an_org_that_kills_every_worker_fails_until_it_is_retried(
     again = plan_portfolio(file, out=out, workers=2, **QUICK)
     assert list(again.did) == ["kept"]
     assert again.totals["failed"] == 1
+    text = file.read_text()
+    header, *rows = text.splitlines(keepends=True)
+    file.write_text("".join([header, *reversed(rows)]))
+    moved = plan_portfolio(file, out=out, workers=2, **QUICK).portfolio
+    assert moved.set_index("item").loc["Org 1"]["error"].startswith(f"{file}:10: its worker")
+    file.write_text(text)
     retried = plan_portfolio(file, out=out, workers=2, retry_failed=True, **QUICK)
     assert retried.did["retried"] == ["Org 1"]
     assert tables(out) == tables(undisturbed.folder)
