@@ -7,7 +7,7 @@ is kept, in the order in which the orgs were named.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import AbstractContextManager
@@ -24,7 +24,8 @@ import pyarrow.parquet as pq
 from simulation.batch_job import Job, Outcome, do_job, versions
 from simulation.batch_store import REPORT, BatchStore, Stored
 from simulation.batch_tables import write_tables
-from simulation.errors import InputError, Problem
+from simulation.documents import Document
+from simulation.errors import InputError
 from simulation.executors import Workforce, cluster, processes
 from simulation.portfolio import Portfolio, read_portfolio
 from simulation.portfolio_tables import PORTFOLIO, read_table, scenario_row
@@ -193,8 +194,7 @@ def plan_portfolio(
         retry_failed,
     )
     for assignment in options.assignments:
-        if "=" not in assignment:
-            raise InputError([Problem(f"--set {assignment}", "", "write it as key=value")])
+        Document({}).set(assignment)  # refuses what is no assignment, before anything is begun
     force = processes(cores(workers)) if scheduler is None else cluster(scheduler)
     with BatchStore(folder) as store:
         batch = _Batch(portfolio, store, options, progress)
@@ -249,36 +249,37 @@ class _Batch:
     def run(self, workforce: AbstractContextManager[Workforce]) -> None:
         """Plan for every org that is not kept."""
         for place, item in enumerate(self._items):
-            if self._store.find(item.folder) is not None:
+            if self._store.path(item.folder).is_dir():
                 self._begin(place)  # notes what is kept; what is not is begun below
-        coming = iter([place for place, deed in enumerate(self._deeds) if deed == "pending"])
-        pending: dict[Future[Outcome], _Pending] = {}
-        more = "pending" in self._deeds
-        if not more:
+        coming = deque(place for place, deed in enumerate(self._deeds) if deed == "pending")
+        if not coming:
             return
+        pending: dict[Future[Outcome], _Pending] = {}
         self._begun = monotonic()
         with workforce as force:
-            while more or pending:
-                while more and len(pending) < _AHEAD * force.size():
-                    following = next(coming, None)
-                    if following is None:
-                        more = False
-                    elif (work := self._begin(following)) is not None:
-                        pending[force.executor.submit(do_job, work.job)] = work
+            while coming or pending:
+                work: _Pending | None
+                while coming and len(pending) < _AHEAD * force.size():
+                    if (work := self._begin(coming.popleft())) is not None:
+                        pending[self._hand_out(work, force)] = work
                 for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                    work = pending.pop(future)
-                    if (again := self._end(work, future)) is not None:
-                        pending[force.executor.submit(do_job, again.job)] = again
+                    if (work := self._end(pending.pop(future), future)) is not None:
+                        pending[self._hand_out(work, force)] = work
+
+    def _hand_out(self, work: _Pending, force: Workforce) -> Future[Outcome]:
+        """Give a job to a worker, with the plan where one is kept that is only to be drawn."""
+        job = work.job
+        if work.before is not None:
+            folder = self._items[work.place].folder
+            planned = self._store.read(folder, tuple({*work.before.files} - {REPORT}))
+            job = job._replace(planned=planned)
+        return force.executor.submit(do_job, job)
 
     def _begin(self, place: int) -> _Pending | None:
         """Return what is to be done for an org; nothing where it is kept, or cannot be planned."""
         item = self._items[place]
         try:
             scenario = item.load(self._options.assignments)
-            most = self._options.max_replications
-            if most is not None and most < scenario.replications:
-                what = f"the plan begins with {scenario.replications}, allow as many"
-                raise InputError([Problem(item.source, "", f"--max-replications {most}: {what}")])
         except InputError as error:
             if place == 0 and all(each.where.startswith("--set") for each in error.problems):
                 raise  # an option that fits nothing is told at once, not once for each org
@@ -291,7 +292,7 @@ class _Batch:
             return None
         job = Job(
             scenario,
-            most,
+            self._options.max_replications,
             self._options.confirm,
             self._options.report,
             scenario.to_yaml(self._store.path(item.folder)),
@@ -306,8 +307,7 @@ class _Batch:
         if before.failed or not job.report or self._store.has_report(item.folder):
             self._did(place, "kept", failed=before.failed)
             return None
-        planned = self._store.read(item.folder, tuple({*before.files} - {REPORT}))
-        return _Pending(place, identity, job._replace(planned=planned), "kept", 1, before)
+        return _Pending(place, identity, job, "kept", 1, before)
 
     def _end(self, work: _Pending, future: Future[Outcome]) -> _Pending | None:
         """Keep what came of a job; return the job if it is to be done again."""

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, Literal, NamedTuple
 
+from simulation.errors import InputError
 from simulation.scenario import Scenario
 
 __all__ = ["PLOTLY", "Job", "Outcome", "do_job", "versions"]
@@ -71,8 +72,6 @@ def do_job(job: Job) -> Outcome:
                 files[file.name] = file.read_bytes()
         files["scenario.yaml"] = job.yaml.encode()
     except Exception as caught:
-        from simulation.errors import InputError
-
         error = " ".join(str(caught).split())
         if not isinstance(caught, InputError):
             error = f"{type(caught).__name__}: {error}"

@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simulation.errors import OutputError, Problem
 from simulation.portfolio_tables import ALTERNATIVES, PORTFOLIO
 from simulation.results import to_json, writable
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 __all__ = ["REPORT", "BatchStore", "Stored"]
 
@@ -72,29 +73,25 @@ class BatchStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._items = folder / "items"
-        self._stack = ExitStack()
+        self._lock: BaseFileLock | None = None
 
     def __enter__(self) -> BatchStore:
         from filelock import FileLock, Timeout
 
         with writable(self.folder):
             self._items.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / ".lock", blocking=False)
+            self._lock = FileLock(self.folder / ".lock", blocking=False)
             try:
-                self._stack.enter_context(lock)
+                self._lock.acquire()
             except Timeout:
                 what = "another batch is writing to it, wait for it or name another folder"
                 raise OutputError([Problem(str(self.folder), "", what)]) from None
             self._tidy_up()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stack.close()
+    def __exit__(self, *_: object) -> None:
+        assert self._lock is not None
+        self._lock.release()
 
     def _tidy_up(self) -> None:
         """Put right what a batch that was killed left behind."""

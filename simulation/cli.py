@@ -14,6 +14,8 @@ from simulation.cli_common import (
     AsJson,
     Assignments,
     Confirm,
+    MaxReplications,
+    Replications,
     Seed,
     Workers,
     app,
@@ -220,10 +222,8 @@ def plan(
     scenario: ScenarioFile,
     set_: Assignments = None,
     seed: Seed = None,
-    replications: Annotated[int | None, typer.Option(help="To begin with.")] = None,
-    max_replications: Annotated[
-        int | None, typer.Option(help="After which it stays undecided; 480, or 200 million calls.")
-    ] = None,
+    replications: Replications = None,
+    max_replications: MaxReplications = None,
     confirm: Confirm = "1000000",
     workers: Workers = None,
     out: Annotated[

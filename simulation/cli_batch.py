@@ -12,6 +12,8 @@ from simulation.cli_common import (
     AsJson,
     Assignments,
     Confirm,
+    MaxReplications,
+    Replications,
     Seed,
     calls_to_confirm,
     print_json,
@@ -31,10 +33,8 @@ def batch(
     out: Annotated[Path, typer.Option(help="Folder of results; the next batch goes on there.")],
     set_: Assignments = None,
     seed: Seed = None,
-    replications: Annotated[int | None, typer.Option(help="To begin with.")] = None,
-    max_replications: Annotated[
-        int | None, typer.Option(help="After which a plan stays undecided.")
-    ] = None,
+    replications: Replications = None,
+    max_replications: MaxReplications = None,
     confirm: Confirm = "1000000",
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; as many as cores unless given.")

@@ -14,6 +14,8 @@ __all__ = [
     "AsJson",
     "Assignments",
     "Confirm",
+    "MaxReplications",
+    "Replications",
     "Seed",
     "Workers",
     "app",
@@ -52,6 +54,10 @@ Workers = Annotated[
     typer.Option(min=1, help="Processes or threads; as many as cores unless given."),
 ]
 Seed = Annotated[int | None, typer.Option(help="In place of the scenario's.")]
+Replications = Annotated[int | None, typer.Option(help="To begin with.")]
+MaxReplications = Annotated[
+    int | None, typer.Option(help="After which it stays undecided; 480, or 200 million calls.")
+]
 Confirm = Annotated[str, typer.Option(metavar="N|all|none", help="Calls to decide again in SimPy.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from queue import SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from simulation.errors import InputError
+from simulation.workers import serve_only
 
 if TYPE_CHECKING:
     from loky import ProcessPoolExecutor
 
 __all__ = ["Processes", "Workforce", "cluster", "processes"]
 
-_LOOK_FOR_PARENT_S = 1.0
 _REACH_CLUSTER_S = 10.0
 _AWAIT_WORKERS_S = 60.0
 
@@ -40,25 +40,12 @@ class Workforce:
     size: Callable[[], int]
 
 
+@dataclass(frozen=True)
 class _Task:
     """A call to be made in some process."""
 
-    def __init__(self, function: Callable[[], Any]) -> None:
-        self.future: Future[Any] = Future()
-        self.function = function
-
-
-class _Call:
-    """A function with its arguments, in a form that travels."""
-
-    def __init__(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        self._parts = (function, args, kwargs)
-
-    def __call__(self) -> Any:
-        function, args, kwargs = self._parts
-        return function(*args, **kwargs)
+    call: Callable[[], Any]
+    future: Future[Any] = field(default_factory=Future)
 
 
 class Processes(Executor):
@@ -85,7 +72,7 @@ class Processes(Executor):
         """
         if self._closed.is_set():
             raise RuntimeError("this executor was shut down")
-        task = _Task(_Call(fn, args, kwargs))
+        task = _Task(partial(fn, *args, **kwargs))
         self._tasks.put(task)
         return task.future
 
@@ -137,33 +124,20 @@ class _Slot:
 
     def _begin(self, task: _Task) -> Future[Any]:
         try:
-            future: Future[Any] = self._process().submit(task.function)
+            future: Future[Any] = self._process().submit(task.call)
         except BrokenExecutor:  # it was killed, at its last task or since
             self._pool = None
-            future = self._process().submit(task.function)
+            future = self._process().submit(task.call)
         return future
 
     def _process(self) -> ProcessPoolExecutor:
         if self._pool is None:
             from loky import ProcessPoolExecutor
 
-            self._pool = ProcessPoolExecutor(1, initializer=_serve_only, initargs=(os.getpid(),))
+            self._pool = ProcessPoolExecutor(1, initializer=serve_only, initargs=(os.getpid(),))
             if self._killed:  # just now, by another thread that did not see this process yet
                 self._pool.shutdown(wait=False, kill_workers=True)
         return self._pool
-
-
-def _serve_only(parent: int) -> None:
-    """Leave interrupts to the parent, and end when it does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            Event().wait(_LOOK_FOR_PARENT_S)
-        os._exit(1)
-
-    if os.getppid() == parent:  # not so where processes are started by another one
-        Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

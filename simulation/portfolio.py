@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from glob import glob, has_magic
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -25,7 +25,8 @@ from simulation.scenario import Scenario
 __all__ = ["Item", "Portfolio", "read_portfolio"]
 
 _YAML = (".yaml", ".yml")
-_RESULTS = ("item.json", "plan.json", "summary.json")
+_OF_A_BATCH = "item.json"
+_RESULTS = (_OF_A_BATCH, "plan.json", "summary.json")
 
 Values = tuple[tuple[str, Any], ...]
 
@@ -154,13 +155,11 @@ def _items_of(path: str, left_out: list[Path]) -> Iterator[Item]:
     if place.is_dir():
         for file in _files_in(place):
             if _is_of_a_result(file):
-                if not file.with_name(
-                    _RESULTS[0]
-                ).exists():  # those of batches are too many to tell
+                if not file.with_name(_OF_A_BATCH).exists():  # those are too many to tell
                     left_out.append(file)
-            elif _is_scenario(file):
+            elif (kind := _kind(file)) == "scenario":
                 yield _file_item(file, place)
-            elif not _is_portfolio(file):
+            elif kind == "other":
                 left_out.append(file)
     elif place.exists() or not has_magic(path):
         yield from _file_items(place, place.parent)
@@ -202,32 +201,27 @@ def _is_of_a_result(file: Path) -> bool:
     return file.name == "scenario.yaml" and any(file.with_name(name).exists() for name in _RESULTS)
 
 
-def _names(file: Path, key: str) -> bool:
-    """Return whether a YAML file seems to have a key; that it cannot be read shows later."""
+def _kind(file: Path) -> Literal["scenario", "portfolio", "other"]:
+    """Return what a YAML file seems to be; that it cannot be read shows later."""
     try:
         text = file.read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
-        return key == "clients"
-    return bool(re.search(rf"""^["']?{key}["']?\s*:""", text, re.MULTILINE))
-
-
-def _is_scenario(file: Path) -> bool:
-    return _names(file, "clients") and not _is_portfolio(file)
-
-
-def _is_portfolio(file: Path) -> bool:
-    return _names(file, "orgs")
+        return "scenario"
+    keys = set(re.findall(r"""^["']?(orgs|clients)["']?\s*:""", text, re.MULTILINE))
+    if "orgs" in keys:
+        return "portfolio"
+    return "scenario" if keys else "other"
 
 
 def _file_items(file: Path, root: Path) -> Iterator[Item]:
     """Yield what a file that was named or matched stands for."""
     if file.suffix.lower() == ".csv":
         yield from _csv_items(file)
-    elif file.exists() and _is_portfolio(file):
-        yield from _yaml_items(file)
     elif not file.exists():
         what = "there is no such file, name a scenario, a folder, a glob or a portfolio file"
         raise InputError([Problem(str(file), "", what)])
+    elif _kind(file) == "portfolio":
+        yield from _yaml_items(file)
     else:
         yield _file_item(file, root)
 
@@ -300,14 +294,14 @@ def _crossed(
     """Yield an org once with each of its templates."""
     found: list[Path] = []
     for template in templates:
-        pattern = str(_beside(file, template))
-        if has_magic(template) and not Path(pattern).exists():
-            matching = _matching(pattern)
+        place = _beside(file, template)
+        if has_magic(template) and not place.exists():
+            matching = _matching(str(place))
             if not matching:
                 problem = problem or f"scenario: {template} matches no file, check the pattern"
             found += matching
         else:
-            found.append(_beside(file, template))
+            found.append(place)
     if not found:
         problem = problem or "scenario: is missing, name the org's template"
         found = [file]

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from math import isnan
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pandas as pd
@@ -264,12 +263,7 @@ class TableWriter:
     def __enter__(self) -> TableWriter:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         try:
             if kind is None and self._waiting:
                 self._flush()
@@ -302,7 +296,7 @@ class Totals:
         if row["price_per_month"] is not None:
             self.now_of_enough += row["current_price_per_month"]
             self.recommended += row["price_per_month"]
-        if row.get("best_alternative") is not None:
+        if row["best_alternative"] is not None:
             self.saved.add(row, "best_alternative_saves_per_month", True)
         for each in alternatives:
             saving = self.by_alternative.setdefault(each["alternative"], Saving())
@@ -338,7 +332,7 @@ class Saving:
 
     def add(self, row: Row, column: str, reachable: bool) -> None:
         """Take in what a change does for an org; nothing where it saves nothing."""
-        amount = row.get(column)
+        amount = row[column]
         if amount is None:
             self.make_reachable += reachable
             return

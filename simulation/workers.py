@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+from threading import Thread
 from typing import TypeVar
 
 from simulation.errors import InputError
 
-__all__ = ["BUSY_DAY", "ahead", "cores", "in_processes", "in_threads"]
+__all__ = ["BUSY_DAY", "ahead", "cores", "in_processes", "in_threads", "serve_only"]
 
 BUSY_DAY = 20_000
 """Calls a day from which threads help: below, a day is a matter of Python, and they wait."""
+
+_LOOK_FOR_PARENT_S = 1.0
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -64,7 +68,9 @@ def in_processes(function: Callable[[T], R], tasks: Sequence[T], workers: int) -
     """
     from loky import get_reusable_executor
 
-    pool = get_reusable_executor(max_workers=workers, initializer=_leave_interrupts_to_parent)
+    pool = get_reusable_executor(
+        max_workers=workers, initializer=serve_only, initargs=(os.getpid(),)
+    )
     coming = deque(pool.submit(function, task) for task in tasks)
     try:
         while coming:
@@ -77,5 +83,14 @@ def in_processes(function: Callable[[T], R], tasks: Sequence[T], workers: int) -
         raise
 
 
-def _leave_interrupts_to_parent() -> None:
+def serve_only(parent: int) -> None:
+    """Make this process leave interrupts to the one that started it, and end when that does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_FOR_PARENT_S)
+        os._exit(1)
+
+    if os.getppid() == parent:  # not so where processes are started by another one
+        Thread(target=watch, daemon=True).start()
