@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import sys
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -301,4 +302,21 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a sign shows "?" for it
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    _show_own_warnings_alone()
     app()
+
+
+def _show_own_warnings_alone() -> None:
+    """Show our warnings in a line, and those of libraries only if Python was told to."""
+    from simulation.errors import LoopWarning
+
+    def show(message: Warning | str, category: type[Warning], *args: Any, **kwargs: Any) -> None:
+        if issubclass(category, LoopWarning):
+            print(f"creditsim: {message}", file=sys.stderr)
+        else:
+            show_any(message, category, *args, **kwargs)
+
+    show_any, warnings.showwarning = warnings.showwarning, show
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", LoopWarning)

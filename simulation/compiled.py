@@ -258,7 +258,7 @@ def _decide(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0915 - o
             if soon > 0:
                 order = np.int64(-1)
                 if arrived < count:
-                    order = clients[arrived] * _ORDERS_PER_CLIENT + numbers[arrived]
+                    order = np.int64(clients[arrived]) * _ORDERS_PER_CLIENT + numbers[arrived]
                 if _earlier(heap[0, 0], heap[0, 1], now, order):
                     now, place = heap[0, 0], heap[0, 2]
                     _drop_first(heap, soon)

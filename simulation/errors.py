@@ -6,7 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["InputError", "KeyPath", "KeyProblem", "KeyProblems", "OutputError", "Problem", "dotted"]
+__all__ = [
+    "InputError",
+    "KeyPath",
+    "KeyProblem",
+    "KeyProblems",
+    "LoopWarning",
+    "OutputError",
+    "Problem",
+    "dotted",
+]
 
 KeyPath = tuple[str | int, ...]
 """The way to a value in nested data: keys of mappings, positions in lists."""
@@ -56,6 +65,10 @@ class InputError(ValueError):
 
 class OutputError(InputError):
     """A place that the user named for results cannot be written."""
+
+
+class LoopWarning(UserWarning):
+    """Compiled loops cannot be kept or used: the work takes longer, and gives the same."""
 
 
 class KeyProblem(NamedTuple):

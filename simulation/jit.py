@@ -2,22 +2,106 @@
 
 from __future__ import annotations
 
+import hashlib
+import pickle
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from numba import njit
+import numpy as np
+from numba import config, njit
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+
+from simulation.errors import LoopWarning
 
 __all__ = ["compiled"]
 
+_DIGEST_BYTES = 32
+_warned_of: set[str] = set()
+
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile a loop at its first call, and keep it: beside its file, or in the user's cache.
+    """Return a loop that is compiled at its first call, and kept for the next process.
 
-    A kept loop is dropped when its own file changes, not when another does: so a loop calls
-    no loops but those of its file.
+    It is kept in ``NUMBA_CACHE_DIR``, beside its file, or in the user's cache. A kept loop is
+    dropped when its own file changes, not when another does: so a loop calls no loops but those
+    of its file. Where ``NUMBA_DISABLE_JIT`` is set, the loop runs as plain Python, slowly.
     """
+    if config.DISABLE_JIT:
+        _warn(
+            "loops run as plain Python, a hundred times slower",
+            "NUMBA_DISABLE_JIT is set, unset it",
+        )
+        return np.errstate(all="ignore")(function)  # as compiled ones do: 64 bits wrap around
     loop = njit(nogil=True, error_model="numpy")(function)
-    with suppress(RuntimeError):  # neither place can be written: each process compiles anew
-        loop.enable_caching()
+    try:
+        loop._cache = _KeptLoop(function)
+    except (RuntimeError, OSError):
+        _warn(
+            "compiled loops cannot be kept, so each start compiles them again",
+            "no folder can be written; set NUMBA_CACHE_DIR to one that can",
+        )
     return loop
+
+
+def _warn(what: str, why: str) -> None:
+    """Warn once of one thing, however many loops it concerns."""
+    if what not in _warned_of:
+        _warned_of.add(what)
+        warnings.warn(f"{what} ({why})", LoopWarning, stacklevel=2)
+
+
+class _KeptLoop(FunctionCache):  # type: ignore[misc]
+    """Numba's store of one compiled loop, which never stops the program.
+
+    Numba raises whatever reading or writing its files raises. Here a file that is damaged is
+    dropped and the loop compiled anew, and one that cannot be written is done without.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        impl = self._impl
+        self._cache_file = _CheckedFile(
+            self.cache_path, f"{impl.filename_base}.checked", impl.locator.get_source_stamp()
+        )
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return a kept loop, or None where there is none or it is damaged."""
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception as error:  # damaged bytes raise anything when they are unpickled
+            what = f"kept loops in {self.cache_path} are damaged, so they are compiled again"
+            _warn(what, str(error))
+        with suppress(OSError):  # a folder that cannot be written has a warning of its own
+            self.flush()
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a loop, or warn that it cannot be written."""
+        try:
+            super().save_overload(sig, data)
+        except Exception as error:
+            what = f"compiled loops cannot be kept in {self.cache_path}"
+            _warn(f"{what}, so each start compiles them again", str(error))
+
+
+class _CheckedFile(IndexDataCacheFile):  # type: ignore[misc]
+    """Files of compiled loops, each behind a digest: damaged machine code would end the process."""
+
+    def _save_data(self, name: str, data: Any) -> None:
+        content = self._dump(data)
+        with self._open_for_write(self._data_path(name)) as file:
+            file.write(_digest(content) + content)
+
+    def _load_data(self, name: str) -> Any:
+        content = Path(self._data_path(name)).read_bytes()
+        digest, content = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+        if _digest(content) != digest:
+            raise ValueError(f"{name} is not as it was written")
+        return pickle.loads(content)
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=_DIGEST_BYTES).digest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
@@ -84,8 +85,9 @@ def in_processes(function: Callable[[T], R], tasks: Sequence[T], workers: int) -
 
 
 def serve_only(parent: int) -> None:
-    """Make this process leave interrupts to the one that started it, and end when that does."""
+    """Make this process leave interrupts and warnings to its parent, and end when that does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("ignore")
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -16,6 +16,7 @@ from simulation.demand import Demand
 from simulation.draws import arrival_times
 from simulation.quantities import DAY, HOUR, MINUTE, SECOND
 from simulation.scenario import Scenario
+from simulation.streams import jitter_key, stream
 from tests.helpers import build, poisson, scheduled
 
 
@@ -266,3 +267,9 @@ def test_an_arrival_that_rounds_to_the_day_s_end_stays_within_the_day() -> None:
     assert arrival_times(at_the_end, 8.0, busy_to_the_end, edges).tolist() == [10, 19]
     idle_at_the_end = np.array([0.0, 8.0, 8.0])
     assert arrival_times(at_the_end, 8.0, idle_at_the_end, edges).tolist() == [5, 10]
+
+
+def test_a_stream_is_the_same_to_the_bit_on_every_numpy() -> None:
+    found = stream(34, 3, "website-forms", 17, "arrivals").integers(0, 2**63, 3).tolist()
+    assert found == [6827840344576502975, 2591951728727210263, 529334006160743688]
+    assert jitter_key(34, 3, "website-forms") == 17013575241910227059
