@@ -217,6 +217,7 @@ def test_tables_do_not_depend_on_the_number_of_workers(
     assert items(tmp_path / "one") == items(result.folder)
 
 
+@pytest.mark.once
 def test_a_second_run_skips_what_is_done_and_redoes_what_changed(tmp_path: Path) -> None:
     file = portfolio(tmp_path, 6)
     out = tmp_path / "out"
@@ -265,6 +266,7 @@ def traced(folder: Path, last: str = "0", price: str = "0.14") -> Path:
     return file
 
 
+@pytest.mark.once
 def test_whatever_decides_a_result_changes_the_org(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -359,6 +361,7 @@ def test_an_org_whose_worker_is_killed_is_tried_again(
     assert (result.runtimes["attempts"] == 1).sum() == 9
 
 
+@pytest.mark.once
 def test_an_org_that_kills_every_worker_fails_until_it_is_retried(
     ten: tuple[Path, BatchResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -490,6 +493,7 @@ def _workers_of(pid: int) -> list[psutil.Process]:
         return []
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "seed", [1, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 51))]
 )
@@ -560,6 +564,7 @@ def test_a_dask_cluster_that_loses_a_worker_gives_the_same_bytes(
     assert items(out) == items(undisturbed)
 
 
+@pytest.mark.once
 def test_a_cluster_that_goes_away_is_one_clear_error_and_what_is_finished_is_kept(
     tmp_path: Path,
 ) -> None:
@@ -650,6 +655,7 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> N
     assert f"{tmp_path / 'out'}: cannot be written" in done.stderr
 
 
+@pytest.mark.once
 def test_a_disk_that_fills_up_leaves_earlier_results_intact(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -758,6 +764,7 @@ def test_a_result_that_lacks_a_file_or_half_of_one_is_made_again(tmp_path: Path)
     assert (tables(out), items(out)) == before
 
 
+@pytest.mark.once
 def test_reports_are_drawn_later_without_planning_again(tmp_path: Path) -> None:
     file = portfolio(tmp_path, 2)
     plan_portfolio(file, out=tmp_path / "later", **QUICK)
@@ -775,6 +782,7 @@ def test_reports_are_drawn_later_without_planning_again(tmp_path: Path) -> None:
     assert pages[0].replace(b"later", b"once") == pages[1]
 
 
+@pytest.mark.once
 def test_a_report_that_is_drawn_again_to_send_it_stays(tmp_path: Path) -> None:
     file, out = portfolio(tmp_path, 1), tmp_path / "out"
     plan_portfolio(file, out=out, report=True, **QUICK)
@@ -818,6 +826,7 @@ def test_the_command_line_says_what_to_do_and_prints_json(
     assert told["orgs"][3]["price_per_month"] == float(result.portfolio["price_per_month"][3])
 
 
+@pytest.mark.once
 def test_a_scheduler_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
     done = creditsim(
         "batch",

@@ -94,6 +94,7 @@ def test_intervals_may_be_asked_for_in_another_length(tmp_path: Path) -> None:
     assert len(pd.read_parquet(tmp_path / "intervals.parquet")) == 2 * 4 * 96
 
 
+@pytest.mark.once
 def test_plan_advises_in_words_before_it_shows_the_sizes_worth_seeing() -> None:
     shown = creditsim("plan", MID_MARKET, *PLAN)
     assert shown.returncode == 0, shown.stderr
@@ -280,6 +281,7 @@ def test_progress_is_shown_on_a_terminal_only_and_ctrl_c_leaves_nothing_behind(
     assert creditsim("run", MID_MARKET, *QUICK).stderr == ""
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("command", ["run", "plan"])
 def test_the_timeline_fits_80_columns_with_and_without_colour(command: str) -> None:
     quick = ("--replications", "4") if command == "run" else (*PLAN, "--confirm", "none")

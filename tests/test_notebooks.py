@@ -26,6 +26,7 @@ def printed(notebook: Any) -> list[str]:
     ]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_and_says_what_it_said(path: Path) -> None:
     committed = read_notebook(path)

@@ -188,6 +188,7 @@ def test_a_year_of_fifty_clients_weighs_less_than_eight_megabytes(tmp_path: Path
     assert page.stat().st_size < 8_000_000
 
 
+@pytest.mark.once
 def test_run_and_plan_write_a_report_too(tmp_path: Path) -> None:
     scenario = ROOT / "scenarios" / "free-startup.yaml"
     quick = ("--replications", "2", "--set", "horizon=3 days")

@@ -36,7 +36,7 @@ def test_every_count_equals_what_pandas_counts_in_the_calls() -> None:
     epoch = pd.Timestamp(scenario.start, tz="UTC")
     for column, table in (("client", result.client_runs), ("category", result.category_runs)):
         for (replication, name), calls in _after_warmup(result.calls, epoch).groupby(
-            ["replication", column]
+            ["replication", column], observed=True
         ):
             row = table[(table["replication"] == replication) & (table[column] == name)].iloc[0]
             _check(row, calls, epoch)
@@ -86,7 +86,7 @@ def test_peaks_and_exhausted_hours_equal_a_walk_through_every_instant(scenario: 
     walked = _walk(good, epoch, scenario, cheapest)
     assert result.runs["peak_window_credits"][0] == walked[0]
     assert result.runs["exhausted_hours"][0] == pytest.approx(walked[1] / HOUR, abs=1e-9)
-    for name, mine in good.groupby("client"):
+    for name, mine in good.groupby("client", observed=True):
         row = result.client_runs[result.client_runs["client"] == name].iloc[0]
         assert row["peak_window_credits"] == _walk(mine, epoch, scenario, 0)[0]
     held = _held_before(good, epoch, scenario)
