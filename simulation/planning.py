@@ -11,12 +11,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.advice import Remedy, reasons_for, rejections, remedies
+from simulation.advice import Remedy, reasons_for, rejections
 from simulation.confirmation import confirm_sizes
 from simulation.demand import Demand
 from simulation.errors import InputError
 from simulation.frontier import Goal, frontier_table, limits_of, often_enough, purchasable
 from simulation.plan_result import AlternativeResult, Plan, Recommendation, Status
+from simulation.remedies import Pools, remedies
 from simulation.results import OutputFolder
 from simulation.scenario import Scenario, as_scenario
 from simulation.search import Search, Steps
@@ -152,9 +153,10 @@ def _recommend(search: Search, workers: int, steps: Steps) -> Recommendation:
     found: list[Remedy] = []
     unfit: list[dict[str, Any]] = []
     if size is None:
-        needed = _needed_limit(search, workers, steps)
+        pools = Pools(search, workers, steps)
+        needed = pools.needed()
         shortfall = needed - int(search.limits[-1])
-        found, unfit = remedies(scenario, needed)
+        found, unfit = remedies(scenario, pools, needed)
     return Recommendation(
         _status(size),
         size,
@@ -168,24 +170,6 @@ def _recommend(search: Search, workers: int, steps: Steps) -> Recommendation:
         reasons_for(search.evidence, chosen, shortfall),
         [*rejections(search.evidence, chosen), *unfit],
     )
-
-
-def _needed_limit(search: Search, workers: int, steps: Steps) -> int:
-    """Return the smallest pool, in the card's steps above the largest, that would do.
-
-    A pool that throttles nobody in enough of the replications does, and so does every larger
-    one; below it, pools are judged like purchasable sizes.
-    """
-    step, top = search.scenario.card.addon_step, int(search.limits[-1])
-    enough = np.sort(search.judged.enough)
-    place = max(0, int(np.ceil(search.goal.probability * len(enough) - 1e-9)) - 1)
-    most = max(1, -(-(int(enough[place]) - top) // step))
-    stride = -(-most // 200)  # at most 200 pools are judged; the shortfall is rounded up to them
-    limits = top + step * np.append(np.arange(stride, most, stride), most)
-    limits = limits.astype(np.int64)
-    above = Search(search.demand, search.goal, limits, limits, workers, steps)
-    above.judge_up_to(search.count)
-    return int(limits[-1 if above.chosen is None else above.chosen])
 
 
 def _to_confirm(search: Search) -> list[int]:
