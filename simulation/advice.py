@@ -14,7 +14,7 @@ from simulation.frontier import Evidence, Goal
 from simulation.scenario import Scenario
 from simulation.statistics import binomial_interval, mean_with_interval
 
-__all__ = ["Remedy", "dollars", "license_price", "reasons_for", "rejections"]
+__all__ = ["Remedy", "dollars", "license_price", "licenses_per_month", "reasons_for", "rejections"]
 
 Ints = NDArray[np.int64]
 
@@ -56,6 +56,14 @@ def license_price(scenario: Scenario, edition: str) -> Decimal | None:
     card, prices = scenario.card, scenario.org.license_prices
     of_edition = (price for name, price in prices.items() if card.edition(name) == edition)
     return next(of_edition, None)
+
+
+def licenses_per_month(scenario: Scenario) -> Decimal | None:
+    """Return what an org's licenses cost in $ a month, where the scenario states the price."""
+    if not scenario.user_licenses:
+        return Decimal(0)
+    price = license_price(scenario, scenario.card.edition(scenario.org.edition))
+    return None if price is None else price * scenario.user_licenses
 
 
 def _kept(known: Evidence, place: int) -> str:

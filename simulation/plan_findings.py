@@ -78,6 +78,12 @@ def _else(plan: Plan) -> str:
             f"Better: `{best.name}` needs {need} and saves {dollars(saving)} a month (95 % "
             f"interval {dollars(low)} to {dollars(high)})."
         )
+    if (other := _most_saving(plan, addon_credits_alone=True)) is not None:
+        assert other.saves_per_month is not None
+        return (
+            f"In add-on credits alone, `{other.name}` saves {dollars(other.saves_per_month[0])} a "
+            "month; what its licenses cost is not known, state it under `org.license_prices`."
+        )
     if advice.status == "not_reachable":
         if not advice.remedies:
             return "No number of licenses and no higher edition would do either."
@@ -97,11 +103,16 @@ def _without_throttling(plan: Plan) -> str:
 
 
 def best_alternative(plan: Plan) -> AlternativeResult | None:
-    """Return the alternative that saves most, if one surely saves something."""
+    """Return the alternative that saves most, if one surely saves something in all."""
+    return _most_saving(plan, addon_credits_alone=False)
+
+
+def _most_saving(plan: Plan, addon_credits_alone: bool) -> AlternativeResult | None:
     savers = [
         each
         for each in plan.alternatives
-        if each.saves_per_month is not None
+        if each.addon_credits_alone == addon_credits_alone
+        and each.saves_per_month is not None
         and each.saves_per_month[0] > 0
         and each.saves_per_month[1] > 0
     ]

@@ -357,12 +357,18 @@ def alternatives(plan: Plan) -> go.Figure | None:
         return None
     saves = [each.saves_per_month or (0, 0.0, 0.0) for each in savers]
     middle = [float(saving[0]) for saving in saves]
+    partly = "<br>(in add-on credits alone)"
     figure = _figure(110 + 46 * len(savers))
     figure.add_bar(
-        y=[escape(each.name) for each in savers],
+        y=[escape(each.name) + partly * each.addon_credits_alone for each in savers],
         x=middle,
         orientation="h",
-        marker={"color": [GREEN if value > 0 else GREY for value in middle]},
+        marker={
+            "color": [
+                GREEN if value > 0 and not each.addon_credits_alone else GREY
+                for each, value in zip(savers, middle, strict=True)
+            ]
+        },
         error_x={
             "type": "data",
             "symmetric": False,
