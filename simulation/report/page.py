@@ -70,7 +70,7 @@ def report(
     sections = list(_sections(plan, run, by_size, advised if advised is not None else now))
     html: str = page.render(
         scenario=scenario,
-        org=scenario.describe().split(": ", 1)[1],
+        org=scenario.describe().removeprefix(f"{scenario.name}: "),
         advice=plan_findings(plan) if plan else run_findings(run),
         run=run_findings(run) if plan else [],
         plan=plan,
