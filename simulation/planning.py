@@ -15,7 +15,14 @@ from simulation.advice import Remedy, licenses_per_month, reasons_for, rejection
 from simulation.confirmation import confirm_sizes
 from simulation.demand import Demand
 from simulation.errors import InputError
-from simulation.frontier import Goal, frontier_table, limits_of, often_enough, purchasable
+from simulation.frontier import (
+    Goal,
+    check_sizes,
+    frontier_table,
+    limits_of,
+    often_enough,
+    purchasable,
+)
 from simulation.plan_result import AlternativeResult, Plan, Recommendation, Status
 from simulation.remedies import Pools, remedies
 from simulation.results import OutputFolder
@@ -85,6 +92,8 @@ def plan(
             f"max_replications is {max_replications}, write at least the "
             f"{scenario.replications} replications that the plan begins with"
         )
+    for each in (scenario, *map(scenario.with_alternative, scenario.alternatives)):
+        check_sizes(each)
     with ExitStack() as stack:
         output = None if out is None else stack.enter_context(OutputFolder(Path(out)))
         result = _plan(scenario, max_replications, confirm, cores(workers), Steps(progress))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from simulation.advice import Remedy, dollars, license_price
+from simulation.frontier import MOST_SIZES
 from simulation.rate_card import RateCard
 from simulation.scenario import Scenario
 from simulation.search import Search, Steps
@@ -92,6 +93,10 @@ def remedies(
     if licenses is None:
         rejected.append(_no_licenses(scenario, needed))
     for name, count in [*changes, *((each, now) for each in higher)]:
+        if (many := len(card.addon_sizes(name, count))) > MOST_SIZES:
+            reason = f"has {many:,} sizes, more than the {MOST_SIZES:,} that a plan judges"
+            rejected.append({"change": _named(scenario, name), "reason": reason})
+            continue
         remedy = _remedy(scenario, pools, name, count, needed)
         if remedy is None:
             top = _largest(card, name, count)
@@ -126,6 +131,8 @@ def _largest(card: RateCard, edition: str, licenses: int) -> int:
 def _limits(card: RateCard, edition: str, licenses: int, needed: int) -> list[int]:
     """Return the pools to be bought, from the last that is smaller than needed."""
     sizes = card.addon_sizes(edition, licenses)
+    if len(sizes) > MOST_SIZES:
+        return []
     missing = max(0, needed - card.allowance(edition, licenses))
     first = min(-(-missing // card.addon_step), len(sizes) - 1)
     return [card.limit(edition, licenses, size) for size in sizes[max(0, first - 1) :]]
