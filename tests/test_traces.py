@@ -61,6 +61,7 @@ def test_where_the_trace_names_no_api_the_mix_decides(tmp_path: Path) -> None:
     calls = calls_of(recorded(tmp_path, csv, mix))
     assert calls["api"].tolist() == ["upsert_records", "bulk_read"]
     assert calls["credits"].tolist() == [3, 50]
+    assert calls["records"].tolist() == [30, 1]  # a row that names its api is of one record
     with pytest.raises(InputError, match=r"usage.csv:2: .*names no api here"):
         recorded(tmp_path, csv)
 
