@@ -1,4 +1,4 @@
-"""Why a size is recommended, why every other one is not, and what would do where none does."""
+"""Why a size is recommended, and why every other one is not."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from simulation.findings import number, percent, period, plural
 from simulation.frontier import Evidence, Goal
-from simulation.rate_card import RateCard
 from simulation.scenario import Scenario
 from simulation.statistics import binomial_interval, mean_with_interval
 
-__all__ = ["Remedy", "dollars", "reasons_for", "rejections", "remedies"]
+__all__ = ["Remedy", "dollars", "license_price", "licenses_per_month", "reasons_for", "rejections"]
 
 Ints = NDArray[np.int64]
 
@@ -50,6 +49,21 @@ def dollars(amount: Decimal | float) -> str:
     ('$1,234.50', '-$3.00')
     """
     return f"{'-' if amount < 0 else ''}${abs(amount):,.2f}"
+
+
+def license_price(scenario: Scenario, edition: str) -> Decimal | None:
+    """Return what a license of an edition costs in $ a month, where the scenario states it."""
+    card, prices = scenario.card, scenario.org.license_prices
+    of_edition = (price for name, price in prices.items() if card.edition(name) == edition)
+    return next(of_edition, None)
+
+
+def licenses_per_month(scenario: Scenario) -> Decimal | None:
+    """Return what an org's licenses cost in $ a month, where the scenario states the price."""
+    if not scenario.user_licenses:
+        return Decimal(0)
+    price = license_price(scenario, scenario.card.edition(scenario.org.edition))
+    return None if price is None else price * scenario.user_licenses
 
 
 def _kept(known: Evidence, place: int) -> str:
@@ -156,67 +170,6 @@ def rejections(
             reason = _kept(known, place)
         rejected.append({"addon_credits": int(size), "reason": reason})
     return rejected
-
-
-def remedies(scenario: Scenario, needed: int) -> tuple[list[Remedy], list[dict[str, Any]]]:
-    """Return what would give a pool of so many credits, and the changes that would not."""
-    card, edition = scenario.card, scenario.card.edition(scenario.org.edition)
-    found, rejected = [], []
-    licenses = _licenses_for(card, edition, scenario.user_licenses, needed)
-    if licenses is None:
-        change = f"more user licenses on {edition}"
-        maximum = card.maximum(edition)
-        why = "they add no credits"
-        if card.editions[edition].per_license and maximum is not None:
-            why = f"the edition's maximum is {maximum:,}, and {needed:,} are needed"
-        rejected.append({"change": change, "reason": why})
-    else:
-        found.append(_remedy(scenario, edition, licenses, needed, f"{licenses:,} user licenses"))
-    editions = list(card.editions)
-    for higher in editions[editions.index(edition) + 1 :]:
-        top = _largest(card, higher, scenario.user_licenses)
-        alone = card.limit(higher, scenario.user_licenses)
-        words = f"edition {higher} ({alone:,} credits with {scenario.user_licenses:,} licenses)"
-        if top >= needed:
-            found.append(_remedy(scenario, higher, scenario.user_licenses, needed, words))
-        else:
-            reason = f"at most {top:,} credits with add-ons, and {needed:,} are needed"
-            rejected.append({"change": words, "reason": reason})
-    return found, rejected
-
-
-def _largest(card: RateCard, edition: str, licenses: int) -> int:
-    return card.limit(edition, licenses, card.addon_sizes(edition, licenses)[-1])
-
-
-def _licenses_for(card: RateCard, edition: str, licenses: int, needed: int) -> int | None:
-    """Return the fewest licenses with which a purchase gives so many credits, or None."""
-    per_license = card.editions[edition].per_license
-    maximum = card.maximum(edition)
-    if not per_license or (maximum is not None and maximum < needed):
-        return None
-    low, high = licenses, licenses + -(-needed // per_license)
-    while low < high:  # the largest pool never shrinks by more than a step as licenses are added
-        middle = (low + high) // 2
-        if _largest(card, edition, middle) >= needed:
-            high = middle
-        else:
-            low = middle + 1
-    return low
-
-
-def _remedy(scenario: Scenario, edition: str, licenses: int, needed: int, change: str) -> Remedy:
-    card = scenario.card
-    sizes = card.addon_sizes(edition, licenses)
-    size = next(size for size in sizes if card.limit(edition, licenses, size) >= needed)
-    if size:
-        change += f" and {size:,} add-on credits ({dollars(card.price_per_month(size))} a month)"
-    price = next(
-        (p for name, p in scenario.org.license_prices.items() if card.edition(name) == edition),
-        None,
-    )
-    total = None if price is None else price * licenses + card.price_per_month(size)
-    return Remedy(change, edition, licenses, size, card.limit(edition, licenses, size), total)
 
 
 def say_number(value: float) -> str:

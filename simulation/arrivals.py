@@ -106,7 +106,7 @@ class PoissonArrivals:
                 per_day *= event.factor
         spans = self._clock.hours(day)
         weights = self._weights[[today.weekday() * 24 + span.hour for span in spans]]
-        edges = np.array([span.start for span in spans] + [spans[-1].end], np.int64)
+        edges = np.array([self._clock.day_start(day), *(span.end for span in spans)], np.int64)
         return edges, per_day / DAY * weights * np.diff(edges)
 
 
@@ -146,7 +146,8 @@ class ScheduledArrivals:
     def _begins(self, day: int) -> NDArray[np.int64]:
         """Return when the bursts of a local day begin."""
         today = self._clock.date(day)
-        if today.weekday() not in self._weekdays and today not in self._dates:
+        meant = today.weekday() in self._weekdays or today in self._dates
+        if not meant or not self._clock.has_hours(day):
             return np.empty(0, np.int64)
         if self._law.every is None:
             begins = sorted(self._clock.at(day, moment) for moment in self._law.at)

@@ -30,7 +30,8 @@ class Clock:
     """Translates between simulated time and the calendar of one time zone.
 
     Simulated time is µs since the scenario's start. Day 0 is the local day that the start
-    falls in; a day lasts 23 or 25 hours when daylight saving begins or ends.
+    falls in; a day lasts 23 or 25 hours when daylight saving begins or ends, and a date that a
+    zone left out (Samoa had no 30 December 2011) is a day of no length.
 
     Attributes
     ----------
@@ -55,8 +56,8 @@ class Clock:
         )
         self.start_epoch = (self.start - _EPOCH) // _MICROSECOND
         self.horizon = horizon
-        self._first_date = self.start.date()
-        estimate = horizon // DAY + 3
+        self._first_date = self.local(0).date()
+        estimate = horizon // DAY + 5  # a date may have no hours, and the last one an hour less
         starts = [self._local(self._first_date + timedelta(d), time()) for d in range(estimate)]
         self.days = bisect.bisect_left(starts, horizon)
         self._day_starts = starts[: self.days + 1]
@@ -68,6 +69,10 @@ class Clock:
     def day_end(self, day: int) -> int:
         """Return where a local day ends, or the run, whichever is earlier."""
         return min(self.day_start(day + 1), self.horizon)
+
+    def has_hours(self, day: int) -> bool:
+        """Return whether a local day exists: whether the clock ever shows its date."""
+        return self.day_start(day) < self.day_start(day + 1)
 
     def date(self, day: int) -> dt.date:
         """Return the date of a local day."""
@@ -92,13 +97,13 @@ class Clock:
     @lru_cache(maxsize=64)  # noqa: B019 - lives as long as its scenario
     def hours(self, day: int) -> tuple[HourSpan, ...]:
         """Split a local day into the stretches in which the local clock shows one hour."""
-        start, end = self._day_starts[day], self._local(self.date(day + 1), time())
+        start, end = self.day_start(day), self.day_start(day + 1)
         quarters = range(start, end, 15 * MINUTE)  # offsets in use are multiples of this
         spans = []
         for hour, group in groupby(quarters, key=lambda moment: self.local(moment).hour):
             spans.append((next(group), hour))
-        ends = [moment for moment, _ in spans[1:]] + [end]
-        return tuple(HourSpan(s, e, hour) for (s, hour), e in zip(spans, ends, strict=True))
+        edges = [*(moment for moment, _ in spans), end]
+        return tuple(HourSpan(s, e, hour) for (s, hour), e in zip(spans, edges[1:], strict=True))
 
     def local(self, moment: int) -> datetime:
         """Return what the local clock and calendar show at a moment of the run."""

@@ -123,6 +123,10 @@ def _alternative_table(plan: Plan) -> Table:
         if each.saves_per_month is not None:
             amount, low, high = each.saves_per_month
             saves = f"{dollars(amount)} ({dollars(low)} to {dollars(high)})"
+            if each.addon_credits_alone:
+                saves += "\nin add-on credits alone"
+            elif each.total_per_month and each.total_per_month != each.price_per_month:
+                saves += f"\n{dollars(each.total_per_month)} with its licenses"
         table.add_row(
             Text(each.name),
             "" if each.addon_credits is None else f"{each.addon_credits:,}",

@@ -265,7 +265,8 @@ class _ClientDemand:
             api = np.where(from_trace >= 0, from_trace, api)
             records = np.where(from_trace >= 0, 1, records)
         if trace.records is not None:
-            records = trace.records[rows]
+            said = trace.records[rows]
+            records = np.where(said > 0, said, records)
         return api, records
 
     def _credits(self, api: NDArray[np.int32], records: Ints) -> Ints:
@@ -285,14 +286,19 @@ class _ClientDemand:
         trace = self.arrivals.trace if isinstance(self.arrivals, TraceArrivals) else None
 
         recorded = trace.records if trace else None
+        said = recorded[recorded > 0] if recorded is not None else np.empty(0, np.int64)
+        open_somewhere = len(said) < (0 if recorded is None else len(recorded))
 
         def note(api: str, records: int) -> None:
             key = (self.place, self.code[api])
             least[key] = min(card.credits(api, records), least.get(key, 2**62))
 
         for call in self.client.calls:
-            note(call.api, call.records.smallest if recorded is None else int(recorded.min()))
+            if len(said):
+                note(call.api, int(said.min()))
+            if not len(said) or open_somewhere:
+                note(call.api, call.records.smallest)
         for row, api in enumerate((trace and trace.apis) or ()):
             if api:
-                note(api, 1 if recorded is None else int(recorded[row]))
+                note(api, 1 if recorded is None else max(1, int(recorded[row])))
         return least

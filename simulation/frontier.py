@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from simulation.demand import Demand, demand_of
+from simulation.errors import InputError, Problem
 from simulation.quantities import DAY
 from simulation.rate_card import DAYS_PER_MONTH
 from simulation.scenario import Scenario
@@ -22,14 +23,19 @@ from simulation.sweep import Swept, lanes_at_once, sweep
 from simulation.workers import in_processes, in_threads
 
 __all__ = [
+    "MOST_SIZES",
     "Evidence",
     "Goal",
     "Judgement",
+    "check_sizes",
     "frontier_table",
     "judge",
     "often_enough",
     "purchasable",
 ]
+
+MOST_SIZES = 10_000
+"""Sizes that a plan judges at most: what is known of each of them is held for each replication."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -186,6 +192,19 @@ def purchasable(scenario: Scenario) -> Ints:
     """Return every purchasable size from 0 to the purchase cap, in the card's steps."""
     sizes = scenario.card.addon_sizes(scenario.org.edition, scenario.user_licenses)
     return np.array(sizes, np.int64)
+
+
+def check_sizes(scenario: Scenario) -> None:
+    """Raise InputError where more sizes can be bought than a plan judges."""
+    card = scenario.card
+    sizes = card.addon_sizes(scenario.org.edition, scenario.user_licenses)
+    if len(sizes) > MOST_SIZES:
+        step = -(-sizes[-1] // (MOST_SIZES - 1))
+        what = (
+            f"gives {len(sizes):,} sizes from 0 to {sizes[-1]:,}, and a plan judges at most "
+            f"{MOST_SIZES:,}: write {step:,} or more, or lower purchase_cap_credits"
+        )
+        raise InputError([Problem(scenario.rate_card, "addon_step", what)])
 
 
 def limits_of(scenario: Scenario, sizes: Ints) -> Ints:

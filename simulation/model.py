@@ -104,7 +104,8 @@ class Model(Engine):
         clock, start = self.scenario.clock, 0
         for day in range(clock.days):
             end = clock.day_end(day)
-            self.env.run(until=end)
+            if end > start:  # a date that the zone left out has no length
+                self.env.run(until=end)
             unbooked, self.pool.unbooked = self.pool.unbooked, []
             yield self.journal.close_day(day, start, end, unbooked, last=end == clock.horizon)
             start = end

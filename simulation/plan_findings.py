@@ -35,10 +35,13 @@ def _what(plan: Plan) -> str:
         do += f"a month (${advice.price_per_day} a day)"
     row = plan.frontier.set_index("addon_credits").loc[advice.addon_credits]
     if plan.goal.cost_of_lost_call is not None:
+        ends = [dollars(row[f"cost_per_month_{end}"]) for end in ("low", "high")]
+        interval = f"95 % interval {ends[0]} to {ends[1]}; "
+        if plan.replications == 1 and not _certain(plan):
+            interval = "by one simulation, so without an interval; "
         return (
             f"{do}: with lost calls at {dollars(plan.goal.cost_of_lost_call)} the expected cost is "
-            f"then least, {dollars(row['cost_per_month'])} a month (95 % interval "
-            f"{dollars(row['cost_per_month_low'])} to {dollars(row['cost_per_month_high'])}; it "
+            f"then least, {dollars(row['cost_per_month'])} a month ({interval}it "
             f"would be {dollars(plan.frontier['cost_per_month'].iloc[0])} without add-on credits)."
         )
     sure = (
@@ -48,6 +51,8 @@ def _what(plan: Plan) -> str:
     )
     if plan.replications == 1:
         sure = f"{percent(row['throttled_share'])} of the calls are throttled then"
+        if not _certain(plan):
+            sure += f", in the one {unit} that was simulated"
     place = int((plan.frontier["addon_credits"] < advice.addon_credits).sum())
     fewer = ""
     if place:
@@ -60,14 +65,20 @@ def _what(plan: Plan) -> str:
     return f"{do}: {sure}{fewer}."
 
 
+def _certain(plan: Plan) -> bool:
+    """Whether nothing is random: intervals are points then, and one replication tells all."""
+    return bool((plan.frontier["meets_low"] == plan.frontier["meets_high"]).all())
+
+
 def _else(plan: Plan) -> str:
     advice = plan.recommendation
     if not advice.decided:
         between = advice.undecided_between
         assert between is not None
         upper = "more than can be bought" if between[1] is None else f"{between[1]:,}"
+        looked = f"{plan.replications:,} replication{'s' if plan.replications > 1 else ''}"
         return (
-            f"After {plan.replications:,} replications this is not decided: the answer lies "
+            f"After {looked} this is not decided: the answer lies "
             f"between {between[0]:,} add-on credits and {upper}."
         )
     if (best := best_alternative(plan)) is not None:
@@ -77,6 +88,12 @@ def _else(plan: Plan) -> str:
         return (
             f"Better: `{best.name}` needs {need} and saves {dollars(saving)} a month (95 % "
             f"interval {dollars(low)} to {dollars(high)})."
+        )
+    if (other := _most_saving(plan, addon_credits_alone=True)) is not None:
+        assert other.saves_per_month is not None
+        return (
+            f"In add-on credits alone, `{other.name}` saves {dollars(other.saves_per_month[0])} a "
+            "month; what its licenses cost is not known, state it under `org.license_prices`."
         )
     if advice.status == "not_reachable":
         if not advice.remedies:
@@ -89,19 +106,26 @@ def _without_throttling(plan: Plan) -> str:
     advice = plan.recommendation
     if advice.zero_throttle_addon_credits is not None:
         none = f"With {number(advice.zero_throttle_addon_credits)} add-on credits not one call "
-        if plan.replications == 1:
+        if _certain(plan):
             return f"{none}is throttled; nothing in this {period(plan.scenario.horizon)} is random."
+        if plan.replications == 1:
+            return f"{none}was throttled in the one {period(plan.scenario.horizon)} simulated."
         many = f"{plan.replications:,} simulated {plural(period(plan.scenario.horizon))}"
         return f"{none}was throttled in any of the {many}."
     return "No purchase prevents every throttled call."
 
 
 def best_alternative(plan: Plan) -> AlternativeResult | None:
-    """Return the alternative that saves most, if one surely saves something."""
+    """Return the alternative that saves most, if one surely saves something in all."""
+    return _most_saving(plan, addon_credits_alone=False)
+
+
+def _most_saving(plan: Plan, addon_credits_alone: bool) -> AlternativeResult | None:
     savers = [
         each
         for each in plan.alternatives
-        if each.saves_per_month is not None
+        if each.addon_credits_alone == addon_credits_alone
+        and each.saves_per_month is not None
         and each.saves_per_month[0] > 0
         and each.saves_per_month[1] > 0
     ]

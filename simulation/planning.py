@@ -11,12 +11,20 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.advice import Remedy, reasons_for, rejections, remedies
+from simulation.advice import Remedy, licenses_per_month, reasons_for, rejections
 from simulation.confirmation import confirm_sizes
 from simulation.demand import Demand
 from simulation.errors import InputError
-from simulation.frontier import Goal, frontier_table, limits_of, often_enough, purchasable
+from simulation.frontier import (
+    Goal,
+    check_sizes,
+    frontier_table,
+    limits_of,
+    often_enough,
+    purchasable,
+)
 from simulation.plan_result import AlternativeResult, Plan, Recommendation, Status
+from simulation.remedies import Pools, remedies
 from simulation.results import OutputFolder
 from simulation.scenario import Scenario, as_scenario
 from simulation.search import Search, Steps
@@ -84,6 +92,8 @@ def plan(
             f"max_replications is {max_replications}, write at least the "
             f"{scenario.replications} replications that the plan begins with"
         )
+    for each in (scenario, *map(scenario.with_alternative, scenario.alternatives)):
+        check_sizes(each)
     with ExitStack() as stack:
         output = None if out is None else stack.enter_context(OutputFolder(Path(out)))
         result = _plan(scenario, max_replications, confirm, cores(workers), Steps(progress))
@@ -152,9 +162,10 @@ def _recommend(search: Search, workers: int, steps: Steps) -> Recommendation:
     found: list[Remedy] = []
     unfit: list[dict[str, Any]] = []
     if size is None:
-        needed = _needed_limit(search, workers, steps)
+        pools = Pools(search, workers, steps)
+        needed = pools.needed()
         shortfall = needed - int(search.limits[-1])
-        found, unfit = remedies(scenario, needed)
+        found, unfit = remedies(scenario, pools, needed)
     return Recommendation(
         _status(size),
         size,
@@ -168,24 +179,6 @@ def _recommend(search: Search, workers: int, steps: Steps) -> Recommendation:
         reasons_for(search.evidence, chosen, shortfall),
         [*rejections(search.evidence, chosen), *unfit],
     )
-
-
-def _needed_limit(search: Search, workers: int, steps: Steps) -> int:
-    """Return the smallest pool, in the card's steps above the largest, that would do.
-
-    A pool that throttles nobody in enough of the replications does, and so does every larger
-    one; below it, pools are judged like purchasable sizes.
-    """
-    step, top = search.scenario.card.addon_step, int(search.limits[-1])
-    enough = np.sort(search.judged.enough)
-    place = max(0, int(np.ceil(search.goal.probability * len(enough) - 1e-9)) - 1)
-    most = max(1, -(-(int(enough[place]) - top) // step))
-    stride = -(-most // 200)  # at most 200 pools are judged; the shortfall is rounded up to them
-    limits = top + step * np.append(np.arange(stride, most, stride), most)
-    limits = limits.astype(np.int64)
-    above = Search(search.demand, search.goal, limits, limits, workers, steps)
-    above.judge_up_to(search.count)
-    return int(limits[-1 if above.chosen is None else above.chosen])
 
 
 def _to_confirm(search: Search) -> list[int]:
@@ -205,15 +198,20 @@ def _alternatives(search: Search, workers: int, steps: Steps) -> list[Alternativ
         now, then = _at_current(search), _at_current(other)
         chosen = other.chosen
         size = None if chosen is None else int(other.sizes[chosen])
+        price = None if size is None else scenario.card.price_per_month(size)
+        licenses = licenses_per_month(scenario)
+        dearer, unknown = _licenses_cost_more(search.scenario, scenario)
         results.append(
             AlternativeResult(
                 alternative.name,
                 _status(size),
                 size,
-                None if size is None else scenario.card.price_per_month(size),
+                price,
                 _paired(then[0] - now[0], search.certain and other.certain),
                 _paired(then[1] - now[1], search.certain and other.certain),
-                _saving(search, other),
+                _saving(search, other, dearer),
+                None if price is None or licenses is None else price + licenses,
+                unknown,
             )
         )
     return results
@@ -232,16 +230,28 @@ def _paired(differences: NDArray[np.float64], certain: bool) -> tuple[float, flo
     return estimate.mean, estimate.ci95_low, estimate.ci95_high
 
 
-def _saving(search: Search, other: Search) -> tuple[Decimal, float, float] | None:
+def _licenses_cost_more(now: Scenario, then: Scenario) -> tuple[Decimal, bool]:
+    """Return what licenses cost more in $ a month with a change, and whether that is unknown."""
+    costs = licenses_per_month(now), licenses_per_month(then)
+    if costs[0] is not None and costs[1] is not None:
+        return costs[1] - costs[0], False
+    held = [(each.card.edition(each.org.edition), each.user_licenses) for each in (now, then)]
+    return Decimal(0), held[0] != held[1] or costs[0] != costs[1]
+
+
+def _saving(search: Search, other: Search, dearer: Decimal) -> tuple[Decimal, float, float] | None:
     """Return the saving in $ a month, with its bootstrap interval; None if one is not reachable.
 
-    The same replications are drawn for both, so the saving is paired (Efron 1979).
+    It is less by ``dearer``, what licenses cost more. The same replications are drawn for both,
+    so the saving is paired (Efron 1979).
     """
     mine, theirs = search.chosen, other.chosen
     if mine is None or theirs is None:
         return None
     prices = [each.evidence.prices_per_month() for each in (search, other)]
     saving = prices[0][mine] - prices[1][theirs]
+    if dearer:
+        saving -= dearer
     if search.certain and other.certain:
         return saving, float(saving), float(saving)
     random = stream(search.scenario.seed, 0, "", 0, "bootstrap")
@@ -250,7 +260,7 @@ def _saving(search: Search, other: Search) -> tuple[Decimal, float, float] | Non
     paid = [
         _resampled_prices(each, p, drawn) for each, p in zip((search, other), prices, strict=True)
     ]
-    low, high = np.quantile(paid[0] - paid[1], [0.025, 0.975])
+    low, high = np.quantile(paid[0] - paid[1], [0.025, 0.975]) - float(dearer)
     return saving, float(low), float(high)
 
 

@@ -93,6 +93,8 @@ ALTERNATIVES = {
     "saves_per_month": "money",
     "saves_per_month_low": "share",
     "saves_per_month_high": "share",
+    "total_per_month": "money",
+    "addon_credits_alone": "yes",
     "throttled_share_difference": "share",
     "throttled_share_difference_low": "share",
     "throttled_share_difference_high": "share",
@@ -161,13 +163,16 @@ def row_of(plan: Plan, cause: Cause | None) -> Row:
 
 
 def _rescue(plan: Plan) -> str | None:
-    """Return the cheapest change with which a purchase is enough where none is without."""
+    """Return the cheapest change with which a purchase is enough where none is without.
+
+    Changes of which not all that they cost is known come last.
+    """
     enough = [
-        (each.price_per_month, each.name)
+        (each.addon_credits_alone, each.total_per_month or each.price_per_month, each.name)
         for each in plan.alternatives
         if each.price_per_month is not None
     ]
-    return min(enough)[1] if enough else None
+    return min(enough)[-1] if enough else None
 
 
 def _advice(plan: Plan) -> str:
@@ -196,6 +201,8 @@ def alternative_rows(plan: Plan) -> list[Row]:
             "addon_credits": each.addon_credits,
             "price_per_month": each.price_per_month,
             **_spread("saves_per_month", each.saves_per_month),
+            "total_per_month": each.total_per_month,
+            "addon_credits_alone": each.addon_credits_alone,
             **_spread("throttled_share_difference", each.throttled_share_difference),
             **_spread("lost_calls_difference", each.lost_calls_difference),
         }
@@ -326,7 +333,7 @@ class Saving:
     """What changes save, added up over orgs."""
 
     def __init__(self) -> None:
-        self.items = self.make_reachable = 0
+        self.items = self.make_reachable = self.addon_credits_alone = 0
         self.amount = Decimal(0)
         self.low = self.high = 0.0
 
@@ -337,14 +344,19 @@ class Saving:
             self.make_reachable += reachable
             return
         self.items += 1
+        self.addon_credits_alone += row.get("addon_credits_alone", False)
         self.amount += amount
         self.low += row[f"{column}_low"]
         self.high += row[f"{column}_high"]
 
     def to_dict(self) -> Row:
-        """Return the orgs, the sum with its interval, and the orgs that no purchase helps else."""
+        """Return the orgs, the sum with its interval, and the orgs that no purchase helps else.
+
+        In those counted as ``addon_credits_alone`` the change is to licenses of unknown price.
+        """
         return {
             "items": self.items,
             "saves_per_month": {"mean": self.amount, "ci95": [self.low, self.high]},
             "make_reachable": self.make_reachable,
+            "addon_credits_alone": self.addon_credits_alone,
         }

@@ -107,6 +107,8 @@ def _alternative(given: dict[str, Any]) -> AlternativeResult:
         _triple(given["throttled_share_difference"]),
         _triple(given["lost_calls_difference"]),
         None if saves is None else (Decimal(saves["mean"]), *_triple(saves)[1:]),
+        given.get("total_per_month"),
+        given.get("addon_credits_alone", False),
     )
 
 

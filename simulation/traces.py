@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -39,7 +40,7 @@ class Trace:
     apis : tuple of str or None
         The call kind of each row, where the trace names it.
     records : (n,) int64 array or None
-        Records in each call, where the trace says.
+        Records in each call, where the trace says; 0 in rows that leave it open.
     lines : (n,) int64 array
         The line of the file that each row stands on.
     """
@@ -76,16 +77,34 @@ class _Table:
         self.lines: list[int] = []
         rows: list[list[str]] = []
         lines = csv_rows(file)
-        self.header = [name.strip() for name in next(lines, (0, []))[1]]
+        self.header_line, header = next(lines, (1, []))
+        self.header = [name.strip() for name in header]
+        if wrong := list(self._header_problems(columns)):
+            raise InputError(wrong)
         for line, row in lines:
             if len(row) != len(self.header):
-                what = f"has {len(row)} fields where line 1 names {len(self.header)}"
-                raise self.error(line, f"{what}, quote commas inside a field")
+                what = f"has {len(row)} fields where line {self.header_line} names"
+                what = f"{what} {len(self.header)}, quote commas inside a field"
+                raise self.error(line, what)
             rows.append(row)
             self.lines.append(line)
         if not rows:
             raise self.error(None, "has no rows, line 1 names the columns and rows follow")
         self.columns = dict(zip(self.header, zip(*rows, strict=True), strict=True))
+
+    def _header_problems(self, columns: Mapping[Any, str]) -> Iterator[Problem]:
+        """Find columns of one name, and names under ``columns`` that no column bears."""
+        where = f"{self.file}:{self.header_line}"
+        for name in dict.fromkeys(self.header):
+            times = self.header.count(name)
+            if times > 1 and (name or name in columns.values()):
+                what = f"has {times} columns called {name!r}, give each a name of its own"
+                yield Problem(where, "", what)
+        for meaning, name in columns.items():
+            if self.header and name not in self.header:
+                found = ", ".join(self.header)
+                what = f"has no column {name!r}, which 'columns' names for {meaning!r}"
+                yield Problem(where, "", f"{what}: write one of those found, {found}")
 
     def error(self, line: int | None, what: str) -> InputError:
         return csv_problem(self.file, line, what)
@@ -97,12 +116,17 @@ class _Table:
         if not self.has(name):
             found = ", ".join(self.header)
             what = f"has no column {self.names[name]!r}, found {found}; map it under 'columns'"
-            raise self.error(1, what)
+            raise self.error(self.header_line, what)
         return self.columns[self.names[name]]
 
-    def whole_numbers(self, name: str, least: int) -> NDArray[np.int64]:
+    def whole_numbers(
+        self, name: str, least: int, where_empty: int | None = None
+    ) -> NDArray[np.int64]:
         numbers = np.empty(len(self.lines), np.int64)
         for row, text in enumerate(self.column(name)):
+            if where_empty is not None and not text.strip():
+                numbers[row] = where_empty
+                continue
             try:
                 numbers[row] = parse_count(text)
             except ValueError as error:
@@ -112,9 +136,14 @@ class _Table:
                 raise self.error(self.lines[row], what)
         return numbers
 
-    def times(self, zone: ZoneInfo) -> NDArray[np.int64]:
-        """Read the timestamps; those without an offset are local times of ``zone``."""
+    def times(self, zone: ZoneInfo, counted: bool = False) -> NDArray[np.int64]:
+        """Read the timestamps; those without an offset are local times of ``zone``.
+
+        Where they are ``counted`` buckets, a stamp of the hour that comes twice may stand twice,
+        once for each; else the rows are in order of time.
+        """
         times = np.empty(len(self.lines), np.int64)
+        first, again = times.copy(), times.copy()  # of the times at which the clock shows a stamp
         before = None
         for row, text in enumerate(self.column("timestamp")):
             try:
@@ -123,24 +152,43 @@ class _Table:
                 what = f"{text!r} is not a timestamp, write it such as 2026-01-05 08:30:00"
                 raise self.error(self.lines[row], what) from None
             now = _microseconds(stamp.replace(tzinfo=zone) if stamp.tzinfo is None else stamp)
+            first[row] = again[row] = now
             if stamp.tzinfo is None:
                 if _skipped(stamp, zone):
                     what = (
                         f"{text!r} does not exist in {zone}: daylight saving skips it; set timezone"
                     )
                     raise self.error(self.lines[row], what)
+                again[row] = _microseconds(stamp.replace(tzinfo=zone, fold=1))
                 if before is not None and now < before:  # the hour that comes twice: its second
-                    now = _microseconds(stamp.replace(tzinfo=zone, fold=1))
+                    now = again[row]
             if before is not None and now < before:
                 what = f"{text!r} is earlier than the row before, sort the rows by time"
                 raise self.error(self.lines[row], what)
             times[row] = before = now
+        if counted:
+            _share_the_hour_that_comes_twice(times, first, again)
         return times
 
 
 def _microseconds(moment: datetime) -> int:
     since = moment - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def _share_the_hour_that_comes_twice(
+    times: NDArray[np.int64], first: NDArray[np.int64], again: NDArray[np.int64]
+) -> None:
+    """Move the later half of equal stamps to the second hour, unless rows stand there already."""
+    doubled = first < again
+    for twice, rows in groupby(range(len(times)), key=lambda row: bool(doubled[row])):
+        run = list(rows)
+        if not twice or (times[run] == again[run]).any():
+            continue
+        for _, equal in groupby(run, key=lambda row: int(first[row])):
+            same = list(equal)
+            later = same[len(same) - len(same) // 2 :]
+            times[later] = again[later]
 
 
 def _skipped(wall: datetime, zone: ZoneInfo) -> bool:
@@ -168,7 +216,9 @@ def read_call_trace(file: Path, zone: ZoneInfo, columns: Mapping[Any, str] | Non
     table = _Table(file, columns or {})
     times = table.times(zone)
     apis = tuple(text.strip() for text in table.column("api")) if table.has("api") else None
-    records = table.whole_numbers("records", least=1) if table.has("records") else None
+    records = None
+    if table.has("records"):
+        records = table.whole_numbers("records", least=1, where_empty=0)
     return Trace(str(file), times, None, 0, apis, records, np.array(table.lines))
 
 
@@ -180,5 +230,6 @@ def read_count_trace(
     Parameters and errors are those of `read_call_trace`; ``bucket`` is the length in µs.
     """
     table = _Table(file, columns or {})
-    counts = table.whole_numbers("count", least=0)
-    return Trace(str(file), table.times(zone), counts, bucket, None, None, np.array(table.lines))
+    counts, times = table.whole_numbers("count", least=0), table.times(zone, counted=True)
+    order, lines = np.argsort(times, kind="stable"), np.array(table.lines)
+    return Trace(str(file), times[order], counts[order], bucket, None, None, lines[order])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from simulation import Plan, RunResult, load_result, load_scenario, plan, run
 from simulation.findings import percent
 from simulation.plan_findings import plan_findings
 from simulation.report import figures
-from simulation.report.page import _json, write
+from simulation.report.page import _json, report, write
 from simulation.timeline import sizes_to_compare, timeline, timelines, weekly
 from tests.browser import CHROMIUM, Browser
 from tests.helpers import ROOT, any_limit, build, creditsim, poisson, scheduled
@@ -247,6 +248,37 @@ def test_a_result_read_back_says_what_it_said(planned: Path, tmp_path: Path) -> 
     assert told.alternatives == original.alternatives
 
 
+def test_the_chart_of_lost_calls_has_those_that_drop_and_those_that_lose_most() -> None:
+    retry = {"retry": {"first": "1 minute", "max_attempts": 2}}
+    clients = [
+        scheduled("all", "08:00", 5),
+        scheduled("again", "09:00", 3, on_throttle=retry),
+        scheduled("drops", "10:00", 40),
+    ]
+    lost = figures.delays(run(any_limit(5, clients), keep_calls=False))
+    assert lost is not None
+    bars, *delays = lost.data
+    assert dict(zip(bars.y, bars.x, strict=True)) == {"again": 3, "drops": 40}
+    assert [list(trace.y) for trace in delays] == [["again"]] * 3
+    assert lost.layout.annotations[1].text == "seconds until success"
+    drop = figures.delays(run(any_limit(5, clients[::2]), keep_calls=False))
+    assert drop is not None
+    assert [list(trace.y) for trace in drop.data] == [["drops"]]
+    assert [each.text for each in drop.layout.annotations] == ["lost calls in a run"]
+    many = [scheduled(f"c{n}", f"{n:02}:00", n) for n in range(1, 20)]
+    most = figures.delays(run(any_limit(0, many[::-1]), keep_calls=False))
+    assert most is not None
+    assert list(most.data[0].x) == list(range(8, 20))
+
+
+@pytest.mark.parametrize("name", ["Acme", "Acme: North: a", ": ", "free: on", "a: b, c: d"])
+def test_the_page_says_the_org_s_whole_name_and_what_it_is(name: str) -> None:
+    scenario = build([scheduled("a", "09:00", 9)], name=name)
+    page = html.unescape(report(run(scenario, engine="compiled")))
+    assert f"<h1>{name}</h1>" in page
+    assert '<p class="soft">free on kaizen-34, 5,000 credits per 24 hours, 1 client, ' in page
+
+
 def test_the_timeline_is_the_worst_of_each_stretch_by_quantiles(storm: RunResult) -> None:
     hourly = timeline(storm)
     assert len(hourly) == 8 * 24
@@ -307,7 +339,7 @@ def test_each_figure_shows_the_result_s_own_numbers(storm: RunResult, planned: P
     assert f"recommended: {told.recommendation.addon_credits:,}" in curve
     assert figures.alternatives(told) is not None
     assert percent(0.5) == "50 %"
-    drop = run(any_limit(5, [scheduled("a", "09:00", 9)]), keep_calls=False)
-    assert figures.delays(drop) is None
+    drop = run(any_limit(9, [scheduled("a", "09:00", 9)]), keep_calls=False)
+    assert figures.delays(drop) is None  # nobody loses a call, and nobody waits
     free = build([scheduled("a", "09:00", 5_600)])
     assert figures.frontier(plan(free, confirm="none")) is None  # nothing can be bought

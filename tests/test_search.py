@@ -7,9 +7,22 @@ from typing import Any
 import numpy as np
 import pytest
 
+import simulation.frontier
+import simulation.peaks
 import simulation.search
 from simulation import Plan, plan
+from simulation.demand import Demand
+from simulation.frontier import (
+    Evidence,
+    Goal,
+    Judgement,
+    frontier_table,
+    judge,
+    limits_of,
+    purchasable,
+)
 from simulation.scenario import Scenario
+from simulation.search import Search
 from tests.helpers import build, poisson
 from tests.test_planning import SMALL_STEPS
 
@@ -120,3 +133,105 @@ def test_all_sizes_are_judged_on_as_many_replications_as_the_first_two_say(
     monkeypatch.setattr(simulation.search, "_ALL_SIZES_ATTEMPTS", int(6.5 * first.work.mean()))
     result = plan(case(5), replications=40, max_replications=40, confirm="none")
     assert result.frontier["replications"].min() == 6  # cheap rounds later do not raise it
+
+
+@pytest.mark.parametrize("retries", [False, True])
+@pytest.mark.parametrize("at_once", [1, 3, 7])
+def test_sizes_are_judged_in_any_chunks_alike(
+    retries: bool, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario = case(1)
+    if not retries:
+        scenario = scenario.changed({"clients.a.on_throttle": "drop"})
+    demand, goal, limits = Demand(scenario), Goal.of(scenario), np.arange(0, 90, 3)
+    together = judge(demand, [0, 1], limits, goal)
+    assert (together.throttled[:, 8] > 0).all()  # a size of a further chunk throttles
+    monkeypatch.setattr(simulation.frontier, "lanes_at_once", lambda _: at_once)
+    apart = judge(demand, [0, 1], limits, goal)
+    for name in ("calls", "throttled", "lost", "enough"):
+        assert np.array_equal(getattr(apart, name), getattr(together, name)), name
+
+
+def searched(goal: dict[str, Any], replications: int = 8) -> Search:
+    scenario = case(4, objective=goal)
+    sizes = purchasable(scenario)
+    search = Search(Demand(scenario), Goal.of(scenario), sizes, limits_of(scenario, sizes))
+    search.judge_up_to(replications)
+    return search
+
+
+def test_a_probability_of_0_is_reached_by_every_size_and_surely() -> None:
+    search = searched({"throttled_share": 0, "probability": "0%"})
+    assert not search.judged.meets(search.goal)[:, 0].any()
+    assert search.chosen == 0
+    assert search.bracket() == (0, 0)
+    assert search.decided
+
+
+def test_a_probability_of_100_is_never_sure_and_refuted_by_one_replication() -> None:
+    search = searched({"throttled_share": 0, "probability": "100%"})
+    assert search.chosen is not None
+    assert search.bracket() == (search.chosen, None)
+    kept = search.judged.meets(search.goal).sum(axis=0)
+    assert kept[search.chosen - 1] < 8
+    assert (kept[search.chosen :] == 8).all()
+    assert not search.decided
+
+
+def test_the_decision_s_error_is_shared_among_the_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    search = searched({"throttled_share": "5%", "probability": "70%"})
+    assert search.confidence == 0.95
+    for most, looks in ((8, 1), (9, 2), (16, 2), (64, 4), (480, 7)):
+        search.will_grow_to(most)
+        assert search.confidence == pytest.approx(1 - 0.05 / looks)
+    asked: list[float | None] = []
+
+    def noted(of: Search, confidence: float | None = None) -> tuple[int, int | None]:
+        asked.append(confidence)
+        return bracket(of, confidence)
+
+    bracket = Search.bracket
+    monkeypatch.setattr(Search, "bracket", noted)
+    assert search.decided in (True, False)
+    search._in_doubt()
+    assert asked == [None, pytest.approx(1 - 0.05 / 9)]  # that of all looks; 2, 4, 8 ... 512
+    wide, narrow = bracket(search, 0.999), bracket(search, 0.5)
+    assert wide[0] < narrow[0]
+
+
+def test_what_throttles_no_call_throttles_none_in_any_replication() -> None:
+    result = plan(case(3), replications=9, max_replications=9, confirm="none")
+    assert result.judgement is not None
+    enough = result.judgement.enough
+    assert enough.min() < enough.max() - 8  # replications differ by more than a step
+    rows = result.frontier.set_index("addon_credits")
+    size = result.recommendation.zero_throttle_addon_credits
+    assert size is not None
+    assert rows.loc[size - 4, "limit"] < enough.max() <= rows.loc[size, "limit"]
+    said = f"A pool of {enough.max():,} credits throttles no call in any simulated "
+    assert any(reason.startswith(said) for reason in result.recommendation.reasons)
+
+
+def test_no_interval_of_a_frontier_s_share_ends_above_the_whole() -> None:
+    scenario = case(1)
+    sizes = np.array([0, 4], np.int64)
+    throttled = np.array([[10, 0], [10, 1], [7, 0]], np.int64)
+    ten = np.full(3, 10, np.int64)
+    judged = Judgement(limits_of(scenario, sizes), ten, throttled, throttled, ten, ten)
+    table = frontier_table(Evidence(scenario, Goal.of(scenario), sizes, judged, certain=False))
+    assert table["throttled_share_high"].iloc[0] == 1.0
+    assert 0.03 < table["throttled_share_high"].iloc[1] < 1.0
+    assert table["lost_calls_high"].iloc[0] > 10
+
+
+def test_no_interval_of_a_cause_s_share_ends_above_the_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shares = iter(np.array([[1.0, 0.0], [0.7, 0.3], [1.0, 0.0]]))
+    monkeypatch.setattr(simulation.peaks, "shares_of_peak", lambda *_: next(shares))
+    cause = simulation.peaks.biggest_cause(Demand(case(1)), 3)
+    assert cause is not None
+    assert cause.client == "a"
+    assert cause.share.mean == pytest.approx(0.9)
+    assert cause.share.ci95_high == 1.0
+    assert 0 < cause.share.ci95_low < 0.9

@@ -9,12 +9,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from simulation import run
 from simulation.quantities import DAY, HOUR, SECOND
 from simulation.scenario import Scenario
-from simulation.statistics import STATISTICS, binomial_interval, mean_with_interval
+from simulation.statistics import (
+    STATISTICS,
+    _quantile,
+    binomial_interval,
+    mean_with_interval,
+    summarise,
+)
 from tests.helpers import any_limit, build, poisson, scheduled
 from tests.strategies import scenarios
 
@@ -222,3 +229,31 @@ def test_intervals_of_any_length_add_up_and_the_last_may_be_shorter() -> None:
     ends = [min(n * 7 + 6, 49) for n in range(8)]
     assert odd["credits_available"].tolist() == hourly["credits_available"][ends].tolist()
     assert odd["start_at"].diff().dropna().dt.total_seconds().unique() == 7 * HOUR / SECOND
+
+
+@given(st.lists(st.integers(1, 10**9), max_size=12), st.integers(0, 12), st.floats(0, 1))
+def test_a_quantile_is_that_of_all_delays_those_of_none_included(
+    delays: list[int], at_once: int, q: float
+) -> None:
+    late = np.sort(np.array(delays, np.int64))
+    everyone = [0] * at_once + late.tolist()
+    found = _quantile(late, len(everyone), q)
+    if not everyone:
+        assert math.isnan(found)
+        return
+    assert found == pytest.approx(float(np.quantile(everyone, q)), rel=1e-9, abs=1e-6)
+    place = (len(everyone) - 1) * q
+    if place == int(place):  # no rounding where an order statistic is meant
+        assert found == everyone[int(place)]
+
+
+def test_the_first_delayed_call_is_the_first_that_is_not_zero() -> None:
+    late = np.array([7, 9], np.int64)
+    assert [_quantile(late, 5, n / 4) for n in range(5)] == [0, 0, 0, 7, 9]
+
+
+def test_no_interval_of_a_share_ends_above_the_whole() -> None:
+    runs = pd.DataFrame({name: [1.0, 1.0, 0.7] for name in STATISTICS})
+    table = summarise(runs).set_index("statistic")
+    assert table.loc["throttled_share", "ci95_high"] == 1.0
+    assert table.loc["calls", "ci95_high"] > 1.0

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from simulation import InputError
 from simulation.demand import Demand
 from simulation.quantities import HOUR, MINUTE
 from simulation.scenario import Scenario
+from simulation.traces import read_count_trace
 from tests.helpers import SHARED_DATA, build, calls_of, printed_json
 
 
@@ -55,6 +61,7 @@ def test_where_the_trace_names_no_api_the_mix_decides(tmp_path: Path) -> None:
     calls = calls_of(recorded(tmp_path, csv, mix))
     assert calls["api"].tolist() == ["upsert_records", "bulk_read"]
     assert calls["credits"].tolist() == [3, 50]
+    assert calls["records"].tolist() == [30, 1]  # a row that names its api is of one record
     with pytest.raises(InputError, match=r"usage.csv:2: .*names no api here"):
         recorded(tmp_path, csv)
 
@@ -94,6 +101,109 @@ def test_local_times_follow_daylight_saving_the_hour_that_comes_twice_included(
     scenario = recorded(tmp_path, csv, [{"api": "other"}], **keys)
     minutes = [t // MINUTE for t in times(scenario)]
     assert minutes == [90, 150, 165, 195, 230, 250]
+
+
+@given(
+    st.sampled_from(["Europe/Paris", "America/New_York", "Australia/Lord_Howe"]),
+    st.sampled_from([10, 15, 30, 60]),
+    st.lists(st.integers(0, 9), min_size=150, max_size=150),
+    st.booleans(),
+)
+@settings(deadline=None)
+def test_local_counts_of_the_hour_that_comes_twice_are_those_of_their_own_hour(
+    zone: str, minutes: int, counts: list[int], by_stamp: bool
+) -> None:
+    start = {"E": "2021-10-31", "Am": "2021-11-07", "Au": "2021-04-04"}
+    day = next(date for prefix, date in start.items() if zone.startswith(prefix))
+    if zone.startswith("Au"):
+        minutes = min(minutes, 30)  # half an hour comes twice
+    first = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    buckets = [first + timedelta(minutes=minutes * n) for n in range(25 * 60 // minutes)]
+    rows = [
+        (f"{begin.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}", count)
+        for begin, count in zip(buckets, counts, strict=False)
+    ]
+    if by_stamp:  # as a spreadsheet sorts them
+        rows.sort(key=lambda row: row[0])
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "usage.csv"
+        file.write_text("timestamp,count\n" + "".join(f"{at},{n}\n" for at, n in rows))
+        trace = read_count_trace(file, ZoneInfo(zone), minutes * MINUTE)
+    assert trace.counts is not None
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    assert trace.times.tolist() == [(each - epoch) // timedelta(microseconds=1) for each in buckets]
+    assert trace.counts.tolist() == counts[: len(buckets)]
+
+
+def test_two_hourly_counts_of_one_stamp_are_two_hours_only_where_the_hour_comes_twice(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "usage.csv").write_text(
+        "timestamp,count\n2021-10-31 01:00,5\n2021-10-31 01:00,5\n"
+        "2021-10-31 02:00,60\n2021-10-31 02:00,60\n2021-10-31 03:00,1\n"
+    )
+    counts = {"file": "usage.csv", "bucket": "1 hour"}
+    client = {"name": "gateway", "arrivals": {"counts": counts}, "calls": [{"api": "other"}]}
+    scenario = build([client], tmp_path, start="2021-10-31", timezone="Europe/Paris")
+    hours = np.bincount([t // HOUR for t in times(scenario)], minlength=6)
+    assert hours.tolist() == [0, 10, 60, 60, 1, 0]
+
+
+def test_calls_of_one_local_instant_stay_together_in_the_hour_that_comes_twice(
+    tmp_path: Path,
+) -> None:
+    csv = "timestamp\n2021-10-31 02:00\n2021-10-31 02:00\n"
+    keys = {"start": "2021-10-31", "timezone": "Europe/Paris"}
+    scenario = recorded(tmp_path, csv, [{"api": "other"}], **keys)
+    assert times(scenario) == [2 * HOUR, 2 * HOUR]
+
+
+def test_an_empty_cell_leaves_records_to_the_mix_as_it_leaves_the_api(tmp_path: Path) -> None:
+    csv = (
+        "timestamp,api,records\n"
+        "2026-01-05 01:00,,\n"  # the mix says both
+        "2026-01-05 02:00,,11\n"  # the mix says the api
+        "2026-01-05 03:00,add_tags, \n"  # a call of one record
+        "2026-01-05 04:00,add_tags,51\n"
+    )
+    mix = [{"api": "upsert_records", "records": 30}]
+    scenario = recorded(tmp_path, csv, mix)
+    calls = calls_of(scenario)
+    assert calls["api"].tolist() == ["upsert_records"] * 2 + ["add_tags"] * 2
+    assert calls["records"].tolist() == [30, 11, 1, 51]
+    assert calls["credits"].tolist() == [3, 2, 1, 2]
+    demand = Demand(scenario)
+    upsert, tags = demand.apis.index("upsert_records"), demand.apis.index("add_tags")
+    assert demand.cheapest == {(0, upsert): 2, (0, tags): 1}
+    nothing_said = csv.replace(",11", ",").replace(",51", ",")
+    demand = Demand(recorded(tmp_path, nothing_said, mix))
+    assert demand.cheapest == {(0, upsert): 3, (0, tags): 1}
+    counts = "timestamp,count\n2026-01-05 01:00,\n"
+    with pytest.raises(InputError, match=r"usage.csv:2: .*count: '' is not a number"):
+        counted(tmp_path, counts, "1 hour")
+
+
+def test_a_header_that_stands_twice_and_names_of_no_column_are_refused_together(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "usage.csv").write_text(
+        "\ntimestamp,api, api,records\n2026-01-05 01:00,bulk_read,other,1\n"
+    )
+    trace = {"file": "usage.csv", "columns": {"records": "rcs", "timestamp": "when"}}
+    with pytest.raises(InputError) as refusal:
+        build([{"name": "r", "arrivals": {"trace": trace}}], tmp_path)
+    where = f"{tmp_path / 'usage.csv'}:2: clients.r.arrivals.trace.file: "
+    found = "write one of those found, timestamp, api, api, records"
+    assert str(refusal.value).splitlines() == [
+        f"{where}has 2 columns called 'api', give each a name of its own",
+        f"{where}has no column 'rcs', which 'columns' names for 'records': {found}",
+        f"{where}has no column 'when', which 'columns' names for 'timestamp': {found}",
+    ]
+
+
+def test_columns_without_a_name_may_be_several(tmp_path: Path) -> None:
+    csv = "timestamp,,api,\n2026-01-05 01:00,x,bulk_read,y\n"
+    assert calls_of(recorded(tmp_path, csv))["api"].tolist() == ["bulk_read"]
 
 
 @pytest.mark.parametrize(

@@ -304,16 +304,23 @@ def when_it_hurts(result: RunResult) -> go.Figure:
 
 
 def delays(result: RunResult) -> go.Figure | None:
-    """Show lost calls and the delays of the rest, of clients that retry; None where none does."""
-    names = [c.name for c in result.scenario.clients if c.on_throttle.retry is not None]
-    if not names:
-        return None
+    """Show the calls that each client loses, and the delays of those that try again.
+
+    At most 12 clients, those that lose most; None where nobody loses a call or tries again.
+    """
     means = result.client_runs.groupby("client", sort=False, observed=True).mean(numeric_only=True)
-    means = means.loc[names[::-1][:_MOST_BARS]]
+    again = [c.name for c in result.scenario.clients if c.on_throttle.retry is not None]
+    means = means[(means["lost_calls"] > 0) | means.index.isin(again)]
+    if means.empty:
+        return None
+    most = means["lost_calls"].sort_values(ascending=False, kind="stable").index[:_MOST_BARS]
+    means = means[means.index.isin(most)][::-1]
+    waited = means[means.index.isin(again)]
+    rows = 1 if waited.empty else 2
     figure = make_subplots(
-        rows=2,
+        rows=rows,
         cols=1,
-        subplot_titles=("lost calls in a run", "seconds until success"),
+        subplot_titles=("lost calls in a run", "seconds until success")[:rows],
         vertical_spacing=0.12 + 0.2 / len(means),
     )
     labels = [escape(name) for name in means.index]
@@ -328,14 +335,15 @@ def delays(result: RunResult) -> go.Figure | None:
         col=1,
         hoverinfo="skip",
     )
-    for column, words, colour, symbol in (
+    kinds = [
         ("delay_p50_s", "median", BLUE, "circle"),
         ("delay_p95_s", "95 %", ORANGE, "diamond"),
         ("delay_p99_s", "99 %", RED, "square"),
-    ):
+    ]
+    for column, words, colour, symbol in kinds[: 0 if waited.empty else None]:
         figure.add_scatter(
-            y=labels,
-            x=means[column],
+            y=[escape(name) for name in waited.index],
+            x=waited[column],
             mode="markers",
             name=words,
             marker={"color": colour, "symbol": symbol, "size": 10},
@@ -343,7 +351,7 @@ def delays(result: RunResult) -> go.Figure | None:
             col=1,
             hovertemplate="%{y}: %{x:,.3g} s<extra>" + words + "</extra>",
         )
-    _styled(figure, 260 + 56 * len(labels))
+    _styled(figure, 260 + 28 * (len(means) + len(waited)))
     figure.update_layout(legend={"y": -0.08, "yanchor": "top"})
     figure.update_xaxes(rangemode="tozero")
     figure.update_yaxes(type="category")
@@ -357,12 +365,18 @@ def alternatives(plan: Plan) -> go.Figure | None:
         return None
     saves = [each.saves_per_month or (0, 0.0, 0.0) for each in savers]
     middle = [float(saving[0]) for saving in saves]
+    partly = "<br>(in add-on credits alone)"
     figure = _figure(110 + 46 * len(savers))
     figure.add_bar(
-        y=[escape(each.name) for each in savers],
+        y=[escape(each.name) + partly * each.addon_credits_alone for each in savers],
         x=middle,
         orientation="h",
-        marker={"color": [GREEN if value > 0 else GREY for value in middle]},
+        marker={
+            "color": [
+                GREEN if value > 0 and not each.addon_credits_alone else GREY
+                for each, value in zip(savers, middle, strict=True)
+            ]
+        },
         error_x={
             "type": "data",
             "symmetric": False,

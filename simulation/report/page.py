@@ -70,7 +70,7 @@ def report(
     sections = list(_sections(plan, run, by_size, advised if advised is not None else now))
     html: str = page.render(
         scenario=scenario,
-        org=scenario.describe().split(": ", 1)[1],
+        org=scenario.describe().removeprefix(f"{scenario.name}: "),
         advice=plan_findings(plan) if plan else run_findings(run),
         run=run_findings(run) if plan else [],
         plan=plan,
@@ -153,6 +153,11 @@ def _sections(
         found.append(("delays", "Delays and lost calls", waits, figures.delays(run)))
     if plan is not None:
         words = "What each change saves a month, with its 95 % interval."
+        if any(each.addon_credits_alone for each in plan.alternatives):
+            words += (
+                " Where it changes licenses or the edition and their prices are not stated, that "
+                "is in add-on credits alone."
+            )
         found.append(("alternatives", "Alternatives", words, figures.alternatives(plan)))
     return [
         {"id": name, "title": title, "text": text, "figure": figure}
