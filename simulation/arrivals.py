@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.arrival_laws import Poisson, Schedule
+from simulation.bounds import MOST_CALLS_A_DAY
 from simulation.clients import Client
 from simulation.clock import Clock
 from simulation.draws import arrival_times
@@ -27,7 +28,6 @@ __all__ = ["ArrivalProcess", "PoissonArrivals", "ScheduledArrivals", "TraceArriv
 
 _HOURS_PER_WEEK = 168
 _MONTH_DAYS = 30
-_MOST_CALLS_A_DAY = 100_000_000
 
 # Weights of an hour: a working day that builds up from 7, dips at noon and fades after 18,
 # with a trickle at night and at weekends. Ours, not measured.
@@ -83,10 +83,10 @@ class PoissonArrivals:
             means = means * volume.gamma(shape, 1 / shape)
         random = stream(self._seed, replication, self._client, day, "arrivals")
         total = float(means.sum())
-        if not total <= _MOST_CALLS_A_DAY:
+        if not total <= MOST_CALLS_A_DAY:
             raise InputError(
                 f"client {self._client!r} would make {total:.3g} calls on {self._clock.date(day)}, "
-                f"more than {_MOST_CALLS_A_DAY:,}: lower its rate, growth or factors"
+                f"more than {MOST_CALLS_A_DAY:,}: lower its rate, growth or factors"
             )
         count = int(random.poisson(total))
         if count == 0:

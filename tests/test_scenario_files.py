@@ -98,7 +98,11 @@ def test_every_key_is_read_in_the_units_it_is_written_in(contract: Path) -> None
             "rate: 1200",
             "13: clients.website-forms.arrivals.poisson.rate: 1200",
         ),
-        ("office_hours", "office", "clients.website-forms.arrivals.poisson.profile: is no profile"),
+        (
+            "office_hours",
+            "office",
+            "clients.website-forms.arrivals.poisson.profile: 'office' is no",
+        ),
         ("growth: 3%", "growth: -100%", "poisson.growth: '-100% per month' leaves nothing"),
         (
             "uniform: [1, 5]",
