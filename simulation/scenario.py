@@ -153,7 +153,7 @@ class Scenario(Part):
         try:
             self._card = RateCard.load(self.rate_card, folder)
         except InputError as error:
-            problems = (KeyProblem(("rate_card",), p.what, p.where) for p in error.problems)
+            problems = (KeyProblem(("rate_card",), p.what, p.where, p.path) for p in error.problems)
             raise KeyProblems(problems) from None
         for place, client in enumerate(self.clients):
             if client.arrivals.file is not None:
