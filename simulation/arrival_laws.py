@@ -94,7 +94,7 @@ def _read_rate(rate: float) -> float:
 def _read_variation(share: float) -> float:
     if share and not LEAST_VARIATION <= share <= MOST_VARIATION:
         raise ValueError(
-            f"{share:.7%} is out of range, write 0 or {LEAST_VARIATION:.4%} to {MOST_VARIATION:.0%}"
+            f"{share:g} is out of range, write 0 or {LEAST_VARIATION:.4%} to {MOST_VARIATION:.0%}"
         )
     return share
 

@@ -89,7 +89,7 @@ def check_weight(weight: float) -> float:
     """
     if weight and not LEAST_WEIGHT <= weight <= MOST_WEIGHT:
         raise ValueError(
-            f"{weight:g} is out of range, write 0 or {LEAST_WEIGHT:g} to {MOST_WEIGHT:,.0f}"
+            f"has a weight out of range, write 0 or {LEAST_WEIGHT:g} to {MOST_WEIGHT:,.0f}"
         )
     return weight
 
