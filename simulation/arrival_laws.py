@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from simulation.traces import Trace
 
 __all__ = [
+    "PROFILES",
     "WEEKDAYS",
     "Arrivals",
     "CountTrace",
@@ -44,6 +46,12 @@ __all__ = [
 ]
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+# Weights of an hour: a working day that builds up from 7, dips at noon and fades after 18,
+# with a trickle at night and at weekends. Ours, not measured.
+_WORKDAY = [1] * 6 + [3, 10, 30, 60, 70, 65, 45, 55, 65, 62, 55, 40, 20, 10, 6, 4, 2, 1]
+_DAY_OFF = [1] * 8 + [3, 4, 5, 5, 5, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 1]
+PROFILES: dict[str, Sequence[float]] = {"flat": [1], "office_hours": _WORKDAY * 5 + _DAY_OFF * 2}
+
 _DAY_SETS = {"all": range(7), "weekdays": range(5), "weekends": range(5, 7)}
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from simulation.bounds import MOST_DOLLARS, MOST_LICENSES
 from simulation.parts import AS_NUMBER, Credits, Part
@@ -30,6 +30,33 @@ class Org(Part):
     )
 
 
+def _one_reading(value: Any) -> Any:
+    """Refuse a bare 1, which may be one per cent or the whole."""
+    try:
+        whole = Decimal(str(value).strip()) == 1
+    except InvalidOperation:
+        whole = False
+    if whole:
+        raise ValueError(f"{value!r} may mean 1% or 100%, write '1%' or '100%'")
+    return value
+
+
+def _less_than_all(share: float) -> float:
+    if share >= 1:
+        raise ValueError(
+            f"{share:.0%} lets every call be throttled, so that any size would do: "
+            "write less, such as 0.1%"
+        )
+    return share
+
+
+def _more_than_none(probability: float) -> float:
+    if not 0 < probability <= 1:
+        wrong = "is less than any size keeps to" if probability <= 0 else "is more than the whole"
+        raise ValueError(f"{probability:.0%} {wrong}, write such as 95%")
+    return probability
+
+
 class Objective(Part):
     """What a purchase has to achieve.
 
@@ -37,8 +64,12 @@ class Objective(Part):
     ``throttled_share`` of the calls are throttled, or the expected cost is least.
     """
 
-    throttled_share: Share | None = Field(None, description="calls that may be throttled")
-    probability: Share | None = Field(None, description="share of periods that must keep to it")
+    throttled_share: (
+        Annotated[Share, AfterValidator(_less_than_all), BeforeValidator(_one_reading)] | None
+    ) = Field(None, description="calls that may be throttled")
+    probability: (
+        Annotated[Share, AfterValidator(_more_than_none), BeforeValidator(_one_reading)] | None
+    ) = Field(None, description="share of periods that must keep to it")
     cost_of_lost_call: Annotated[float, Field(ge=0, le=MOST_DOLLARS), AS_NUMBER] | None = Field(
         None, description="$ that a lost call costs; then the least expected cost is looked for"
     )

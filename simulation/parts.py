@@ -35,27 +35,36 @@ class Part(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_yes_or_no(cls, value: Any) -> Any:
-        """Refuse true and false, which Python would count as 1 and 0."""
-        if isinstance(value, bool):
-            raise ValueError(_yes_or_no(value))
+    def _plain(cls, value: Any) -> Any:
+        """Refuse true and false, which Python counts as 1 and 0, and models, which are no data.
+
+        A model may hold what nothing has checked, and no file can be written of it.
+        """
+        if _is_strange(value):
+            raise ValueError(_strange(value))
         items: Iterable[tuple[Any, Any]] = ()
         if isinstance(value, dict):
             items = value.items()
         elif isinstance(value, list | tuple):
             items = enumerate(value)
         wrong = [
-            KeyProblem((str(key) if isinstance(key, bool) else key,), _yes_or_no(found))
+            KeyProblem((str(key) if isinstance(key, bool) else key,), _strange(found))
             for key, item in items
             for found in (key, item)
-            if isinstance(found, bool)
+            if _is_strange(found)
         ]
         if wrong:
             raise KeyProblems(wrong)
         return value
 
 
-def _yes_or_no(value: bool) -> str:
+def _is_strange(value: Any) -> bool:
+    return isinstance(value, bool | BaseModel)
+
+
+def _strange(value: bool | BaseModel) -> str:
+    if isinstance(value, BaseModel):
+        return f"is a {type(value).__name__} ready made, give its keys and values as plain data"
     word = str(value).lower()
     return f"{word} is yes or no, write a number, or '{word}' in quotes for text"
 

@@ -12,10 +12,10 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
-from datetime import date, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -29,45 +29,22 @@ from pydantic import (
     model_validator,
 )
 
-from simulation.bounds import FIRST_YEAR, LAST_YEAR, MOST_CLIENTS
+from simulation.bounds import MOST_CLIENTS
 from simulation.clients import Client
 from simulation.clock import Clock
 from simulation.documents import Document
-from simulation.errors import InputError, KeyProblem, KeyProblems
+from simulation.errors import InputError, KeyProblem, KeyProblems, Problem
+from simulation.moments import read_start, read_zone
 from simulation.org import Alternative, Objective, Org
 from simulation.parts import BoundedDuration, Part, PositiveDuration
 from simulation.quantities import write_duration
 from simulation.rate_card import DEFAULT_RATE_CARD, Category, RateCard
-from simulation.scenario_checks import problems_of
+from simulation.scenario_checks import problems_of, remarks_of
 
 if TYPE_CHECKING:
     from simulation.traces import Trace
 
 __all__ = ["Alternative", "Objective", "Org", "Scenario", "as_scenario", "load_scenario"]
-
-
-def _read_start(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value.strip())
-        except ValueError:
-            raise ValueError(f"{value!r} is not a date, write it such as 2026-01-05") from None
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day)
-    if not isinstance(value, datetime):
-        raise ValueError(f"{value!r} is not a date, write it such as 2026-01-05")
-    if not FIRST_YEAR <= value.year <= LAST_YEAR:
-        raise ValueError(f"{value.year} is out of range, use {FIRST_YEAR} to {LAST_YEAR}")
-    return value
-
-
-def _read_zone(value: Any) -> Any:
-    if isinstance(value, ZoneInfo):
-        return value
-    try:
-        return ZoneInfo(value)
-    except (KeyError, ValueError, TypeError, OSError):
-        raise ValueError(f"{value!r} is no time zone, write one such as Europe/Berlin") from None
 
 
 class Scenario(Part):
@@ -95,12 +72,12 @@ class Scenario(Part):
     org: Org = Field(description="what the org has bought")
     start: Annotated[
         datetime,
-        BeforeValidator(_read_start),
+        BeforeValidator(read_start),
         WithJsonSchema({"type": "string", "examples": ["2026-01-05", "2026-01-05 08:30"]}),
     ] = Field(description="when the run begins: a date or a date-time, local")
     timezone: Annotated[
         ZoneInfo,
-        BeforeValidator(_read_zone),
+        BeforeValidator(read_zone),
         WithJsonSchema({"type": "string", "examples": ["Europe/Berlin", "UTC"]}),
     ] = Field(
         default_factory=lambda: ZoneInfo("UTC"),
@@ -134,11 +111,51 @@ class Scenario(Part):
     _card: RateCard = PrivateAttr()
     _traces: dict[str, Trace] = PrivateAttr(default_factory=dict)
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy without changes; refuse changes, which nothing would check here.
+
+        Raises
+        ------
+        InputError
+            If there is an ``update``: `changed` makes changes, and checks them.
+        """
+        if update:
+            keys = ", ".join(map(repr, update))
+            raise InputError(
+                f"a copy with another {keys} would not be checked, and would run otherwise than it "
+                "says: use scenario.changed({'org.addon_credits': 5000}) and the like"
+            )
+        return super().model_copy(deep=deep)
+
+    def copy(self, **options: Any) -> Self:
+        """Return a copy without changes, as `model_copy`."""
+        deep = bool(options.pop("deep", False))
+        changes = options.pop("update", None) or {}
+        return self.model_copy(update={**options, **changes}, deep=deep)
+
+    if not TYPE_CHECKING:
+
+        @classmethod
+        def model_construct(cls, *_: Any, **__: Any) -> Self:
+            """Refuse to make a scenario that nothing has checked.
+
+            Raises
+            ------
+            InputError
+                Always: `model_validate` makes scenarios, and `changed` others like them.
+            """
+            raise InputError(
+                "a scenario is always checked: use Scenario.model_validate(...) or "
+                "load_scenario(...), or scenario.changed(...) for another like one that is there"
+            )
+
     @model_validator(mode="wrap")
     @classmethod
     def _resolve(
         cls, data: Any, handler: ModelWrapValidatorHandler[Scenario], info: ValidationInfo
     ) -> Scenario:
+        if not isinstance(data, Scenario | Mapping):  # attributes of an object are no document
+            raise ValueError("is no mapping, write 'key: value' pairs")
         scenario = handler(data)
         if scenario is not data:
             document = (info.context or {}).get("document")
@@ -223,6 +240,10 @@ class Scenario(Part):
             f"{self._card.window_in_words}, {clients}, {self.replications} × "
             f"{write_duration(self.horizon)} from {self.start:%Y-%m-%d}"
         )
+
+    def remarks(self) -> list[Problem]:
+        """Return what may not be meant though it can be: dates outside the run, and their like."""
+        return [self._document.problem(path, what) for path, what, *_ in remarks_of(self)]
 
     def fingerprint(self) -> str:
         """Return a hash of all that decides its results: every key, the rate card, the traces.
