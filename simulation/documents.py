@@ -214,6 +214,8 @@ class Document:
         value = self.data
         for key in path:
             part = str(key)
+            if not (part.strip() and part.isprintable()):
+                part = repr(key)
             if isinstance(value, list) and isinstance(key, int) and key < len(value):
                 names = [item.get("name") for item in value if isinstance(item, dict)]
                 value = value[key]

@@ -78,10 +78,10 @@ def _alike(names: list[str], what: str) -> Iterator[tuple[int, str]]:
 
 def _plain(name: str) -> str:
     """Return a name as a reader sees it: without blanks, capitals and forms of a letter."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return "".join(
-        sign for sign in folded if not sign.isspace() and unicodedata.category(sign)[0] != "C"
-    )
+    for _ in range(2):  # a form of a letter may bring capitals and blanks, and they other forms
+        seen = (s for s in name if not s.isspace() and unicodedata.category(s)[0] != "C")
+        name = unicodedata.normalize("NFKC", "".join(seen)).casefold()
+    return unicodedata.normalize("NFKC", name)
 
 
 def _planning_problems(scenario: Scenario, names: list[str]) -> Iterator[KeyProblem]:
