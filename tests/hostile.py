@@ -98,6 +98,65 @@ _VALUES = st.recursive(
 )
 
 
+_DURATIONS = ["1 us", "3 days", "20 years", "9999999 years", 0, "0 s", -1]
+_SHARES = [0, 1, "100%", "150%", "0%", "1000000%", 1e-309, "0.0000001%", 5e-324, 0.5]
+_COUNTS = [0, 1, 10**7, 10**12, 2**53, 2**63 - 1, 2**63, 10**30, -1, True]
+_FACTORS = [0, 1, 1e-309, 1e300, 1e308, 1e400, "1e999", 1.0000001, 10**400, "300%", False]
+_EVENTS = [
+    {"date": day, "factor": factor} for day in ("2026-01-06", "2016-01-06") for factor in (0, 1e300)
+]
+_BY_KEY: dict[str, list[Any]] = {
+    "rate": ["0 per day", "100000000 per day", "99999999 per us", "0.0001 per year", "5 per day"],
+    "growth": ["100% per second", "-99.9% per us", "900% per month", "1% per us", "0% per year"],
+    "daily_variation": _SHARES,
+    "profile": [
+        [1e308] * 24,
+        [0] * 23 + [1],
+        [10**400] * 24,
+        [1e-320] * 168,
+        [True] * 24,
+        [0] * 24,
+    ],
+    "events": [_EVENTS, _EVENTS[:1], _EVENTS[1:2], _EVENTS[:1] * 2, []],
+    "at": [["00:00", "00:00"], ["23:59:59.999999"], ["6pm"], [7200], []],
+    "days": [[], ["2016-01-06"], ["2062-01-06"], ["mon", "monday"], "weekends", [0]],
+    "every": _DURATIONS,
+    "over": _DURATIONS,
+    "first": _DURATIONS,
+    "max_delay": _DURATIONS,
+    "horizon": _DURATIONS,
+    "warmup": _DURATIONS,
+    "factor": _FACTORS,
+    "weight": _FACTORS,
+    "cost_of_lost_call": _FACTORS,
+    "records": [
+        *_COUNTS,
+        *({"uniform": [1, most]} for most in _COUNTS),
+        *({"poisson": mean} for mean in _FACTORS),
+        *({"choices": {1: weight, 2: weight}} for weight in _FACTORS),
+        {"choices": [1, 2, 1]},
+    ],
+    "max_attempts": _COUNTS,
+    "seed": _COUNTS,
+    "replications": _COUNTS,
+    "user_licenses": _COUNTS,
+    "addon_credits": _COUNTS,
+    "throttled_share": _SHARES,
+    "probability": _SHARES,
+    "retry": [None, {}, "drop"],
+    "start": ["2026-03-29 02:30", "2026-10-25 02:30", "0001-01-01", "9999-12-31", 20260105],
+    "timezone": ["localtime", "Pacific/Apia", "Europe/Berlin", "berlin", "America/New_York"],
+}
+"""For each key, values of its own form that are at the edge of sense, or beyond it."""
+
+
+@st.composite
+def _near(draw: st.DrawFn, key: Any) -> Any:
+    if key in _BY_KEY and draw(st.integers(0, 3)):
+        return copy.deepcopy(draw(st.sampled_from(_BY_KEY[key])))
+    return draw(_VALUES)
+
+
 def _places(value: Any, path: Path = ()) -> Iterator[Path]:
     """Yield the path of every value in nested data."""
     items = value.items() if isinstance(value, dict) else enumerate(value)
@@ -124,7 +183,8 @@ def _double(draw: st.DrawFn, holder: Any, last: Any) -> None:
 def _add(draw: st.DrawFn, holder: Any, last: Any) -> None:
     inner = holder[last]
     if isinstance(inner, dict):
-        inner[draw(_KEYS)] = draw(_VALUES)
+        key = draw(st.one_of(st.sampled_from(sorted(_BY_KEY)), _KEYS))
+        inner[key] = draw(_near(key))
     elif isinstance(inner, list):
         inner.append(draw(_VALUES))
 
@@ -137,12 +197,15 @@ def _rename(draw: st.DrawFn, holder: Any, last: Any) -> None:
 def _break(draw: st.DrawFn, data: Any) -> None:
     """Do one thing to nested data that a slip, or malice, would do."""
     places = sorted(_places(data), key=str)
+    edges = [path for path in places if path[-1] in _BY_KEY]
+    if draw(st.booleans()) and edges:
+        places = edges
     path = draw(st.sampled_from(places))
     holder, last = _at(data, path[:-1]), path[-1]
     kinds: list[Any] = ["replace", "replace", "drop", "swap", _double, _rename, _add]
     how = draw(st.sampled_from(kinds))
     if how == "replace":
-        holder[last] = draw(_VALUES)
+        holder[last] = draw(_near(last))
     elif how == "drop":
         del holder[last]
     elif how == "swap":

@@ -94,11 +94,15 @@ def _check_text(text: str) -> None:
 
 def _check_data(data: dict[str, Any]) -> None:
     try:
-        Document(data, "scenario.yaml", os.devnull).validate(Scenario)
+        scenario = Document(data, "scenario.yaml", os.devnull).validate(Scenario)
     except InputError as error:
-        for problem in error.problems:
-            assert problem.path, str(problem)
-            assert "\n" not in problem.what
+        problems = error.problems
+    else:
+        _runs_alike_on_both_engines(scenario)
+        return
+    for problem in problems:
+        assert problem.path, str(problem)
+        assert "\n" not in problem.what
 
 
 @_often

@@ -609,3 +609,14 @@ def test_the_longest_run_of_the_dearest_calls_is_added_up_exactly() -> None:
     days = CompiledModel(scenario, 0).run()
     settled = concatenate([day.settled for day in days])
     assert int(settled.calls.credits.sum()) == 20_001 * 10**6
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("stamp", ["0001-01-01 00:00", "9999-12-31 23:59:59+00:00", "1989-12-31"])
+def test_a_trace_of_a_year_that_no_run_reaches_is_refused_in_every_zone(
+    tmp_path: Path, stamp: str, zone: str
+) -> None:
+    (tmp_path / "t.csv").write_text(f"timestamp\n{stamp}\n")
+    client = {"name": "a", "arrivals": {"trace": {"file": "t.csv"}}, "calls": [{"api": "other"}]}
+    told = _refusal([client], tmp_path, timezone=zone)
+    assert f"t.csv:2: clients.a.arrivals.trace.file: {stamp!r} is out of range" in told
