@@ -4,62 +4,74 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
+    ValidatorFunctionWrapHandler,
     WithJsonSchema,
+    WrapValidator,
     model_validator,
 )
 
-from simulation.errors import KeyPath
-from simulation.quantities import Count, Duration, GrowthPerMonth, RatePerDay, Share
+from simulation.bounds import (
+    FEWEST_PER_MONTH,
+    LEAST_VARIATION,
+    MOST_CALLS_A_DAY,
+    MOST_PER_MONTH,
+    MOST_VARIATION,
+)
+from simulation.errors import KeyPath, KeyProblem, KeyProblems
+from simulation.parts import AS_NUMBER, BoundedDuration, Part, PositiveDuration, check_weight, twice
+from simulation.quantities import Count, GrowthPerMonth, RatePerDay, Share
 
 if TYPE_CHECKING:
     from simulation.traces import Trace
 
 __all__ = [
+    "PROFILES",
     "WEEKDAYS",
     "Arrivals",
     "CountTrace",
     "Event",
-    "Part",
     "Poisson",
-    "PositiveDuration",
     "Schedule",
     "TraceFile",
 ]
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+# Weights of an hour: a working day that builds up from 7, dips at noon and fades after 18,
+# with a trickle at night and at weekends. Ours, not measured.
+_WORKDAY = [1] * 6 + [3, 10, 30, 60, 70, 65, 45, 55, 65, 62, 55, 40, 20, 10, 6, 4, 2, 1]
+_DAY_OFF = [1] * 8 + [3, 4, 5, 5, 5, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 1]
+PROFILES: dict[str, Sequence[float]] = {"flat": [1], "office_hours": _WORKDAY * 5 + _DAY_OFF * 2}
+
 _DAY_SETS = {"all": range(7), "weekdays": range(5), "weekends": range(5, 7)}
 
 
-class Part(BaseModel):
-    """A part of a scenario: unknown keys are refused, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _above_zero(duration: int) -> int:
-    if duration <= 0:
-        raise ValueError("is 0, write a duration above 0 such as '30 s'")
-    return duration
-
-
-PositiveDuration = Annotated[Duration, AfterValidator(_above_zero)]
+def _read_date(value: Any) -> Any:
+    """Read a date; a number is none, though it could count days or seconds."""
+    if isinstance(value, str):
+        try:
+            return dt.date.fromisoformat(value.strip())
+        except ValueError:
+            pass
+    elif isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return value
+    raise ValueError(f"{value!r} is not a date, write it such as 2026-01-20")
 
 
 class Event(Part):
     """A date on which a client is busier, or quieter, than usual."""
 
-    date: dt.date = Field(description="a local date")
-    factor: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+    date: Annotated[dt.date, BeforeValidator(_read_date)] = Field(description="a local date")
+    factor: Annotated[float, Field(ge=0, le=1_000_000), AS_NUMBER] = Field(
         description="by which its rate is multiplied"
     )
 
@@ -67,17 +79,53 @@ class Event(Part):
 def _read_profile(value: Any) -> Any:
     if value in ("flat", "office_hours"):
         return value
-    if isinstance(value, list | tuple) and len(value) in (24, 168):
-        if all(isinstance(w, int | float) and 0 <= w < math.inf for w in value) and sum(value) > 0:
-            return tuple(map(float, value))
+    right = "write flat, office_hours, 24 hourly or 168 weekly weights"
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{value!r} is no profile, {right}")
+    if len(value) not in (24, 168):
+        raise ValueError(f"is no profile, it has {len(value)} weights, {right}")
+    wrong = [weight for weight in value if not isinstance(weight, int | float) or weight < 0]
+    if wrong or not any(weight > 0 for weight in value):
         raise ValueError("has a weight that is no number of 0 or more, or none above 0")
-    raise ValueError("is no profile, write flat, office_hours, 24 hourly or 168 weekly weights")
+    return tuple(float(check_weight(weight)) for weight in value)
+
+
+def _read_rate(rate: float) -> float:
+    if not 0 < rate <= MOST_CALLS_A_DAY:
+        raise ValueError(
+            f"is {rate:g} a day, write more than 0 and at most {MOST_CALLS_A_DAY:,} per day, "
+            "or leave the client out"
+        )
+    return rate
+
+
+def _read_variation(share: float) -> float:
+    if share and not LEAST_VARIATION <= share <= MOST_VARIATION:
+        raise ValueError(
+            f"{share:g} is out of range, write 0 or {LEAST_VARIATION:.4%} to {MOST_VARIATION:.0%}"
+        )
+    return share
+
+
+def _read_growth(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        factor = handler(value)
+    except ArithmeticError:
+        factor = math.inf
+    if not FEWEST_PER_MONTH <= factor <= MOST_PER_MONTH:
+        raise ValueError(
+            f"{value!r} is a factor of more than {MOST_PER_MONTH:,.0f} in 30 days, or less than "
+            f"one part in as many: write a slower growth"
+        )
+    return factor
 
 
 class Poisson(Part):
     """Calls that come at random, each on its own: a Poisson process with a changing rate."""
 
-    rate: RatePerDay = Field(description="mean number of calls, over whole weeks of the profile")
+    rate: Annotated[RatePerDay, AfterValidator(_read_rate)] = Field(
+        description="mean number of calls, over whole weeks of the profile"
+    )
     profile: Annotated[
         str | tuple[float, ...],
         BeforeValidator(_read_profile),
@@ -100,15 +148,62 @@ class Poisson(Part):
     ] = Field(
         "flat", description="flat, office_hours, 24 weights by hour, or 168 from Monday 00:00"
     )
-    daily_variation: Share = Field(
+    daily_variation: Annotated[Share, AfterValidator(_read_variation)] = Field(
         0.0, description="coefficient of variation of a day's volume beyond Poisson"
     )
-    growth: GrowthPerMonth = Field(1.0, description="compound growth of the rate")
+    growth: Annotated[GrowthPerMonth, WrapValidator(_read_growth)] = Field(
+        1.0, description="compound growth of the rate"
+    )
     events: tuple[Event, ...] = Field((), description="dates with a factor on the rate")
 
+    @model_validator(mode="after")
+    def _one_event_a_date(self) -> Poisson:
+        if again := twice(event.date for event in self.events):
+            what = f"name {again} twice, write one event with the factor of both"
+            raise KeyProblems([KeyProblem(("events",), what)])
+        return self
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+
+_TIME = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?")
+_CLOCK_TIME = re.compile(r"^\W?([0-9]{1,2})(?:[:.]?([0-9]{2}))?\s*(am|pm|h|uhr)?\W?$")
+
+
+def _read_time(value: Any) -> Any:
+    if isinstance(value, dt.time):
+        return value
+    if isinstance(value, str) and _TIME.fullmatch(value.strip()):
+        try:
+            return dt.time.fromisoformat(value.strip())
+        except ValueError:
+            pass
+    raise ValueError(f"{value!r} is no time of the day, write it as {_near_time(value)}")
+
+
+def _near_time(value: Any) -> str:
+    """Write the time that is probably meant, or any."""
+    if isinstance(value, str) and (found := _CLOCK_TIME.search(value.strip().lower())):
+        hour, minute = int(found[1]), int(found[2] or 0)
+        if found[3] in ("am", "pm") and 1 <= hour <= 12:
+            hour = hour % 12 + 12 * (found[3] == "pm")
+        if hour < 24 and minute < 60:
+            return f"{hour:02}:{minute:02}"
+    return "02:00"
+
+
+def _read_times(value: Any) -> Any:
+    items = value if isinstance(value, list | tuple) else [value]
+    times, wrong = [], []
+    for place, item in enumerate(items):
+        try:
+            times.append(_read_time(item))
+        except ValueError as error:
+            wrong.append(KeyProblem((place,), str(error)))
+    if wrong:
+        raise KeyProblems(wrong)
+    if (again := twice(times)) is not None:
+        what = f"{again:%H:%M:%S} stands twice, write it once, and under 'calls' how many each time"
+        raise ValueError(what)
+    return tuple(times)
 
 
 def _read_days(value: Any) -> Any:
@@ -123,13 +218,18 @@ def _read_days(value: Any) -> Any:
         except ValueError:
             what = "write all, weekdays, weekends, or a list such as [mon, thu] or [2026-03-31]"
             raise ValueError(f"{item!r} is no day, {what}") from None
+    if not days:
+        raise ValueError("is empty, so the client would never call: write a day, or leave it out")
+    if (again := twice(days)) is not None:
+        day = WEEKDAYS[again] if isinstance(again, int) else again
+        raise ValueError(f"{day} stands twice, write it once")
     return tuple(days)
 
 
 class Schedule(Part):
     """Calls that come by the clock: at times of the day, or every so often."""
 
-    at: Annotated[tuple[dt.time, ...], BeforeValidator(_as_list)] = Field(
+    at: Annotated[tuple[dt.time, ...], BeforeValidator(_read_times)] = Field(
         (), description="local times of the day, such as [02:00]"
     )
     every: PositiveDuration | None = Field(
@@ -149,15 +249,13 @@ class Schedule(Part):
     ] = Field(
         tuple(range(7)), description="all, weekdays, weekends, or a list of weekdays and dates"
     )
-    calls: Annotated[Count, Field(le=10_000_000)] = Field(1, description="calls each time")
-    over: Duration = Field(0, description="the time over which they are spread evenly")
+    calls: Annotated[Count, Field(ge=1, le=10_000_000)] = Field(1, description="calls each time")
+    over: BoundedDuration = Field(0, description="the time over which they are spread evenly")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Schedule:
         if bool(self.at) == (self.every is not None):
             raise ValueError("needs one of 'at' (times of the day) and 'every' (a period)")
-        if any(moment.tzinfo for moment in self.at):
-            raise ValueError("'at' takes local times, write them without an offset")
         return self
 
 

@@ -13,7 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.arrival_laws import Poisson, Schedule
+from simulation.arrival_laws import PROFILES, Poisson, Schedule
+from simulation.bounds import MOST_CALLS_A_DAY
 from simulation.clients import Client
 from simulation.clock import Clock
 from simulation.draws import arrival_times
@@ -27,13 +28,6 @@ __all__ = ["ArrivalProcess", "PoissonArrivals", "ScheduledArrivals", "TraceArriv
 
 _HOURS_PER_WEEK = 168
 _MONTH_DAYS = 30
-_MOST_CALLS_A_DAY = 100_000_000
-
-# Weights of an hour: a working day that builds up from 7, dips at noon and fades after 18,
-# with a trickle at night and at weekends. Ours, not measured.
-_WORKDAY = [1] * 6 + [3, 10, 30, 60, 70, 65, 45, 55, 65, 62, 55, 40, 20, 10, 6, 4, 2, 1]
-_DAY_OFF = [1] * 8 + [3, 4, 5, 5, 5, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 1]
-_NAMED_PROFILES = {"flat": [1], "office_hours": _WORKDAY * 5 + _DAY_OFF * 2}
 
 
 def weekly_weights(profile: str | tuple[float, ...]) -> NDArray[np.float64]:
@@ -44,7 +38,7 @@ def weekly_weights(profile: str | tuple[float, ...]) -> NDArray[np.float64]:
     profile : str or tuple of float
         ``flat``, ``office_hours``, 24 hourly or 168 weekly weights.
     """
-    given = _NAMED_PROFILES[profile] if isinstance(profile, str) else profile
+    given = PROFILES[profile] if isinstance(profile, str) else profile
     weights: NDArray[np.float64] = np.resize(np.asarray(given, np.float64), _HOURS_PER_WEEK)
     weights /= weights.mean()
     return weights
@@ -83,10 +77,10 @@ class PoissonArrivals:
             means = means * volume.gamma(shape, 1 / shape)
         random = stream(self._seed, replication, self._client, day, "arrivals")
         total = float(means.sum())
-        if not total <= _MOST_CALLS_A_DAY:
+        if not total <= MOST_CALLS_A_DAY:
             raise InputError(
                 f"client {self._client!r} would make {total:.3g} calls on {self._clock.date(day)}, "
-                f"more than {_MOST_CALLS_A_DAY:,}: lower its rate, growth or factors"
+                f"more than {MOST_CALLS_A_DAY:,}: lower its rate, growth or factors"
             )
         count = int(random.poisson(total))
         if count == 0:

@@ -46,7 +46,10 @@ def _load(path: Path, assignments: list[str] | None, **options: int | None) -> S
     from simulation.scenario import load_scenario
 
     given = [f"{key}={value}" for key, value in options.items() if value is not None]
-    return load_scenario(path, [*(assignments or []), *given])
+    scenario = load_scenario(path, [*(assignments or []), *given])
+    for remark in scenario.remarks():
+        print(f"{remark} (a remark, the scenario is valid)", file=sys.stderr)
+    return scenario
 
 
 @app.callback(invoke_without_command=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from decimal import Decimal, localcontext
 from typing import Annotated, Any, Literal
 
@@ -10,23 +11,37 @@ from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from simulation.arrival_laws import Arrivals, Part, PositiveDuration
+from simulation.arrival_laws import Arrivals
+from simulation.bounds import LEAST_WEIGHT, MOST_WEIGHT
+from simulation.errors import KeyProblem, KeyProblems
+from simulation.parts import AS_NUMBER, Part, PositiveDuration, Records, Weight, twice
 from simulation.quantities import HOUR, SECOND
 
 __all__ = ["CallMix", "Client", "OnThrottle", "RecordCount", "Retry"]
 
 
+def _equally_likely(numbers: Sequence[Any]) -> dict[Any, float]:
+    wrong = [number for number in numbers if isinstance(number, bool | dict | list)]
+    if wrong:
+        what = f"{wrong[0]!r} is no number of records, write a list such as [1, 10, 100]"
+        raise KeyProblems([KeyProblem(("choices",), what)])
+    if (again := twice(numbers)) is not None:
+        what = f"{again!r} stands twice, write numbers with weights such as {{{again}: 2, 100: 1}}"
+        raise KeyProblems([KeyProblem(("choices",), what)])
+    return dict.fromkeys(numbers, 1.0)
+
+
 class RecordCount(Part):
     """How many records a call carries: a number, or one of three distributions."""
 
-    fixed: Annotated[int, Field(ge=1)] | None = None
-    uniform: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = Field(
+    fixed: Records | None = None
+    uniform: tuple[Records, Records] | None = Field(
         None, description="[least, most], every number as likely"
     )
-    poisson: Annotated[float, Field(gt=0, le=1e6)] | None = Field(
+    poisson: Annotated[float, Field(gt=0, le=1e6), AS_NUMBER] | None = Field(
         None, description="a mean; draws of 0 become 1, draws above the call's maximum that"
     )
-    choices: dict[Annotated[int, Field(ge=1)], Annotated[float, Field(ge=0)]] | None = Field(
+    choices: dict[Records, Weight] | None = Field(
         None, description="numbers with their weights, or a list of numbers"
     )
 
@@ -34,8 +49,9 @@ class RecordCount(Part):
     @classmethod
     def _short_forms(cls, value: Any) -> Any:
         if isinstance(value, dict):
-            if isinstance(value.get("choices"), list):
-                value = {**value, "choices": dict.fromkeys(value["choices"], 1.0)}
+            choices = value.get("choices")
+            if isinstance(choices, list | tuple):
+                value = {**value, "choices": _equally_likely(choices)}
             return value
         if isinstance(value, int | float) and not isinstance(value, bool):
             return {"fixed": value}
@@ -111,7 +127,7 @@ class CallMix(Part):
         default_factory=lambda: RecordCount(fixed=1),
         description="records in a call: a number, or one of {uniform, poisson, choices: ...}",
     )
-    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+    weight: Annotated[float, Field(ge=LEAST_WEIGHT, le=MOST_WEIGHT), AS_NUMBER] = Field(
         1.0, description="how often, beside the other kinds"
     )
 
@@ -160,6 +176,9 @@ class OnThrottle(Part):
         if value == "drop":
             return {"retry": None}
         if isinstance(value, dict):
+            if "retry" in value and value["retry"] is None:
+                what = "is empty, write drop, or {retry: {first: 30 s}}; {retry: {}} for defaults"
+                raise KeyProblems([KeyProblem(("retry",), what)])
             return value
         raise ValueError(f"{value!r} is no policy, write drop or {{retry: {{first: 30 s}}}}")
 
@@ -187,5 +206,6 @@ class Client(Part):
         (), description="what it calls; a trace may name that itself"
     )
     on_throttle: OnThrottle = Field(
-        default_factory=lambda: OnThrottle(retry=None), description="drop, or {retry: ...}"
+        default_factory=lambda: OnThrottle.model_validate("drop"),
+        description="drop, or {retry: ...}",
     )

@@ -19,7 +19,7 @@ __all__ = ["Document", "value_of"]
 
 M = TypeVar("M", bound=BaseModel)
 
-_UNWRITTEN = ("[key]", "fixed")  # parts of a model's path that stand in no file
+_UNWRITTEN = ("[key]", "fixed")  # parts of a model's path that stand in no file, unless they do
 
 
 class _Loader(yaml.SafeLoader):
@@ -214,6 +214,8 @@ class Document:
         value = self.data
         for key in path:
             part = str(key)
+            if not (part.strip() and part.isprintable()):
+                part = repr(key)
             if isinstance(value, list) and isinstance(key, int) and key < len(value):
                 names = [item.get("name") for item in value if isinstance(item, dict)]
                 value = value[key]
@@ -251,14 +253,32 @@ class Document:
                 for other in details
             ):
                 continue  # items that are wrong are not counted, and told themselves
-            path = tuple(key for key in loc if key not in _UNWRITTEN)
+            path = self._written(loc)
             cause = detail.get("ctx", {}).get("error")
             if isinstance(cause, KeyProblems):
-                for inner, what, where in cause.problems:
+                for inner, what, where, key in cause.problems:
                     here = self.problem((*path, *inner), what)
-                    yield Problem(where, here.path, what) if where else here
+                    yield Problem(where, key or here.path, what) if where else here
             else:
                 yield self.problem(path, _describe(model, detail, path))
+
+    def _written(self, loc: KeyPath) -> KeyPath:
+        """Return a model's path without the parts that the model adds to what is written."""
+        path: KeyPath = ()
+        value = self.data
+        for part in loc:
+            if isinstance(value, Mapping):
+                added = part == "[key]" and part not in value
+            else:
+                added = part in _UNWRITTEN
+            if added:
+                continue
+            path = (*path, part)
+            try:
+                value = value[part]
+            except (LookupError, TypeError):
+                value = None
+        return path
 
 
 def _problem(path: Path, what: str) -> InputError:

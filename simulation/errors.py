@@ -72,11 +72,15 @@ class LoopWarning(UserWarning):
 
 
 class KeyProblem(NamedTuple):
-    """A problem at a path inside a model; ``where`` names another file if it lies there."""
+    """A problem at a path inside a model.
+
+    ``where`` names another file if it lies there, and ``key`` the key to blame in that file.
+    """
 
     path: KeyPath
     what: str
     where: str = ""
+    key: str = ""
 
 
 class KeyProblems(ValueError):  # noqa: N818 - several problems, raised together

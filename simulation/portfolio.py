@@ -16,10 +16,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from simulation.arrival_laws import Part
 from simulation.csv_files import csv_problem, csv_rows
 from simulation.documents import Document, value_of
 from simulation.errors import InputError, Problem
+from simulation.parts import Part
 from simulation.scenario import Scenario
 
 __all__ = ["Item", "Portfolio", "read_portfolio"]

@@ -12,11 +12,13 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
+from simulation.bounds import MOST_CREDITS, MOST_CREDITS_A_CALL, MOST_DOLLARS, MOST_PER_LICENSE
 from simulation.documents import Document
 from simulation.errors import InputError, KeyProblem, KeyProblems
-from simulation.quantities import DAY, Count, Duration, write_duration
+from simulation.parts import BoundedDuration, Credits, Part, Records
+from simulation.quantities import DAY, Count, write_duration
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,14 +39,14 @@ DEFAULT_RATE_CARD = "kaizen-34"
 DAYS_PER_MONTH = 30
 
 Category = Literal["meta", "crud", "bulk", "convert", "other"]
-Records = TypeVar("Records", int, "NDArray[np.int64]")
+Numbers = TypeVar("Numbers", int, "NDArray[np.int64]")
 
 
-class _CardPart(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+Dollars = Annotated[Decimal, Field(ge=0, le=MOST_DOLLARS, decimal_places=9)]
+CallCredits = Annotated[Count, Field(le=MOST_CREDITS_A_CALL)]
 
 
-class Source(_CardPart):
+class Source(Part):
     """Where a card's figures were published."""
 
     title: str
@@ -52,38 +54,40 @@ class Source(_CardPart):
     date: str = Field(description="when it was published, or read where it bears no date")
 
 
-class Edition(_CardPart):
+class Edition(Part):
     """What one edition allows in any window."""
 
     aliases: tuple[str, ...] = ()
-    base: Count
-    per_license: Count = 0
-    maximum: Count | None = Field(description="the edition's maximum; null where there is none")
+    base: Credits
+    per_license: Annotated[Count, Field(le=MOST_PER_LICENSE)] = 0
+    maximum: Credits | None = Field(description="the edition's maximum; null where there is none")
 
 
-class CallKind(_CardPart):
+class CallKind(Part):
     """What one kind of call costs.
 
     With ``per_records`` the credits are due for every so many records, begun ones counted.
     """
 
     category: Category
-    credits: Count
-    per_records: Annotated[int, Field(ge=1)] | None = None
-    max_records: Annotated[int, Field(ge=1)] | None = None
+    credits: CallCredits
+    per_records: Records | None = None
+    max_records: Records | None = None
 
 
-class Slab(_CardPart):
+class Slab(Part):
     """A stretch of add-on credits and its price in $ per 1,000 credits and day."""
 
-    credits: Annotated[int, Field(ge=1)]
-    price_per_1000: Annotated[Decimal, Field(ge=0)]
+    credits: Annotated[int, Field(ge=1, le=MOST_CREDITS)]
+    price_per_1000: Dollars
 
 
-class ThrottledResponse(_CardPart):
-    """What the vendor answers when the pool is exhausted."""
+class ThrottledResponse(BaseModel):
+    """What the vendor answers when the pool is exhausted; its body may say yes and no."""
 
-    status: int
+    model_config = Part.model_config
+
+    status: Annotated[int, Field(ge=100, le=599)]
     body: dict[str, Any]
 
 
@@ -102,7 +106,7 @@ class Quote(BaseModel):
     price_per_month: Decimal
 
 
-class RateCard(_CardPart):
+class RateCard(Part):
     """One published version of the vendor's rules (README of the cards).
 
     >>> card = RateCard.load("kaizen-34")
@@ -115,10 +119,10 @@ class RateCard(_CardPart):
     name: str
     title: str
     sources: tuple[Source, ...]
-    window: Duration = DAY
-    addon_step: Annotated[int, Field(ge=1)] = 1000
-    purchase_cap_credits: Count
-    throttled_attempt_credits: Count = 0
+    window: BoundedDuration = DAY
+    addon_step: Annotated[int, Field(ge=1, le=MOST_CREDITS)] = 1000
+    purchase_cap_credits: Credits
+    throttled_attempt_credits: CallCredits = 0
     throttled_response: ThrottledResponse
     editions: dict[str, Edition]
     calls: dict[str, CallKind]
@@ -256,7 +260,7 @@ class RateCard(_CardPart):
             f"{self.addon_step:,}: write {below:,} or {above:,}"
         )
 
-    def credits(self, api: str, records: Records) -> Records:
+    def credits(self, api: str, records: Numbers) -> Numbers:
         """Return what a call costs, in credits; for an array of record counts, an array.
 
         Parameters

@@ -12,16 +12,14 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     ModelWrapValidatorHandler,
@@ -31,104 +29,22 @@ from pydantic import (
     model_validator,
 )
 
-from simulation.arrival_laws import Part
+from simulation.bounds import MOST_CLIENTS
 from simulation.clients import Client
 from simulation.clock import Clock
 from simulation.documents import Document
-from simulation.errors import InputError, KeyProblem, KeyProblems
-from simulation.quantities import DAY, Count, Duration, Share, write_duration
+from simulation.errors import InputError, KeyProblem, KeyProblems, Problem
+from simulation.moments import read_start, read_zone
+from simulation.org import Alternative, Objective, Org
+from simulation.parts import BoundedDuration, Part, PositiveDuration
+from simulation.quantities import write_duration
 from simulation.rate_card import DEFAULT_RATE_CARD, Category, RateCard
-from simulation.scenario_checks import problems_of
+from simulation.scenario_checks import problems_of, remarks_of
 
 if TYPE_CHECKING:
     from simulation.traces import Trace
 
 __all__ = ["Alternative", "Objective", "Org", "Scenario", "as_scenario", "load_scenario"]
-
-_LONGEST_HORIZON = 20 * 365 * DAY
-_FIRST_YEAR, _LAST_YEAR = 1990, 2200
-
-
-Dollars = Annotated[Decimal, Field(ge=0, le=1_000_000_000)]
-
-
-class Org(Part):
-    """What the org has bought; together it gives the limit."""
-
-    edition: str = Field(description="an edition of the rate card, or an alias of one")
-    user_licenses: Annotated[int, Field(ge=0, le=10_000_000)] | None = Field(
-        None, description="user licenses bought; free needs none"
-    )
-    addon_credits: Count = Field(0, description="add-on credits bought, per 24 hours")
-    license_prices: dict[str, Dollars] = Field(
-        default_factory=dict,
-        description="$ per license and month by edition, to compare totals; none are assumed",
-    )
-
-
-class Objective(Part):
-    """What a purchase has to achieve.
-
-    Either in at least ``probability`` of periods like the horizon at most
-    ``throttled_share`` of the calls are throttled, or the expected cost is least.
-    """
-
-    throttled_share: Share | None = Field(None, description="calls that may be throttled")
-    probability: Share | None = Field(None, description="share of periods that must keep to it")
-    cost_of_lost_call: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
-        None, description="$ that a lost call costs; then the least expected cost is looked for"
-    )
-
-    protect: tuple[str, ...] = Field(
-        (), description="the clients whose calls count; all unless given"
-    )
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Objective:
-        wants_share = self.throttled_share is not None or self.probability is not None
-        if wants_share and self.cost_of_lost_call is not None:
-            raise ValueError("names a share and a cost, keep throttled_share or cost_of_lost_call")
-        return self
-
-
-class Alternative(Part):
-    """A named change to the scenario, judged beside it on the same demand."""
-
-    name: str = Field(min_length=1, max_length=100, description="what reports call it")
-    set: dict[str, Any] = Field(
-        min_length=1, description="keys and their values, as --set takes them"
-    )
-
-
-def _read_start(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value.strip())
-        except ValueError:
-            raise ValueError(f"{value!r} is not a date, write it such as 2026-01-05") from None
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day)
-    if not isinstance(value, datetime):
-        raise ValueError(f"{value!r} is not a date, write it such as 2026-01-05")
-    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
-        raise ValueError(f"{value.year} is out of range, use {_FIRST_YEAR} to {_LAST_YEAR}")
-    return value
-
-
-def _read_zone(value: Any) -> Any:
-    if isinstance(value, ZoneInfo):
-        return value
-    try:
-        return ZoneInfo(value)
-    except (KeyError, ValueError, TypeError, OSError):
-        raise ValueError(f"{value!r} is no time zone, write one such as Europe/Berlin") from None
-
-
-def _positive(duration: int) -> int:
-    if not 0 < duration <= _LONGEST_HORIZON:
-        longest = write_duration(_LONGEST_HORIZON)
-        raise ValueError(f"is {write_duration(duration)}, write more than 0 and at most {longest}")
-    return duration
 
 
 class Scenario(Part):
@@ -156,21 +72,19 @@ class Scenario(Part):
     org: Org = Field(description="what the org has bought")
     start: Annotated[
         datetime,
-        BeforeValidator(_read_start),
+        BeforeValidator(read_start),
         WithJsonSchema({"type": "string", "examples": ["2026-01-05", "2026-01-05 08:30"]}),
     ] = Field(description="when the run begins: a date or a date-time, local")
     timezone: Annotated[
         ZoneInfo,
-        BeforeValidator(_read_zone),
+        BeforeValidator(read_zone),
         WithJsonSchema({"type": "string", "examples": ["Europe/Berlin", "UTC"]}),
     ] = Field(
         default_factory=lambda: ZoneInfo("UTC"),
         description="where hours, weekdays and schedules are read; UTC unless given",
     )
-    horizon: Annotated[Duration, AfterValidator(_positive)] = Field(
-        description="how long a run lasts"
-    )
-    warmup: Duration | None = Field(
+    horizon: PositiveDuration = Field(description="how long a run lasts")
+    warmup: BoundedDuration | None = Field(
         None, description="left out of the statistics; one window unless given"
     )
     replications: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
@@ -179,7 +93,9 @@ class Scenario(Part):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
         34, description="the same seed gives the same bytes"
     )
-    clients: tuple[Client, ...] = Field(min_length=1, description="who makes calls, in this order")
+    clients: tuple[Client, ...] = Field(
+        min_length=1, max_length=MOST_CLIENTS, description="who makes calls, in this order"
+    )
     other_apis: tuple[str, ...] = Field(
         (), description="call kinds of your own, which cost what `other` costs"
     )
@@ -195,11 +111,51 @@ class Scenario(Part):
     _card: RateCard = PrivateAttr()
     _traces: dict[str, Trace] = PrivateAttr(default_factory=dict)
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy without changes; refuse changes, which nothing would check here.
+
+        Raises
+        ------
+        InputError
+            If there is an ``update``: `changed` makes changes, and checks them.
+        """
+        if update:
+            keys = ", ".join(map(repr, update))
+            raise InputError(
+                f"a copy with another {keys} would not be checked, and would run otherwise than it "
+                "says: use scenario.changed({'org.addon_credits': 5000}) and the like"
+            )
+        return super().model_copy(deep=deep)
+
+    def copy(self, **options: Any) -> Self:
+        """Return a copy without changes, as `model_copy`."""
+        deep = bool(options.pop("deep", False))
+        changes = options.pop("update", None) or {}
+        return self.model_copy(update={**options, **changes}, deep=deep)
+
+    if not TYPE_CHECKING:
+
+        @classmethod
+        def model_construct(cls, *_: Any, **__: Any) -> Self:
+            """Refuse to make a scenario that nothing has checked.
+
+            Raises
+            ------
+            InputError
+                Always: `model_validate` makes scenarios, and `changed` others like them.
+            """
+            raise InputError(
+                "a scenario is always checked: use Scenario.model_validate(...) or "
+                "load_scenario(...), or scenario.changed(...) for another like one that is there"
+            )
+
     @model_validator(mode="wrap")
     @classmethod
     def _resolve(
         cls, data: Any, handler: ModelWrapValidatorHandler[Scenario], info: ValidationInfo
     ) -> Scenario:
+        if not isinstance(data, Scenario | Mapping):  # attributes of an object are no document
+            raise ValueError("is no mapping, write 'key: value' pairs")
         scenario = handler(data)
         if scenario is not data:
             document = (info.context or {}).get("document")
@@ -214,7 +170,7 @@ class Scenario(Part):
         try:
             self._card = RateCard.load(self.rate_card, folder)
         except InputError as error:
-            problems = (KeyProblem(("rate_card",), p.what, p.where) for p in error.problems)
+            problems = (KeyProblem(("rate_card",), p.what, p.where, p.path) for p in error.problems)
             raise KeyProblems(problems) from None
         for place, client in enumerate(self.clients):
             if client.arrivals.file is not None:
@@ -284,6 +240,10 @@ class Scenario(Part):
             f"{self._card.window_in_words}, {clients}, {self.replications} × "
             f"{write_duration(self.horizon)} from {self.start:%Y-%m-%d}"
         )
+
+    def remarks(self) -> list[Problem]:
+        """Return what may not be meant though it can be: dates outside the run, and their like."""
+        return [self._document.problem(path, what) for path, what, *_ in remarks_of(self)]
 
     def fingerprint(self) -> str:
         """Return a hash of all that decides its results: every key, the rate card, the traces.

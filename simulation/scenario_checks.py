@@ -2,37 +2,86 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from simulation.bounds import MOST_CREDITS_A_CALL
+from simulation.calendar_checks import calendar_problems, calendar_remarks
 from simulation.clients import Client
 from simulation.errors import InputError, KeyPath, KeyProblem
-from simulation.quantities import write_duration
+from simulation.moments import wrong_start
+from simulation.quantities import DAY, write_duration
 
 if TYPE_CHECKING:
     from simulation.scenario import Scenario
     from simulation.traces import Trace
 
-__all__ = ["problems_of"]
+__all__ = ["problems_of", "remarks_of"]
 
 
 def problems_of(scenario: Scenario) -> Iterator[KeyProblem]:
     """Find what is wrong between keys, and against the rate card and the traces."""
     names = [client.name for client in scenario.clients]
-    for place, name in enumerate(names):
-        if name in names[:place]:
-            what = f"{name!r} names two clients, give each a name of its own"
-            yield KeyProblem(("clients", place, "name"), what)
+    for place, what in _alike(names, "clients"):
+        yield KeyProblem(("clients", place, "name"), what)
+    if what := wrong_start(scenario.start, scenario.timezone):
+        yield KeyProblem(("start",), what)
     if scenario.warmup_end >= scenario.horizon:
         what = f"leaves nothing of a horizon of {write_duration(scenario.horizon)}"
         if scenario.warmup is None:
             what = f"is one window ({scenario.card.window_in_words}) unless given and {what}"
         yield KeyProblem(("warmup",), f"{what}, write a shorter one, or 0")
+    longest = (2**63 >> (len(names) - 1).bit_length()) - 2 * DAY
+    if scenario.horizon > longest:  # a call's time and client are sorted as one number
+        what = f"is too long for {len(names):,} clients, write at most {longest // DAY:,} days"
+        yield KeyProblem(("horizon",), what)
     yield from _org_problems(scenario)
     for place, client in enumerate(scenario.clients):
         yield from _call_problems(scenario, ("clients", place, "calls"), client)
         yield from _trace_problems(scenario, ("clients", place), client)
+        yield from calendar_problems(scenario, ("clients", place), client)
     yield from _planning_problems(scenario, names)
+
+
+def remarks_of(scenario: Scenario) -> Iterator[KeyProblem]:
+    """Find what can be meant, but has no effect, or not the one that is hoped for."""
+    org = scenario.org
+    per_license = scenario.card.editions[scenario.card.edition(org.edition)].per_license
+    if org.user_licenses and not per_license:
+        what = f"has no effect, {org.edition} gives no credits per license"
+        yield KeyProblem(("org", "user_licenses"), what)
+    if scenario.objective.probability == 1:
+        what = (
+            "100% can be disproved but not shown by replications, so a plan may stay undecided: "
+            "write such as 99%"
+        )
+        yield KeyProblem(("objective", "probability"), what)
+    for place, client in enumerate(scenario.clients):
+        yield from calendar_remarks(scenario, ("clients", place), client)
+
+
+def _alike(names: list[str], what: str) -> Iterator[tuple[int, str]]:
+    """Find names that a reader would take for one that stands before: place, and what is wrong."""
+    seen: dict[str, str] = {}
+    for place, name in enumerate(names):
+        plain = _plain(name)
+        if not plain:
+            yield place, f"{name!r} has no sign that can be seen, write a name"
+        elif seen.get(plain) == name:
+            yield place, f"{name!r} names two {what}, give each a name of its own"
+        elif plain in seen:
+            how = "differ only in blanks, capitals or Unicode form"
+            yield place, f"{name!r} and {seen[plain]!r} {how}, give each a name of its own"
+        seen.setdefault(plain, name)
+
+
+def _plain(name: str) -> str:
+    """Return a name as a reader sees it: without blanks, capitals and forms of a letter."""
+    for _ in range(2):  # a form of a letter may bring capitals and blanks, and they other forms
+        seen = (s for s in name if not s.isspace() and unicodedata.category(s)[0] != "C")
+        name = unicodedata.normalize("NFKC", "".join(seen)).casefold()
+    return unicodedata.normalize("NFKC", name)
 
 
 def _planning_problems(scenario: Scenario, names: list[str]) -> Iterator[KeyProblem]:
@@ -45,10 +94,9 @@ def _planning_problems(scenario: Scenario, names: list[str]) -> Iterator[KeyProb
             scenario.card.edition(edition)
         except InputError as error:
             yield KeyProblem(("org", "license_prices", edition), error.problems[0].what)
+    for place, what in _alike([each.name for each in scenario.alternatives], "alternatives"):
+        yield KeyProblem(("alternatives", place, "name"), what)
     for place, alternative in enumerate(scenario.alternatives):
-        if alternative.name in [other.name for other in scenario.alternatives[:place]]:
-            what = f"{alternative.name!r} names two alternatives"
-            yield KeyProblem(("alternatives", place, "name"), what)
         try:
             scenario.with_alternative(alternative)
         except InputError as error:
@@ -84,6 +132,16 @@ def _call_problems(scenario: Scenario, path: KeyPath, client: Client) -> Iterato
         elif (most := _max_records(scenario, call.api)) and call.records.largest > most:
             what = f"{call.records.largest} is more than {call.api} takes, write at most {most}"
             yield KeyProblem((*here, "records"), what)
+        elif too_dear := _too_dear(scenario, call.api, call.records.largest):
+            yield KeyProblem((*here, "records"), too_dear)
+
+
+def _too_dear(scenario: Scenario, api: str, records: int) -> str:
+    """Say so if a call costs more credits than the engines can add up."""
+    cost = scenario.card.credits(api, records)
+    if cost <= MOST_CREDITS_A_CALL:
+        return ""
+    return f"{records:,} make {api} cost {cost:,} credits, more than {MOST_CREDITS_A_CALL:,}"
 
 
 def _trace_problems(scenario: Scenario, path: KeyPath, client: Client) -> Iterator[KeyProblem]:
@@ -103,8 +161,13 @@ def _trace_problems(scenario: Scenario, path: KeyPath, client: Client) -> Iterat
 def _outside(scenario: Scenario, trace: Trace) -> str:
     """Say so if no row of a trace falls into the run."""
     clock, begun = scenario.clock, trace.times - scenario.clock.start_epoch
-    if begun[0] < scenario.horizon and begun[-1] + trace.bucket >= 0:
+    inside = (begun < scenario.horizon) & (begun + trace.bucket >= (trace.bucket > 0))
+    if trace.counts is None and inside.any():
         return ""
+    if trace.counts is not None and trace.counts[inside].any():
+        return ""
+    if inside.any():
+        return "counts no call in the run, write counts above 0, or leave the client out"
     spans = [(int(begun[0]), int(begun[-1])), (0, scenario.horizon)]
     rows, run = (
         " to ".join(f"{clock.local(moment):%Y-%m-%d %H:%M}" for moment in span) for span in spans
@@ -123,8 +186,11 @@ def _wrong_row(scenario: Scenario, client: Client, trace: Trace) -> tuple[int, s
             if not scenario.knows(api):
                 return row, _unknown_api(scenario, api)
             most = _max_records(scenario, api)
-            if most and trace.records is not None and trace.records[row] > most:
-                return row, f"{trace.records[row]} is more than {api} takes, at most {most}"
+            records = 1 if trace.records is None else int(trace.records[row])
+            if most and records > most:
+                return row, f"{records} is more than {api} takes, at most {most}"
+            if too_dear := _too_dear(scenario, api, records):
+                return row, too_dear
     return None
 
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from simulation.bounds import FIRST_YEAR, LAST_YEAR
 from simulation.csv_files import csv_problem, csv_rows
 from simulation.errors import InputError, Problem
 from simulation.quantities import parse_count
@@ -151,6 +152,9 @@ class _Table:
             except ValueError:
                 what = f"{text!r} is not a timestamp, write it such as 2026-01-05 08:30:00"
                 raise self.error(self.lines[row], what) from None
+            if not FIRST_YEAR <= stamp.year <= LAST_YEAR:
+                what = f"{text!r} is out of range, use the years {FIRST_YEAR} to {LAST_YEAR}"
+                raise self.error(self.lines[row], what)
             now = _microseconds(stamp.replace(tzinfo=zone) if stamp.tzinfo is None else stamp)
             first[row] = again[row] = now
             if stamp.tzinfo is None:

@@ -29,15 +29,17 @@ _call = st.fixed_dictionaries(
     {"api": st.sampled_from(_APIS), "records": _records, "weight": st.integers(1, 4)}
 )
 
+_SECOND_DAYS = ["2026-01-06", "2026-03-29", "2026-10-25"]  # of a run, whichever its start
+
 _times = st.sampled_from(["00:00", "00:10", "06:00", "06:00:00.000001", "12:00", "23:59"])
 
 _schedule = st.one_of(
     st.fixed_dictionaries(
         {
-            "at": st.lists(_times, min_size=1, max_size=3),
-            "calls": st.integers(0, 12),
+            "at": st.lists(_times, min_size=1, max_size=3, unique=True),
+            "calls": st.integers(1, 12),
             "over": st.sampled_from([0, "1 ms", "10 minutes", "3 hours"]),
-            "days": st.sampled_from(["all", "weekdays", ["mon", "wed"], ["2026-01-06"]]),
+            "days": st.sampled_from(["all", "weekdays", ["mon", "wed"], _SECOND_DAYS]),
         }
     ),
     st.fixed_dictionaries(

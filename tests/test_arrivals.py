@@ -179,11 +179,14 @@ def test_every_counts_from_midnight_of_the_first_day_and_goes_on_across_days() -
 
 def test_a_rate_that_no_machine_could_simulate_is_refused_in_words() -> None:
     law = {"growth": "900% per month"}
-    scenario = build([poisson("p", "1000 per second", poisson=law)], horizon="60 days")
+    with pytest.raises(InputError, match=r"rate: gives 8e\+09 calls on the busiest day"):
+        build([poisson("p", "1000 per second", poisson=law)], horizon="60 days")
+    longer = {"start": "2026-10-25", "timezone": "Europe/Berlin"}  # a day of 25 hours
+    scenario = build([poisson("p", "100,000,000 per day")], **longer)
     with pytest.raises(
-        InputError, match=r"client 'p' would make .* calls on 2026-03-04, more than"
+        InputError, match=r"client 'p' would make .* calls on 2026-10-25, more than"
     ):
-        drawn(scenario, 58)
+        drawn(scenario, 0)
 
 
 def test_calls_of_one_client_are_numbered_in_order_of_time() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from simulation import InputError, RateCard
 from simulation.rate_card import shipped_rate_cards
-from tests.helpers import creditsim
+from tests.helpers import build, creditsim, scheduled
 
 KAIZEN_34 = RateCard.load("kaizen-34")
 every_card = pytest.mark.parametrize("name", shipped_rate_cards())
@@ -165,3 +165,70 @@ def test_a_broken_card_is_refused_with_file_key_and_remedy(
         RateCard.load(_own_card(tmp_path, **changes))
     assert complaint in str(refusal.value)
     assert str(refusal.value).startswith(f"{tmp_path / 'own.yaml'}:")
+
+
+def test_a_scenario_names_the_key_of_its_card_that_is_wrong(tmp_path: Path) -> None:
+    card = _own_card(tmp_path, windw="24 hours", addon_step=0)
+    data = yaml.safe_load(card.read_text())
+    del data["purchase_cap_credits"]
+    card.write_text(yaml.safe_dump(data))
+    with pytest.raises(InputError) as refusal:
+        build([scheduled("a", "09:00", 1)], tmp_path, rate_card="own.yaml")
+    told = {problem.path: problem for problem in refusal.value.problems}
+    assert set(told) == {"windw", "addon_step", "purchase_cap_credits"}
+    assert all(problem.where.startswith(f"{card}:") for problem in told.values())
+    line = 1 + card.read_text().splitlines().index("addon_step: 0")
+    assert told["addon_step"].where == f"{card}:{line}"
+
+
+@pytest.mark.parametrize("name", ["fixed", "[key]"])
+@pytest.mark.parametrize("holder", ["calls", "editions"])
+def test_a_key_that_is_called_as_a_part_of_a_model_is_named(
+    tmp_path: Path, holder: str, name: str
+) -> None:
+    shipped = yaml.safe_load(_own_card(tmp_path).read_text())
+    changes = {holder: {**shipped[holder], name: {"base": 1, "credits": 1}}}
+    with pytest.raises(InputError) as refusal:
+        RateCard.load(_own_card(tmp_path, **changes))
+    paths = {problem.path for problem in refusal.value.problems}
+    assert f"{holder}.{name}.{'category' if holder == 'calls' else 'maximum'}" in paths
+    assert all(path.startswith(f"{holder}.{name}.") for path in paths)
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"purchase_cap_credits": 10**12 + 1}, "purchase_cap_credits"),
+        ({"throttled_attempt_credits": 10**6 + 1}, "throttled_attempt_credits"),
+        ({"addon_step": 10**12 + 1}, "addon_step"),
+        ({"addon_step": True}, "addon_step"),
+        ({"window": "7301 days"}, "window"),
+        ({"editions": {"free": {"base": 10**12 + 1, "maximum": 10**13}}}, "editions.free.base"),
+        (
+            {"editions": {"free": {"base": 1, "per_license": 10**7, "maximum": None}}},
+            "editions.free.per_license",
+        ),
+        (
+            {"calls": {"other": {"category": "other", "credits": 10**6 + 1}}},
+            "calls.other.credits",
+        ),
+        (
+            {"calls": {"other": {"category": "other", "credits": 1, "per_records": 10**10}}},
+            "calls.other.per_records",
+        ),
+        (
+            {"addon_slabs": [{"credits": 10**13, "price_per_1000": 1}]},
+            "addon_slabs.0.credits",
+        ),
+        (
+            {"addon_slabs": [{"credits": 500_000, "price_per_1000": "1e30"}]},
+            "addon_slabs.0.price_per_1000",
+        ),
+    ],
+)
+def test_every_quantity_of_a_card_has_a_stated_maximum(
+    tmp_path: Path, changes: dict[str, object], path: str
+) -> None:
+    with pytest.raises(InputError) as refusal:
+        RateCard.load(_own_card(tmp_path, **changes))
+    assert path in {problem.path for problem in refusal.value.problems}

@@ -98,7 +98,11 @@ def test_every_key_is_read_in_the_units_it_is_written_in(contract: Path) -> None
             "rate: 1200",
             "13: clients.website-forms.arrivals.poisson.rate: 1200",
         ),
-        ("office_hours", "office", "clients.website-forms.arrivals.poisson.profile: is no profile"),
+        (
+            "office_hours",
+            "office",
+            "clients.website-forms.arrivals.poisson.profile: 'office' is no",
+        ),
         ("growth: 3%", "growth: -100%", "poisson.growth: '-100% per month' leaves nothing"),
         (
             "uniform: [1, 5]",
@@ -348,3 +352,10 @@ def test_an_item_that_is_wrong_is_told_and_not_counted_as_missing(tmp_path: Path
     done = creditsim("validate", tmp_path / "one.yaml")
     assert done.stderr.count("\n") == 1
     assert "one.yaml:6: clients.a.arrivals.schedule.every: 'never'" in done.stderr
+
+
+@pytest.mark.parametrize("key", ["", " ", "a\nb", "\x1b[31m"])
+def test_a_key_that_cannot_be_seen_is_named_as_it_would_be_quoted(key: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        build([scheduled("a", "09:00", 1)], None, **{key: 1})
+    assert str(refusal.value).startswith(f"test.yaml: {key!r}: is an unknown key")

@@ -1,0 +1,52 @@
+"""The largest quantities that a scenario and a rate card may hold, and why.
+
+Both engines count in whole numbers of 64 bits. With these bounds no sum, product or time can
+leave them: 1,000,000 credits a call and 9 million million calls, more than a run can make in
+a week of computing, add up to less than 2^63; so do 20 years in µs and any delay behind them.
+"""
+
+from __future__ import annotations
+
+from simulation.quantities import DAY
+
+__all__ = [
+    "FEWEST_PER_MONTH",
+    "FIRST_YEAR",
+    "LAST_YEAR",
+    "LEAST_VARIATION",
+    "LEAST_WEIGHT",
+    "LONGEST",
+    "MOST_CALLS_A_DAY",
+    "MOST_CLIENTS",
+    "MOST_CREDITS",
+    "MOST_CREDITS_A_CALL",
+    "MOST_DOLLARS",
+    "MOST_LICENSES",
+    "MOST_PER_LICENSE",
+    "MOST_PER_MONTH",
+    "MOST_RECORDS",
+    "MOST_VARIATION",
+    "MOST_WEIGHT",
+]
+
+LONGEST = 20 * 365 * DAY
+"""Of a horizon, and of every other duration: none that is longer could show in a run."""
+FIRST_YEAR, LAST_YEAR = 1990, 2200
+"""Of a start and of a trace's rows: any time zone can be applied to them, and any horizon."""
+
+MOST_CALLS_A_DAY = 100_000_000
+"""Of a client's law: a day's calls are held as arrays."""
+MOST_CREDITS_A_CALL = 1_000_000
+MOST_CREDITS = 10**12
+"""Of an allowance's base, a maximum, a purchase cap, and the add-on credits of an org."""
+MOST_PER_LICENSE, MOST_LICENSES = 1_000_000, 10_000_000
+MOST_RECORDS = 1_000_000_000
+MOST_CLIENTS = 100_000
+MOST_DOLLARS = 1_000_000_000
+
+LEAST_WEIGHT, MOST_WEIGHT = 1e-9, 1e12
+"""Of a call, a number of records or an hour, beside the others; their sum stays exact enough."""
+LEAST_VARIATION, MOST_VARIATION = 1e-6, 10.0
+"""Of a day's volume: below, the gamma law's shape overflows; above, nearly every day is empty."""
+FEWEST_PER_MONTH, MOST_PER_MONTH = 1e-12, 1e12
+"""Of growth, as a factor for 30 days."""

@@ -1,0 +1,138 @@
+"""What the models of scenarios and rate cards share: how strict they are, and their numbers."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from simulation.bounds import LEAST_WEIGHT, LONGEST, MOST_CREDITS, MOST_RECORDS, MOST_WEIGHT
+from simulation.errors import KeyProblem, KeyProblems
+from simulation.quantities import Count, Duration, write_duration
+
+__all__ = [
+    "AS_NUMBER",
+    "BoundedDuration",
+    "Credits",
+    "Part",
+    "PositiveDuration",
+    "Records",
+    "Weight",
+    "check_weight",
+    "twice",
+]
+
+_PER_CENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
+
+
+class Part(BaseModel):
+    """A part of a file: unknown keys are refused, values do not change, yes is no number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        """Refuse true and false, which Python counts as 1 and 0, and models, which are no data.
+
+        A model may hold what nothing has checked, and no file can be written of it.
+        """
+        if _is_strange(value):
+            raise ValueError(_strange(value))
+        items: Iterable[tuple[Any, Any]] = ()
+        if isinstance(value, dict):
+            items = value.items()
+        elif isinstance(value, list | tuple):
+            items = enumerate(value)
+        wrong = [
+            KeyProblem((str(key) if isinstance(key, bool) else key,), _strange(found))
+            for key, item in items
+            for found in (key, item)
+            if _is_strange(found)
+        ]
+        if wrong:
+            raise KeyProblems(wrong)
+        return value
+
+
+def _is_strange(value: Any) -> bool:
+    return isinstance(value, bool | BaseModel)
+
+
+def _strange(value: bool | BaseModel) -> str:
+    if isinstance(value, BaseModel):
+        return f"is a {type(value).__name__} ready made, give its keys and values as plain data"
+    word = str(value).lower()
+    return f"{word} is yes or no, write a number, or '{word}' in quotes for text"
+
+
+def _read_number(value: Any) -> Any:
+    """Read a number that may stand in quotes; say what is right where it is a share or a price."""
+    if isinstance(value, str):
+        text = value.strip()
+        if share := _PER_CENT.fullmatch(text):
+            number = float(share[1]) / 100
+            raise ValueError(f"{value!r} is a share, write the number {number:g}")
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError(f"{value!r} is not a number, write it such as 0.5") from None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value!r} is not a number, write it such as 0.5")
+    return value
+
+
+AS_NUMBER = BeforeValidator(_read_number)
+
+
+def check_weight(weight: float) -> float:
+    """Return a weight of 0 or within the bounds.
+
+    Raises
+    ------
+    ValueError
+        If it is outside.
+    """
+    if weight and not LEAST_WEIGHT <= weight <= MOST_WEIGHT:
+        raise ValueError(
+            f"has a weight out of range, write 0 or {LEAST_WEIGHT:g} to {MOST_WEIGHT:,.0f}"
+        )
+    return weight
+
+
+Weight = Annotated[float, Field(ge=0), AfterValidator(check_weight), AS_NUMBER]
+Credits = Annotated[Count, Field(le=MOST_CREDITS)]
+Records = Annotated[int, Field(ge=1, le=MOST_RECORDS)]
+
+
+def _bounded(duration: int) -> int:
+    if duration > LONGEST:
+        raise ValueError(f"is {write_duration(duration)}, write at most {write_duration(LONGEST)}")
+    return duration
+
+
+def _above_zero(duration: int) -> int:
+    if duration <= 0:
+        raise ValueError("is 0, write a duration above 0 such as '30 s'")
+    return duration
+
+
+BoundedDuration = Annotated[Duration, AfterValidator(_bounded)]
+PositiveDuration = Annotated[BoundedDuration, AfterValidator(_above_zero)]
+
+
+def twice(items: Iterable[Any]) -> Any:
+    """Return the first item that was there before, or None.
+
+    >>> twice([1, 2, 1]), twice("ab")
+    (1, None)
+    """
+    seen = set()
+    for item in items:
+        if item in seen:
+            return item
+        seen.add(item)
+    return None

@@ -1,0 +1,131 @@
+"""Scenario files that were broken at random: accepted, or refused with file and key."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, event, given, settings
+
+from simulation import InputError, load_scenario
+from simulation.demand import Demand
+from simulation.documents import Document
+from simulation.quantities import DAY
+from simulation.scenario import Scenario
+from tests.hostile import hostile_data, hostile_texts
+from tests.test_compiled import compare
+
+_MOST_CALLS = 20_000  # of a run that is worth its time here
+
+_checks = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+_often = settings(max_examples=150, deadline=None, suppress_health_check=_checks)
+_very_often = settings(max_examples=20_000, deadline=None, suppress_health_check=_checks)
+
+_OF_THE_LOADER = re.compile(r"!|&|\*|[\[{]{40}|[0-9]{4000}|[0-9][eE][0-9]{3}", re.DOTALL)
+"""Texts whose reading as YAML is not bounded yet: tags, aliases, deep nesting, long numbers."""
+
+
+def _accepted(path: Path) -> Scenario | None:
+    """Load a file; where it is refused, require file and key in each line, and nothing else."""
+    try:
+        scenario = load_scenario(path)
+    except InputError as error:
+        problems = error.problems
+    else:
+        event("accepted")
+        for remark in scenario.remarks():
+            assert remark.where.startswith(str(path))
+            assert remark.path
+        return scenario
+    event("refused")
+    assert problems
+    for problem in problems:
+        line = str(problem)
+        assert "\n" not in line
+        assert problem.where.startswith((str(path), str(path.parent))), line
+        assert problem.what, line
+        if not re.search(
+            r"YAML|is not a scenario file|is no mapping|is not UTF-8|no such file", line
+        ):
+            assert problem.path, line
+    return None
+
+
+def _calls_at_most(scenario: Scenario) -> float:
+    """Return a bound on the calls of the first two days, for what a test has time for."""
+    calls = 0.0
+    for client in scenario.clients:
+        law = client.arrivals
+        if law.poisson:
+            factors = [event.factor for event in law.poisson.events]
+            calls += 20 * law.poisson.rate * max([1.0, law.poisson.growth, *factors])
+        elif law.schedule:
+            begins = DAY // law.schedule.every + 1 if law.schedule.every else len(law.schedule.at)
+            calls += 2 * begins * law.schedule.calls * (1 + law.schedule.over / DAY)
+        elif scenario.has_trace(client):
+            trace = scenario.trace_of(client)
+            calls += len(trace.times) if trace.counts is None else float(trace.counts.sum())
+    return calls
+
+
+def _runs_alike_on_both_engines(scenario: Scenario) -> None:
+    try:
+        short = scenario.changed({"horizon": "2 days", "warmup": 0, "replications": 1})
+    except InputError:  # an alternative, or a trace, that needs the whole run
+        return
+    if _calls_at_most(short) > _MOST_CALLS:
+        return
+    event("run on both engines")
+    compare(Demand(short), 0, short.limit)
+
+
+def _check_text(text: str) -> None:
+    assume(not _OF_THE_LOADER.search(text))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "scenario.yaml"
+        path.write_bytes(text.encode("utf-8", "surrogatepass"))
+        if scenario := _accepted(path):
+            _runs_alike_on_both_engines(scenario)
+
+
+def _check_data(data: dict[str, Any]) -> None:
+    try:
+        scenario = Document(data, "scenario.yaml", os.devnull).validate(Scenario)
+    except InputError as error:
+        problems = error.problems
+    else:
+        _runs_alike_on_both_engines(scenario)
+        return
+    for problem in problems:
+        assert problem.path, str(problem)
+        assert "\n" not in problem.what
+
+
+@_often
+@given(hostile_texts())
+def test_a_broken_file_is_accepted_or_refused_with_file_and_key(text: str) -> None:
+    _check_text(text)
+
+
+@_often
+@given(hostile_data())
+def test_broken_data_is_accepted_or_refused_with_its_key(data: dict[str, Any]) -> None:
+    _check_data(data)
+
+
+@pytest.mark.long
+@_very_often
+@given(hostile_texts())
+def test_twenty_thousand_broken_files(text: str) -> None:
+    _check_text(text)
+
+
+@pytest.mark.long
+@_very_often
+@given(hostile_data())
+def test_twenty_thousand_times_broken_data(data: dict[str, Any]) -> None:
+    _check_data(data)
