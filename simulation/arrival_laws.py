@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -19,7 +18,15 @@ from pydantic import (
 )
 
 from simulation.errors import KeyPath
-from simulation.quantities import Count, Duration, GrowthPerMonth, RatePerDay, Share
+from simulation.quantities import (
+    FACTOR,
+    Count,
+    Duration,
+    GrowthPerMonth,
+    RatePerDay,
+    Share,
+    parse_number,
+)
 
 if TYPE_CHECKING:
     from simulation.traces import Trace
@@ -59,7 +66,7 @@ class Event(Part):
     """A date on which a client is busier, or quieter, than usual."""
 
     date: dt.date = Field(description="a local date")
-    factor: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+    factor: Annotated[float, Field(ge=0, allow_inf_nan=False), FACTOR] = Field(
         description="by which its rate is multiplied"
     )
 
@@ -68,9 +75,10 @@ def _read_profile(value: Any) -> Any:
     if value in ("flat", "office_hours"):
         return value
     if isinstance(value, list | tuple) and len(value) in (24, 168):
-        if all(isinstance(w, int | float) and 0 <= w < math.inf for w in value) and sum(value) > 0:
-            return tuple(map(float, value))
-        raise ValueError("has a weight that is no number of 0 or more, or none above 0")
+        weights = [parse_number(weight) for weight in value]
+        if all(weight >= 0 for weight in weights) and any(weight > 0 for weight in weights):
+            return tuple(map(float, weights))
+        raise ValueError("has a weight below 0, or none above 0")
     raise ValueError("is no profile, write flat, office_hours, 24 hourly or 168 weekly weights")
 
 
@@ -224,8 +232,8 @@ class Arrivals(Part):
             return ("arrivals", "counts", "file")
         return ("arrivals", "trace", *(("counts",) if self.count_trace else ()), "file")
 
-    def read(self, folder: Path, zone: ZoneInfo) -> Trace:
-        """Read the recorded usage.
+    def read(self, folder: Path, zone: ZoneInfo, megabytes: int | None) -> Trace:
+        """Read the recorded usage, a file of at most so many megabytes.
 
         Raises
         ------
@@ -237,6 +245,6 @@ class Arrivals(Part):
         assert self.file is not None
         path = folder / self.file
         if counts := self.count_trace:
-            return read_count_trace(path, zone, counts.bucket, counts.columns)
+            return read_count_trace(path, zone, counts.bucket, counts.columns, megabytes)
         assert self.trace is not None
-        return read_call_trace(path, zone, self.trace.columns)
+        return read_call_trace(path, zone, self.trace.columns, megabytes)

@@ -11,7 +11,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from simulation.arrival_laws import Arrivals, Part, PositiveDuration
-from simulation.quantities import HOUR, SECOND
+from simulation.quantities import FACTOR, HOUR, NUMBER, SECOND, WHOLE, parse_whole
 
 __all__ = ["CallMix", "Client", "OnThrottle", "RecordCount", "Retry"]
 
@@ -19,16 +19,16 @@ __all__ = ["CallMix", "Client", "OnThrottle", "RecordCount", "Retry"]
 class RecordCount(Part):
     """How many records a call carries: a number, or one of three distributions."""
 
-    fixed: Annotated[int, Field(ge=1)] | None = None
-    uniform: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = Field(
-        None, description="[least, most], every number as likely"
-    )
-    poisson: Annotated[float, Field(gt=0, le=1e6)] | None = Field(
+    fixed: Annotated[int, Field(ge=1), WHOLE] | None = None
+    uniform: (
+        tuple[Annotated[int, Field(ge=1), WHOLE], Annotated[int, Field(ge=1), WHOLE]] | None
+    ) = Field(None, description="[least, most], every number as likely")
+    poisson: Annotated[float, Field(gt=0, le=1e6), NUMBER] | None = Field(
         None, description="a mean; draws of 0 become 1, draws above the call's maximum that"
     )
-    choices: dict[Annotated[int, Field(ge=1)], Annotated[float, Field(ge=0)]] | None = Field(
-        None, description="numbers with their weights, or a list of numbers"
-    )
+    choices: (
+        dict[Annotated[int, Field(ge=1), WHOLE], Annotated[float, Field(ge=0), NUMBER]] | None
+    ) = Field(None, description="numbers with their weights, or a list of numbers")
 
     @model_validator(mode="before")
     @classmethod
@@ -39,6 +39,8 @@ class RecordCount(Part):
             return value
         if isinstance(value, int | float) and not isinstance(value, bool):
             return {"fixed": value}
+        if isinstance(value, str) and value[:1].isdecimal():
+            return {"fixed": parse_whole(value)}
         raise ValueError(
             f"{value!r} is no number of records, write a number or {{uniform: [1, 5]}}"
         )
@@ -111,7 +113,7 @@ class CallMix(Part):
         default_factory=lambda: RecordCount(fixed=1),
         description="records in a call: a number, or one of {uniform, poisson, choices: ...}",
     )
-    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False), NUMBER] = Field(
         1.0, description="how often, beside the other kinds"
     )
 
@@ -120,11 +122,11 @@ class Retry(Part):
     """Try a throttled call again, after delays that grow."""
 
     first: PositiveDuration = Field(30 * SECOND, description="delay before the first retry")
-    factor: Annotated[Decimal, Field(ge=1, le=1_000_000)] = Field(
+    factor: Annotated[Decimal, Field(ge=1, le=1_000_000), FACTOR] = Field(
         Decimal(2), description="by which each delay outgrows the one before"
     )
     max_delay: PositiveDuration = Field(HOUR, description="no delay is longer")
-    max_attempts: Annotated[int, Field(ge=1, le=100_000)] = Field(
+    max_attempts: Annotated[int, Field(ge=1, le=100_000), WHOLE] = Field(
         6, description="attempts in all, the first included; then the call is lost"
     )
     jitter: Literal["none", "full"] = Field(

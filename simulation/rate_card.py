@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from simulation.documents import Document
 from simulation.errors import InputError, KeyProblem, KeyProblems
-from simulation.quantities import DAY, Count, Duration, write_duration
+from simulation.quantities import DAY, NUMBER, WHOLE, Count, Duration, write_duration
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,21 +69,21 @@ class CallKind(_CardPart):
 
     category: Category
     credits: Count
-    per_records: Annotated[int, Field(ge=1)] | None = None
-    max_records: Annotated[int, Field(ge=1)] | None = None
+    per_records: Annotated[int, Field(ge=1), WHOLE] | None = None
+    max_records: Annotated[int, Field(ge=1), WHOLE] | None = None
 
 
 class Slab(_CardPart):
     """A stretch of add-on credits and its price in $ per 1,000 credits and day."""
 
-    credits: Annotated[int, Field(ge=1)]
-    price_per_1000: Annotated[Decimal, Field(ge=0)]
+    credits: Annotated[int, Field(ge=1), WHOLE]
+    price_per_1000: Annotated[Decimal, Field(ge=0), NUMBER]
 
 
 class ThrottledResponse(_CardPart):
     """What the vendor answers when the pool is exhausted."""
 
-    status: int
+    status: Annotated[int, WHOLE]
     body: dict[str, Any]
 
 
@@ -116,7 +116,7 @@ class RateCard(_CardPart):
     title: str
     sources: tuple[Source, ...]
     window: Duration = DAY
-    addon_step: Annotated[int, Field(ge=1)] = 1000
+    addon_step: Annotated[int, Field(ge=1), WHOLE] = 1000
     purchase_cap_credits: Count
     throttled_attempt_credits: Count = 0
     throttled_response: ThrottledResponse

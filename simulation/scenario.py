@@ -36,7 +36,8 @@ from simulation.clients import Client
 from simulation.clock import Clock
 from simulation.documents import Document
 from simulation.errors import InputError, KeyProblem, KeyProblems
-from simulation.quantities import DAY, Count, Duration, Share, write_duration
+from simulation.input_files import TRACE_MEGABYTES, Access
+from simulation.quantities import DAY, NUMBER, WHOLE, Count, Duration, Share, write_duration
 from simulation.rate_card import DEFAULT_RATE_CARD, Category, RateCard
 from simulation.scenario_checks import problems_of
 
@@ -49,14 +50,14 @@ _LONGEST_HORIZON = 20 * 365 * DAY
 _FIRST_YEAR, _LAST_YEAR = 1990, 2200
 
 
-Dollars = Annotated[Decimal, Field(ge=0, le=1_000_000_000)]
+Dollars = Annotated[Decimal, Field(ge=0, le=1_000_000_000), NUMBER]
 
 
 class Org(Part):
     """What the org has bought; together it gives the limit."""
 
     edition: str = Field(description="an edition of the rate card, or an alias of one")
-    user_licenses: Annotated[int, Field(ge=0, le=10_000_000)] | None = Field(
+    user_licenses: Annotated[int, Field(ge=0, le=10_000_000), WHOLE] | None = Field(
         None, description="user licenses bought; free needs none"
     )
     addon_credits: Count = Field(0, description="add-on credits bought, per 24 hours")
@@ -75,7 +76,7 @@ class Objective(Part):
 
     throttled_share: Share | None = Field(None, description="calls that may be throttled")
     probability: Share | None = Field(None, description="share of periods that must keep to it")
-    cost_of_lost_call: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+    cost_of_lost_call: Annotated[float, Field(ge=0, allow_inf_nan=False), NUMBER] | None = Field(
         None, description="$ that a lost call costs; then the least expected cost is looked for"
     )
 
@@ -173,10 +174,10 @@ class Scenario(Part):
     warmup: Duration | None = Field(
         None, description="left out of the statistics; one window unless given"
     )
-    replications: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+    replications: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] = Field(
         30, description="runs, each with its own random numbers"
     )
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
+    seed: Annotated[int, Field(ge=0, lt=2**63), WHOLE] = Field(
         34, description="the same seed gives the same bytes"
     )
     clients: tuple[Client, ...] = Field(min_length=1, description="who makes calls, in this order")
@@ -210,8 +211,10 @@ class Scenario(Part):
 
     def _read_files(self) -> Iterator[KeyProblem]:
         """Read rate card and traces; without a card nothing else can be checked."""
-        folder = self._document.folder
+        folder, access = self._document.folder, self._document.access
         try:
+            if Path(self.rate_card).suffix:
+                access.check(folder, self.rate_card)
             self._card = RateCard.load(self.rate_card, folder)
         except InputError as error:
             problems = (KeyProblem(("rate_card",), p.what, p.where) for p in error.problems)
@@ -219,7 +222,10 @@ class Scenario(Part):
         for place, client in enumerate(self.clients):
             if client.arrivals.file is not None:
                 try:
-                    self._traces[client.name] = client.arrivals.read(folder, self.timezone)
+                    access.check(folder, client.arrivals.file)
+                    self._traces[client.name] = client.arrivals.read(
+                        folder, self.timezone, access.trace_megabytes
+                    )
                 except InputError as error:
                     key = ("clients", place, *client.arrivals.file_key)
                     yield from (KeyProblem(key, p.what, p.where) for p in error.problems)
@@ -343,7 +349,13 @@ def as_scenario(source: Scenario | Path | str, **changes: Any) -> Scenario:
     return scenario.changed(given) if given else scenario
 
 
-def load_scenario(path: Path | str, set: Iterable[str] = ()) -> Scenario:  # noqa: A002 - as --set
+def load_scenario(
+    path: Path | str,
+    set: Iterable[str] = (),  # noqa: A002 - as --set
+    *,
+    confined: bool = False,
+    trace_megabytes: int | None = TRACE_MEGABYTES,
+) -> Scenario:
     """Read and check a scenario file.
 
     Parameters
@@ -352,13 +364,17 @@ def load_scenario(path: Path | str, set: Iterable[str] = ()) -> Scenario:  # noq
         A YAML file; see ``scenarios/README.md`` for its keys.
     set : iterable of str
         Overrides such as ``"org.addon_credits=20000"``, applied in order.
+    confined : bool
+        Whether its rate card and traces have to lie in its folder, links followed.
+    trace_megabytes : int or None
+        The largest trace that is read, in millions of bytes; None for no bound.
 
     Raises
     ------
     InputError
         With one line for each thing that is wrong: file, line, key and remedy.
     """
-    document = Document.read(path)
+    document = Document.read(path, access=Access(confined, trace_megabytes))
     for assignment in set:
         document.set(assignment)
     return document.validate(Scenario)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from simulation.csv_files import csv_problem, csv_rows
 from simulation.errors import InputError, Problem
+from simulation.input_files import TRACE_MEGABYTES, shown
 from simulation.quantities import parse_count
 
 __all__ = ["Trace", "read_call_trace", "read_count_trace"]
@@ -67,7 +68,7 @@ class Trace:
 class _Table:
     """The rows of a CSV file as text, with the line of each."""
 
-    def __init__(self, file: Path, columns: Mapping[Any, str]) -> None:
+    def __init__(self, file: Path, columns: Mapping[Any, str], megabytes: int | None) -> None:
         self.file = file
         self.names = {
             **{name: name for name in ("timestamp", "api", "records", "count")},
@@ -75,7 +76,7 @@ class _Table:
         }
         self.lines: list[int] = []
         rows: list[list[str]] = []
-        lines = csv_rows(file)
+        lines = csv_rows(file, "trace", megabytes)
         self.header = [name.strip() for name in next(lines, (0, []))[1]]
         for line, row in lines:
             if len(row) != len(self.header):
@@ -148,7 +149,12 @@ def _skipped(wall: datetime, zone: ZoneInfo) -> bool:
     return there.replace(tzinfo=None) != wall
 
 
-def read_call_trace(file: Path, zone: ZoneInfo, columns: Mapping[Any, str] | None = None) -> Trace:
+def read_call_trace(
+    file: Path,
+    zone: ZoneInfo,
+    columns: Mapping[Any, str] | None = None,
+    megabytes: int | None = TRACE_MEGABYTES,
+) -> Trace:
     """Read a trace whose rows are calls: ``timestamp``, optionally ``api`` and ``records``.
 
     Parameters
@@ -159,26 +165,32 @@ def read_call_trace(file: Path, zone: ZoneInfo, columns: Mapping[Any, str] | Non
         The zone of timestamps that carry no offset.
     columns : mapping, optional
         What the file calls the columns, where it does not use these names.
+    megabytes : int, optional
+        The largest file that is read, in millions of bytes.
 
     Raises
     ------
     InputError
         If the file or a row cannot be read, or the rows are not in time order.
     """
-    table = _Table(file, columns or {})
+    table = _Table(file, columns or {}, megabytes)
     times = table.times(zone)
     apis = tuple(text.strip() for text in table.column("api")) if table.has("api") else None
     records = table.whole_numbers("records", least=1) if table.has("records") else None
-    return Trace(str(file), times, None, 0, apis, records, np.array(table.lines))
+    return Trace(shown(file), times, None, 0, apis, records, np.array(table.lines))
 
 
 def read_count_trace(
-    file: Path, zone: ZoneInfo, bucket: int, columns: Mapping[Any, str] | None = None
+    file: Path,
+    zone: ZoneInfo,
+    bucket: int,
+    columns: Mapping[Any, str] | None = None,
+    megabytes: int | None = TRACE_MEGABYTES,
 ) -> Trace:
     """Read a trace whose rows are counts of calls per bucket: ``timestamp`` and ``count``.
 
     Parameters and errors are those of `read_call_trace`; ``bucket`` is the length in µs.
     """
-    table = _Table(file, columns or {})
+    table = _Table(file, columns or {}, megabytes)
     counts = table.whole_numbers("count", least=0)
-    return Trace(str(file), table.times(zone), counts, bucket, None, None, np.array(table.lines))
+    return Trace(shown(file), table.times(zone), counts, bucket, None, None, np.array(table.lines))
