@@ -24,6 +24,7 @@ __all__ = [
     "Refused",
     "Tree",
     "unprintable",
+    "write_yaml",
 ]
 
 MOST_VALUES = 1_000_000
@@ -52,6 +53,7 @@ _TWO_READINGS = re.compile(r"[-+]?[1-9][0-9]{0,2}\.[0-9]{3}")
 _TAGS = {"!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
 _FITTING: dict[type, str] = {str: "str", list: "seq", dict: "map"}
 _MERGE = "<<"
+_TOO_DEEP = f"is nested deeper than {DEEPEST} levels, write it flatter"
 
 
 class NotYaml(ValueError):  # noqa: N818 - what the text is
@@ -119,7 +121,10 @@ class Tree:
         try:
             self._root = self._document()
         except yaml.YAMLError as error:
-            raise _not_yaml(error, text) from None
+            wrong = _not_yaml(error, text)
+            if "nesting depth" in str(wrong):  # libyaml looks ahead, and has a bound of its own
+                raise Refused(_TOO_DEEP, wrong.line or 1) from None
+            raise wrong from None
         finally:
             self._events.dispose()
 
@@ -163,7 +168,7 @@ class Tree:
         if isinstance(event, yaml.ScalarEvent):
             node = _scalar(event, line)
         elif depth >= DEEPEST:
-            raise Refused(f"is nested deeper than {DEEPEST} levels, write it flatter", line)
+            raise Refused(_TOO_DEEP, line)
         elif isinstance(event, yaml.SequenceStartEvent):
             node = self._list(line, depth)
         else:
@@ -181,7 +186,7 @@ class Tree:
         if node is None:
             raise Refused(f"*{anchor} stands inside of &{anchor} itself, write it out", line)
         if depth + node.height > DEEPEST:
-            raise Refused(f"is nested deeper than {DEEPEST} levels, write it flatter", line)
+            raise Refused(_TOO_DEEP, line)
         self._count(node.size, line)
         return node
 
@@ -211,6 +216,35 @@ class Tree:
             pairs.append((key, self._node(following, depth + 1)))
             before = following
         return _whole(dict, pairs, [value for _, value in pairs], line)
+
+
+def write_yaml(data: Any) -> str:
+    """Return data as YAML that `Tree` reads as the same data."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes a float so that it has one reading, and quotes text that looks like another value."""
+
+    def of_float(self, value: float) -> yaml.ScalarNode:
+        node = self.represent_float(value)
+        if _TWO_READINGS.fullmatch(node.value):
+            node.value += "0"
+        return node
+
+    def of_text(self, text: str) -> yaml.ScalarNode:
+        node = self.represent_str(text)
+        try:
+            is_text = isinstance(_plain_value(text, 0), str)
+        except Refused:
+            is_text = False
+        if not is_text:
+            node.style = "'"
+        return node
+
+
+_Dumper.add_representer(float, _Dumper.of_float)
+_Dumper.add_representer(str, _Dumper.of_text)
 
 
 def _whole(kind: type, value: Any, inside: list[_Node], line: int) -> _Node:

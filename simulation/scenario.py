@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
-import yaml
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -35,8 +34,9 @@ from simulation.arrival_laws import Part
 from simulation.clients import Client
 from simulation.clock import Clock
 from simulation.documents import Document
-from simulation.errors import InputError, KeyProblem, KeyProblems
-from simulation.input_files import TRACE_MEGABYTES, Access
+from simulation.errors import InputError, KeyProblem, KeyProblems, Problem
+from simulation.input_files import TRACE_MEGABYTES, Access, shown
+from simulation.plain_yaml import unprintable, write_yaml
 from simulation.quantities import DAY, NUMBER, WHOLE, Count, Duration, Share, write_duration
 from simulation.rate_card import DEFAULT_RATE_CARD, Category, RateCard
 from simulation.scenario_checks import problems_of
@@ -328,7 +328,11 @@ class Scenario(Part):
         data = deepcopy(self._document.data)
 
         def moved(file: str) -> str:
-            return os.path.relpath((self._document.folder / file).resolve(), folder.resolve())
+            path = os.path.relpath((self._document.folder / file).resolve(), folder.resolve())
+            if unprintable(path):
+                what = "its path is no UTF-8 text, which a saved scenario cannot name: rename it"
+                raise InputError([Problem(shown(path), "", what)])
+            return path
 
         if Path(self.rate_card).suffix:
             data["rate_card"] = moved(data["rate_card"])
@@ -339,7 +343,7 @@ class Scenario(Part):
                 for key in keys:
                     holder = holder[key]
                 holder[last] = moved(holder[last])
-        return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+        return write_yaml(data)
 
 
 def as_scenario(source: Scenario | Path | str, **changes: Any) -> Scenario:
