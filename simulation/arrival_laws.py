@@ -28,8 +28,16 @@ from simulation.bounds import (
     MOST_VARIATION,
 )
 from simulation.errors import KeyPath, KeyProblem, KeyProblems
-from simulation.parts import AS_NUMBER, BoundedDuration, Part, PositiveDuration, check_weight, twice
-from simulation.quantities import Count, GrowthPerMonth, RatePerDay, Share
+from simulation.parts import Part, PositiveDuration, check_weight, twice
+from simulation.quantities import (
+    FACTOR,
+    Count,
+    Duration,
+    GrowthPerMonth,
+    RatePerDay,
+    Share,
+    parse_number,
+)
 
 if TYPE_CHECKING:
     from simulation.traces import Trace
@@ -71,7 +79,7 @@ class Event(Part):
     """A date on which a client is busier, or quieter, than usual."""
 
     date: Annotated[dt.date, BeforeValidator(_read_date)] = Field(description="a local date")
-    factor: Annotated[float, Field(ge=0, le=1_000_000), AS_NUMBER] = Field(
+    factor: Annotated[float, Field(ge=0, le=1_000_000), FACTOR] = Field(
         description="by which its rate is multiplied"
     )
 
@@ -84,10 +92,10 @@ def _read_profile(value: Any) -> Any:
         raise ValueError(f"{value!r} is no profile, {right}")
     if len(value) not in (24, 168):
         raise ValueError(f"is no profile, it has {len(value)} weights, {right}")
-    wrong = [weight for weight in value if not isinstance(weight, int | float) or weight < 0]
-    if wrong or not any(weight > 0 for weight in value):
-        raise ValueError("has a weight that is no number of 0 or more, or none above 0")
-    return tuple(float(check_weight(weight)) for weight in value)
+    weights = [float(parse_number(weight)) for weight in value]
+    if min(weights) < 0 or not any(weights):
+        raise ValueError("has a weight below 0, or none above 0")
+    return tuple(map(check_weight, weights))
 
 
 def _read_rate(rate: float) -> float:
@@ -250,7 +258,7 @@ class Schedule(Part):
         tuple(range(7)), description="all, weekdays, weekends, or a list of weekdays and dates"
     )
     calls: Annotated[Count, Field(ge=1, le=10_000_000)] = Field(1, description="calls each time")
-    over: BoundedDuration = Field(0, description="the time over which they are spread evenly")
+    over: Duration = Field(0, description="the time over which they are spread evenly")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Schedule:
@@ -322,8 +330,8 @@ class Arrivals(Part):
             return ("arrivals", "counts", "file")
         return ("arrivals", "trace", *(("counts",) if self.count_trace else ()), "file")
 
-    def read(self, folder: Path, zone: ZoneInfo) -> Trace:
-        """Read the recorded usage.
+    def read(self, folder: Path, zone: ZoneInfo, megabytes: int | None) -> Trace:
+        """Read the recorded usage, a file of at most so many megabytes.
 
         Raises
         ------
@@ -335,6 +343,6 @@ class Arrivals(Part):
         assert self.file is not None
         path = folder / self.file
         if counts := self.count_trace:
-            return read_count_trace(path, zone, counts.bucket, counts.columns)
+            return read_count_trace(path, zone, counts.bucket, counts.columns, megabytes)
         assert self.trace is not None
-        return read_call_trace(path, zone, self.trace.columns)
+        return read_call_trace(path, zone, self.trace.columns, megabytes)

@@ -27,6 +27,7 @@ from simulation.batch_tables import write_tables
 from simulation.documents import Document
 from simulation.errors import InputError
 from simulation.executors import Workforce, cluster, processes
+from simulation.input_files import TRACE_MEGABYTES, Access
 from simulation.portfolio import Portfolio, read_portfolio
 from simulation.portfolio_tables import PORTFOLIO, read_table, scenario_row
 from simulation.workers import cores
@@ -141,6 +142,8 @@ def plan_portfolio(
     scheduler: str | None = None,
     retry_failed: bool = False,
     report: bool = False,
+    confined: bool = True,
+    trace_megabytes: int | None = TRACE_MEGABYTES,
     progress: Callable[[BatchProgress], None] | None = None,
 ) -> BatchResult:
     """Plan for every org of a portfolio, as `simulation.plan` does for one.
@@ -166,6 +169,8 @@ def plan_portfolio(
         Whether orgs that failed before are tried again though nothing has changed.
     report : bool
         Whether to draw a page for the portfolio and one for each org.
+    confined, trace_megabytes
+        As for `simulation.load_scenario`, but confined unless told otherwise.
     progress : callable, optional
         Called with a `BatchProgress` whenever an org is done.
 
@@ -184,15 +189,10 @@ def plan_portfolio(
     """
     folder = Path(out)
     named = [paths] if isinstance(paths, Path | str) else paths
-    portfolio = read_portfolio(named)
+    portfolio = read_portfolio(named, Access(confined, trace_megabytes))
     given = {"seed": seed, "replications": replications}
-    options = _Options(
-        (*set, *(f"{key}={value}" for key, value in given.items() if value is not None)),
-        max_replications,
-        confirm,
-        report,
-        retry_failed,
-    )
+    assignments = (*set, *(f"{key}={value}" for key, value in given.items() if value is not None))
+    options = _Options(assignments, max_replications, confirm, report, retry_failed)
     for assignment in options.assignments:
         Document({}).set(assignment)  # refuses what is no assignment, before anything is begun
     force = processes(cores(workers)) if scheduler is None else cluster(scheduler)

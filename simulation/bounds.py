@@ -7,15 +7,12 @@ a week of computing, add up to less than 2^63; so do 20 years in µs and any del
 
 from __future__ import annotations
 
-from simulation.quantities import DAY
-
 __all__ = [
     "FEWEST_PER_MONTH",
     "FIRST_YEAR",
     "LAST_YEAR",
     "LEAST_VARIATION",
     "LEAST_WEIGHT",
-    "LONGEST",
     "MOST_CALLS_A_DAY",
     "MOST_CLIENTS",
     "MOST_CREDITS",
@@ -29,8 +26,6 @@ __all__ = [
     "MOST_WEIGHT",
 ]
 
-LONGEST = 20 * 365 * DAY
-"""Of a horizon, and of every other duration: none that is longer could show in a run."""
 FIRST_YEAR, LAST_YEAR = 1990, 2200
 """Of a start and of a trace's rows: any time zone can be applied to them, and any horizon."""
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from simulation.arrival_laws import PROFILES, Poisson, Schedule
-from simulation.bounds import LONGEST, MOST_CALLS_A_DAY
+from simulation.bounds import MOST_CALLS_A_DAY
 from simulation.clients import Client
 from simulation.clock import Clock
 from simulation.errors import KeyPath, KeyProblem
-from simulation.quantities import DAY
+from simulation.quantities import DAY, LONGEST
 
 if TYPE_CHECKING:
     from simulation.scenario import Scenario

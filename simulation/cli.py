@@ -14,10 +14,12 @@ from simulation.cli_batch import batch
 from simulation.cli_common import (
     AsJson,
     Assignments,
+    Confined,
     Confirm,
     MaxReplications,
     Replications,
     Seed,
+    TraceMegabytes,
     Workers,
     app,
     calls_to_confirm,
@@ -25,6 +27,7 @@ from simulation.cli_common import (
     fail,
     print_json,
 )
+from simulation.input_files import TRACE_MEGABYTES, Access, shown
 
 if TYPE_CHECKING:
     from simulation.plan_result import Plan
@@ -41,12 +44,14 @@ ReportFile = Annotated[
 ]
 
 
-def _load(path: Path, assignments: list[str] | None, **options: int | None) -> Scenario:
+def _load(
+    path: Path, assignments: list[str] | None, access: Access, **options: int | None
+) -> Scenario:
     """Load a scenario with the changes of ``--set``, and of options named like its keys."""
     from simulation.scenario import load_scenario
 
     given = [f"{key}={value}" for key, value in options.items() if value is not None]
-    scenario = load_scenario(path, [*(assignments or []), *given])
+    scenario = load_scenario(path, [*(assignments or []), *given], **access._asdict())
     for remark in scenario.remarks():
         print(f"{remark} (a remark, the scenario is valid)", file=sys.stderr)
     return scenario
@@ -82,6 +87,8 @@ def new(
 def validate(
     scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO...", help="Files.")],
     set_: Assignments = None,
+    confined: Confined = False,
+    trace_megabytes: TraceMegabytes = TRACE_MEGABYTES,
     as_json: AsJson = False,
 ) -> None:
     """Check scenario files without running them.
@@ -92,17 +99,18 @@ def validate(
 
     valid: list[tuple[Path, Scenario]] = []
     problems: list[str] = []
+    access = Access(confined, trace_megabytes)
     for path in scenarios:
         try:
-            valid.append((path, _load(path, set_)))
+            valid.append((path, _load(path, set_, access)))
         except InputError as error:
             problems += map(str, error.problems)
     if as_json:
-        names = [{"file": str(path), "name": s.name, "limit": s.limit} for path, s in valid]
+        names = [{"file": shown(path), "name": s.name, "limit": s.limit} for path, s in valid]
         print_json({"valid": names, "problems": problems})
     else:
         for path, scenario in valid:
-            print(f"{path}: valid, {scenario.describe()}")
+            print(f"{shown(path)}: valid, {scenario.describe()}")
     if problems:
         fail("\n".join(problems))
 
@@ -185,13 +193,16 @@ def run(
         Path | None, typer.Option(help="Folder for calls, tables, summary and scenario.")
     ] = None,
     report: ReportFile = None,
+    confined: Confined = False,
+    trace_megabytes: TraceMegabytes = TRACE_MEGABYTES,
     as_json: AsJson = False,
 ) -> None:
     """Simulate a scenario: does the pool run dry, when, and why.
 
     Example: creditsim run scenarios/mid-market.yaml --set org.addon_credits=20000
     """
-    checked = _load(scenario, set_, seed=seed, replications=replications)
+    access = Access(confined, trace_megabytes)
+    checked = _load(scenario, set_, access, seed=seed, replications=replications)
 
     from simulation.console import Console, progress, run_view
     from simulation.experiment import run as run_scenario
@@ -234,13 +245,16 @@ def plan(
         Path | None, typer.Option(help="Folder for the frontier, the plan and the scenario.")
     ] = None,
     report: ReportFile = None,
+    confined: Confined = False,
+    trace_megabytes: TraceMegabytes = TRACE_MEGABYTES,
     as_json: AsJson = False,
 ) -> None:
     """Find the cheapest purchase that meets the objective, and why.
 
     Example: creditsim plan scenarios/mid-market.yaml --out plan
     """
-    checked = _load(scenario, set_, seed=seed, replications=replications)
+    access = Access(confined, trace_megabytes)
+    checked = _load(scenario, set_, access, seed=seed, replications=replications)
     most_confirmed = calls_to_confirm(confirm)
 
     from simulation.console import Console, progress

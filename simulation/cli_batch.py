@@ -11,13 +11,16 @@ from simulation.cli_common import (
     FINISHED_WITH_FAILURES,
     AsJson,
     Assignments,
+    Confined,
     Confirm,
     MaxReplications,
     Replications,
     Seed,
+    TraceMegabytes,
     calls_to_confirm,
     print_json,
 )
+from simulation.input_files import TRACE_MEGABYTES
 
 __all__ = ["batch"]
 
@@ -49,6 +52,8 @@ def batch(
     report: Annotated[
         bool, typer.Option("--report", help="Draw a page of the portfolio, and one of each org.")
     ] = False,
+    confined: Confined = True,
+    trace_megabytes: TraceMegabytes = TRACE_MEGABYTES,
     as_json: AsJson = False,
 ) -> None:
     """Plan for many orgs: what each should buy, what that costs together, who is at risk.
@@ -76,6 +81,8 @@ def batch(
             scheduler=scheduler,
             retry_failed=retry_failed,
             report=report,
+            confined=confined,
+            trace_megabytes=trace_megabytes,
             progress=advance,
         )
     if as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, NoReturn, ParamSpec
@@ -13,10 +14,12 @@ import typer
 __all__ = [
     "AsJson",
     "Assignments",
+    "Confined",
     "Confirm",
     "MaxReplications",
     "Replications",
     "Seed",
+    "TraceMegabytes",
     "Workers",
     "app",
     "calls_to_confirm",
@@ -59,6 +62,14 @@ MaxReplications = Annotated[
     int | None, typer.Option(help="After which it stays undecided; 480, or 200 million calls.")
 ]
 Confirm = Annotated[str, typer.Option(metavar="N|all|none", help="Calls to decide again in SimPy.")]
+Confined = Annotated[
+    bool,
+    typer.Option(
+        "--confined/--no-confined",
+        help="Refuse a rate card or trace outside the scenario's folder.",
+    ),
+]
+TraceMegabytes = Annotated[int, typer.Option(min=1, help="The largest trace that is read.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -103,6 +114,6 @@ def calls_to_confirm(confirm: str) -> int | Literal["all", "none"]:
         return "all"
     if confirm == "none":
         return "none"
-    if confirm.isdigit():
+    if re.fullmatch("[0-9]{1,18}", confirm):
         return int(confirm)
     fail(f"--confirm: {confirm!r} is no number of calls, write a number, all or none")

@@ -14,8 +14,8 @@ from pydantic_core import CoreSchema
 from simulation.arrival_laws import Arrivals
 from simulation.bounds import LEAST_WEIGHT, MOST_WEIGHT
 from simulation.errors import KeyProblem, KeyProblems
-from simulation.parts import AS_NUMBER, Part, PositiveDuration, Records, Weight, twice
-from simulation.quantities import HOUR, SECOND
+from simulation.parts import Part, PositiveDuration, Records, Weight, twice
+from simulation.quantities import FACTOR, HOUR, NUMBER, SECOND, WHOLE, parse_whole
 
 __all__ = ["CallMix", "Client", "OnThrottle", "RecordCount", "Retry"]
 
@@ -38,7 +38,7 @@ class RecordCount(Part):
     uniform: tuple[Records, Records] | None = Field(
         None, description="[least, most], every number as likely"
     )
-    poisson: Annotated[float, Field(gt=0, le=1e6), AS_NUMBER] | None = Field(
+    poisson: Annotated[float, Field(gt=0, le=1e6), NUMBER] | None = Field(
         None, description="a mean; draws of 0 become 1, draws above the call's maximum that"
     )
     choices: dict[Records, Weight] | None = Field(
@@ -55,6 +55,8 @@ class RecordCount(Part):
             return value
         if isinstance(value, int | float) and not isinstance(value, bool):
             return {"fixed": value}
+        if isinstance(value, str) and value[:1].isdecimal():
+            return {"fixed": parse_whole(value)}
         raise ValueError(
             f"{value!r} is no number of records, write a number or {{uniform: [1, 5]}}"
         )
@@ -127,7 +129,7 @@ class CallMix(Part):
         default_factory=lambda: RecordCount(fixed=1),
         description="records in a call: a number, or one of {uniform, poisson, choices: ...}",
     )
-    weight: Annotated[float, Field(ge=LEAST_WEIGHT, le=MOST_WEIGHT), AS_NUMBER] = Field(
+    weight: Annotated[float, Field(ge=LEAST_WEIGHT, le=MOST_WEIGHT), NUMBER] = Field(
         1.0, description="how often, beside the other kinds"
     )
 
@@ -136,11 +138,11 @@ class Retry(Part):
     """Try a throttled call again, after delays that grow."""
 
     first: PositiveDuration = Field(30 * SECOND, description="delay before the first retry")
-    factor: Annotated[Decimal, Field(ge=1, le=1_000_000)] = Field(
+    factor: Annotated[Decimal, Field(ge=1, le=1_000_000), FACTOR] = Field(
         Decimal(2), description="by which each delay outgrows the one before"
     )
     max_delay: PositiveDuration = Field(HOUR, description="no delay is longer")
-    max_attempts: Annotated[int, Field(ge=1, le=100_000)] = Field(
+    max_attempts: Annotated[int, Field(ge=1, le=100_000), WHOLE] = Field(
         6, description="attempts in all, the first included; then the call is lost"
     )
     jitter: Literal["none", "full"] = Field(

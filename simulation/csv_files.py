@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from simulation.errors import InputError, Problem
+from simulation.input_files import open_text, shown
 
 __all__ = ["csv_problem", "csv_rows"]
 
 
 def csv_problem(file: Path, line: int | None, what: str) -> InputError:
     """Return what is wrong with a CSV file, or with one line of it."""
-    where = str(file) if line is None else f"{file}:{line}"
+    where = shown(file) if line is None else f"{shown(file)}:{line}"
     return InputError([Problem(where, "", what)])
 
 
-def csv_rows(file: Path) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(file: Path, kind: str, megabytes: int | None) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows of a file that are not blank, the first of which names the columns.
 
     Spreadsheets of half of Europe put semicolons between the cells; the first line tells.
@@ -25,25 +26,17 @@ def csv_rows(file: Path) -> Iterator[tuple[int, list[str]]]:
     Raises
     ------
     InputError
-        If the file cannot be read, or is not CSV.
+        If the file cannot be read, is not CSV, or is larger than so many megabytes.
     """
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as text:
-            first = text.readline()
-            text.seek(0)
-            delimiter = ";" if first.count(";") > first.count(",") else ","
-            reader = csv.reader(text, strict=True, delimiter=delimiter)
-            try:
-                for row in reader:
-                    if any(row):
-                        yield reader.line_num, row
-            except csv.Error as error:
-                what = f"is not CSV ({error}), check the quotes"
-                raise csv_problem(file, reader.line_num, what) from None
-    except FileNotFoundError:
-        raise csv_problem(file, None, "there is no such file, name a CSV file") from None
-    except UnicodeDecodeError:
-        raise csv_problem(file, None, "is not UTF-8 text, save it as UTF-8") from None
-    except OSError as error:
-        what = f"cannot be read ({error.strerror}), name a CSV file"
-        raise csv_problem(file, None, what) from None
+    with open_text(file, kind, megabytes) as text:
+        first = text.readline()
+        text.seek(0)
+        delimiter = ";" if first.count(";") > first.count(",") else ","
+        reader = csv.reader(text, strict=True, delimiter=delimiter)
+        try:
+            for row in reader:
+                if any(row):
+                    yield reader.line_num, row
+        except csv.Error as error:
+            what = f"is not CSV ({error}), check the quotes"
+            raise csv_problem(file, reader.line_num, what) from None

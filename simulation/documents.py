@@ -6,14 +6,16 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from simulation.errors import InputError, KeyPath, KeyProblems, Problem, dotted
+from simulation.input_files import ANYWHERE, Access, read_text, shown
+from simulation.plain_yaml import LONGEST_TEXT, NotYaml, Refused, Tree, unprintable
 
 __all__ = ["Document", "value_of"]
 
@@ -22,38 +24,27 @@ M = TypeVar("M", bound=BaseModel)
 _UNWRITTEN = ("[key]", "fixed")  # parts of a model's path that stand in no file, unless they do
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1 without the readings that surprise: 02:00 stays text, dates stay text, no = 'no'."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern)
-        for tag, pattern in resolvers
-        if tag.rpartition(":")[2] not in {"int", "float", "bool", "timestamp"}
-    ]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-for _tag, _pattern, _first in (
-    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", r"[-+]?(?:0|[1-9][0-9_]*)", "-+0123456789"),
-    ("float", r"[-+]?(?:[0-9][0-9_]*)?\.?[0-9]+(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
-):
-    _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), list(_first)
-    )
-
-
 def value_of(text: str) -> Any:
     """Read a value as YAML; what is none is text.
 
     >>> value_of("20000"), value_of("[mon, fri]"), value_of("1 hour"), value_of("Acme: North: a")
     (20000, ['mon', 'fri'], '1 hour', 'Acme: North: a')
+
+    Raises
+    ------
+    InputError
+        If it is YAML that no file may hold: tags, aliases without end, numbers without measure.
     """
     try:
-        return yaml.load(text, _Loader)
-    except yaml.YAMLError:
+        if len(text) > LONGEST_TEXT:
+            raise Refused(f"has {len(text):,} characters, write at most {LONGEST_TEXT:,}", 1)
+        return Tree(text).build()
+    except NotYaml:
+        if unprintable(text):
+            raise InputError(f"{text[:40]!r} holds what is no text, take it out") from None
         return text
+    except Refused as refused:
+        raise InputError([Problem("", dotted(refused.path), str(refused))]) from None
 
 
 class Document:
@@ -65,72 +56,56 @@ class Document:
         How messages call it: the file's path as the user wrote it.
     folder : Path
         Where relative paths inside it start.
+    access : Access
+        Which files it may name.
     data : dict
         The nested data.
     """
 
-    def __init__(self, data: Any, name: str = "", folder: Path | str = ".") -> None:
+    def __init__(
+        self,
+        data: Any,
+        name: str = "",
+        folder: Path | str = ".",
+        access: Access = ANYWHERE,
+    ) -> None:
         self.data = data
         self.name = name
         self.folder = Path(folder)
+        self.access = access
         self._lines: dict[KeyPath, int] = {}
         self._overrides: dict[KeyPath, str] = {}
 
     @classmethod
-    def read(cls, path: Path | str, what: str = "scenario") -> Document:
+    def read(
+        cls,
+        path: Path | str,
+        what: str = "scenario",
+        access: Access = ANYWHERE,
+    ) -> Document:
         """Read a YAML file.
 
         Raises
         ------
         InputError
-            If there is no such file, it is no valid YAML, names a key twice, or is no mapping.
+            If there is no such file, it is no valid YAML, names a key twice, is no mapping, or is
+            larger than its kind may be.
         """
         path = Path(path)
+        document = cls(None, shown(path), path.parent, access)
         try:
-            text = path.read_text(encoding="utf-8-sig")
-        except FileNotFoundError:
-            raise _problem(path, f"there is no such file, name a {what} file") from None
-        except UnicodeDecodeError as error:
-            raise _problem(
-                path, f"is not UTF-8 text (byte {error.start}), save it as UTF-8"
-            ) from None
-        except OSError as error:
-            reason = (error.strerror or "unreadable").lower()
-            raise _problem(path, f"cannot be read ({reason}), name a {what} file") from None
-        document = cls(None, str(path), path.parent)
-        try:
-            loader = _Loader(text)
-            node = loader.get_single_node()
-            if not isinstance(node, yaml.MappingNode):
+            tree = Tree(read_text(path, what))
+            if not tree.is_mapping:
                 raise _problem(path, f"is not a {what} file, write 'key: value' lines")
-            document._note_lines(node, ())
-            document.data = loader.construct_document(node)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            where = f"{path}:{mark.line + 1}" if mark else str(path)
-            what_is_wrong = " ".join(str(error.problem or error.context).split())
-            raise InputError(
-                [Problem(where, "", f"is not valid YAML: {what_is_wrong}; check indent and quotes")]
-            ) from None
-        except yaml.YAMLError as error:
-            raise _problem(path, f"is not valid YAML: {' '.join(str(error).split())}") from None
+            document.data = tree.build(document._lines)
+        except NotYaml as error:
+            where = shown(path) if error.line is None else f"{shown(path)}:{error.line}"
+            told = f"is not valid YAML: {error}; check indent and quotes"
+            raise InputError([Problem(where, "", told)]) from None
+        except Refused as error:
+            where = f"{shown(path)}:{error.line}"
+            raise InputError([Problem(where, dotted(error.path), str(error))]) from None
         return document
-
-    def _note_lines(self, node: yaml.Node, path: KeyPath) -> None:
-        self._lines.setdefault(path, node.start_mark.line + 1)
-        if isinstance(node, yaml.MappingNode):
-            seen: dict[str, int] = {}
-            for key, value in node.value:
-                name, line = str(key.value), key.start_mark.line + 1
-                if name in seen:
-                    what = f"stands here and on line {seen[name]}, keep one of them"
-                    raise InputError([Problem(f"{self.name}:{line}", dotted((*path, name)), what)])
-                seen[name] = line
-                self._lines[*path, name] = line
-                self._note_lines(value, (*path, name))
-        elif isinstance(node, yaml.SequenceNode):
-            for position, value in enumerate(node.value):
-                self._note_lines(value, (*path, position))
 
     def set(self, assignment: str) -> None:
         """Apply one ``key=value`` as ``--set`` gives it; the value is read as YAML.
@@ -143,7 +118,12 @@ class Document:
         key, equals, text = assignment.partition("=")
         if not equals or not key.strip():
             raise InputError([Problem(f"--set {assignment}", "", "write it as key=value")])
-        self.assign(key.strip(), value_of(text))
+        try:
+            value = value_of(text)
+        except InputError as error:
+            told = (replace(each, where=f"--set {key.strip()}") for each in error.problems)
+            raise InputError(told) from None
+        self.assign(key.strip(), value)
 
     def assign(self, key: str, value: Any, origin: str = "") -> None:
         """Put a value at a dotted key, making the mappings on the way.
@@ -176,7 +156,7 @@ class Document:
 
     def changed(self, values: Mapping[str, Any], origin: str = "") -> Document:
         """Return a copy with values put at dotted keys; this document stays as it is."""
-        copy = Document(deepcopy(self.data), self.name, self.folder)
+        copy = Document(deepcopy(self.data), self.name, self.folder, self.access)
         copy._lines = self._lines
         copy._overrides = dict(self._overrides)
         for key, value in values.items():
@@ -192,7 +172,7 @@ class Document:
             name = ".".join(rest[:length])
             if name in names:
                 return names.index(name), rest[length:]
-        if rest[0].isdigit() and int(rest[0]) < len(target):
+        if re.fullmatch("[0-9]{1,9}", rest[0]) and int(rest[0]) < len(target):
             return int(rest[0]), rest[1:]
         known = ", ".join(name or str(place) for place, name in enumerate(names))
         raise InputError(
@@ -282,7 +262,7 @@ class Document:
 
 
 def _problem(path: Path, what: str) -> InputError:
-    return InputError([Problem(str(path), "", what)])
+    return InputError([Problem(shown(path), "", what)])
 
 
 def _describe(model: type[BaseModel], detail: ErrorDetails, path: KeyPath) -> str:

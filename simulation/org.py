@@ -8,19 +8,19 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from simulation.bounds import MOST_DOLLARS, MOST_LICENSES
-from simulation.parts import AS_NUMBER, Credits, Part
-from simulation.quantities import Share
+from simulation.parts import Credits, Part
+from simulation.quantities import NUMBER, WHOLE, Share
 
 __all__ = ["Alternative", "Objective", "Org"]
 
-Dollars = Annotated[Decimal, Field(ge=0, le=MOST_DOLLARS)]
+Dollars = Annotated[Decimal, Field(ge=0, le=MOST_DOLLARS), NUMBER]
 
 
 class Org(Part):
     """What the org has bought; together it gives the limit."""
 
     edition: str = Field(description="an edition of the rate card, or an alias of one")
-    user_licenses: Annotated[int, Field(ge=0, le=MOST_LICENSES)] | None = Field(
+    user_licenses: Annotated[int, Field(ge=0, le=MOST_LICENSES), WHOLE] | None = Field(
         None, description="user licenses bought; free needs none"
     )
     addon_credits: Credits = Field(0, description="add-on credits bought, per 24 hours")
@@ -70,7 +70,7 @@ class Objective(Part):
     probability: (
         Annotated[Share, AfterValidator(_more_than_none), BeforeValidator(_one_reading)] | None
     ) = Field(None, description="share of periods that must keep to it")
-    cost_of_lost_call: Annotated[float, Field(ge=0, le=MOST_DOLLARS), AS_NUMBER] | None = Field(
+    cost_of_lost_call: Annotated[float, Field(ge=0, le=MOST_DOLLARS), NUMBER] | None = Field(
         None, description="$ that a lost call costs; then the least expected cost is looked for"
     )
 

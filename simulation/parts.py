@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
-from simulation.bounds import LEAST_WEIGHT, LONGEST, MOST_CREDITS, MOST_RECORDS, MOST_WEIGHT
+from simulation.bounds import LEAST_WEIGHT, MOST_CREDITS, MOST_RECORDS, MOST_WEIGHT
 from simulation.errors import KeyProblem, KeyProblems
-from simulation.quantities import Count, Duration, write_duration
+from simulation.quantities import NUMBER, WHOLE, Count, Duration
 
 __all__ = [
-    "AS_NUMBER",
-    "BoundedDuration",
     "Credits",
     "Part",
     "PositiveDuration",
@@ -24,8 +20,6 @@ __all__ = [
     "check_weight",
     "twice",
 ]
-
-_PER_CENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
 
 
 class Part(BaseModel):
@@ -69,25 +63,6 @@ def _strange(value: bool | BaseModel) -> str:
     return f"{word} is yes or no, write a number, or '{word}' in quotes for text"
 
 
-def _read_number(value: Any) -> Any:
-    """Read a number that may stand in quotes; say what is right where it is a share or a price."""
-    if isinstance(value, str):
-        text = value.strip()
-        if share := _PER_CENT.fullmatch(text):
-            number = float(share[1]) / 100
-            raise ValueError(f"{value!r} is a share, write the number {number:g}")
-        try:
-            value = float(text)
-        except ValueError:
-            raise ValueError(f"{value!r} is not a number, write it such as 0.5") from None
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{value!r} is not a number, write it such as 0.5")
-    return value
-
-
-AS_NUMBER = BeforeValidator(_read_number)
-
-
 def check_weight(weight: float) -> float:
     """Return a weight of 0 or within the bounds.
 
@@ -103,15 +78,9 @@ def check_weight(weight: float) -> float:
     return weight
 
 
-Weight = Annotated[float, Field(ge=0), AfterValidator(check_weight), AS_NUMBER]
+Weight = Annotated[float, Field(ge=0), AfterValidator(check_weight), NUMBER]
 Credits = Annotated[Count, Field(le=MOST_CREDITS)]
-Records = Annotated[int, Field(ge=1, le=MOST_RECORDS)]
-
-
-def _bounded(duration: int) -> int:
-    if duration > LONGEST:
-        raise ValueError(f"is {write_duration(duration)}, write at most {write_duration(LONGEST)}")
-    return duration
+Records = Annotated[int, Field(ge=1, le=MOST_RECORDS), WHOLE]
 
 
 def _above_zero(duration: int) -> int:
@@ -120,8 +89,7 @@ def _above_zero(duration: int) -> int:
     return duration
 
 
-BoundedDuration = Annotated[Duration, AfterValidator(_bounded)]
-PositiveDuration = Annotated[BoundedDuration, AfterValidator(_above_zero)]
+PositiveDuration = Annotated[Duration, AfterValidator(_above_zero)]
 
 
 def twice(items: Iterable[Any]) -> Any:

@@ -19,7 +19,9 @@ from pydantic import BeforeValidator, Field
 from simulation.csv_files import csv_problem, csv_rows
 from simulation.documents import Document, value_of
 from simulation.errors import InputError, Problem
+from simulation.input_files import ANYWHERE, MOST_MEGABYTES, Access, read_text, shown
 from simulation.parts import Part
+from simulation.plain_yaml import unprintable
 from simulation.scenario import Scenario
 
 __all__ = ["Item", "Portfolio", "read_portfolio"]
@@ -49,6 +51,8 @@ class Item:
         What is put at which keys of the template.
     problem : str
         What is wrong with the row itself, or nothing.
+    access : Access
+        Which files the scenario may name.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Item:
     source: str
     values: Values = ()
     problem: str = ""
+    access: Access = ANYWHERE
 
     def load(self, assignments: Sequence[str] = ()) -> Scenario:
         """Read and check the scenario, with ``key=value`` assignments made last.
@@ -70,6 +75,7 @@ class Item:
             raise InputError([Problem(self.source, "", self.problem)])
         try:
             document = _template(self.file).changed(dict(self.values), self.source)
+            document.access = self.access
             for assignment in assignments:
                 document.set(assignment)
             return document.validate(Scenario)
@@ -125,7 +131,7 @@ def _template(file: Path) -> Document:
     return _read(file, changed_at)
 
 
-def read_portfolio(paths: Iterable[Path | str]) -> Portfolio:
+def read_portfolio(paths: Iterable[Path | str], access: Access = ANYWHERE) -> Portfolio:
     """Find out which orgs are meant.
 
     Parameters
@@ -134,6 +140,8 @@ def read_portfolio(paths: Iterable[Path | str]) -> Portfolio:
         Scenario files, folders (searched with all in them), globs, and portfolio files: CSV, or
         YAML with ``orgs``. A scenario file that is named twice counts once; scenarios that were
         written with results count where they are named themselves.
+    access : Access
+        Which files their scenarios may name.
 
     Raises
     ------
@@ -147,7 +155,7 @@ def read_portfolio(paths: Iterable[Path | str]) -> Portfolio:
         items += _items_of(str(path), left_out)
     if not items:
         raise InputError("no scenario is named, name files, folders, globs or a portfolio file")
-    return Portfolio(list(_told_apart(items)), left_out)
+    return Portfolio([replace(item, access=access) for item in _told_apart(items)], left_out)
 
 
 def _items_of(path: str, left_out: list[Path]) -> Iterator[Item]:
@@ -204,8 +212,8 @@ def _is_of_a_result(file: Path) -> bool:
 def _kind(file: Path) -> Literal["scenario", "portfolio", "other"]:
     """Return what a YAML file seems to be; that it cannot be read shows later."""
     try:
-        text = file.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError:
+        text = read_text(file, "portfolio", errors="replace")
+    except InputError:
         return "scenario"
     keys = set(re.findall(r"""^["']?(orgs|clients)["']?\s*:""", text, re.MULTILINE))
     if "orgs" in keys:
@@ -228,11 +236,11 @@ def _file_items(file: Path, root: Path) -> Iterator[Item]:
 
 def _file_item(file: Path, root: Path) -> Item:
     short = file.relative_to(root).with_suffix("")
-    return Item(str(file), "-".join(short.parts), file, str(file))
+    return Item(shown(file), "-".join(map(shown, short.parts)), file, shown(file))
 
 
 def _csv_items(file: Path) -> Iterator[Item]:
-    rows = csv_rows(file)
+    rows = csv_rows(file, "portfolio", MOST_MEGABYTES["portfolio"])
     header = [name.strip() for name in next(rows, (0, []))[1]]
     if "scenario" not in header:
         found = f"found {', '.join(header)}" if header else "it is empty"
@@ -243,15 +251,10 @@ def _csv_items(file: Path) -> Iterator[Item]:
     count = 0
     for line, cells in rows:
         count += 1
-        source = f"{file}:{line}"
+        source = f"{shown(file)}:{line}"
         texts = dict(zip(header, map(str.strip, cells), strict=False))
-        given = {
-            key: text if key in ("scenario", "name") else value_of(text)
-            for key, text in texts.items()
-            if key and text
-        }
+        given, problem = _values_of(texts)
         templates = [given.pop("scenario")] if "scenario" in given else []
-        problem = ""
         if len(cells) != len(header):
             problem = f"has {len(cells)} cells where line 1 names {len(header)}, add or drop some"
         elif any(text for name, text in texts.items() if not name):
@@ -259,6 +262,23 @@ def _csv_items(file: Path) -> Iterator[Item]:
         yield from _crossed(file, source, templates, given, problem)
     if not count:
         raise csv_problem(file, None, "has no rows, line 1 names the columns and orgs follow")
+
+
+def _values_of(texts: dict[str, str]) -> tuple[dict[str, Any], str]:
+    """Return what the cells of a row mean, and what is wrong with the first that means nothing."""
+    given: dict[str, Any] = {}
+    problem = ""
+    for key, text in texts.items():
+        if what := unprintable(text):
+            problem = problem or f"{key}: {what}"
+        elif key in ("scenario", "name") and text:
+            given[key] = text
+        elif key and text:
+            try:
+                given[key] = value_of(text)
+            except InputError as error:
+                problem = problem or f"{key}: {error}"
+    return given, problem
 
 
 def _as_list(value: Any) -> Any:
@@ -308,8 +328,8 @@ def _crossed(
     name = values.get("name")
     name = name if isinstance(name, str) and name else source
     for template_file in found:
-        own = f"{name} ({template_file.stem})" if len(found) > 1 else name
-        slug = own.replace(str(file), file.stem) if name == source else own
+        own = f"{name} ({shown(template_file.stem)})" if len(found) > 1 else name
+        slug = own.replace(shown(file), shown(file.stem)) if name == source else own
         yield Item(own, slug, template_file, source, tuple(values.items()), problem)
 
 
@@ -319,7 +339,7 @@ def _told_apart(items: Iterable[Item]) -> Iterator[Item]:
     names: dict[str, int] = {}
     folders: dict[str, int] = {}
     for item in items:
-        if item.source == str(item.file):
+        if item.source == shown(item.file):
             if (resolved := item.file.resolve()) in files:
                 continue
             files.add(resolved)

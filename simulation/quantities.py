@@ -1,22 +1,32 @@
-"""Durations, rates and shares, written as people write them.
+"""Numbers, durations, rates and shares, written as people write them.
 
 Simulated time is an integer count of microseconds everywhere in the package. A month has
 30 days, as in the vendor's price list; a year has 365.
+
+A number that can be read in two ways is refused, and both are named. The decimal sign is a dot.
+Where thousands occur (counts, rates, durations, money, weights) commas group them in threes, as
+in ``1,200``, and a dot before exactly three digits, as in ``2.000``, may be meant so as well:
+``2``, ``2,000`` and ``2.0000`` may not. Shares, growths and factors have no thousands: ``1.125``
+is a decimal there, and a comma is refused.
 """
 
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, localcontext
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
 __all__ = [
     "DAY",
+    "FACTOR",
     "HOUR",
+    "LONGEST",
     "MINUTE",
+    "NUMBER",
     "SECOND",
+    "WHOLE",
     "Count",
     "Duration",
     "GrowthPerMonth",
@@ -24,9 +34,12 @@ __all__ = [
     "Share",
     "parse_count",
     "parse_duration",
+    "parse_factor",
     "parse_growth",
+    "parse_number",
     "parse_rate",
     "parse_share",
+    "parse_whole",
     "write_duration",
 ]
 
@@ -48,16 +61,69 @@ _UNITS = {
 }
 _MICROSECONDS = {name: size for names, size in _UNITS.items() for name in names}
 
-_NUMBER = r"[0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+"
+_NUMBER = r"[.,]?[0-9](?:[0-9.,]*[0-9])?"  # whatever may be meant as one; `_read` decides
 _PART = re.compile(rf"({_NUMBER})\s*([a-zµ]+)\s*(?:,|and)?\s*")
 _RATE = re.compile(rf"({_NUMBER})\s*(?:calls?\s*)?(?:per|/|an?)\s*([a-zµ]+)")
 _GROWTH = re.compile(rf"([+-]?)({_NUMBER})\s*%\s*(?:per|/|an?)\s*([a-z]+)")
 _SHARE = re.compile(rf"({_NUMBER})\s*%")
+_SIGNED = re.compile(rf"([+-]?)({_NUMBER}|[0-9]{{1,3}}(?:_[0-9]{{3}})+)(\.?)(e[+-]?[0-9]{{1,3}})?")
+
+_PLAIN = re.compile(r"[0-9]*\.?[0-9]+")
+_THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+_EITHER = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}")
+_FOREIGN = re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+(?:,[0-9]+)?")
+
+_MOST_DIGITS = 40
+_MOST_CHARACTERS = 200
 _EXACT_COUNT = 2**53  # beyond it a float no longer tells neighbours apart
+LONGEST = 20 * 365 * DAY
+"""Of any duration: longer than any run."""
 
 
-def _number(text: str) -> Decimal:
-    return Decimal(text.replace(",", ""))
+def _shown(value: Any) -> str:
+    """Return what was written, cut where it is long."""
+    shown = repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:60]}…{shown[-1]}"
+
+
+def _text(value: Any) -> str:
+    """Return the text of a value, empty where it is none or longer than any quantity."""
+    is_short = isinstance(value, str) and len(value) <= _MOST_CHARACTERS
+    return value.strip().lower() if is_short else ""
+
+
+def _read(text: str, written: Any, thousands: bool = True, whole: bool = False) -> Decimal:
+    """Return the only number that ``text``, a part of what is written, can mean.
+
+    Raises
+    ------
+    ValueError
+        If it can be read in two ways, in none, or has too many digits.
+    """
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(
+            f"a number of {len(text)} digits is too long, write {_MOST_DIGITS} at most"
+        )
+    if _PLAIN.fullmatch(text) and not (thousands and _EITHER.fullmatch(text)):
+        return Decimal(text)
+    if _THOUSANDS.fullmatch(text) and (thousands or text.count(",") > 1 or "." in text):
+        return Decimal(text.replace(",", ""))
+    joined = re.sub("[.,]", "", text).lstrip("0") or "0"
+    if text.count(".") + text.count(",") == 1 and joined != "0":
+        decimal = Decimal(text.replace(",", "."))
+        first = f"{decimal:f}".rstrip("0").rstrip(".")
+        plain = f"{first}0" if thousands and _EITHER.fullmatch(first) else first
+        remedy = f"write {plain} or {joined}"
+        if whole and "." in first:
+            remedy = f"write a whole number such as {joined}"
+        raise ValueError(
+            f"{_shown(written)} can be read as {first} or as {int(joined):,}, {remedy}"
+        )
+    if _FOREIGN.fullmatch(text):
+        joined = text.replace(".", "").replace(",", ".")
+    raise ValueError(
+        f"{_shown(written)} has dots or commas where no number has them, write {joined}"
+    )
 
 
 def parse_duration(value: Any) -> int:
@@ -69,21 +135,30 @@ def parse_duration(value: Any) -> int:
     Raises
     ------
     ValueError
-        If it is no duration, is negative, or is no whole number of microseconds.
+        If it is no duration, can be read in two ways, is negative or longer than 20 years, or
+        is no whole number of microseconds.
     """
-    if isinstance(value, str):
-        text = value.strip().lower()
+    if text := _text(value):
         parts = _PART.findall(text)
         if parts and not _PART.sub("", text) and all(unit in _MICROSECONDS for _, unit in parts):
-            exact = sum((_number(n) * _MICROSECONDS[unit] for n, unit in parts), Decimal(0))
+            with localcontext() as context:
+                context.prec = 3 * _MOST_DIGITS
+                sizes = [_read(number, value) * _MICROSECONDS[unit] for number, unit in parts]
+                exact = sum(sizes, Decimal(0))
+            if exact > LONGEST:
+                raise ValueError(
+                    f"{_shown(value)} is too long, write at most {write_duration(LONGEST)}"
+                )
             if exact == int(exact):
                 return int(exact)
-            raise ValueError(f"{value!r} is finer than a microsecond, round it")
+            raise ValueError(f"{_shown(value)} is finer than a microsecond, round it")
         if text == "0":
             return 0
-    elif value == 0 and not isinstance(value, bool):
+    elif isinstance(value, int | float) and value == 0 and not isinstance(value, bool):
         return 0
-    raise ValueError(f"{value!r} is not a duration, write a number and a unit such as '30 minutes'")
+    raise ValueError(
+        f"{_shown(value)} is not a duration, write a number and a unit such as '30 minutes'"
+    )
 
 
 def write_duration(microseconds: int) -> str:
@@ -110,13 +185,12 @@ def parse_rate(value: Any) -> float:
     Raises
     ------
     ValueError
-        If it is no rate.
+        If it is no rate, or can be read in two ways.
     """
-    if isinstance(value, str):
-        match = _RATE.fullmatch(value.strip().lower())
-        if match and match[2] in _MICROSECONDS:
-            return float(_number(match[1]) * DAY / _MICROSECONDS[match[2]])
-    raise ValueError(f"{value!r} is not a rate, write it such as '1200 per day'")
+    match = _RATE.fullmatch(_text(value))
+    if match and match[2] in _MICROSECONDS:
+        return float(_read(match[1], value) * DAY / _MICROSECONDS[match[2]])
+    raise ValueError(f"{_shown(value)} is not a rate, write it such as '1200 per day'")
 
 
 def parse_share(value: Any) -> float:
@@ -128,18 +202,15 @@ def parse_share(value: Any) -> float:
     Raises
     ------
     ValueError
-        If it is no share.
+        If it is no share, or can be read in two ways.
     """
-    if isinstance(value, str) and (match := _SHARE.fullmatch(value.strip())):
-        return float(_number(match[1]) / 100)
-    try:
-        share = Decimal(str(value).strip())
-    except InvalidOperation:
-        share = Decimal("NaN")
-    if isinstance(value, bool) or not share.is_finite() or share < 0:
-        raise ValueError(f"{value!r} is not a share, write it such as '0.1%'")
+    if match := _SHARE.fullmatch(_text(value)):
+        return float(_read(match[1], value, thousands=False) / 100)
+    share = _decimal(value, thousands=False)
+    if share is None or share < 0:
+        raise ValueError(f"{_shown(value)} is not a share, write it such as '0.1%'")
     if share > 1:
-        raise ValueError(f"{value!r} is more than the whole, write '{value}%' for per cent")
+        raise ValueError(f"{_shown(value)} is more than the whole, write '{value}%' for per cent")
     return float(share)
 
 
@@ -152,21 +223,102 @@ def parse_growth(value: Any) -> float:
     Raises
     ------
     ValueError
-        If it is no growth, or shrinks by 100 % or more.
+        If it is no growth, can be read in two ways, shrinks by 100 % or more, or has no bounds.
     """
-    if isinstance(value, str) and (match := _GROWTH.fullmatch(value.strip().lower())):
+    if match := _GROWTH.fullmatch(_text(value)):
         sign, number, unit = match.groups()
-        factor = 1 + (-1 if sign == "-" else 1) * _number(number) / 100
+        factor = 1 + (-1 if sign == "-" else 1) * _read(number, value, thousands=False) / 100
         if factor <= 0:
-            raise ValueError(f"{value!r} leaves nothing, shrink by less than 100%")
+            raise ValueError(f"{_shown(value)} leaves nothing, shrink by less than 100%")
         if unit in _MICROSECONDS:
             months = Decimal(30 * DAY) / _MICROSECONDS[unit]
-            return float(factor) if months == 1 else float(factor) ** float(months)
-    raise ValueError(f"{value!r} is not a growth, write it such as '3% per month'")
+            return float(factor) if months == 1 else _power(float(factor), float(months), value)
+    raise ValueError(f"{_shown(value)} is not a growth, write it such as '3% per month'")
+
+
+def _power(factor: float, months: float, written: str) -> float:
+    try:
+        grown = float(factor**months)
+    except OverflowError:
+        grown = 0.0
+    if grown == 0:
+        raise ValueError(f"{_shown(written)} is beyond all bounds, write it such as '3% per month'")
+    return grown
+
+
+def _decimal(value: Any, thousands: bool = True, whole: bool = False) -> Decimal | None:
+    """Return the number that a value is or its text means, or None where it is none."""
+    if isinstance(value, str):
+        match = _SIGNED.fullmatch(_text(value))
+        if not match or (match[3] and not match[2].isdigit()):
+            return None
+        sign, number, _, exponent = match.groups(default="")
+        read = _read(number.replace("_", ""), value, thousands, whole)
+        return Decimal(f"{sign}{read}{exponent}") if exponent else read * (-1 if sign == "-" else 1)
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    if isinstance(value, int) and value.bit_length() > 4 * _MOST_DIGITS:
+        raise ValueError(f"is too large, write a number of at most {_MOST_DIGITS} digits")
+    exact = Decimal(value) if isinstance(value, int) else Decimal(str(value))
+    return exact if exact.is_finite() else None
+
+
+def parse_number(value: Any, thousands: bool = True) -> int | float | Decimal:
+    """Return a number that is given as one, or read it from text such as ``2.5`` or ``1,200``.
+
+    >>> parse_number("1,200.50"), parse_number(2.5)
+    (Decimal('1200.50'), 2.5)
+
+    Raises
+    ------
+    ValueError
+        If it is no number, or can be read in two ways.
+    """
+    number = _decimal(value, thousands)
+    if number is None:
+        raise ValueError(f"{_shown(value)} is not a number, write one such as 2.5")
+    return value if isinstance(value, int | float) else number
+
+
+def parse_factor(value: Any) -> int | float | Decimal:
+    """Return a factor, which has no thousands: ``1.125`` is a decimal.
+
+    >>> parse_factor("1.125")
+    Decimal('1.125')
+
+    Raises
+    ------
+    ValueError
+        If it is no number, or can be read in two ways.
+    """
+    return parse_number(value, thousands=False)
+
+
+def parse_whole(value: Any) -> int:
+    """Read a whole number, also when written as ``94.0`` or ``1,200``.
+
+    >>> parse_whole("94.0"), parse_whole("1,200"), parse_whole(-3)
+    (94, 1200, -3)
+
+    Raises
+    ------
+    ValueError
+        If it is no whole number, or can be read in two ways: ``12.000`` is 12 or 12,000.
+    """
+    number = _decimal(value, whole=True)
+    if number is None:
+        raise ValueError(f"{_shown(value)} is not a number, write a whole number such as 94")
+    if number.adjusted() >= _MOST_DIGITS:
+        raise ValueError(f"{_shown(value)} is too large, write a number of fewer digits")
+    if number != int(number):
+        raise ValueError(
+            f"{_shown(value)} is not whole, write a whole number such as {int(number)}"
+        )
+    return int(number)
 
 
 def parse_count(value: Any) -> int:
-    """Read a whole number, also when written as ``94.0`` or ``1,200``.
+    """Read a whole number of 0 or more, at most 2^53.
 
     >>> parse_count("94.0"), parse_count("1,200")
     (94, 1200)
@@ -174,28 +326,29 @@ def parse_count(value: Any) -> int:
     Raises
     ------
     ValueError
-        If it is no whole number, or is negative.
+        If it is no whole number, can be read in two ways, is negative or too large.
     """
-    text = str(value).strip().replace(",", "")
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if isinstance(value, bool) or not number.is_finite():
-        raise ValueError(f"{value!r} is not a number, write a whole number such as 94")
-    if number != int(number):
-        raise ValueError(f"{value!r} is not whole, write a whole number such as {int(number)}")
+    number = parse_whole(value)
     if number < 0:
-        raise ValueError(f"{value!r} is negative, write 0 or more")
+        raise ValueError(f"{_shown(value)} is negative, write 0 or more")
     if number > _EXACT_COUNT:
-        raise ValueError(f"{value!r} is too large, write at most {_EXACT_COUNT}")
-    return int(number)
+        raise ValueError(f"{_shown(value)} is too large, write at most {_EXACT_COUNT}")
+    return number
 
 
 def _written(pattern: str, *examples: str, also: dict[str, Any] | None = None) -> WithJsonSchema:
     text: dict[str, Any] = {"type": "string", "pattern": pattern, "examples": list(examples)}
     return WithJsonSchema({"anyOf": [text, also]} if also else text)
 
+
+WHOLE = BeforeValidator(parse_whole)
+"""Reads an int as people write it; stands last, after its bounds, which the schema then tells."""
+
+NUMBER = BeforeValidator(parse_number)
+"""Reads a float or Decimal where thousands occur."""
+
+FACTOR = BeforeValidator(parse_factor)
+"""Reads a float or Decimal where none do."""
 
 Duration = Annotated[
     int,

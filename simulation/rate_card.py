@@ -17,8 +17,8 @@ from pydantic import BaseModel, Field, model_validator
 from simulation.bounds import MOST_CREDITS, MOST_CREDITS_A_CALL, MOST_DOLLARS, MOST_PER_LICENSE
 from simulation.documents import Document
 from simulation.errors import InputError, KeyProblem, KeyProblems
-from simulation.parts import BoundedDuration, Credits, Part, Records
-from simulation.quantities import DAY, Count, write_duration
+from simulation.parts import Credits, Part, Records
+from simulation.quantities import DAY, NUMBER, WHOLE, Count, Duration, write_duration
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +42,7 @@ Category = Literal["meta", "crud", "bulk", "convert", "other"]
 Numbers = TypeVar("Numbers", int, "NDArray[np.int64]")
 
 
-Dollars = Annotated[Decimal, Field(ge=0, le=MOST_DOLLARS, decimal_places=9)]
+Dollars = Annotated[Decimal, Field(ge=0, le=MOST_DOLLARS, decimal_places=9), NUMBER]
 CallCredits = Annotated[Count, Field(le=MOST_CREDITS_A_CALL)]
 
 
@@ -78,7 +78,7 @@ class CallKind(Part):
 class Slab(Part):
     """A stretch of add-on credits and its price in $ per 1,000 credits and day."""
 
-    credits: Annotated[int, Field(ge=1, le=MOST_CREDITS)]
+    credits: Annotated[int, Field(ge=1, le=MOST_CREDITS), WHOLE]
     price_per_1000: Dollars
 
 
@@ -87,7 +87,7 @@ class ThrottledResponse(BaseModel):
 
     model_config = Part.model_config
 
-    status: Annotated[int, Field(ge=100, le=599)]
+    status: Annotated[int, Field(ge=100, le=599), WHOLE]
     body: dict[str, Any]
 
 
@@ -119,8 +119,8 @@ class RateCard(Part):
     name: str
     title: str
     sources: tuple[Source, ...]
-    window: BoundedDuration = DAY
-    addon_step: Annotated[int, Field(ge=1, le=MOST_CREDITS)] = 1000
+    window: Duration = DAY
+    addon_step: Annotated[int, Field(ge=1, le=MOST_CREDITS), WHOLE] = 1000
     purchase_cap_credits: Credits
     throttled_attempt_credits: CallCredits = 0
     throttled_response: ThrottledResponse

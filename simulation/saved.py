@@ -36,7 +36,7 @@ def load_result(folder: Path | str) -> RunResult | Plan:
     for summary, load in (("plan.json", _plan), ("summary.json", _run)):
         if (folder / summary).is_file():
             try:
-                scenario = load_scenario(folder / "scenario.yaml")
+                scenario = load_scenario(folder / "scenario.yaml", trace_megabytes=None)
                 return load(folder, scenario, _told(folder / summary))
             except (OSError, ValueError, KeyError, TypeError) as error:
                 if isinstance(error, InputError):

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-import yaml
 from pydantic import (
     BeforeValidator,
     Field,
@@ -34,10 +33,12 @@ from simulation.clients import Client
 from simulation.clock import Clock
 from simulation.documents import Document
 from simulation.errors import InputError, KeyProblem, KeyProblems, Problem
+from simulation.input_files import TRACE_MEGABYTES, Access, shown
 from simulation.moments import read_start, read_zone
 from simulation.org import Alternative, Objective, Org
-from simulation.parts import BoundedDuration, Part, PositiveDuration
-from simulation.quantities import write_duration
+from simulation.parts import Part, PositiveDuration
+from simulation.plain_yaml import unprintable, write_yaml
+from simulation.quantities import WHOLE, Duration, write_duration
 from simulation.rate_card import DEFAULT_RATE_CARD, Category, RateCard
 from simulation.scenario_checks import problems_of, remarks_of
 
@@ -84,13 +85,13 @@ class Scenario(Part):
         description="where hours, weekdays and schedules are read; UTC unless given",
     )
     horizon: PositiveDuration = Field(description="how long a run lasts")
-    warmup: BoundedDuration | None = Field(
+    warmup: Duration | None = Field(
         None, description="left out of the statistics; one window unless given"
     )
-    replications: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+    replications: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] = Field(
         30, description="runs, each with its own random numbers"
     )
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
+    seed: Annotated[int, Field(ge=0, lt=2**63), WHOLE] = Field(
         34, description="the same seed gives the same bytes"
     )
     clients: tuple[Client, ...] = Field(
@@ -166,8 +167,10 @@ class Scenario(Part):
 
     def _read_files(self) -> Iterator[KeyProblem]:
         """Read rate card and traces; without a card nothing else can be checked."""
-        folder = self._document.folder
+        folder, access = self._document.folder, self._document.access
         try:
+            if Path(self.rate_card).suffix:
+                access.check(folder, self.rate_card)
             self._card = RateCard.load(self.rate_card, folder)
         except InputError as error:
             problems = (KeyProblem(("rate_card",), p.what, p.where, p.path) for p in error.problems)
@@ -175,7 +178,10 @@ class Scenario(Part):
         for place, client in enumerate(self.clients):
             if client.arrivals.file is not None:
                 try:
-                    self._traces[client.name] = client.arrivals.read(folder, self.timezone)
+                    access.check(folder, client.arrivals.file)
+                    self._traces[client.name] = client.arrivals.read(
+                        folder, self.timezone, access.trace_megabytes
+                    )
                 except InputError as error:
                     key = ("clients", place, *client.arrivals.file_key)
                     yield from (KeyProblem(key, p.what, p.where) for p in error.problems)
@@ -282,7 +288,11 @@ class Scenario(Part):
         data = deepcopy(self._document.data)
 
         def moved(file: str) -> str:
-            return os.path.relpath((self._document.folder / file).resolve(), folder.resolve())
+            path = os.path.relpath((self._document.folder / file).resolve(), folder.resolve())
+            if unprintable(path):
+                what = "its path is no UTF-8 text, which a saved scenario cannot name: rename it"
+                raise InputError([Problem(shown(path), "", what)])
+            return path
 
         if Path(self.rate_card).suffix:
             data["rate_card"] = moved(data["rate_card"])
@@ -293,7 +303,7 @@ class Scenario(Part):
                 for key in keys:
                     holder = holder[key]
                 holder[last] = moved(holder[last])
-        return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+        return write_yaml(data)
 
 
 def as_scenario(source: Scenario | Path | str, **changes: Any) -> Scenario:
@@ -303,7 +313,13 @@ def as_scenario(source: Scenario | Path | str, **changes: Any) -> Scenario:
     return scenario.changed(given) if given else scenario
 
 
-def load_scenario(path: Path | str, set: Iterable[str] = ()) -> Scenario:  # noqa: A002 - as --set
+def load_scenario(
+    path: Path | str,
+    set: Iterable[str] = (),  # noqa: A002 - as --set
+    *,
+    confined: bool = False,
+    trace_megabytes: int | None = TRACE_MEGABYTES,
+) -> Scenario:
     """Read and check a scenario file.
 
     Parameters
@@ -312,13 +328,17 @@ def load_scenario(path: Path | str, set: Iterable[str] = ()) -> Scenario:  # noq
         A YAML file; see ``scenarios/README.md`` for its keys.
     set : iterable of str
         Overrides such as ``"org.addon_credits=20000"``, applied in order.
+    confined : bool
+        Whether its rate card and traces have to lie in its folder, links followed.
+    trace_megabytes : int or None
+        The largest trace that is read, in millions of bytes; None for no bound.
 
     Raises
     ------
     InputError
         With one line for each thing that is wrong: file, line, key and remedy.
     """
-    document = Document.read(path)
+    document = Document.read(path, access=Access(confined, trace_megabytes))
     for assignment in set:
         document.set(assignment)
     return document.validate(Scenario)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from simulation.bounds import FIRST_YEAR, LAST_YEAR
 from simulation.csv_files import csv_problem, csv_rows
 from simulation.errors import InputError, Problem
+from simulation.input_files import TRACE_MEGABYTES, shown
 from simulation.quantities import parse_count
 
 __all__ = ["Trace", "read_call_trace", "read_count_trace"]
@@ -69,7 +70,7 @@ class Trace:
 class _Table:
     """The rows of a CSV file as text, with the line of each."""
 
-    def __init__(self, file: Path, columns: Mapping[Any, str]) -> None:
+    def __init__(self, file: Path, columns: Mapping[Any, str], megabytes: int | None) -> None:
         self.file = file
         self.names = {
             **{name: name for name in ("timestamp", "api", "records", "count")},
@@ -77,7 +78,7 @@ class _Table:
         }
         self.lines: list[int] = []
         rows: list[list[str]] = []
-        lines = csv_rows(file)
+        lines = csv_rows(file, "trace", megabytes)
         self.header_line, header = next(lines, (1, []))
         self.header = [name.strip() for name in header]
         if wrong := list(self._header_problems(columns)):
@@ -200,7 +201,12 @@ def _skipped(wall: datetime, zone: ZoneInfo) -> bool:
     return there.replace(tzinfo=None) != wall
 
 
-def read_call_trace(file: Path, zone: ZoneInfo, columns: Mapping[Any, str] | None = None) -> Trace:
+def read_call_trace(
+    file: Path,
+    zone: ZoneInfo,
+    columns: Mapping[Any, str] | None = None,
+    megabytes: int | None = TRACE_MEGABYTES,
+) -> Trace:
     """Read a trace whose rows are calls: ``timestamp``, optionally ``api`` and ``records``.
 
     Parameters
@@ -211,29 +217,35 @@ def read_call_trace(file: Path, zone: ZoneInfo, columns: Mapping[Any, str] | Non
         The zone of timestamps that carry no offset.
     columns : mapping, optional
         What the file calls the columns, where it does not use these names.
+    megabytes : int, optional
+        The largest file that is read, in millions of bytes.
 
     Raises
     ------
     InputError
         If the file or a row cannot be read, or the rows are not in time order.
     """
-    table = _Table(file, columns or {})
+    table = _Table(file, columns or {}, megabytes)
     times = table.times(zone)
     apis = tuple(text.strip() for text in table.column("api")) if table.has("api") else None
     records = None
     if table.has("records"):
         records = table.whole_numbers("records", least=1, where_empty=0)
-    return Trace(str(file), times, None, 0, apis, records, np.array(table.lines))
+    return Trace(shown(file), times, None, 0, apis, records, np.array(table.lines))
 
 
 def read_count_trace(
-    file: Path, zone: ZoneInfo, bucket: int, columns: Mapping[Any, str] | None = None
+    file: Path,
+    zone: ZoneInfo,
+    bucket: int,
+    columns: Mapping[Any, str] | None = None,
+    megabytes: int | None = TRACE_MEGABYTES,
 ) -> Trace:
     """Read a trace whose rows are counts of calls per bucket: ``timestamp`` and ``count``.
 
     Parameters and errors are those of `read_call_trace`; ``bucket`` is the length in µs.
     """
-    table = _Table(file, columns or {})
+    table = _Table(file, columns or {}, megabytes)
     counts, times = table.whole_numbers("count", least=0), table.times(zone, counted=True)
     order, lines = np.argsort(times, kind="stable"), np.array(table.lines)
-    return Trace(str(file), times[order], counts[order], bucket, None, None, lines[order])
+    return Trace(shown(file), times[order], counts[order], bucket, None, None, lines[order])

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import HealthCheck, event, given, settings
 
 from simulation import InputError, load_scenario
 from simulation.demand import Demand
@@ -24,9 +24,6 @@ _MOST_CALLS = 20_000  # of a run that is worth its time here
 _checks = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 _often = settings(max_examples=150, deadline=None, suppress_health_check=_checks)
 _very_often = settings(max_examples=20_000, deadline=None, suppress_health_check=_checks)
-
-_OF_THE_LOADER = re.compile(r"!|&|\*|[\[{]{40}|[0-9]{4000}|[0-9][eE][0-9]{3}", re.DOTALL)
-"""Texts whose reading as YAML is not bounded yet: tags, aliases, deep nesting, long numbers."""
 
 
 def _accepted(path: Path) -> Scenario | None:
@@ -49,7 +46,8 @@ def _accepted(path: Path) -> Scenario | None:
         assert problem.where.startswith((str(path), str(path.parent))), line
         assert problem.what, line
         if not re.search(
-            r"YAML|is not a scenario file|is no mapping|is not UTF-8|no such file", line
+            r"YAML|is not a scenario file|is no mapping|is not UTF-8|no such file|holds the character",
+            line,
         ):
             assert problem.path, line
     return None
@@ -84,7 +82,6 @@ def _runs_alike_on_both_engines(scenario: Scenario) -> None:
 
 
 def _check_text(text: str) -> None:
-    assume(not _OF_THE_LOADER.search(text))
     with TemporaryDirectory() as folder:
         path = Path(folder) / "scenario.yaml"
         path.write_bytes(text.encode("utf-8", "surrogatepass"))

@@ -226,7 +226,7 @@ def test_set_reaches_any_key_by_position_or_by_name(contract: Path) -> None:
         ("clients.web.name=x", "--set clients.web.name: there is no 'web' here, name one of:"),
         ("clients=[]", "--set clients: clients: has 0 items, write at least 1"),
         ("seed", "--set seed: write it as key=value"),
-        ("seed=x", "--set seed: seed: 'x' is wrong, it should be a valid integer"),
+        ("seed=x", "--set seed: seed: 'x' is not a number, write a whole number"),
     ],
 )
 def test_set_refuses_what_a_file_would_not_take(

@@ -1,0 +1,136 @@
+"""Files that are read: regular ones of a stated size, from where they may lie.
+
+Scenarios come by mail. So nothing that is no regular file is opened, nothing is read that is
+larger than a file of its kind may be, and a confined scenario names files of its folder alone.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TextIO
+
+from simulation.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "ANYWHERE",
+    "MOST_MEGABYTES",
+    "TRACE_MEGABYTES",
+    "Access",
+    "open_text",
+    "read_text",
+    "shown",
+]
+
+TRACE_MEGABYTES = 50
+MOST_MEGABYTES = {"scenario": 10, "rate card": 1, "portfolio": 50, "trace": TRACE_MEGABYTES}
+"""The largest file of each kind, in millions of bytes."""
+
+
+class Access(NamedTuple):
+    """Which files a scenario may name.
+
+    Attributes
+    ----------
+    confined : bool
+        Whether rate card and traces have to lie in the scenario's folder, links followed.
+    trace_megabytes : int or None
+        The largest trace, in millions of bytes; None for no bound.
+    """
+
+    confined: bool = False
+    trace_megabytes: int | None = TRACE_MEGABYTES
+
+    def check(self, folder: Path, file: str) -> None:
+        """Raise InputError where a scenario in this folder may not name this file."""
+        if not self.confined:
+            return
+        try:
+            inside = (folder / file).resolve().is_relative_to(folder.resolve())
+        except (OSError, ValueError, RuntimeError):
+            inside = False
+        if not inside:
+            what = f"{file!r} lies outside the scenario's folder, move it there"
+            raise InputError(f"{what}, or allow it with --no-confined")
+
+
+ANYWHERE = Access()
+"""Lets a scenario name files wherever they lie."""
+
+
+def shown(path: Path | str) -> str:
+    r"""Return a path as text that can be printed and stored; bytes that are no UTF-8 are escaped.
+
+    >>> shown("caf\udce9/a.yaml")
+    'caf\\udce9/a.yaml'
+    """
+    return str(path).encode("utf-8", "backslashreplace").decode()
+
+
+@contextmanager
+def open_text(
+    path: Path, kind: str, megabytes: int | None, newline: str | None = "", errors: str = "strict"
+) -> Iterator[TextIO]:
+    """Open a regular file of at most so many megabytes as UTF-8 text.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it is another thing than a file, too large, or no UTF-8 text.
+    """
+    try:
+        what = _refusal_of_name(path, kind) or _refusal(path.stat(), kind, megabytes)
+        if not what:
+            with open(
+                path, encoding="utf-8-sig", errors=errors, newline=newline, opener=_at_once
+            ) as text:
+                what = _refusal(os.fstat(text.fileno()), kind, megabytes)
+                if not what:
+                    yield text
+                    return
+    except FileNotFoundError:
+        what = f"there is no such file, name a {kind} file"
+    except UnicodeDecodeError as error:
+        what = f"is not UTF-8 text (byte {error.start}), save it as UTF-8"
+    except OSError as error:
+        what = f"cannot be read ({(error.strerror or 'unreadable').lower()}), name a {kind} file"
+    raise InputError([Problem(shown(path), "", what)])
+
+
+def read_text(path: Path, kind: str, errors: str = "strict") -> str:
+    """Return the text of a file; see `open_text` for what is refused."""
+    megabytes = MOST_MEGABYTES[kind]
+    with open_text(path, kind, megabytes, newline=None, errors=errors) as text:
+        return text.read(megabytes * 1_000_000)
+
+
+def _refusal_of_name(path: Path, kind: str) -> str:
+    """Say why no file can have this name, or nothing."""
+    try:
+        possible = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        possible = False
+    return "" if possible else f"is no name that a file can have, name a {kind} file"
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting, should a pipe have taken the file's place by now."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _refusal(found: os.stat_result, kind: str, megabytes: int | None) -> str:
+    """Say why a file is not read, or nothing."""
+    if stat.S_ISDIR(found.st_mode):
+        return f"cannot be read (it is a folder), name a {kind} file"
+    if not stat.S_ISREG(found.st_mode):
+        return f"cannot be read (it is a device or a pipe), name a {kind} file"
+    if megabytes is not None and found.st_size > megabytes * 1_000_000:
+        more = ", or allow more with --trace-megabytes" if kind == "trace" else ""
+        size = found.st_size / 1_000_000
+        return f"has {size:,.1f} MB, a {kind} file has at most {megabytes}: shorten it{more}"
+    return ""
