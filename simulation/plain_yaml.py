@@ -27,7 +27,7 @@ __all__ = [
     "write_yaml",
 ]
 
-MOST_VALUES = 1_000_000
+MOST_VALUES = 500_000
 """Values in a file, keys not counted, those that aliases stand for counted each time."""
 
 DEEPEST = 50
@@ -160,7 +160,7 @@ class Tree:
         if isinstance(event, yaml.AliasEvent):
             return self._aliased(anchor, line, depth)
         if event.tag is not None and event.tag not in _TAGS:
-            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")[:40]
             raise Refused(f"carries the tag {tag}, write the value alone", line)
         self._count(1, line)
         if anchor is not None:
@@ -180,11 +180,12 @@ class Tree:
         return node
 
     def _aliased(self, anchor: str, line: int, depth: int) -> _Node:
+        told = anchor[:40]
         if anchor not in self._anchors:
-            raise NotYaml(f"*{anchor} stands for nothing, no &{anchor} comes before it", line)
+            raise NotYaml(f"*{told} stands for nothing, no &{told} comes before it", line)
         node = self._anchors[anchor]
         if node is None:
-            raise Refused(f"*{anchor} stands inside of &{anchor} itself, write it out", line)
+            raise Refused(f"*{told} stands inside of &{told} itself, write it out", line)
         if depth + node.height > DEEPEST:
             raise Refused(_TOO_DEEP, line)
         self._count(node.size, line)

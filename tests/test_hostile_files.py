@@ -64,13 +64,13 @@ HOSTILE: dict[str, tuple[str, str]] = {
         "x: [&a0 [x,x,x,x,x,x,x,x,x]"
         + "".join(f", &a{n} [{','.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12))
         + "]",
-        "makes more than 1,000,000 values",
+        "makes more than 500,000 values",
     ),
     "merges that explode": (
         "x: [&a0 {k: v}"
         + "".join(f", &a{n} {{<<: [{','.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, 12))
         + "]",
-        "makes more than 1,000,000 values",
+        "makes more than 500,000 values",
     ),
     "integer of 4301 digits": (f"seed: {'9' * 4301}", "is a number of 4,301 characters"),
     "digits behind a dot": (f"seed: 0.{'9' * 4301}", "is a number of 4,303 characters"),
