@@ -69,6 +69,7 @@ def test_each_remedy_is_what_a_plan_of_it_recommends_and_one_license_less_does_n
             assert planned(scenario, **what).recommendation.status == "not_reachable"
 
 
+@pytest.mark.parametrize("probes", [3, 200])
 @pytest.mark.parametrize(
     ("edition", "licenses", "needed", "found"),
     [
@@ -86,8 +87,14 @@ def test_each_remedy_is_what_a_plan_of_it_recommends_and_one_license_less_does_n
     ],
 )
 def test_a_remedy_is_exact_to_the_license_and_to_the_step(
-    edition: str, licenses: int, needed: int, found: list[tuple[str, int, int, int]]
+    edition: str,
+    licenses: int,
+    needed: int,
+    found: list[tuple[str, int, int, int]],
+    probes: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(simulation.remedies, "_PROBES", probes)
     clients = [scheduled("a", "09:00", needed, "one")]
     scenario = org(edition, licenses, clients, objective={"throttled_share": 0})
     advice = planned(scenario).recommendation

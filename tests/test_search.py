@@ -197,6 +197,9 @@ def test_the_decision_s_error_is_shared_among_the_looks(monkeypatch: pytest.Monk
     assert asked == [None, pytest.approx(1 - 0.05 / 9)]  # that of all looks; 2, 4, 8 ... 512
     wide, narrow = bracket(search, 0.999), bracket(search, 0.5)
     assert wide[0] < narrow[0]
+    for confidence, expected in ((0.999, wide), (0.5, narrow)):
+        search.confidence = confidence
+        assert bracket(search) == expected
 
 
 def test_what_throttles_no_call_throttles_none_in_any_replication() -> None:
