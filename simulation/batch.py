@@ -141,6 +141,7 @@ def plan_portfolio(
     scheduler: str | None = None,
     retry_failed: bool = False,
     report: bool = False,
+    force: bool = False,
     progress: Callable[[BatchProgress], None] | None = None,
 ) -> BatchResult:
     """Plan for every org of a portfolio, as `simulation.plan` does for one.
@@ -166,6 +167,8 @@ def plan_portfolio(
         Whether orgs that failed before are tried again though nothing has changed.
     report : bool
         Whether to draw a page for the portfolio and one for each org.
+    force : bool
+        Whether tables in ``out`` that no batch wrote may be replaced.
     progress : callable, optional
         Called with a `BatchProgress` whenever an org is done.
 
@@ -195,11 +198,12 @@ def plan_portfolio(
     )
     for assignment in options.assignments:
         Document({}).set(assignment)  # refuses what is no assignment, before anything is begun
-    force = processes(cores(workers)) if scheduler is None else cluster(scheduler)
-    with BatchStore(folder) as store:
+    workforce = processes(cores(workers)) if scheduler is None else cluster(scheduler)
+    with BatchStore(folder, force) as store:
+        store.refuse_foreign(item.folder for item in portfolio.items)
         batch = _Batch(portfolio, store, options, progress)
         try:
-            batch.run(force)
+            batch.run(workforce)
             totals = batch.write()
         except KeyboardInterrupt:
             totals = batch.write()
@@ -226,8 +230,7 @@ class _Pending(NamedTuple):
 class _Batch:
     """A batch under way.
 
-    Holds a name for each org and a reason for each that cannot be planned, and of what is
-    planned no more than is at work.
+    Holds a name for each org, a reason for each that cannot be planned, and what is at work.
     """
 
     def __init__(

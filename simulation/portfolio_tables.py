@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from simulation.csv_files import for_spreadsheets
 from simulation.findings import percent
 from simulation.peaks import Cause
 from simulation.plan_findings import best_alternative
@@ -246,7 +247,7 @@ class TableWriter:
     def write(self, row: Mapping[str, Any]) -> None:
         """Take a row; columns that it lacks are null."""
         whole: Row = {name: row.get(name) for name in self._columns}
-        self._csv.writerow("" if value is None else value for value in whole.values())
+        self._csv.writerow(for_spreadsheets(_blank(value)) for value in whole.values())
         for name, kind in self._columns.items():
             if kind == "money" and whole[name] is not None:
                 whole[name] = round(whole[name], _PLACES)
@@ -270,6 +271,10 @@ class TableWriter:
         finally:
             self._text.close()
             self._parquet.close()
+
+
+def _blank(value: Any) -> Any:
+    return "" if value is None else value
 
 
 class Totals:
