@@ -18,6 +18,7 @@ from simulation.cli_common import (
     calls_to_confirm,
     print_json,
 )
+from simulation.cli_results import Force
 
 __all__ = ["batch"]
 
@@ -49,6 +50,7 @@ def batch(
     report: Annotated[
         bool, typer.Option("--report", help="Draw a page of the portfolio, and one of each org.")
     ] = False,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Plan for many orgs: what each should buy, what that costs together, who is at risk.
@@ -76,6 +78,7 @@ def batch(
             scheduler=scheduler,
             retry_failed=retry_failed,
             report=report,
+            force=force,
             progress=advance,
         )
     if as_json:

@@ -81,7 +81,7 @@ class OutputFile:
         """Write the file, whole or not at all."""
         with self._writable():
             try:
-                self._part.write_text(text, encoding="utf-8", errors="surrogateescape")
+                self._part.write_text(text, encoding="utf-8", errors="backslashreplace")
                 with suppress(OSError):
                     shutil.copymode(self._target, self._part)
                 mark_file(self._part)
