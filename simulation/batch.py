@@ -1,7 +1,6 @@
 """Planning for many orgs: resumable, on this machine or a cluster, the same to the byte.
 
-Every org is planned by a worker and kept by this process alone. Tables are made last, from what
-is kept, in the order in which the orgs were named.
+Workers plan, this process alone keeps. Tables are made last, in the order of the orgs.
 """
 
 from __future__ import annotations
@@ -108,7 +107,8 @@ class BatchResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return totals and rows as ``creditsim batch --json`` prints them."""
-        rows = pq.read_table(self.folder / "portfolio.parquet").to_pylist()
+        with (self.folder / "portfolio.parquet").open("rb") as table:
+            rows = pq.read_table(table).to_pylist()
         return {
             "totals": self.totals,
             "orgs": rows,

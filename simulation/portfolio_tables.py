@@ -210,7 +210,8 @@ def read_table(file: Path) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     kinds = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    frame: pd.DataFrame = pq.read_table(file).to_pandas(types_mapper=kinds.get)
+    with file.open("rb") as content:
+        frame: pd.DataFrame = pq.read_table(content).to_pandas(types_mapper=kinds.get)
     return frame
 
 
@@ -240,7 +241,8 @@ class TableWriter:
         self._schema = pa.schema([(name, kinds[kind]) for name, kind in columns.items()])
         self._waiting: list[Row] = []
         self._text = text.open("w", encoding="utf-8", newline="")
-        self._parquet = pq.ParquetWriter(parquet, self._schema, compression="zstd")
+        self._file = parquet.open("wb")
+        self._parquet = pq.ParquetWriter(self._file, self._schema, compression="zstd")
         self._csv = csv.writer(self._text, lineterminator="\n")
         self._csv.writerow(columns)
 
@@ -271,6 +273,7 @@ class TableWriter:
         finally:
             self._text.close()
             self._parquet.close()
+            self._file.close()
 
 
 def _blank(value: Any) -> Any:

@@ -186,7 +186,8 @@ def save(result: Saved, output: OutputFolder, summary: str) -> None:
         if name.endswith(".csv"):
             write_csv(table, output.part(name))
         else:
-            table.to_parquet(output.part(name), index=False)
+            with output.part(name).open("wb") as file:  # pyarrow takes no names but UTF-8
+                table.to_parquet(file, index=False)
     output.part(summary).write_text(to_json(result.to_dict()) + "\n", encoding="utf-8")
     scenario = result.scenario.to_yaml(output.folder)
     output.part("scenario.yaml").write_text(scenario, encoding="utf-8")
@@ -196,7 +197,7 @@ class CallWriter:
     """Writes ``calls.parquet`` as the calls come, in row groups of one size."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self._file = file.open("wb")
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.Table] = []
 
@@ -214,14 +215,17 @@ class CallWriter:
         self._write(self._joined())
         assert self._writer is not None
         self._writer.close()
+        self._file.close()
 
     def __enter__(self) -> CallWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._writer is not None:  # after a failure, let go of a file that is about to go
-            with suppress(OSError):
+        with suppress(OSError):  # after a failure, let go of a file that is about to go
+            if self._writer is not None:
                 self._writer.close()
+        with suppress(OSError):
+            self._file.close()
 
     def _joined(self) -> pa.Table:
         return concatenate(self._waiting)
@@ -245,7 +249,8 @@ def calls_in(folder: Path, file: Path | None = None) -> Callable[[], pd.DataFram
         with reading(folder) as place:
             if stamp(place(name)) != written:
                 raise InputError(f"{folder}: holds another result by now, read it again")
-            return pq.read_table(place(name)).to_pandas()
+            with place(name).open("rb") as content:
+                return pq.read_table(content).to_pandas()
 
     return read
 

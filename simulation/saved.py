@@ -66,7 +66,7 @@ def _load(folder: Path, file: Place) -> RunResult | Plan:
 
 def _run(file: Place, scenario: Scenario, summary: dict[str, Any]) -> RunResult:
     def table(name: str) -> pd.DataFrame:
-        return pd.read_parquet(file(f"{name}.parquet"))
+        return _table(file(f"{name}.parquet"))
 
     return RunResult(
         scenario,
@@ -77,6 +77,11 @@ def _run(file: Place, scenario: Scenario, summary: dict[str, Any]) -> RunResult:
         table("intervals"),
         table("alerts"),
     )
+
+
+def _table(file: Path) -> pd.DataFrame:
+    with file.open("rb") as content:
+        return pd.read_parquet(content)
 
 
 def load_plan(folder: Path, scenario: Scenario) -> Plan:
@@ -101,7 +106,7 @@ def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
         scenario,
         Goal.of(scenario),
         told["replications"],
-        pd.read_parquet(file("frontier.parquet")),
+        _table(file("frontier.parquet")),
         Recommendation(**advice),
         [_alternative(given) for given in told["alternatives"]],
         None if confirmed is None else Confirmation(**confirmed),

@@ -157,7 +157,8 @@ def _has_columns(file: Path, columns: set[str]) -> bool:
     import pyarrow.parquet as pq
 
     try:
-        return columns <= set(pq.read_schema(file).names)
+        with file.open("rb") as content:
+            return columns <= set(pq.read_schema(content).names)
     except pa.ArrowException:
         return False
 
