@@ -56,7 +56,9 @@ def _load(folder: Path, file: Place) -> RunResult | Plan:
                 if isinstance(error, InputError):
                     raise
                 lacks = (
-                    Path(str(error)).name if isinstance(error, OSError) else f"{error} in {summary}"
+                    Path(str(error.filename or error)).name
+                    if isinstance(error, OSError)
+                    else f"{error} in {summary}"
                 )
                 what = f"is not whole (look at {lacks}), write the result again with --out"
                 raise InputError(f"{folder}: {what}") from None
