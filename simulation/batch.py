@@ -1,7 +1,6 @@
 """Planning for many orgs: resumable, on this machine or a cluster, the same to the byte.
 
-Every org is planned by a worker and kept by this process alone. Tables are made last, from what
-is kept, in the order in which the orgs were named.
+Workers plan, this process alone keeps. Tables are made last, in the order of the orgs.
 """
 
 from __future__ import annotations
@@ -109,7 +108,8 @@ class BatchResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return totals and rows as ``creditsim batch --json`` prints them."""
-        rows = pq.read_table(self.folder / "portfolio.parquet").to_pylist()
+        with (self.folder / "portfolio.parquet").open("rb") as table:
+            rows = pq.read_table(table).to_pylist()
         return {
             "totals": self.totals,
             "orgs": rows,
@@ -144,6 +144,7 @@ def plan_portfolio(
     report: bool = False,
     confined: bool = True,
     trace_megabytes: int | None = TRACE_MEGABYTES,
+    force: bool = False,
     progress: Callable[[BatchProgress], None] | None = None,
 ) -> BatchResult:
     """Plan for every org of a portfolio, as `simulation.plan` does for one.
@@ -171,6 +172,8 @@ def plan_portfolio(
         Whether to draw a page for the portfolio and one for each org.
     confined, trace_megabytes
         As for `simulation.load_scenario`, but confined unless told otherwise.
+    force : bool
+        Whether tables in ``out`` that no batch wrote may be replaced.
     progress : callable, optional
         Called with a `BatchProgress` whenever an org is done.
 
@@ -195,11 +198,12 @@ def plan_portfolio(
     options = _Options(assignments, max_replications, confirm, report, retry_failed)
     for assignment in options.assignments:
         Document({}).set(assignment)  # refuses what is no assignment, before anything is begun
-    force = processes(cores(workers)) if scheduler is None else cluster(scheduler)
-    with BatchStore(folder) as store:
+    workforce = processes(cores(workers)) if scheduler is None else cluster(scheduler)
+    with BatchStore(folder, force) as store:
+        store.refuse_foreign(item.folder for item in portfolio.items)
         batch = _Batch(portfolio, store, options, progress)
         try:
-            batch.run(force)
+            batch.run(workforce)
             totals = batch.write()
         except KeyboardInterrupt:
             totals = batch.write()
@@ -226,8 +230,7 @@ class _Pending(NamedTuple):
 class _Batch:
     """A batch under way.
 
-    Holds a name for each org and a reason for each that cannot be planned, and of what is
-    planned no more than is at work.
+    Holds a name for each org, a reason for each that cannot be planned, and what is at work.
     """
 
     def __init__(

@@ -8,21 +8,35 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simulation.batch_job import PLOTLY
 from simulation.errors import OutputError, Problem
+from simulation.output import refuse_foreign, writable
 from simulation.portfolio_tables import ALTERNATIVES, PORTFOLIO
-from simulation.results import to_json, writable
+from simulation.results import to_json
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-__all__ = ["REPORT", "BatchStore", "Stored"]
+__all__ = ["REPORT", "TABLES", "BatchStore", "Stored"]
 
 REPORT = "report.html"
+TABLES = (
+    "portfolio.csv",
+    "portfolio.parquet",
+    "alternatives.csv",
+    "alternatives.parquet",
+    "runtimes.csv",
+    "totals.json",
+    "portfolio.html",
+    PLOTLY,
+)
+"""The files of a batch beside the results of its orgs."""
+
 _RECORD, _RUNTIME = "item.json", "runtime.json"
 _PART, _OLD = ".part", ".old"
 
@@ -64,14 +78,20 @@ def _with_money(row: dict[str, Any], columns: Mapping[str, str]) -> dict[str, An
 class BatchStore:
     """Keeps the results of a batch; one process at a time.
 
+    Parameters
+    ----------
+    folder : Path
+    force : bool
+        Whether tables in it that no batch wrote may be replaced.
+
     Raises
     ------
     OutputError
         If the folder cannot be written, at first or later, or another batch is writing to it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, force: bool = False) -> None:
+        self.folder, self.force = folder, force
         self._items = folder / "items"
         self._lock: BaseFileLock | None = None
 
@@ -101,6 +121,21 @@ class BatchStore:
                 left.rename(home)
             else:
                 shutil.rmtree(left)
+
+    def refuse_foreign(self, items: Iterable[str]) -> None:
+        """Refuse to write over tables or folders of the user's own.
+
+        Raises
+        ------
+        OutputError
+            If there are tables that no batch wrote and it is not forced, or a folder of an org.
+        """
+        refuse_foreign(self.folder, TABLES, self.force)
+        for item in items:
+            place = self.path(item)
+            if place.exists() and not (place / _RECORD).exists():
+                what = "was not written by a batch, move it or name another folder for results"
+                raise OutputError([Problem(str(place), "", what)])
 
     def path(self, item: str) -> Path:
         """Return the folder of an org's result."""

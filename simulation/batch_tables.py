@@ -8,9 +8,11 @@ from contextlib import ExitStack
 from typing import Any
 
 from simulation.batch_job import PLOTLY
-from simulation.batch_store import BatchStore
+from simulation.batch_store import TABLES, BatchStore
+from simulation.csv_files import for_spreadsheets
+from simulation.output import OutputFolder
 from simulation.portfolio_tables import ALTERNATIVES, PORTFOLIO, TableWriter, Totals
-from simulation.results import OutputFolder, to_json
+from simulation.results import to_json
 
 __all__ = ["write_tables"]
 
@@ -33,7 +35,7 @@ def write_tables(
         Whether a page is wanted; one that is there is made anew in any case.
     """
     totals = Totals()
-    with OutputFolder(store.folder) as output:
+    with OutputFolder(store.folder, TABLES, store.force) as output:
         with ExitStack() as stack:
             portfolio, alternatives = (
                 stack.enter_context(
@@ -49,7 +51,9 @@ def write_tables(
                 portfolio.write(row)
                 for each in org["alternatives"]:
                     alternatives.write({**each, "item": name})
-                runtimes.writerow({"item": name, "did": org["did"], **org["runtime"]})
+                runtimes.writerow(
+                    {"item": for_spreadsheets(name), "did": org["did"], **org["runtime"]}
+                )
                 totals.add(row, org["alternatives"])
         told = totals.to_dict()
         output.part("totals.json").write_text(to_json(told) + "\n", encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import warnings
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from simulation.cli_batch import batch
 from simulation.cli_common import (
+    CANNOT_PRINT,
     AsJson,
     Assignments,
     Confined,
@@ -27,9 +27,13 @@ from simulation.cli_common import (
     fail,
     print_json,
 )
+from simulation.cli_results import Destination, Force, draw_saved
 from simulation.input_files import TRACE_MEGABYTES, Access, shown
+from simulation.terminal import PrintError, guard, one_line, stop_printing
+from simulation.written import PLAN_FILES, RUN_FILES
 
 if TYPE_CHECKING:
+    from simulation.output import OutputFolder
     from simulation.plan_result import Plan
     from simulation.results import RunResult
     from simulation.scenario import Scenario
@@ -110,7 +114,7 @@ def validate(
         print_json({"valid": names, "problems": problems})
     else:
         for path, scenario in valid:
-            print(f"{shown(path)}: valid, {scenario.describe()}")
+            print(one_line(f"{shown(path)}: valid, {scenario.describe()}"))
     if problems:
         fail("\n".join(problems))
 
@@ -195,6 +199,7 @@ def run(
     report: ReportFile = None,
     confined: Confined = False,
     trace_megabytes: TraceMegabytes = TRACE_MEGABYTES,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Simulate a scenario: does the pool run dry, when, and why.
@@ -208,28 +213,28 @@ def run(
     from simulation.experiment import run as run_scenario
     from simulation.forecast import forecast
 
-    with progress("Simulating", "day") as watch:
-        advance = forecast(checked, watch, workers) if engine == "simpy" else watch.advance
-        result = run_scenario(
-            checked,
-            engine=engine,
-            interval=interval,
-            out=out,
-            keep_calls=False,
-            workers=workers,
-            progress=advance,
-        )
-    if report is not None:
-        _write_report(result, report)
-    if as_json:
-        print_json(result.to_dict())
-        return
-    Console().print(run_view(result))
-    if out is not None:
-        print(
-            f"Written to {out}: {', '.join(['calls.parquet', *result.tables()])}, "
-            "summary.json, scenario.yaml"
-        )
+    def simulate(output: OutputFolder | None) -> RunResult:
+        with progress("Simulating", "day") as watch:
+            advance = forecast(checked, watch, workers) if engine == "simpy" else watch.advance
+            return run_scenario(
+                checked,
+                engine=engine,
+                interval=interval,
+                out=output,
+                keep_calls=False,
+                workers=workers,
+                progress=advance,
+            )
+
+    destination = Destination(out, report, RUN_FILES, force)
+    result = destination.make(simulate)
+    with destination.telling():
+        if as_json:
+            print_json(result.to_dict())
+            return
+        Console().print(run_view(result))
+        if out is not None:
+            print(f"Written to {out}: {', '.join(RUN_FILES)}")
 
 
 @command
@@ -247,6 +252,7 @@ def plan(
     report: ReportFile = None,
     confined: Confined = False,
     trace_megabytes: TraceMegabytes = TRACE_MEGABYTES,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Find the cheapest purchase that meets the objective, and why.
@@ -262,32 +268,27 @@ def plan(
     from simulation.planning import plan as plan_scenario
     from simulation.timeline import timelines
 
-    with progress("Judging", "step") as watch:
-        result = plan_scenario(
-            checked,
-            max_replications=max_replications,
-            confirm=most_confirmed,
-            workers=workers,
-            out=out,
-            progress=watch.advance,
-        )
-    if report is not None:
-        _write_report(result, report)
-    if as_json:
-        print_json(result.to_dict())
-        return
-    by_size = timelines(checked, list(sizes_over_time(result)))
-    Console().print(plan_view(result, by_size))
-    if out is not None:
-        print(f"Written to {out}: {', '.join(result.tables())}, plan.json, scenario.yaml")
+    def judge(output: OutputFolder | None) -> Plan:
+        with progress("Judging", "step") as watch:
+            return plan_scenario(
+                checked,
+                max_replications=max_replications,
+                confirm=most_confirmed,
+                workers=workers,
+                out=output,
+                progress=watch.advance,
+            )
 
-
-def _write_report(result: RunResult | Plan, file: Path) -> None:
-    from simulation.console import progress
-    from simulation.report.page import write
-
-    with progress("Drawing", "size") as watch:
-        write(result, file, watch.advance)
+    destination = Destination(out, report, PLAN_FILES, force)
+    result = destination.make(judge)
+    with destination.telling():
+        if as_json:
+            print_json(result.to_dict())
+            return
+        by_size = timelines(checked, list(sizes_over_time(result)))
+        Console().print(plan_view(result, by_size))
+        if out is not None:
+            print(f"Written to {out}: {', '.join(PLAN_FILES)}")
 
 
 command(batch)
@@ -301,26 +302,32 @@ def report(
     file: Annotated[
         Path | None, typer.Option("--file", help="The page; DIR/report.html unless given.")
     ] = None,
+    force: Force = False,
 ) -> None:
     """Draw a result: one page that opens offline, to share.
 
     Example: creditsim report results
     """
-    from simulation.saved import load_result
-
-    result = load_result(folder)
     page = folder / "report.html" if file is None else file
-    _write_report(result, page)
+    draw_saved(folder, page, force)
     print(f"Written to {page}")
 
 
 def main() -> None:
     """Run the command line."""
-    for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a sign shows "?" for it
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
-    _show_own_warnings_alone()
-    app()
+    try:
+        guard()
+        _show_own_warnings_alone()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except PrintError as error:
+        stop_printing()
+        if error.has_seen_enough:  # a reader such as head
+            sys.exit(0)
+        print(f"standard output cannot be written ({error}), send it elsewhere", file=sys.stderr)
+        sys.exit(CANNOT_PRINT)
 
 
 def _show_own_warnings_alone() -> None:

@@ -20,6 +20,7 @@ from simulation.cli_common import (
     calls_to_confirm,
     print_json,
 )
+from simulation.cli_results import Force
 from simulation.input_files import TRACE_MEGABYTES
 
 __all__ = ["batch"]
@@ -54,6 +55,7 @@ def batch(
     ] = False,
     confined: Confined = True,
     trace_megabytes: TraceMegabytes = TRACE_MEGABYTES,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Plan for many orgs: what each should buy, what that costs together, who is at risk.
@@ -83,6 +85,7 @@ def batch(
             report=report,
             confined=confined,
             trace_megabytes=trace_megabytes,
+            force=force,
             progress=advance,
         )
     if as_json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
 import sys
 from collections.abc import Callable
@@ -11,7 +10,11 @@ from typing import Annotated, Any, Literal, NoReturn, ParamSpec
 
 import typer
 
+from simulation.terminal import in_json
+
 __all__ = [
+    "CANNOT_PRINT",
+    "FINISHED_WITH_FAILURES",
     "AsJson",
     "Assignments",
     "Confined",
@@ -30,6 +33,7 @@ __all__ = [
 
 P = ParamSpec("P")
 
+CANNOT_PRINT = 1
 INPUT_IS_WRONG = 2
 FINISHED_WITH_FAILURES = 3
 INTERRUPTED = 130
@@ -93,9 +97,6 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
             fail(str(error))
         except KeyboardInterrupt as interrupt:
             fail(str(interrupt) or "interrupted; nothing was written", INTERRUPTED)
-        except BrokenPipeError:  # the reader, such as head, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(0) from None
 
     app.command(help=None)(guarded)
     return guarded
@@ -105,7 +106,7 @@ def print_json(data: Any) -> None:
     """Print data for programs."""
     from simulation.results import to_json
 
-    print(to_json(data))
+    print(in_json(to_json(data)))
 
 
 def calls_to_confirm(confirm: str) -> int | Literal["all", "none"]:

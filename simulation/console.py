@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,8 +13,9 @@ from math import isnan
 import pandas as pd
 from rich import box
 from rich.console import Console as _Console
-from rich.console import Group, RenderableType
+from rich.console import ConsoleOptions, Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +23,7 @@ from simulation.console_timeline import Timeline
 from simulation.findings import card_facts, number, percent, run_findings
 from simulation.rate_card import Quote, RateCard
 from simulation.results import RunResult
+from simulation.terminal import neutral, unfiltered
 from simulation.usage import ALERT_LEVELS
 
 __all__ = ["Console", "money", "progress", "quote_view", "rate_card_view", "run_view", "table_of"]
@@ -48,9 +51,25 @@ _ROWS = {
 _ONLY_IF_ANY = {"impossible_calls", "unfinished_calls", "delay_p50_s", "delay_p95_s", "delay_p99_s"}
 
 
-def Console() -> _Console:  # noqa: N802 - stands for the class
-    """Return a console for stdout that never reads names as markup."""
-    return _Console(markup=False, highlight=False, emoji=False)
+class Console(_Console):
+    """A console that reads no name as markup and obeys no character in it.
+
+    Parameters
+    ----------
+    stderr : bool
+        Whether it writes to standard error.
+    """
+
+    def __init__(self, stderr: bool = False) -> None:
+        stream = sys.stderr if stderr else sys.stdout
+        super().__init__(file=unfiltered(stream), markup=False, highlight=False, emoji=False)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """Yield what is printed; colours are added to it later."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=neutral(segment.text))
 
 
 @dataclass(frozen=True)
@@ -64,7 +83,7 @@ class Watch:
 @contextmanager
 def progress(what: str, unit: str) -> Iterator[Watch]:
     """Show progress on stderr once the work has taken a second, if somebody is looking."""
-    console = _Console(stderr=True)
+    console = Console(stderr=True)
     begun = time.monotonic()
     columns = (
         TextColumn(what),

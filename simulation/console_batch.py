@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console as _Console
 from rich.console import Group, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
@@ -18,7 +17,7 @@ from rich.text import Text
 
 from simulation.advice import dollars
 from simulation.batch import BatchProgress, BatchResult
-from simulation.console import table_of
+from simulation.console import Console, table_of
 from simulation.findings import percent
 from simulation.forecast import in_words
 from simulation.portfolio_findings import orgs, portfolio_findings
@@ -39,7 +38,7 @@ _DEEDS = {
 @contextmanager
 def batch_progress() -> Iterator[Callable[[BatchProgress], None]]:
     """Show progress on stderr: a bar where somebody looks, a line now and then where not."""
-    console = _Console(stderr=True, markup=False, highlight=False, emoji=False)
+    console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.fields[said]}"),
         BarColumn(bar_width=None),

@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from simulation.errors import InputError, Problem
 from simulation.input_files import open_text, shown
 
-__all__ = ["csv_problem", "csv_rows"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["csv_problem", "csv_rows", "for_spreadsheets", "write_csv"]
+
+_RUN_BY_SPREADSHEETS = re.compile(r"(?:^|(?<=[;\t\r\n]))(?=[=+\-@\t\r\n＝＋－＠])")  # noqa: RUF001
+"""Where a cell begins that is a formula, also where semicolons or tabs part the cells."""
+
+
+def for_spreadsheets(value: Any) -> Any:
+    """Return a cell as it is, but for text that a spreadsheet would run: that stays text.
+
+    >>> for_spreadsheets("=1+1"), for_spreadsheets("a;@SUM(A1)"), for_spreadsheets(-1)
+    ("'=1+1", "a;'@SUM(A1)", -1)
+    """
+    return _RUN_BY_SPREADSHEETS.sub("'", value) if isinstance(value, str) else value
+
+
+def write_csv(table: pd.DataFrame, file: Path) -> None:
+    """Write a table as CSV, safe to open in a spreadsheet."""
+    texts = table.select_dtypes(exclude=["number", "bool", "datetime", "datetimetz"]).columns
+    safe = table.assign(**{name: table[name].map(for_spreadsheets) for name in texts})
+    safe.to_csv(file, index=False, lineterminator="\n")
 
 
 def csv_problem(file: Path, line: int | None, what: str) -> InputError:

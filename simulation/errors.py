@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from simulation.terminal import one_line
+
 __all__ = [
     "InputError",
     "KeyPath",
@@ -50,7 +52,7 @@ class Problem:
 
     def __str__(self) -> str:
         """Return ``file:line: path.to.key: what is wrong, what would be right``."""
-        return ": ".join(part for part in (self.where, self.path, self.what) if part)
+        return one_line(": ".join(part for part in (self.where, self.path, self.what) if part))
 
 
 class InputError(ValueError):

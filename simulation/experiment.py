@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from simulation.demand import Demand
 from simulation.errors import InputError
+from simulation.output import OutputFolder
 from simulation.quantities import parse_duration
 from simulation.replications import ENGINES, Progress, Replicated
 from simulation.replications import replications as replications_of
-from simulation.results import CallWriter, OutputFolder, RunResult, concatenate
+from simulation.results import CallWriter, RunResult, calls_in, concatenate, save
 from simulation.scenario import Scenario, as_scenario
 from simulation.usage import groups_of
 from simulation.workers import cores
+from simulation.written import RUN_FILES
 
 __all__ = ["run"]
 
@@ -34,7 +34,8 @@ def run(
     replications: int | None = None,
     seed: int | None = None,
     interval: str = "1 hour",
-    out: Path | str | None = None,
+    out: Path | str | OutputFolder | None = None,
+    force: bool = False,
     keep_calls: bool = True,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -51,8 +52,11 @@ def run(
         In place of the scenario's own.
     interval : str
         Length of the rows of ``result.intervals``, a duration such as ``15 minutes``.
-    out : Path or str, optional
+    out : Path, str or OutputFolder, optional
         A folder for calls, tables, summary and scenario; the calls are written as they come.
+        Nothing is there before all is; what was begun with an `OutputFolder` ends with it.
+    force : bool
+        Whether files in ``out`` that creditsim did not write may be replaced.
     keep_calls : bool
         Whether ``result.calls`` is wanted; without ``out`` it takes memory.
     workers : int, optional
@@ -95,23 +99,24 @@ def run(
             tables.add(replicated)
         return tables.result(engine)
 
-    if out is not None:
-        folder = Path(out)
-        with OutputFolder(folder) as output, CallWriter(output.part("calls.parquet")) as writer:
-            result = replicate(writer.write, folder)
+    def write(output: OutputFolder) -> RunResult:
+        with CallWriter(output.part("calls.parquet")) as writer:
+            result = replicate(writer.write, output.folder)
             writer.close()
-            output.save(result, "summary.json")
-        read = partial(_read, folder / "calls.parquet")
-        return replace(result, folder=folder, _read_calls=read)
+        save(result, output, "summary.json")
+        return replace(result, folder=output.folder)
+
+    if isinstance(out, OutputFolder):
+        return write(out)
+    if out is not None:
+        with OutputFolder(Path(out), RUN_FILES, force) as output:
+            result = write(output)
+        return replace(result, _read_calls=calls_in(output.folder))
     if keep_calls:
         kept: list[pa.Table] = []
         result = replicate(kept.append, None)
         return replace(result, _read_calls=lambda: concatenate(kept).to_pandas())
     return replicate(None, None)
-
-
-def _read(file: Path) -> pd.DataFrame:
-    return pq.read_table(file).to_pandas()
 
 
 def _interval(text: str, scenario: Scenario) -> int:

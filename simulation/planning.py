@@ -23,14 +23,16 @@ from simulation.frontier import (
     often_enough,
     purchasable,
 )
+from simulation.output import OutputFolder
 from simulation.plan_result import AlternativeResult, Plan, Recommendation, Status
 from simulation.remedies import Pools, remedies
-from simulation.results import OutputFolder
+from simulation.results import save
 from simulation.scenario import Scenario, as_scenario
 from simulation.search import Search, Steps
 from simulation.statistics import mean_with_interval
 from simulation.streams import stream
 from simulation.workers import cores
+from simulation.written import PLAN_FILES
 
 __all__ = ["DEFAULT_MAX_REPLICATIONS", "plan"]
 
@@ -54,7 +56,8 @@ def plan(
     seed: int | None = None,
     confirm: int | Literal["all", "none"] = 1_000_000,
     workers: int | None = None,
-    out: Path | str | None = None,
+    out: Path | str | OutputFolder | None = None,
+    force: bool = False,
     progress: Progress | None = None,
 ) -> Plan:
     """Find the cheapest purchase that meets the scenario's objective, and say why.
@@ -74,8 +77,10 @@ def plan(
     workers : int, optional
         How many replications are judged at once; unless given as many as there are cores. No
         result depends on it.
-    out : Path or str, optional
-        A folder for the frontier, the plan and the scenario.
+    out : Path, str or OutputFolder, optional
+        A folder for the frontier, the plan and the scenario; nothing is there before all is.
+    force : bool
+        Whether files in ``out`` that creditsim did not write may be replaced.
     progress : callable, optional
         Called with the steps done and those known to come; a step judges one replication.
 
@@ -95,10 +100,12 @@ def plan(
     for each in (scenario, *map(scenario.with_alternative, scenario.alternatives)):
         check_sizes(each)
     with ExitStack() as stack:
-        output = None if out is None else stack.enter_context(OutputFolder(Path(out)))
+        output = out
+        if isinstance(output, Path | str):
+            output = stack.enter_context(OutputFolder(Path(output), PLAN_FILES, force))
         result = _plan(scenario, max_replications, confirm, cores(workers), Steps(progress))
         if output is not None:
-            output.save(result, "plan.json")
+            save(result, output, "plan.json")
     return result
 
 

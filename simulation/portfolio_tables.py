@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from simulation.csv_files import for_spreadsheets
 from simulation.findings import percent
 from simulation.peaks import Cause
 from simulation.plan_findings import best_alternative
@@ -216,7 +217,8 @@ def read_table(file: Path) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     kinds = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    frame: pd.DataFrame = pq.read_table(file).to_pandas(types_mapper=kinds.get)
+    with file.open("rb") as content:
+        frame: pd.DataFrame = pq.read_table(content).to_pandas(types_mapper=kinds.get)
     return frame
 
 
@@ -246,14 +248,15 @@ class TableWriter:
         self._schema = pa.schema([(name, kinds[kind]) for name, kind in columns.items()])
         self._waiting: list[Row] = []
         self._text = text.open("w", encoding="utf-8", newline="")
-        self._parquet = pq.ParquetWriter(parquet, self._schema, compression="zstd")
+        self._file = parquet.open("wb")
+        self._parquet = pq.ParquetWriter(self._file, self._schema, compression="zstd")
         self._csv = csv.writer(self._text, lineterminator="\n")
         self._csv.writerow(columns)
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Take a row; columns that it lacks are null."""
         whole: Row = {name: row.get(name) for name in self._columns}
-        self._csv.writerow("" if value is None else value for value in whole.values())
+        self._csv.writerow(for_spreadsheets(_blank(value)) for value in whole.values())
         for name, kind in self._columns.items():
             if kind == "money" and whole[name] is not None:
                 whole[name] = round(whole[name], _PLACES)
@@ -277,6 +280,11 @@ class TableWriter:
         finally:
             self._text.close()
             self._parquet.close()
+            self._file.close()
+
+
+def _blank(value: Any) -> Any:
+    return "" if value is None else value
 
 
 class Totals:

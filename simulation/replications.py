@@ -92,7 +92,8 @@ class _Task(NamedTuple):
 
 def _replicate_elsewhere(task: _Task) -> Replicated:
     run = partial(replicate, demand_of(task.scenario), task.engine, task.length, task.replication)
-    if task.file is None:
+    path = task.file
+    if path is None:
         return run()
     with ExitStack() as stack:
         writer: pa.RecordBatchStreamWriter | None = None
@@ -100,7 +101,8 @@ def _replicate_elsewhere(task: _Task) -> Replicated:
         def keep(calls: pa.Table) -> None:
             nonlocal writer
             if writer is None:
-                writer = stack.enter_context(pa.ipc.new_stream(task.file, calls.schema))
+                file = stack.enter_context(Path(path).open("wb"))
+                writer = stack.enter_context(pa.ipc.new_stream(file, calls.schema))
             writer.write_table(calls)
 
         return run(keep)
@@ -148,7 +150,7 @@ def replications(
         done = in_processes(_replicate_elsewhere, tasks, workers)
         for task, replicated in zip(tasks, done, strict=True):
             if keep is not None and task.file is not None:
-                with pa.ipc.open_stream(task.file) as batches:
+                with Path(task.file).open("rb") as file, pa.ipc.open_stream(file) as batches:
                     for batch in batches:
                         keep(pa.Table.from_batches([batch]))
                 Path(task.file).unlink()

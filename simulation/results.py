@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
-from simulation.errors import OutputError, Problem
+from simulation.csv_files import write_csv
+from simulation.errors import InputError
+from simulation.output import OutputFolder, reading, stamp
 from simulation.scenario import Scenario
 from simulation.statistics import Estimate, summarise
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-__all__ = ["CallWriter", "OutputFolder", "RunResult", "to_json", "writable"]
+__all__ = ["CallWriter", "RunResult", "calls_in", "save", "to_json"]
 
 _ROWS_PER_GROUP = 2**17
 
@@ -179,93 +180,24 @@ def to_json(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False, default=exact, allow_nan=False)
 
 
-@contextmanager
-def writable(folder: Path) -> Iterator[None]:
-    """Turn what goes wrong with the disk into one line that names the folder of results.
-
-    Raises
-    ------
-    OutputError
-        In place of an OSError.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise _refused(folder, error) from None
-
-
-def _refused(folder: Path, error: OSError) -> OutputError:
-    reason = (error.strerror or str(error)).lower()
-    what = f"cannot be written ({reason}), name another folder or make room"
-    return OutputError([Problem(str(folder), "", what)])
-
-
-class OutputFolder:
-    """Writes the files of a run aside, and puts them in place together when all is done.
-
-    Until then, and after any failure, what the folder held before is still there, whole.
-
-    Raises
-    ------
-    OutputError
-        If the folder cannot be written; also when that shows only later, as on a full disk.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._parts: dict[Path, Path] = {}
-
-    def __enter__(self) -> OutputFolder:
-        with writable(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            probe = self.part(".probe")
-            probe.touch()
-            probe.unlink()
-            del self._parts[self.folder / ".probe"]
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> Literal[False]:
-        try:
-            if kind is None:
-                with writable(self.folder):
-                    for final, part in self._parts.items():
-                        part.replace(final)
-        finally:
-            for part in self._parts.values():
-                with suppress(OSError):
-                    part.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise _refused(self.folder, error) from error
-        return False
-
-    def part(self, name: str) -> Path:
-        """Return where to write a file until it is put in place."""
-        part = self.folder / f".{name}.part"
-        self._parts[self.folder / name] = part
-        return part
-
-    def save(self, result: Saved, summary: str) -> None:
-        """Write a result's tables, its summary under this name, and its scenario."""
-        for name, table in result.tables().items():
-            if name.endswith(".csv"):
-                table.to_csv(self.part(name), index=False, lineterminator="\n")
-            else:
-                table.to_parquet(self.part(name), index=False)
-        self.part(summary).write_text(to_json(result.to_dict()) + "\n", encoding="utf-8")
-        scenario = result.scenario.to_yaml(self.folder)
-        self.part("scenario.yaml").write_text(scenario, encoding="utf-8")
+def save(result: Saved, output: OutputFolder, summary: str) -> None:
+    """Write a result's tables, its summary under this name, and its scenario."""
+    for name, table in result.tables().items():
+        if name.endswith(".csv"):
+            write_csv(table, output.part(name))
+        else:
+            with output.part(name).open("wb") as file:  # pyarrow takes no names but UTF-8
+                table.to_parquet(file, index=False)
+    output.part(summary).write_text(to_json(result.to_dict()) + "\n", encoding="utf-8")
+    scenario = result.scenario.to_yaml(output.folder)
+    output.part("scenario.yaml").write_text(scenario, encoding="utf-8")
 
 
 class CallWriter:
     """Writes ``calls.parquet`` as the calls come, in row groups of one size."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self._file = file.open("wb")
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.Table] = []
 
@@ -283,14 +215,17 @@ class CallWriter:
         self._write(self._joined())
         assert self._writer is not None
         self._writer.close()
+        self._file.close()
 
     def __enter__(self) -> CallWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._writer is not None:  # after a failure, let go of a file that is about to go
-            with suppress(OSError):
+        with suppress(OSError):  # after a failure, let go of a file that is about to go
+            if self._writer is not None:
                 self._writer.close()
+        with suppress(OSError):
+            self._file.close()
 
     def _joined(self) -> pa.Table:
         return concatenate(self._waiting)
@@ -301,6 +236,23 @@ class CallWriter:
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._file, calls.schema, compression="zstd")
         self._writer.write_table(calls, row_group_size=_ROWS_PER_GROUP)
+
+
+def calls_in(folder: Path, file: Path | None = None) -> Callable[[], pd.DataFrame]:
+    """Return what reads the calls of the result that a folder holds now, and of no later one."""
+    name = "calls.parquet"
+    written = stamp(file or folder / name)
+
+    def read() -> pd.DataFrame:
+        import pyarrow.parquet as pq
+
+        with reading(folder) as place:
+            if stamp(place(name)) != written:
+                raise InputError(f"{folder}: holds another result by now, read it again")
+            with place(name).open("rb") as content:
+                return pq.read_table(content).to_pandas()
+
+    return read
 
 
 def concatenate(tables: Sequence[pa.Table]) -> pa.Table:

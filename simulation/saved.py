@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from simulation.advice import Remedy
 from simulation.confirmation import Confirmation
 from simulation.errors import InputError
 from simulation.frontier import Goal
+from simulation.output import reading
 from simulation.plan_result import AlternativeResult, Plan, Recommendation
-from simulation.results import RunResult
+from simulation.results import RunResult, calls_in
 from simulation.scenario import Scenario, load_scenario
 
 __all__ = ["load_plan", "load_result"]
+
+Place = Callable[[str], Path]
+"""Where a file of the result is."""
 
 
 def load_result(folder: Path | str) -> RunResult | Plan:
@@ -33,16 +38,27 @@ def load_result(folder: Path | str) -> RunResult | Plan:
         If the folder holds neither, or a file of it cannot be read.
     """
     folder = Path(folder)
+    with reading(folder) as file:
+        result = _load(folder, file)
+        if isinstance(result, RunResult):
+            calls = calls_in(folder, file("calls.parquet"))
+            return replace(result, folder=folder, _read_calls=calls)
+        return result
+
+
+def _load(folder: Path, file: Place) -> RunResult | Plan:
     for summary, load in (("plan.json", _plan), ("summary.json", _run)):
-        if (folder / summary).is_file():
+        if file(summary).is_file():
             try:
-                scenario = load_scenario(folder / "scenario.yaml", trace_megabytes=None)
-                return load(folder, scenario, _told(folder / summary))
+                scenario = load_scenario(file("scenario.yaml"), trace_megabytes=None)
+                return load(file, scenario, _told(file(summary)))
             except (OSError, ValueError, KeyError, TypeError) as error:
                 if isinstance(error, InputError):
                     raise
                 lacks = (
-                    Path(str(error)).name if isinstance(error, OSError) else f"{error} in {summary}"
+                    Path(str(error.filename or error)).name
+                    if isinstance(error, OSError)
+                    else f"{error} in {summary}"
                 )
                 what = f"is not whole (look at {lacks}), write the result again with --out"
                 raise InputError(f"{folder}: {what}") from None
@@ -50,9 +66,9 @@ def load_result(folder: Path | str) -> RunResult | Plan:
     raise InputError(f"{folder}: {what}")
 
 
-def _run(folder: Path, scenario: Scenario, summary: dict[str, Any]) -> RunResult:
+def _run(file: Place, scenario: Scenario, summary: dict[str, Any]) -> RunResult:
     def table(name: str) -> pd.DataFrame:
-        return pd.read_parquet(folder / f"{name}.parquet")
+        return _table(file(f"{name}.parquet"))
 
     return RunResult(
         scenario,
@@ -62,21 +78,24 @@ def _run(folder: Path, scenario: Scenario, summary: dict[str, Any]) -> RunResult
         table("category_runs"),
         table("intervals"),
         table("alerts"),
-        folder,
-        lambda: pq.read_table(folder / "calls.parquet").to_pandas(),
     )
+
+
+def _table(file: Path) -> pd.DataFrame:
+    with file.open("rb") as content:
+        return pd.read_parquet(content)
 
 
 def load_plan(folder: Path, scenario: Scenario) -> Plan:
     """Read what ``plan --out`` wrote of a scenario that is at hand."""
-    return _plan(folder, scenario, _told(folder / "plan.json"))
+    return _plan(folder.joinpath, scenario, _told(folder / "plan.json"))
 
 
 def _told(file: Path) -> Any:
     return json.loads(file.read_text("utf-8"), parse_float=Decimal)
 
 
-def _plan(folder: Path, scenario: Scenario, told: dict[str, Any]) -> Plan:
+def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
     advice = dict(told["recommendation"])
     advice["remedies"] = [Remedy(**remedy) for remedy in advice["remedies"]]
     if advice["undecided_between"] is not None:
@@ -89,7 +108,7 @@ def _plan(folder: Path, scenario: Scenario, told: dict[str, Any]) -> Plan:
         scenario,
         Goal.of(scenario),
         told["replications"],
-        pd.read_parquet(folder / "frontier.parquet"),
+        _table(file("frontier.parquet")),
         Recommendation(**advice),
         [_alternative(given) for given in told["alternatives"]],
         None if confirmed is None else Confirmation(**confirmed),

@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from simulation.errors import InputError, OutputError, Problem
+from simulation.output_file import OutputFile
 from simulation.scenario import Scenario
 
 __all__ = ["scenario_schema", "write_starter"]
@@ -37,7 +38,10 @@ def write_starter(path: Path, force: bool = False) -> None:
     with resources.as_file(package / "scenario.schema.json") as schema:
         text = f"{_SCHEMA_LINE}{schema}\n{text}"
     try:
-        with path.open("w" if force else "x", encoding="utf-8") as file:
+        if force and path.exists():
+            OutputFile(path, force).write(text)
+            return
+        with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         what = "exists already, name another file or add --force"

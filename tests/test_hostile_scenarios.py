@@ -26,6 +26,12 @@ _often = settings(max_examples=150, deadline=None, suppress_health_check=_checks
 _very_often = settings(max_examples=20_000, deadline=None, suppress_health_check=_checks)
 
 
+_OF_THE_WHOLE_FILE = re.compile(
+    "YAML|is not a scenario file|is no mapping|is not UTF-8|no such file|holds the character"
+)
+"""Of what no key is to blame for."""
+
+
 def _accepted(path: Path) -> Scenario | None:
     """Load a file; where it is refused, require file and key in each line, and nothing else."""
     try:
@@ -45,10 +51,7 @@ def _accepted(path: Path) -> Scenario | None:
         assert "\n" not in line
         assert problem.where.startswith((str(path), str(path.parent))), line
         assert problem.what, line
-        if not re.search(
-            r"YAML|is not a scenario file|is no mapping|is not UTF-8|no such file|holds the character",
-            line,
-        ):
+        if not _OF_THE_WHOLE_FILE.search(line):
             assert problem.path, line
     return None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ from plotly.offline import get_plotlyjs
 
 import simulation
 from simulation.advice import dollars
-from simulation.errors import InputError
 from simulation.findings import card_facts, number, percent, period, plural, run_findings
+from simulation.output_file import OutputFile
 from simulation.plan_findings import plan_findings
 from simulation.plan_result import Plan
 from simulation.report import figures
@@ -186,23 +185,18 @@ def _command(seed: int, plan: Plan | None, result: RunResult | Plan) -> str:
 
 
 def write(
-    result: RunResult | Plan, file: Path, progress: Callable[[int, int], None] | None = None
+    result: RunResult | Plan,
+    file: Path,
+    progress: Callable[[int, int], None] | None = None,
+    force: bool = False,
 ) -> None:
     """Write the report to a file, whole or not at all.
 
     Raises
     ------
     InputError
-        If the file cannot be written.
+        If the file cannot be written, or is there, was not written by this tool, and ``force``
+        is not set.
     """
-    part = file.with_name(f".{file.name}.part")
-    try:
-        part.touch()  # before the work, not after it
-        part.write_text(report(result, progress), encoding="utf-8")
-        part.replace(file)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise InputError(f"{file}: cannot be written ({reason}), name another file") from None
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+    place = OutputFile(file, force)  # refused before the work, not after it
+    place.write(report(result, progress))

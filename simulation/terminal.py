@@ -1,0 +1,158 @@
+"""The way to the terminal: everything that is printed passes here.
+
+Text of scenarios, logs and names of files may hold what a terminal obeys: such characters are shown
+as escapes. What cannot be printed, as on a full disk, ends the program in one line.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import re
+import sys
+from collections.abc import Iterable
+from typing import TextIO, cast
+
+__all__ = ["PrintError", "guard", "in_json", "neutral", "one_line", "stop_printing", "unfiltered"]
+
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u202a-\u202e\u2066-\u2069]")
+"""Control characters but for tab and line feed, and those that turn the direction of writing."""
+
+_FLUSH_AFTER = 4096
+
+
+class PrintError(Exception):
+    """Standard output takes no more; ``seen`` tells whether it took any."""
+
+    def __init__(self, reason: OSError, seen: bool) -> None:
+        super().__init__((reason.strerror or str(reason)).lower())
+        self.has_seen_enough = seen and reason.errno == errno.EPIPE
+
+
+def neutral(text: str) -> str:
+    r"""Return text with escapes in place of the characters that a terminal obeys.
+
+    >>> neutral("a\x1b[31mb"), neutral("\u202ec")
+    ('a\\x1b[31mb', '\\u202ec')
+    """
+    return _OBEYED.sub(lambda found: _escape(found[0]), text)
+
+
+def one_line(text: str) -> str:
+    r"""Return text with escapes for the ends of lines, too.
+
+    >>> one_line("a\nb\tc")
+    'a\\nb\\tc'
+    """
+    return neutral(text.replace("\n", "\\n").replace("\t", "\\t"))
+
+
+def in_json(text: str) -> str:
+    r"""Return JSON that says the same without such characters.
+
+    >>> in_json('["\x9b"]')
+    '["\\u009b"]'
+    """
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _escape(character: str) -> str:
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
+
+
+class _Guarded(io.TextIOBase):
+    """A stream that raises `PrintError`; errors of standard error are for no one to see."""
+
+    def __init__(self, stream: TextIO, quiet: bool) -> None:
+        self._stream, self._quiet = stream, quiet
+        self._waiting, self._seen = 0, False
+
+    def write(self, text: str) -> int:
+        try:
+            self._stream.write(text)
+        except OSError as error:
+            self._fail(error)
+        self._waiting += len(text)
+        if self._waiting > _FLUSH_AFTER:
+            self.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._fail(error)
+        self._seen = self._seen or self._waiting > 0
+        self._waiting = 0
+
+    def _fail(self, error: OSError) -> None:
+        if not self._quiet:
+            raise PrintError(error, self._seen) from None
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def writable(self) -> bool:
+        return True
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._stream.encoding
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        return self._stream.errors
+
+
+class _Neutral(_Guarded):
+    """A stream on which control characters are neutral; what it wraps takes our own colours."""
+
+    def __init__(self, stream: TextIO, quiet: bool) -> None:
+        self.unfiltered = cast("TextIO", _Guarded(stream, quiet))
+        super().__init__(self.unfiltered, False)
+
+    def write(self, text: str) -> int:
+        super().write(neutral(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:  # type: ignore[override]
+        for line in lines:
+            self.write(line)
+
+
+def unfiltered(stream: TextIO) -> TextIO:
+    """Return the stream for what sees to control characters itself."""
+    return stream.unfiltered if isinstance(stream, _Neutral) else stream
+
+
+def guard() -> None:
+    """Make standard output and standard error safe for text of any origin.
+
+    Raises
+    ------
+    PrintError
+        If standard output is closed.
+    """
+    if sys.stderr is None:  # closed; what is opened next must not take its place
+        os.open(os.devnull, os.O_WRONLY)
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for as long as we run
+    closed = sys.stdout is None
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows "?" for it
+        if stream is not None:
+            setattr(sys, name, _Neutral(stream, quiet=name == "stderr"))
+    if closed:
+        raise PrintError(OSError(errno.EBADF, "it is closed"), False)
+
+
+def stop_printing() -> None:
+    """Let what waits to be printed go nowhere."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

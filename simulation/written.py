@@ -1,0 +1,211 @@
+"""What this tool wrote: marks on results and pages, and how those without a mark are known.
+
+A mark is an extended attribute: it adds no file to a result and changes none of its bytes. That of
+a folder names its files with a hash of each, that of a page holds the page's hash, so that what
+was changed by hand since is known to be the user's. Results that have no mark, of version 0.1.0
+or copied, are known by what they hold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "PLAN_FILES",
+    "RUN_FILES",
+    "digest",
+    "is_ours",
+    "mark_file",
+    "mark_folder",
+    "marked",
+    "ours",
+]
+
+RUN_FILES = (
+    "calls.parquet",
+    "intervals.parquet",
+    "runs.parquet",
+    "client_runs.parquet",
+    "category_runs.parquet",
+    "alerts.parquet",
+    "summary.json",
+    "scenario.yaml",
+)
+PLAN_FILES = ("frontier.parquet", "frontier.csv", "plan.json", "scenario.yaml")
+
+_MARK = "user.creditsim"
+_SCENARIO = "scenario.yaml"
+_MOST_CHARACTERS = 10_000_000  # of a scenario that a result has beside it
+
+_COLUMNS = {
+    "calls.parquet": {"replication", "client", "call", "outcome", "settled_at"},
+    "intervals.parquet": {"replication", "start_at", "credits_used"},
+    "runs.parquet": {"replication", "calls", "throttled_attempts"},
+    "client_runs.parquet": {"replication", "client", "throttled_attempts"},
+    "category_runs.parquet": {"replication", "category", "throttled_attempts"},
+    "alerts.parquet": {"replication", "level_percent", "crossed_at"},
+    "frontier.parquet": {"addon_credits", "limit", "meets_probability"},
+    "portfolio.parquet": {"item", "source", "advice"},
+    "alternatives.parquet": {"item", "alternative", "saves_per_month"},
+}
+_FIRST_LINE = {
+    "frontier.csv": b"addon_credits,limit,price_per_day,",
+    "portfolio.csv": b"item,source,scenario,rate_card,",
+    "alternatives.csv": b"item,alternative,status,",
+    "runtimes.csv": b"item,did,seconds,",
+}
+_KEYS = {
+    "summary.json": {"scenario", "engine", "overall", "clients", "categories"},
+    "plan.json": {"scenario", "objective", "frontier", "recommendation"},
+    "totals.json": {"items", "planned", "best_alternatives"},
+}
+_PAGE = re.compile(
+    rb'<!DOCTYPE html>\n<html lang="en">\n.*API credits</title>\n<link rel="icon" href="data:,">',
+    re.DOTALL,
+)
+_PLOTLY = re.compile(rb"/\*\*\n\* plotly\.js v")
+
+
+def digest(file: Path) -> str:
+    """Return a hash of a file's contents."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:32]
+
+
+def mark_file(file: Path) -> None:
+    """Mark a file as written by this tool, where the file system has room for marks."""
+    _set(file, digest(file))
+
+
+def mark_folder(folder: Path, hashes: dict[str, str]) -> None:
+    """Mark the files of a folder as written by this tool; hashes by name."""
+    _set(folder, json.dumps(hashes, separators=(",", ":")))
+
+
+def is_ours(file: Path) -> bool:
+    """Return whether this tool wrote a file outside of a result, a page, as it is now."""
+    mark = _get(file)
+    return _is_page(file) if mark is None else mark == digest(file)
+
+
+def marked(folder: Path) -> dict[str, str] | None:
+    """Return the hashes of the files of a folder when they were written, if it has a mark."""
+    mark = _get(folder)
+    if mark is None:
+        return None
+    try:
+        hashes: dict[str, str] = json.loads(mark)
+    except ValueError:
+        return None
+    return hashes
+
+
+def ours(folder: Path, names: Collection[str] | None = None) -> set[str]:
+    """Return the files of a folder that this tool wrote, as they are now, among these names."""
+    hashes = marked(folder)
+    found = set()
+    for file in folder.iterdir():
+        if names is not None and file.name not in names:
+            continue
+        if file.is_symlink() or not file.is_file():
+            continue
+        with suppress(OSError):  # what cannot be read is not known to be ours
+            if _is_known(file) if hashes is None else _is_marked(file, hashes):
+                found.add(file.name)
+    return found
+
+
+def _is_marked(file: Path, hashes: dict[str, str]) -> bool:
+    marks = {hashes.get(file.name), _get(file)} - {None}
+    return bool(marks) and digest(file) in marks
+
+
+def _is_known(file: Path) -> bool:
+    """Return whether a file that has no mark is what this tool writes under such a name."""
+    name = file.name
+    if name in _COLUMNS:
+        return _has_columns(file, _COLUMNS[name])
+    if name in _FIRST_LINE:
+        return _begins(file).startswith(_FIRST_LINE[name])
+    if name in _KEYS:
+        return _has_keys(file, _KEYS[name])
+    if name == _SCENARIO:
+        return _is_written_scenario(file)
+    if name == "plotly.min.js":
+        return bool(_PLOTLY.match(_begins(file)))
+    return file.suffix == ".html" and _is_page(file)
+
+
+def _begins(file: Path) -> bytes:
+    with file.open("rb") as content:
+        return content.read(8192)
+
+
+def _is_page(file: Path) -> bool:
+    return bool(_PAGE.match(_begins(file)))
+
+
+def _has_columns(file: Path, columns: set[str]) -> bool:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with file.open("rb") as content:
+            return columns <= set(pq.read_schema(content).names)
+    except pa.ArrowException:
+        return False
+
+
+def _has_keys(file: Path, keys: set[str]) -> bool:
+    return keys <= _read_json(file).keys()
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _is_written_scenario(file: Path) -> bool:
+    """Return whether a scenario is the one beside the summary of its result, not edited since.
+
+    What this tool writes reads back and writes again to the same text; comments do not.
+    """
+    import yaml
+
+    for summary in ("summary.json", "plan.json"):
+        told = _read_json(file.with_name(summary))
+        if _KEYS[summary] <= told.keys():
+            break
+    else:
+        return False
+    try:
+        text = file.read_text("utf-8")
+        if len(text) > _MOST_CHARACTERS:
+            return False
+        data = yaml.safe_load(text)
+        again = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return False
+    return again == text and data.get("name") == told["scenario"]
+
+
+def _set(place: Path, mark: str) -> None:
+    with suppress(OSError, AttributeError):  # not every file system, nor every system, has them
+        os.setxattr(place, _MARK, mark.encode())
+
+
+def _get(place: Path) -> str | None:
+    try:
+        return os.getxattr(place, _MARK).decode()
+    except (OSError, AttributeError, UnicodeDecodeError):
+        return None
