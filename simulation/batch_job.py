@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, Literal, NamedTuple
 
-from simulation.errors import InputError
+from simulation.errors import encodable, in_a_line
 from simulation.scenario import Scenario
 
 __all__ = ["PLOTLY", "Job", "Outcome", "do_job", "versions"]
@@ -72,10 +72,8 @@ def do_job(job: Job) -> Outcome:
                 files[file.name] = file.read_bytes()
         files["scenario.yaml"] = job.yaml.encode()
     except Exception as caught:
-        error = " ".join(str(caught).split())
-        if not isinstance(caught, InputError):
-            error = f"{type(caught).__name__}: {error}"
-        files = {"error.txt": traceback.format_exc().encode()}
+        error = in_a_line(caught)
+        files = {"error.txt": encodable(traceback.format_exc()).encode()}
     return Outcome(files, row, alternatives, error, perf_counter() - begun)
 
 

@@ -165,11 +165,12 @@ class BatchStore:
                     (part / name).write_bytes(content)
                 (part / _RUNTIME).write_text(to_json(runtime) + "\n", encoding="utf-8")
                 text = json.dumps(record, indent=2, ensure_ascii=False, default=str)
-                (part / _RECORD).write_text(text + "\n", encoding="utf-8")
+                # Half of a surrogate pair becomes the escape that JSON has for it.
+                (part / _RECORD).write_bytes(f"{text}\n".encode("utf-8", "backslashreplace"))
                 if place.exists():
                     place.rename(old)
                 part.rename(place)
-            except OSError:
+            except BaseException:  # a signal too
                 shutil.rmtree(part, ignore_errors=True)
                 if old.exists() and not place.exists():
                     old.rename(place)
