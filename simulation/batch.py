@@ -117,7 +117,8 @@ def plan_portfolio(
         Document({}).set(assignment)  # refuses what is no assignment, before anything is begun
     force = processes(cores(workers)) if scheduler is None else cluster(scheduler)
     with BatchStore(folder) as store:
-        batch = _Batch(portfolio, store, options, progress)
+        scratch = str(store.scratch) if scheduler is None else None
+        batch = _Batch(portfolio, store, options, scratch, progress)
         try:
             batch.run(force)
             totals = batch.write()
@@ -155,9 +156,11 @@ class _Batch:
         portfolio: Portfolio,
         store: BatchStore,
         options: _Options,
+        scratch: str | None,
         progress: Callable[[BatchProgress], None] | None,
     ) -> None:
         self._items, self._store, self._options = portfolio.items, store, options
+        self._scratch = scratch
         self._progress = progress
         self._versions = versions()
         self._deeds: list[Did] = ["pending"] * len(self._items)
@@ -228,6 +231,7 @@ class _Batch:
             self._options.report,
             scenario.to_yaml(self._store.path(item.folder)),
             self._versions,
+            scratch=self._scratch,
         )
 
     def _broke(self, place: int, error: str) -> None:

@@ -29,6 +29,8 @@ class Job(NamedTuple):
     versions: str
     planned: dict[str, bytes] | None = None
     """The plan, where one was made before and only the report is wanted."""
+    scratch: str | None = None
+    """Where files are written for a moment; on another machine wherever temporary files go."""
 
 
 class Outcome(NamedTuple):
@@ -60,7 +62,7 @@ def do_job(job: Job) -> Outcome:
     try:
         if (here := versions()) != job.versions:
             raise RuntimeError(f"this worker has {here}, install {job.versions} on it")
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory(dir=job.scratch) as folder:
             if job.planned is None:
                 row, alternatives = _plan(job, Path(folder))
             else:

@@ -73,6 +73,8 @@ class BatchStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._items = folder / "items"
+        self.scratch = folder.absolute() / ".scratch"
+        """Where workers of this machine write for a moment; a batch that is killed leaves it."""
         self._lock: BaseFileLock | None = None
 
     def __enter__(self) -> BatchStore:
@@ -87,14 +89,17 @@ class BatchStore:
                 what = "another batch is writing to it, wait for it or name another folder"
                 raise OutputError([Problem(str(self.folder), "", what)]) from None
             self._tidy_up()
+            self.scratch.mkdir()
         return self
 
     def __exit__(self, *_: object) -> None:
         assert self._lock is not None
+        shutil.rmtree(self.scratch, ignore_errors=True)
         self._lock.release()
 
     def _tidy_up(self) -> None:
         """Put right what a batch that was killed left behind."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
         for left in [*self._items.glob(f".*{_PART}"), *self._items.glob(f".*{_OLD}")]:
             home = self._items / left.name[1:].removesuffix(_OLD)
             if left.suffix == _OLD and not home.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -25,6 +26,7 @@ from simulation.cli_common import (
     fail,
     print_json,
 )
+from simulation.signals import leave_to_the_system
 
 if TYPE_CHECKING:
     from simulation.plan_result import Plan
@@ -303,6 +305,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     _show_own_warnings_alone()
+    leave_to_the_system()
     app()
 
 
@@ -320,3 +323,4 @@ def _show_own_warnings_alone() -> None:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", LoopWarning)
+        os.environ["PYTHONWARNINGS"] = "ignore"  # in what is started, from its first line on

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, NoReturn, ParamSpec
 
 import typer
 
+from simulation.signals import exit_code, stoppable
+
 __all__ = [
     "AsJson",
     "Assignments",
@@ -29,7 +31,6 @@ P = ParamSpec("P")
 
 INPUT_IS_WRONG = 2
 FINISHED_WITH_FAILURES = 3
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="creditsim",
@@ -71,8 +72,7 @@ def fail(message: str, code: int = INPUT_IS_WRONG) -> NoReturn:
 def command(function: Callable[P, None]) -> Callable[P, None]:
     """Make a function a command; wrong input becomes lines on stderr and exit code 2."""
 
-    @functools.wraps(function)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+    def stop_or_tell(*args: P.args, **kwargs: P.kwargs) -> None:
         from simulation.errors import InputError
 
         try:
@@ -81,7 +81,13 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
         except InputError as error:
             fail(str(error))
         except KeyboardInterrupt as interrupt:
-            fail(str(interrupt) or "interrupted; nothing was written", INTERRUPTED)
+            fail(str(interrupt) or "interrupted; nothing was written", exit_code(interrupt))
+
+    @functools.wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            with stoppable():
+                stop_or_tell(*args, **kwargs)
         except BrokenPipeError:  # the reader, such as head, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -91,8 +92,9 @@ def run(
     def replicate(keep: Callable[[pa.Table], None] | None, aside: Path | None) -> RunResult:
         tables = _Tables(demand, length)
         every = replications_of(demand, engine, length, cores(workers), keep, aside, progress)
-        for replicated in every:
-            tables.add(replicated)
+        with closing(every):
+            for replicated in every:
+                tables.add(replicated)
         return tables.result(engine)
 
     if out is not None:

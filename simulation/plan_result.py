@@ -67,8 +67,11 @@ class AlternativeResult:
     """What a named change to the scenario would do, on the same demand.
 
     Differences are of the change less the scenario as it is, at the add-on credits that the
-    org has now; ``saves_per_month`` is the price of the recommended size as it is less that
-    with the change, with a bootstrap interval over replications. All in $ and credits.
+    org has now; ``saves_per_month`` is what the recommended size costs as it is less what it
+    costs with the change, with a bootstrap interval over replications. Both include licenses
+    where the scenario states their prices; ``total_per_month`` does with the change. Where the
+    change is to licenses or the edition and the prices are not stated, the saving is in
+    ``addon_credits_alone``, and says nothing of the whole. All in $ and credits.
     """
 
     name: str
@@ -78,6 +81,8 @@ class AlternativeResult:
     throttled_share_difference: tuple[float, float, float]
     lost_calls_difference: tuple[float, float, float]
     saves_per_month: tuple[Decimal, float, float] | None
+    total_per_month: Decimal | None = None
+    addon_credits_alone: bool = False
 
 
 @dataclass(frozen=True)
