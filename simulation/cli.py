@@ -16,6 +16,7 @@ from simulation.cli_common import (
     AsJson,
     Assignments,
     Confirm,
+    Force,
     MaxReplications,
     Replications,
     Seed,
@@ -179,6 +180,7 @@ def run(
         str, typer.Option(help="simpy, the reference, or compiled: the same, much faster.")
     ] = "simpy",
     workers: Workers = None,
+    force: Force = False,
     interval: Annotated[str, typer.Option(help="Rows of intervals.parquet.")] = "1 hour",
     out: Annotated[
         Path | None, typer.Option(help="Folder for calls, tables, summary and scenario.")
@@ -205,6 +207,7 @@ def run(
             out=out,
             keep_calls=False,
             workers=workers,
+            force=force,
             progress=advance,
         )
     if report is not None:
@@ -229,6 +232,7 @@ def plan(
     max_replications: MaxReplications = None,
     confirm: Confirm = "1000000",
     workers: Workers = None,
+    force: Force = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the frontier, the plan and the scenario.")
     ] = None,
@@ -253,6 +257,7 @@ def plan(
             max_replications=max_replications,
             confirm=most_confirmed,
             workers=workers,
+            force=force,
             out=out,
             progress=watch.advance,
         )

@@ -16,6 +16,7 @@ __all__ = [
     "AsJson",
     "Assignments",
     "Confirm",
+    "Force",
     "MaxReplications",
     "Replications",
     "Seed",
@@ -60,6 +61,9 @@ MaxReplications = Annotated[
     int | None, typer.Option(help="After which it stays undecided; 480, or 200 million calls.")
 ]
 Confirm = Annotated[str, typer.Option(metavar="N|all|none", help="Calls to decide again in SimPy.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Go ahead though it is too much work for this machine.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

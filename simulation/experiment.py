@@ -22,6 +22,7 @@ from simulation.results import CallWriter, OutputFolder, RunResult, concatenate
 from simulation.scenario import Scenario, as_scenario
 from simulation.usage import groups_of
 from simulation.workers import cores
+from simulation.workload import check_workload
 
 __all__ = ["run"]
 
@@ -38,6 +39,7 @@ def run(
     out: Path | str | None = None,
     keep_calls: bool = True,
     workers: int | None = None,
+    force: bool = False,
     progress: Progress | None = None,
 ) -> RunResult:
     """Simulate a scenario and return its throttling statistics.
@@ -59,6 +61,8 @@ def run(
     workers : int, optional
         How many replications run at once; unless given as many as there are cores. No result
         depends on it.
+    force : bool
+        Whether to go ahead though memory or time will hardly do.
     progress : callable, optional
         Called with the days simulated and the days in all.
 
@@ -87,6 +91,8 @@ def run(
         raise InputError(f"engine {engine!r} is unknown, use {known}")
     scenario = as_scenario(scenario, replications=replications, seed=seed)
     length = _interval(interval, scenario)
+    if not force:
+        check_workload(scenario, engine, cores(workers), length)
     demand = Demand(scenario)
 
     def replicate(keep: Callable[[pa.Table], None] | None, aside: Path | None) -> RunResult:

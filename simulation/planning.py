@@ -23,6 +23,7 @@ from simulation.search import Search, Steps
 from simulation.statistics import mean_with_interval
 from simulation.streams import stream
 from simulation.workers import cores
+from simulation.workload import check_workload
 
 __all__ = ["DEFAULT_MAX_REPLICATIONS", "plan"]
 
@@ -46,6 +47,7 @@ def plan(
     seed: int | None = None,
     confirm: int | Literal["all", "none"] = 1_000_000,
     workers: int | None = None,
+    force: bool = False,
     out: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Plan:
@@ -66,6 +68,8 @@ def plan(
     workers : int, optional
         How many replications are judged at once; unless given as many as there are cores. No
         result depends on it.
+    force : bool
+        Whether to go ahead though memory or time will hardly do.
     out : Path or str, optional
         A folder for the frontier, the plan and the scenario.
     progress : callable, optional
@@ -84,6 +88,10 @@ def plan(
             f"max_replications is {max_replications}, write at least the "
             f"{scenario.replications} replications that the plan begins with"
         )
+    if not force:
+        changed = [scenario.with_alternative(each) for each in scenario.alternatives]
+        for each in (scenario, *changed):
+            check_workload(each, "compiled", cores(workers), sizes=len(purchasable(each)))
     with ExitStack() as stack:
         output = None if out is None else stack.enter_context(OutputFolder(Path(out)))
         result = _plan(scenario, max_replications, confirm, cores(workers), Steps(progress))
