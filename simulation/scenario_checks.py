@@ -19,10 +19,9 @@ __all__ = ["problems_of"]
 def problems_of(scenario: Scenario) -> Iterator[KeyProblem]:
     """Find what is wrong between keys, and against the rate card and the traces."""
     names = [client.name for client in scenario.clients]
-    for place, name in enumerate(names):
-        if name in names[:place]:
-            what = f"{name!r} names two clients, give each a name of its own"
-            yield KeyProblem(("clients", place, "name"), what)
+    for place in _again(names):
+        what = f"{names[place]!r} names two clients, give each a name of its own"
+        yield KeyProblem(("clients", place, "name"), what)
     if scenario.warmup_end >= scenario.horizon:
         what = f"leaves nothing of a horizon of {write_duration(scenario.horizon)}"
         if scenario.warmup is None:
@@ -35,6 +34,15 @@ def problems_of(scenario: Scenario) -> Iterator[KeyProblem]:
     yield from _planning_problems(scenario, names)
 
 
+def _again(names: list[str]) -> Iterator[int]:
+    """Yield the places of the names that stand further above already."""
+    seen: set[str] = set()
+    for place, name in enumerate(names):
+        if name in seen:
+            yield place
+        seen.add(name)
+
+
 def _planning_problems(scenario: Scenario, names: list[str]) -> Iterator[KeyProblem]:
     for place, name in enumerate(scenario.objective.protect):
         if name not in names:
@@ -45,8 +53,9 @@ def _planning_problems(scenario: Scenario, names: list[str]) -> Iterator[KeyProb
             scenario.card.edition(edition)
         except InputError as error:
             yield KeyProblem(("org", "license_prices", edition), error.problems[0].what)
+    twice = set(_again([alternative.name for alternative in scenario.alternatives]))
     for place, alternative in enumerate(scenario.alternatives):
-        if alternative.name in [other.name for other in scenario.alternatives[:place]]:
+        if place in twice:
             what = f"{alternative.name!r} names two alternatives"
             yield KeyProblem(("alternatives", place, "name"), what)
         try:
