@@ -10,25 +10,21 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal, NamedTuple
 
-import pandas as pd
-import pyarrow.parquet as pq
-
 from simulation.batch_job import Job, Outcome, do_job, versions
+from simulation.batch_result import BatchProgress, BatchResult, Interrupted
 from simulation.batch_store import REPORT, BatchStore, Stored
 from simulation.batch_tables import write_tables
 from simulation.documents import Document
-from simulation.errors import InputError
+from simulation.errors import InputError, encodable, in_a_line
 from simulation.executors import Workforce, cluster, processes
 from simulation.input_files import TRACE_MEGABYTES, Access
-from simulation.portfolio import Portfolio, read_portfolio
-from simulation.portfolio_tables import PORTFOLIO, read_table, scenario_row
+from simulation.portfolio import Item, Portfolio, read_portfolio
+from simulation.portfolio_tables import PORTFOLIO, fitting, scenario_row
 from simulation.workers import cores
 
 __all__ = ["BatchProgress", "BatchResult", "Interrupted", "plan_portfolio"]
@@ -40,83 +36,6 @@ _AHEAD = 2
 """Orgs handed out for each worker: one at work, and one that it finds when that is done."""
 
 Did = Literal["kept", "new", "changed", "retried", "broken", "pending"]
-
-
-class Interrupted(KeyboardInterrupt):
-    """The user broke off; the text says what is kept."""
-
-
-class BatchProgress(NamedTuple):
-    """How far a batch is.
-
-    Attributes
-    ----------
-    done, failed, remaining : int
-        Orgs that have a plan, that have a reason instead, and that have neither yet.
-    seconds_left : float or None
-        By the pace so far; None before the first is planned.
-    failure : str
-        What went wrong with the org that failed just now, or nothing.
-    """
-
-    done: int
-    failed: int
-    remaining: int
-    seconds_left: float | None
-    failure: str = ""
-
-
-@dataclass(frozen=True)
-class BatchResult:
-    """What planning for a portfolio gives; the tables are read when first asked for.
-
-    Attributes
-    ----------
-    folder : Path
-        Where everything was written.
-    totals : dict
-        Spend, orgs at risk, and what changes would save, as in ``totals.json``.
-    did : dict of str to list of str
-        The orgs that were ``kept`` from before, planned because they are ``new``, ``changed`` or
-        to be ``retried``, or that cannot be planned (``broken``).
-    left_out : list of Path
-        YAML files in the folders that are no scenarios, or were written with a result.
-    not_named : list of str
-        Results in ``items`` of orgs that are not named any more; they are left as they are.
-    """
-
-    folder: Path
-    totals: dict[str, Any]
-    did: dict[str, list[str]]
-    left_out: list[Path]
-    not_named: list[str]
-
-    @cached_property
-    def portfolio(self) -> pd.DataFrame:
-        """A row for each org, in the order in which they were named."""
-        return read_table(self.folder / "portfolio.parquet")
-
-    @cached_property
-    def alternatives(self) -> pd.DataFrame:
-        """A row for each named change to an org."""
-        return read_table(self.folder / "alternatives.parquet")
-
-    @cached_property
-    def runtimes(self) -> pd.DataFrame:
-        """How long each org took, and what this batch did with it."""
-        return pd.read_csv(self.folder / "runtimes.csv")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return totals and rows as ``creditsim batch --json`` prints them."""
-        with (self.folder / "portfolio.parquet").open("rb") as table:
-            rows = pq.read_table(table).to_pylist()
-        return {
-            "totals": self.totals,
-            "orgs": rows,
-            "did": self.did,
-            "left_out": [str(file) for file in self.left_out],
-            "not_named": self.not_named,
-        }
 
 
 class _Options(NamedTuple):
@@ -201,7 +120,8 @@ def plan_portfolio(
     workforce = processes(cores(workers)) if scheduler is None else cluster(scheduler)
     with BatchStore(folder, force) as store:
         store.refuse_foreign(item.folder for item in portfolio.items)
-        batch = _Batch(portfolio, store, options, progress)
+        scratch = str(store.scratch) if scheduler is None else None
+        batch = _Batch(portfolio, store, options, scratch, progress)
         try:
             batch.run(workforce)
             totals = batch.write()
@@ -238,9 +158,11 @@ class _Batch:
         portfolio: Portfolio,
         store: BatchStore,
         options: _Options,
+        scratch: str | None,
         progress: Callable[[BatchProgress], None] | None,
     ) -> None:
         self._items, self._store, self._options = portfolio.items, store, options
+        self._scratch = scratch
         self._progress = progress
         self._versions = versions()
         self._deeds: list[Did] = ["pending"] * len(self._items)
@@ -282,26 +204,16 @@ class _Batch:
         """Return what is to be done for an org; nothing where it is kept, or cannot be planned."""
         item = self._items[place]
         try:
-            scenario = item.load(self._options.assignments)
+            job = self._job(item)
+            identity = _identity(job)
         except InputError as error:
             if place == 0 and all(each.where.startswith("--set") for each in error.problems):
                 raise  # an option that fits nothing is told at once, not once for each org
-            self._broken[place] = {
-                "status": "failed",
-                "seed": item.seed(self._options.assignments),
-                "error": "; ".join(map(str, error.problems)),
-            }
-            self._did(place, "broken", failure=self._broken[place]["error"])
+            self._broke(place, encodable("; ".join(map(str, error.problems))))
             return None
-        job = Job(
-            scenario,
-            self._options.max_replications,
-            self._options.confirm,
-            self._options.report,
-            scenario.to_yaml(self._store.path(item.folder)),
-            self._versions,
-        )
-        identity = _identity(job)
+        except Exception as error:  # a failure is a row, whatever it is
+            self._broke(place, f"{item.source}: {in_a_line(error)}")
+            return None
         before = self._store.find(item.folder)
         if before is None or before.identity != identity:
             return _Pending(place, identity, job, "changed" if before else "new", 1, None)
@@ -311,6 +223,24 @@ class _Batch:
             self._did(place, "kept", failed=before.failed)
             return None
         return _Pending(place, identity, job, "kept", 1, before)
+
+    def _job(self, item: Item) -> Job:
+        scenario = item.load(self._options.assignments)
+        return Job(
+            scenario,
+            self._options.max_replications,
+            self._options.confirm,
+            self._options.report,
+            scenario.to_yaml(self._store.path(item.folder)),
+            self._versions,
+            scratch=self._scratch,
+        )
+
+    def _broke(self, place: int, error: str) -> None:
+        """Note why an org cannot be planned."""
+        seed = self._items[place].seed(self._options.assignments)
+        self._broken[place] = {"status": "failed", "seed": seed, "error": error}
+        self._did(place, "broken", failure=error)
 
     def _end(self, work: _Pending, future: Future[Outcome]) -> _Pending | None:
         """Keep what came of a job; return the job if it is to be done again."""
@@ -377,7 +307,7 @@ class _Batch:
             else:
                 row = {"status": "pending"}
             yield {
-                "row": {**dict.fromkeys(PORTFOLIO), **row, **named},
+                "row": fitting({**dict.fromkeys(PORTFOLIO), **row, **named}),
                 "alternatives": [] if kept is None else kept.alternatives,
                 "runtime": {} if kept is None else self._store.runtime(item.folder),
                 "did": deed,

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, Literal, NamedTuple
 
-from simulation.errors import InputError
+from simulation.errors import encodable, in_a_line
 from simulation.scenario import Scenario
 
 __all__ = ["PLOTLY", "Job", "Outcome", "do_job", "versions"]
@@ -29,6 +29,8 @@ class Job(NamedTuple):
     versions: str
     planned: dict[str, bytes] | None = None
     """The plan, where one was made before and only the report is wanted."""
+    scratch: str | None = None
+    """Where files are written for a moment; on another machine wherever temporary files go."""
 
 
 class Outcome(NamedTuple):
@@ -60,7 +62,7 @@ def do_job(job: Job) -> Outcome:
     try:
         if (here := versions()) != job.versions:
             raise RuntimeError(f"this worker has {here}, install {job.versions} on it")
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory(dir=job.scratch) as folder:
             if job.planned is None:
                 row, alternatives = _plan(job, Path(folder))
             else:
@@ -72,10 +74,8 @@ def do_job(job: Job) -> Outcome:
                 files[file.name] = file.read_bytes()
         files["scenario.yaml"] = job.yaml.encode()
     except Exception as caught:
-        error = " ".join(str(caught).split())
-        if not isinstance(caught, InputError):
-            error = f"{type(caught).__name__}: {error}"
-        files = {"error.txt": traceback.format_exc().encode()}
+        error = in_a_line(caught)
+        files = {"error.txt": encodable(traceback.format_exc()).encode()}
     return Outcome(files, row, alternatives, error, perf_counter() - begun)
 
 

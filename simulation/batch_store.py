@@ -93,6 +93,8 @@ class BatchStore:
     def __init__(self, folder: Path, force: bool = False) -> None:
         self.folder, self.force = folder, force
         self._items = folder / "items"
+        self.scratch = folder.absolute() / ".scratch"
+        """Where workers of this machine write for a moment; a batch that is killed leaves it."""
         self._lock: BaseFileLock | None = None
 
     def __enter__(self) -> BatchStore:
@@ -107,14 +109,17 @@ class BatchStore:
                 what = "another batch is writing to it, wait for it or name another folder"
                 raise OutputError([Problem(str(self.folder), "", what)]) from None
             self._tidy_up()
+            self.scratch.mkdir()
         return self
 
     def __exit__(self, *_: object) -> None:
         assert self._lock is not None
+        shutil.rmtree(self.scratch, ignore_errors=True)
         self._lock.release()
 
     def _tidy_up(self) -> None:
         """Put right what a batch that was killed left behind."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
         for left in [*self._items.glob(f".*{_PART}"), *self._items.glob(f".*{_OLD}")]:
             home = self._items / left.name[1:].removesuffix(_OLD)
             if left.suffix == _OLD and not home.exists():
@@ -200,11 +205,12 @@ class BatchStore:
                     (part / name).write_bytes(content)
                 (part / _RUNTIME).write_text(to_json(runtime) + "\n", encoding="utf-8")
                 text = json.dumps(record, indent=2, ensure_ascii=False, default=str)
-                (part / _RECORD).write_text(text + "\n", encoding="utf-8")
+                # Half of a surrogate pair becomes the escape that JSON has for it.
+                (part / _RECORD).write_bytes(f"{text}\n".encode("utf-8", "backslashreplace"))
                 if place.exists():
                     place.rename(old)
                 part.rename(place)
-            except OSError:
+            except BaseException:  # a signal too
                 shutil.rmtree(part, ignore_errors=True)
                 if old.exists() and not place.exists():
                     old.rename(place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -16,6 +17,7 @@ from simulation.cli_common import (
     Assignments,
     Confined,
     Confirm,
+    Force,
     MaxReplications,
     Replications,
     Seed,
@@ -27,8 +29,9 @@ from simulation.cli_common import (
     fail,
     print_json,
 )
-from simulation.cli_results import Destination, Force, draw_saved
+from simulation.cli_results import Destination, draw_saved
 from simulation.input_files import TRACE_MEGABYTES, Access, shown
+from simulation.signals import leave_to_the_system
 from simulation.terminal import PrintError, guard, one_line, stop_printing
 from simulation.written import PLAN_FILES, RUN_FILES
 
@@ -192,6 +195,7 @@ def run(
         str, typer.Option(help="simpy, the reference, or compiled: the same, much faster.")
     ] = "simpy",
     workers: Workers = None,
+    force: Force = False,
     interval: Annotated[str, typer.Option(help="Rows of intervals.parquet.")] = "1 hour",
     out: Annotated[
         Path | None, typer.Option(help="Folder for calls, tables, summary and scenario.")
@@ -199,7 +203,6 @@ def run(
     report: ReportFile = None,
     confined: Confined = False,
     trace_megabytes: TraceMegabytes = TRACE_MEGABYTES,
-    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Simulate a scenario: does the pool run dry, when, and why.
@@ -223,6 +226,7 @@ def run(
                 out=output,
                 keep_calls=False,
                 workers=workers,
+                force=force,
                 progress=advance,
             )
 
@@ -246,13 +250,13 @@ def plan(
     max_replications: MaxReplications = None,
     confirm: Confirm = "1000000",
     workers: Workers = None,
+    force: Force = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the frontier, the plan and the scenario.")
     ] = None,
     report: ReportFile = None,
     confined: Confined = False,
     trace_megabytes: TraceMegabytes = TRACE_MEGABYTES,
-    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Find the cheapest purchase that meets the objective, and why.
@@ -275,6 +279,7 @@ def plan(
                 max_replications=max_replications,
                 confirm=most_confirmed,
                 workers=workers,
+                force=force,
                 out=output,
                 progress=watch.advance,
             )
@@ -318,6 +323,7 @@ def main() -> None:
     try:
         guard()
         _show_own_warnings_alone()
+        leave_to_the_system()
         try:
             app()
         finally:
@@ -344,3 +350,4 @@ def _show_own_warnings_alone() -> None:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", LoopWarning)
+        os.environ["PYTHONWARNINGS"] = "ignore"  # in what is started, from its first line on

@@ -13,6 +13,7 @@ from simulation.cli_common import (
     Assignments,
     Confined,
     Confirm,
+    Force,
     MaxReplications,
     Replications,
     Seed,
@@ -20,7 +21,6 @@ from simulation.cli_common import (
     calls_to_confirm,
     print_json,
 )
-from simulation.cli_results import Force
 from simulation.input_files import TRACE_MEGABYTES
 
 __all__ = ["batch"]

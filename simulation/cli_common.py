@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NoReturn, ParamSpec
 
 import typer
 
+from simulation.signals import exit_code, stoppable
 from simulation.terminal import in_json
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Assignments",
     "Confined",
     "Confirm",
+    "Force",
     "MaxReplications",
     "Replications",
     "Seed",
@@ -36,7 +38,6 @@ P = ParamSpec("P")
 CANNOT_PRINT = 1
 INPUT_IS_WRONG = 2
 FINISHED_WITH_FAILURES = 3
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="creditsim",
@@ -74,6 +75,12 @@ Confined = Annotated[
     ),
 ]
 TraceMegabytes = Annotated[int, typer.Option(min=1, help="The largest trace that is read.")]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force", help="Replace files that creditsim did not write; begin what is too much work."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -86,8 +93,7 @@ def fail(message: str, code: int = INPUT_IS_WRONG) -> NoReturn:
 def command(function: Callable[P, None]) -> Callable[P, None]:
     """Make a function a command; wrong input becomes lines on stderr and exit code 2."""
 
-    @functools.wraps(function)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+    def stop_or_tell(*args: P.args, **kwargs: P.kwargs) -> None:
         from simulation.errors import InputError
 
         try:
@@ -96,7 +102,12 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
         except InputError as error:
             fail(str(error))
         except KeyboardInterrupt as interrupt:
-            fail(str(interrupt) or "interrupted; nothing was written", INTERRUPTED)
+            fail(str(interrupt) or "interrupted; nothing was written", exit_code(interrupt))
+
+    @functools.wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        with stoppable():
+            stop_or_tell(*args, **kwargs)
 
     app.command(help=None)(guarded)
     return guarded

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
-
-import typer
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from simulation.output import OutputFolder
     from simulation.plan_result import Plan
     from simulation.results import RunResult
 
-__all__ = ["Destination", "Force", "draw", "draw_saved"]
-
-Force = Annotated[bool, typer.Option("--force", help="Replace files that creditsim did not write.")]
+__all__ = ["Destination", "draw", "draw_saved"]
 
 R = TypeVar("R", bound="RunResult | Plan")
 
@@ -135,7 +131,7 @@ class Destination:
         try:
             yield
         except KeyboardInterrupt as interrupt:
-            raise type(interrupt)(f"interrupted; {self._told()}") from None
+            raise KeyboardInterrupt(f"interrupted; {self._told()}") from interrupt
         except InputError as error:
             if not self._tables or self._page:
                 raise

@@ -17,6 +17,8 @@ __all__ = [
     "OutputError",
     "Problem",
     "dotted",
+    "encodable",
+    "in_a_line",
 ]
 
 KeyPath = tuple[str | int, ...]
@@ -67,6 +69,27 @@ class InputError(ValueError):
 
 class OutputError(InputError):
     """A place that the user named for results cannot be written."""
+
+
+def in_a_line(error: BaseException) -> str:
+    """Return what went wrong in one line, with the kind of an error that is no wrong input.
+
+    >>> in_a_line(InputError("seed: is wrong")), in_a_line(OverflowError("too large"))
+    ('seed: is wrong', 'OverflowError: too large')
+    """
+    text = encodable(" ".join(str(error).split()))
+    if isinstance(error, InputError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def encodable(text: str) -> str:
+    r"""Return a text that can be written as UTF-8: half of a surrogate pair becomes an escape.
+
+    >>> encodable("Zürich"), encodable("byte \udcff of a name")
+    ('Zürich', 'byte \\udcff of a name')
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class LoopWarning(UserWarning):

@@ -18,7 +18,8 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from simulation.errors import InputError
-from simulation.workers import serve_only
+from simulation.signals import held_back
+from simulation.workers import serve_only, start_trackers
 
 if TYPE_CHECKING:
     from loky import ProcessPoolExecutor
@@ -108,6 +109,10 @@ class _Slot:
             self._pool.shutdown(wait=False, kill_workers=True)
 
     def _serve(self) -> None:
+        with held_back():  # in this thread, and in the processes that it starts
+            self._work()
+
+    def _work(self) -> None:
         while (task := self._tasks.get()) is not None and not self._killed:
             if task.future.set_running_or_notify_cancel():
                 self._do(task)
@@ -143,6 +148,7 @@ class _Slot:
 @contextmanager
 def processes(workers: int) -> Iterator[Workforce]:
     """Have so many processes of this machine; they are killed if the work is given up."""
+    start_trackers()
     executor = Processes(workers)
     try:
         yield Workforce(executor, lambda: workers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from simulation.results import CallWriter, RunResult, calls_in, concatenate, sav
 from simulation.scenario import Scenario, as_scenario
 from simulation.usage import groups_of
 from simulation.workers import cores
+from simulation.workload import check_workload
 from simulation.written import RUN_FILES
 
 __all__ = ["run"]
@@ -56,7 +58,8 @@ def run(
         A folder for calls, tables, summary and scenario; the calls are written as they come.
         Nothing is there before all is; what was begun with an `OutputFolder` ends with it.
     force : bool
-        Whether files in ``out`` that creditsim did not write may be replaced.
+        Whether files in ``out`` that creditsim did not write may be replaced, and work is begun
+        for which memory or time will hardly do.
     keep_calls : bool
         Whether ``result.calls`` is wanted; without ``out`` it takes memory.
     workers : int, optional
@@ -90,13 +93,16 @@ def run(
         raise InputError(f"engine {engine!r} is unknown, use {known}")
     scenario = as_scenario(scenario, replications=replications, seed=seed)
     length = _interval(interval, scenario)
+    if not force:
+        check_workload(scenario, engine, cores(workers), length)
     demand = Demand(scenario)
 
     def replicate(keep: Callable[[pa.Table], None] | None, aside: Path | None) -> RunResult:
         tables = _Tables(demand, length)
         every = replications_of(demand, engine, length, cores(workers), keep, aside, progress)
-        for replicated in every:
-            tables.add(replicated)
+        with closing(every):
+            for replicated in every:
+                tables.add(replicated)
         return tables.result(engine)
 
     def write(output: OutputFolder) -> RunResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -262,13 +263,14 @@ def judge(
             for row, first in places
         ]
         found = []
-        for (row, first), each in zip(places, run(function, tasks, workers), strict=True):
-            throttled[row, first : first + at_once] = each.throttled
-            lost[row, first : first + at_once] = each.lost
-            work[row] += each.work
-            found.append(each)
-            if done is not None:
-                done()
+        with closing(run(function, tasks, workers)) as results:
+            for (row, first), each in zip(places, results, strict=True):
+                throttled[row, first : first + at_once] = each.throttled
+                lost[row, first : first + at_once] = each.lost
+                work[row] += each.work
+                found.append(each)
+                if done is not None:
+                    done()
         return found
 
     begun = swept([(row, 0) for row in range(len(replications))])

@@ -32,6 +32,7 @@ from simulation.search import Search, Steps
 from simulation.statistics import mean_with_interval
 from simulation.streams import stream
 from simulation.workers import cores
+from simulation.workload import check_workload
 from simulation.written import PLAN_FILES
 
 __all__ = ["DEFAULT_MAX_REPLICATIONS", "plan"]
@@ -80,7 +81,8 @@ def plan(
     out : Path, str or OutputFolder, optional
         A folder for the frontier, the plan and the scenario; nothing is there before all is.
     force : bool
-        Whether files in ``out`` that creditsim did not write may be replaced.
+        Whether files in ``out`` that creditsim did not write may be replaced, and work is begun
+        for which memory or time will hardly do.
     progress : callable, optional
         Called with the steps done and those known to come; a step judges one replication.
 
@@ -99,6 +101,8 @@ def plan(
         )
     for each in (scenario, *map(scenario.with_alternative, scenario.alternatives)):
         check_sizes(each)
+        if not force:
+            check_workload(each, "compiled", cores(workers), sizes=len(purchasable(each)))
     with ExitStack() as stack:
         output = out
         if isinstance(output, Path | str):

@@ -6,8 +6,9 @@ org in a row and a key, as ``--set`` takes it, over each column; or YAML with ``
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from glob import glob, has_magic
@@ -18,7 +19,7 @@ from pydantic import BeforeValidator, Field
 
 from simulation.csv_files import csv_problem, csv_rows
 from simulation.documents import Document, value_of
-from simulation.errors import InputError, Problem
+from simulation.errors import InputError, Problem, encodable, in_a_line
 from simulation.input_files import ANYWHERE, MOST_MEGABYTES, Access, read_text, shown
 from simulation.parts import Part
 from simulation.plain_yaml import unprintable
@@ -29,6 +30,9 @@ __all__ = ["Item", "Portfolio", "read_portfolio"]
 _YAML = (".yaml", ".yml")
 _OF_A_BATCH = "item.json"
 _RESULTS = (_OF_A_BATCH, "plan.json", "summary.json")
+
+_FOLDER_LETTERS, _FOLDER_BYTES = 80, 240
+"""A folder's name at most: systems take 255 bytes, and a dot, a number and ``.part`` are added."""
 
 Values = tuple[tuple[str, Any], ...]
 
@@ -81,6 +85,8 @@ class Item:
             return document.validate(Scenario)
         except InputError as error:
             raise InputError(map(self._told, error.problems)) from None
+        except Exception as error:  # whatever a cell makes of the reading is this org's alone
+            raise InputError([Problem(self.source, "", in_a_line(error))]) from error
 
     def seed(self, assignments: Sequence[str] = ()) -> int | None:
         """Return the seed as far as it can be read, for an org whose scenario is wrong."""
@@ -91,9 +97,10 @@ class Item:
         if given is None and not self.problem:
             try:
                 given = _template(self.file).data.get("seed", Scenario.model_fields["seed"].default)
-            except InputError:
+            except Exception:  # it is told when the org is loaded
                 return None
-        return given if isinstance(given, int) else None
+        is_seed = isinstance(given, int) and not isinstance(given, bool) and 0 <= given < 2**63
+        return given if is_seed else None
 
     def _told(self, problem: Problem) -> Problem:
         """Name the portfolio's line as well, where a problem lies in the template."""
@@ -195,7 +202,12 @@ def _fixed(parts: Sequence[str]) -> Iterator[str]:
 
 def _files_in(folder: Path) -> Iterator[Path]:
     """Yield the YAML files in a folder and those in it, but for hidden ones and results."""
-    for entry in sorted(folder.iterdir()):
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        what = f"cannot be searched ({error.strerror}), name a folder that you may read"
+        raise InputError([Problem(str(folder), "", what)]) from None
+    for entry in entries:
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
@@ -259,12 +271,12 @@ def _csv_items(file: Path) -> Iterator[Item]:
             problem = f"has {len(cells)} cells where line 1 names {len(header)}, add or drop some"
         elif any(text for name, text in texts.items() if not name):
             problem = "has a cell under no name, name its column in line 1"
-        yield from _crossed(file, source, templates, given, problem)
+        yield from _row_items(file, source, templates, given, problem)
     if not count:
         raise csv_problem(file, None, "has no rows, line 1 names the columns and orgs follow")
 
 
-def _values_of(texts: dict[str, str]) -> tuple[dict[str, Any], str]:
+def _values_of(texts: Mapping[str, str]) -> tuple[dict[str, Any], str]:
     """Return what the cells of a row mean, and what is wrong with the first that means nothing."""
     given: dict[str, Any] = {}
     problem = ""
@@ -276,8 +288,8 @@ def _values_of(texts: dict[str, str]) -> tuple[dict[str, Any], str]:
         elif key and text:
             try:
                 given[key] = value_of(text)
-            except InputError as error:
-                problem = problem or f"{key}: {error}"
+            except Exception as error:  # a cell may hold whatever YAML makes of it
+                problem = problem or f"{key}: {in_a_line(error)}"
     return given, problem
 
 
@@ -287,25 +299,45 @@ def _as_list(value: Any) -> Any:
 
 class _PortfolioFile(Part):
     scenarios: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
-    orgs: tuple[dict[str, Any], ...] = Field(min_length=1)
+    orgs: tuple[Any, ...] = Field(min_length=1)
 
 
 def _yaml_items(file: Path) -> Iterator[Item]:
     document = Document.read(file, "portfolio")
     told = document.validate(_PortfolioFile)
     for place, org in enumerate(told.orgs):
+        problem = ""
+        if not isinstance(org, dict):
+            org, problem = {}, f"{org!r} is no org, write 'key: value' pairs"  # noqa: PLW2901
         given = {str(key): value for key, value in org.items() if key != "scenario"}
         templates = _as_list(org.get("scenario", list(told.scenarios)))
-        problem = ""
         if not isinstance(templates, list) or not all(isinstance(t, str) for t in templates):
             templates, problem = [], f"scenario: {templates!r} is no path, name a scenario file"
-        yield from _crossed(file, document.where(("orgs", place)), templates, given, problem)
+        source = document.where(("orgs", place))
+        yield from _row_items(file, source, templates, given, problem)
 
 
 @lru_cache
 def _beside(file: Path, template: str) -> Path:
     """Return where a template lies; one object for all orgs that share it."""
     return file.parent / template
+
+
+def _row_items(
+    file: Path, source: str, templates: Sequence[str], values: dict[str, Any], problem: str
+) -> list[Item]:
+    """Return an org once with each of its templates, or once with what is wrong with them."""
+    try:
+        if any("\0" in template for template in templates):
+            raise ValueError("no path holds a null byte")
+        return list(_crossed(file, source, templates, values, problem))
+    except InputError as error:
+        problem = problem or "; ".join(map(str, error.problems))
+    except (OSError, ValueError) as error:  # too long, or nothing that a system calls a path
+        told = ", ".join(map(repr, templates))[:80]
+        reason = getattr(error, "strerror", None) or str(error)
+        problem = problem or f"scenario: {told} is no path ({reason}), name a scenario file"
+    return list(_crossed(file, source, [], values, problem))
 
 
 def _crossed(
@@ -335,17 +367,27 @@ def _crossed(
 
 def _told_apart(items: Iterable[Item]) -> Iterator[Item]:
     """Yield items with names and folders of their own; scenario files that came before once."""
-    files: set[Path] = set()
+    files: set[str] = set()
     names: dict[str, int] = {}
     folders: dict[str, int] = {}
     for item in items:
         if item.source == shown(item.file):
-            if (resolved := item.file.resolve()) in files:
+            if (resolved := os.path.realpath(item.file)) in files:
                 continue
             files.add(resolved)
-        slug = re.sub(r"\W+", "-", item.folder.casefold()).strip("-")[:80] or "org"
-        name = _free(item.name, "{} ({})", names)
-        yield replace(item, name=name, folder=_free(slug, "{}-{}", folders))
+        name = _free(encodable(item.name), "{} ({})", names)
+        folder = _free(_slug(item.folder), "{}-{}", folders)
+        yield replace(item, name=name, folder=folder, source=encodable(item.source))
+
+
+def _slug(name: str) -> str:
+    """Return a folder's name for an org: letters and digits, and not too many of them.
+
+    >>> _slug("Acme: North, Inc."), len(_slug("\U00020000" * 80).encode())
+    ('acme-north-inc', 240)
+    """
+    letters = re.sub(r"\W+", "-", name.casefold()).strip("-")[:_FOLDER_LETTERS]
+    return letters.encode()[:_FOLDER_BYTES].decode(errors="ignore") or "org"
 
 
 def _free(name: str, form: str, taken: dict[str, int]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from simulation.csv_files import for_spreadsheets
+from simulation.errors import encodable
 from simulation.findings import percent
 from simulation.peaks import Cause
 from simulation.plan_findings import best_alternative
@@ -24,6 +25,7 @@ __all__ = [
     "TableWriter",
     "Totals",
     "alternative_rows",
+    "fitting",
     "read_table",
     "row_of",
     "scenario_row",
@@ -32,6 +34,7 @@ __all__ = [
 _INTERVAL = ("", "_low", "_high")
 _ROWS_PER_GROUP = 1000
 _PLACES = 6
+_LARGEST = {"count": 2**63, "money": Decimal(10) ** (38 - _PLACES)}  # that Parquet can hold
 
 Row = dict[str, Any]
 
@@ -209,6 +212,24 @@ def alternative_rows(plan: Plan) -> list[Row]:
         }
         for each in plan.alternatives
     ]
+
+
+def fitting(row: Row) -> Row:
+    """Return a row, or in place of one that the table cannot hold one that says so.
+
+    >>> row = dict.fromkeys(PORTFOLIO) | {"item": "a", "status": "buy", "addon_credits": 2**63}
+    >>> fitting(row)["status"], fitting(row)["error"]
+    ('failed', 'addon_credits: 9223372036854775808 is too large for the table')
+    """
+    for name, kind in PORTFOLIO.items():
+        value, most = row[name], _LARGEST.get(kind)
+        if value is not None and most is not None and not abs(value) < most:
+            what = f"{name}: {value} is too large for the table"
+            told = {"item": row["item"], "source": row["source"], "status": "failed", "error": what}
+            return {**dict.fromkeys(PORTFOLIO), **told}
+    return {
+        name: encodable(value) if isinstance(value, str) else value for name, value in row.items()
+    }
 
 
 def read_table(file: Path) -> pd.DataFrame:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -116,7 +116,7 @@ def replications(
     keep: Keep | None,
     folder: Path | None,
     progress: Progress | None,
-) -> Iterator[Replicated]:
+) -> Generator[Replicated, None, None]:
     """Run all replications of a scenario, and yield them in order.
 
     The first runs here. Where it took long, the others run in processes, and what they would
@@ -147,15 +147,15 @@ def replications(
             _Task(pickled, engine, length, n, file)
             for n, file in zip(elsewhere, files, strict=True)
         ]
-        done = in_processes(_replicate_elsewhere, tasks, workers)
-        for task, replicated in zip(tasks, done, strict=True):
-            if keep is not None and task.file is not None:
-                with Path(task.file).open("rb") as file, pa.ipc.open_stream(file) as batches:
-                    for batch in batches:
-                        keep(pa.Table.from_batches([batch]))
-                Path(task.file).unlink()
-            advance(task.replication, days - 1)
-            yield replicated
+        with closing(in_processes(_replicate_elsewhere, tasks, workers)) as done:
+            for task, replicated in zip(tasks, done, strict=True):
+                if keep is not None and task.file is not None:
+                    with Path(task.file).open("rb") as file, pa.ipc.open_stream(file) as batches:
+                        for batch in batches:
+                            keep(pa.Table.from_batches([batch]))
+                    Path(task.file).unlink()
+                advance(task.replication, days - 1)
+                yield replicated
 
 
 def seconds_for(demand: Demand, engine: str, days: int) -> float:

@@ -7,19 +7,28 @@ import signal
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from threading import Thread
 from typing import TypeVar
 
 from simulation.errors import InputError
+from simulation.signals import STOPPING, held_back
 
-__all__ = ["BUSY_DAY", "ahead", "cores", "in_processes", "in_threads", "serve_only"]
+__all__ = [
+    "BUSY_DAY",
+    "ahead",
+    "cores",
+    "in_processes",
+    "in_threads",
+    "serve_only",
+    "start_trackers",
+]
 
 BUSY_DAY = 20_000
 """Calls a day from which threads help: below, a day is a matter of Python, and they wait."""
 
-_LOOK_FOR_PARENT_S = 1.0
+_LOOK_FOR_PARENT_S = 0.5
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -50,17 +59,25 @@ def ahead(items: Iterator[T]) -> Iterator[T]:
             yield item
 
 
-def in_threads(function: Callable[[T], R], tasks: Sequence[T], workers: int) -> Iterator[R]:
-    """Yield what a function returns for each task, in their order, computed in threads."""
+def in_threads(
+    function: Callable[[T], R], tasks: Sequence[T], workers: int
+) -> Generator[R, None, None]:
+    """Yield what a function returns for each task, in their order, computed in threads.
+
+    Closed early, it waits for the tasks that are under way and does no other.
+    """
     with ThreadPoolExecutor(workers) as pool:
         yield from pool.map(function, tasks)
 
 
-def in_processes(function: Callable[[T], R], tasks: Sequence[T], workers: int) -> Iterator[R]:
+def in_processes(
+    function: Callable[[T], R], tasks: Sequence[T], workers: int
+) -> Generator[R, None, None]:
     """Yield what a function returns for each task, in their order, computed in processes.
 
-    They are kept for a while, for the next time. Unlike those of the standard library they do
-    not run the caller's script again, so that it needs no guard.
+    Closed early, or left with an exception, it ends them. Otherwise they are kept for a while,
+    for the next time. Unlike those of the standard library they do not run the caller's script
+    again, so that it needs no guard.
 
     Raises
     ------
@@ -69,11 +86,15 @@ def in_processes(function: Callable[[T], R], tasks: Sequence[T], workers: int) -
     """
     from loky import get_reusable_executor
 
-    pool = get_reusable_executor(
-        max_workers=workers, initializer=serve_only, initargs=(os.getpid(),)
-    )
-    coming = deque(pool.submit(function, task) for task in tasks)
+    start_trackers()
+    with held_back():
+        pool = get_reusable_executor(
+            max_workers=workers, initializer=serve_only, initargs=(os.getpid(),)
+        )
+    coming: deque[Future[R]] = deque()
     try:
+        with held_back():
+            coming.extend(pool.submit(function, task) for task in tasks)
         while coming:
             yield coming.popleft().result()
     except BrokenExecutor:
@@ -85,8 +106,12 @@ def in_processes(function: Callable[[T], R], tasks: Sequence[T], workers: int) -
 
 
 def serve_only(parent: int) -> None:
-    """Make this process leave interrupts and warnings to its parent, and end when that does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Make this process leave signals and warnings to its parent, and end when that does.
+
+    Its parent may be gone by now: it was killed while this process began.
+    """
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
     warnings.simplefilter("ignore")
 
     def watch() -> None:
@@ -94,5 +119,16 @@ def serve_only(parent: int) -> None:
             time.sleep(_LOOK_FOR_PARENT_S)
         os._exit(1)
 
-    if os.getppid() == parent:  # not so where processes are started by another one
-        Thread(target=watch, daemon=True).start()
+    if os.getppid() != parent:
+        os._exit(1)
+    Thread(target=watch, daemon=True).start()
+
+
+def start_trackers() -> None:
+    """Start what tidies up after processes, which begins by letting signals come again."""
+    from multiprocessing import resource_tracker
+
+    from loky.backend import resource_tracker as loky_tracker
+
+    resource_tracker.ensure_running()
+    loky_tracker.ensure_running()

@@ -102,6 +102,37 @@ _buckets = st.dictionaries(st.integers(1, 71), st.integers(0, 30)).map(
 )
 
 
+COLUMNS = (
+    "name",
+    "scenario",
+    "seed",
+    "horizon",
+    "org.edition",
+    "org.addon_credits",
+    "clients",
+    "clients.forms.calls",
+    "clients.forms.arrivals.poisson.rate",
+    "clients.forms.arrivals.poisson.growth",
+    "alternatives",
+    "no.such.key",
+)
+
+_typed = st.tuples(
+    st.sampled_from(["!!int", "!!bool", "!!float", "!!timestamp", "!!binary", "!!python/name:x"]),
+    st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=8),
+).map(" ".join)
+_endless = st.tuples(st.sampled_from("0123456789[{-a\U00020000"), st.sampled_from([80, 600, 5000]))
+
+bad_cells = st.one_of(
+    _typed,
+    _endless.map(lambda pair: pair[0] * pair[1]),
+    st.sampled_from(["100% per second", "1e999999999", f"{2**64}", "true", "*a", "&a *a"]),
+    st.sampled_from(['"\\ud800"', '"\\0"', '"\\x9b"', "a\0b.yaml", "/dev/null", ".", "~", "[[1]]"]),
+    st.text(st.characters(codec="utf-8"), max_size=30),
+)
+"""Cells of a portfolio that mean nothing, or more than was bargained for."""
+
+
 @st.composite
 def scenarios(draw: st.DrawFn, most_clients: int = 5, everything: bool = False) -> Scenario:
     """Draw a scenario: ties, bursts, costs above the limit, limits from 0 to more than enough.

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from csv import DictWriter
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
-from simulation import InputError, load_scenario
+import simulation.batch
+from simulation import InputError, load_scenario, plan_portfolio
+from simulation.batch_job import Job, Outcome
+from simulation.executors import Workforce
 from simulation.portfolio import Portfolio, read_portfolio
+from simulation.portfolio_tables import scenario_row
 from tests.browser import CHROMIUM, Browser
 from tests.helpers import ROOT, SHARED_DATA, creditsim
+from tests.strategies import COLUMNS, bad_cells
 
 TEMPLATE = """\
 name: Template
@@ -177,6 +191,65 @@ def test_a_wrong_row_is_told_with_its_line_and_harms_no_other(row: str, message:
     portfolio = csv(f"name,scenario,org.edition\n{row}\nGlobex,small.yaml,enterprise\n")
     assert wrong(portfolio).startswith(message)
     assert portfolio.items[-1].load().name == "Globex"
+
+
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(column=st.sampled_from(COLUMNS), cell=bad_cells)
+@example(column="clients.forms.arrivals.poisson.growth", cell="100% per second")
+@example(column="seed", cell="!!int abc")
+@example(column="seed", cell="9" * 5000)
+@example(column="horizon", cell="[" * 600)
+@example(column="scenario", cell="a\0b.yaml")
+@example(column="scenario", cell="a" * 5000)
+@example(column="name", cell="\U00020000" * 80)
+@pytest.mark.usefixtures("planned_at_once")
+def test_whatever_a_cell_holds_it_harms_its_own_org_alone(
+    column: str, cell: str, folder: Path
+) -> None:
+    before, between, after = ({"name": f"{n}", "scenario": "small.yaml"} for n in "abc")
+    between[column] = cell
+    for file, write in (("orgs.csv", _write_csv), ("orgs.yaml", _write_yaml)):
+        write(folder / file, [before, between, after])
+        shutil.rmtree("out", ignore_errors=True)
+        told = plan_portfolio(file, out="out").portfolio
+        assert told["status"].iloc[[0, -1]].tolist() == ["none_needed"] * 2
+        assert told["item"].iloc[[0, -1]].tolist() == ["a", "c"]
+        for row in told.iloc[1:-1].itertuples():  # none where the cell names no org
+            if row.status != "none_needed":
+                assert row.error.startswith(f"{file}:")
+                assert "\n" not in row.error
+
+
+def _write_csv(file: Path, orgs: list[dict[str, str]]) -> None:
+    with file.open("w", newline="", encoding="utf-8") as text:
+        writer = DictWriter(text, list(dict.fromkeys(key for org in orgs for key in org)))
+        writer.writeheader()
+        writer.writerows(orgs)
+
+
+def _write_yaml(file: Path, orgs: list[dict[str, str]]) -> None:
+    text = yaml.safe_dump({"orgs": orgs})
+    file.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def planned_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work is done by a thread of this process, and every valid org is planned in no time."""
+
+    @contextmanager
+    def threads(workers: int) -> Iterator[Workforce]:
+        with ThreadPoolExecutor(workers) as pool:
+            yield Workforce(pool, lambda: workers)
+
+    def plan(job: Job) -> Outcome:
+        price = {"current_price_per_month": Decimal(0), "price_per_month": Decimal(0)}
+        told = {"status": "none_needed", "at_risk": False, "decided": True, **price}
+        return Outcome({}, {**scenario_row(job.scenario), **told}, [], "", 0.0)
+
+    monkeypatch.setattr(simulation.batch, "processes", threads)
+    monkeypatch.setattr(simulation.batch, "do_job", plan)
 
 
 @pytest.mark.usefixtures("folder")

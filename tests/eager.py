@@ -1,0 +1,12 @@
+"""The command line, with worker processes for any work at all: `python -m tests.eager run ...`."""
+
+from __future__ import annotations
+
+import simulation.replications
+import simulation.search
+from simulation.__main__ import main
+
+if __name__ == "__main__":
+    for module in (simulation.replications, simulation.search):
+        module._WORTH_PROCESSES_S = 0  # type: ignore[attr-defined]
+    main()

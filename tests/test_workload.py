@@ -1,0 +1,100 @@
+"""What is too much work is refused before any of it is begun, and the estimate is near."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from simulation import InputError, load_scenario, plan, run
+from simulation.demand import Demand
+from simulation.frontier import purchasable
+from simulation.scenario import Scenario
+from simulation.workload import check_workload, workload_of
+from tests.helpers import SCENARIOS, any_limit, creditsim, poisson, scheduled
+from tests.strategies import scenarios
+
+TOO_MUCH: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
+    "a rate": ([poisson("a", "99999999999 per day")], {}),
+    "growth": (
+        [poisson("a", "1000 per day", poisson={"growth": "900% per month"})],
+        {"horizon": "1 year"},
+    ),
+    "an event": (
+        [poisson("a", "1000 per day", poisson={"events": [{"date": "2026-01-05", "factor": 1e9}]})],
+        {},
+    ),
+    "a period": (
+        [{"name": "a", "arrivals": {"schedule": {"every": "1 us"}}, "calls": [{"api": "other"}]}],
+        {},
+    ),
+    "many at one instant": ([scheduled(f"c{n}", "02:00", 10_000_000) for n in range(100)], {}),
+    "replications": (
+        [poisson("a", "9000 per day")],
+        {"replications": 1_000_000, "horizon": "1 year"},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TOO_MUCH)
+def test_too_much_is_refused_at_once_with_the_estimate_and_what_to_change(kind: str) -> None:
+    clients, keys = TOO_MUCH[kind]
+    for refused in (run, plan):
+        with pytest.raises(InputError, match=r"about .*: write .*; --force goes ahead") as caught:
+            refused(any_limit(10_000, clients, **keys))
+        assert len(caught.value.problems) == 1
+        assert caught.value.problems[0].path in (
+            "clients.a.arrivals",
+            "clients.c0.arrivals",
+            "replications",
+        )
+
+
+def test_an_alternative_that_is_too_much_is_refused_too() -> None:
+    more = {
+        "name": "more",
+        "set": {"clients.a.arrivals.poisson.rate": "1e3 per day".replace("1e3", "9" * 12)},
+    }
+    with pytest.raises(InputError, match="calls on a day"):
+        plan(any_limit(100, [poisson("a", "5 per day")], alternatives=[more]))
+
+
+def test_force_goes_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulation.workload.MOST_CALLS_A_DAY", 3)
+    scenario = any_limit(100, [scheduled("a", "02:00", 9)])
+    for work in (run, plan):
+        with pytest.raises(InputError, match="about 9 calls on a day"):
+            work(scenario)
+        work(scenario, force=True)
+
+
+def test_the_command_line_says_one_line_and_takes_force(tmp_path: Path) -> None:
+    file = SCENARIOS[0].with_name("free-startup.yaml")
+    endless = ("--set", "replications=1000000", "--set", "horizon=1 year")
+    for command in ("run", "plan"):
+        done = creditsim(command, file, *endless)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert re.search(r": replications: .*about .*; --force goes ahead", done.stderr)
+    assert creditsim("run", file, "--force", "--set", "horizon=2 days").returncode == 0
+
+
+@pytest.mark.parametrize("file", SCENARIOS, ids=lambda file: file.stem)
+def test_what_ships_is_accepted_for_a_year_too(file: Path) -> None:
+    for changes in ([], ["horizon=1 year", "warmup=1 day"]):
+        scenario = load_scenario(file, changes)
+        check_workload(scenario, "simpy", 1)
+        check_workload(scenario, "compiled", 1, sizes=len(purchasable(scenario)))
+
+
+@settings(max_examples=50, deadline=None)
+@given(scenario=scenarios(everything=True))
+def test_the_estimate_of_calls_is_near_what_is_drawn(scenario: Scenario) -> None:
+    found, demand = workload_of(scenario, "compiled"), Demand(scenario)
+    drawn = [sum(map(len, demand.draw_days(n))) for n in range(8)]
+    whole_day = found.busiest_day * demand.days
+    assert sum(drawn) / 8 <= 2 * whole_day + 20
+    if scenario.horizon >= 2 * 86_400_000_000:
+        assert found.calls / scenario.replications <= 4 * max(drawn) + 60
