@@ -1,8 +1,8 @@
 """How much work a scenario is, from its laws alone: known before any of it is begun.
 
 Calls follow from rates, growth, events, schedules and traces; memory and time follow from calls,
-clients, days and replications by what was measured for each. The estimate takes one pass over
-the clients, and is right within a factor of about two where no call is tried again.
+clients, days and replications. The figures for memory and time are rough and on the high side, to
+tell a night's work from a minute's; retries are not in them. It takes one pass over the clients.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ import pytest
 from tests.helpers import ROOT
 
 KILLS = 200
-KILLS_IN_EVERY_RUN = 8
+KILLS_IN_EVERY_RUN = 4
 GONE_WITHIN_S = 5.0
 MARK = "CREDITSIM_KILLED_BY_A_TEST"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
@@ -210,6 +210,7 @@ def part(files: dict[str, bytes], org: str) -> dict[str, bytes]:
     return {name: files[name] for name in files if name.startswith(f"items/{org}/")}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("number", random.Random(34).sample(range(KILLS), KILLS_IN_EVERY_RUN))
 def test_a_kill_loses_nothing_and_leaves_nothing(number: int, cases: dict[str, Case]) -> None:
     killed(number, cases)
