@@ -103,3 +103,14 @@ def test_a_remedy_is_exact_to_the_license_and_to_the_step(
     assert given == found
     unfit = [each["change"] for each in advice.rejected if "change" in each]
     assert len(unfit) + len(found) == {"low": 3, "middle": 2, "high": 1}[edition]
+
+
+@pytest.mark.parametrize("probes", [3, 10, 200])
+def test_the_shortfall_is_exact_to_the_credit_where_some_may_be_throttled(
+    probes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulation.remedies, "_PROBES", probes)
+    clients = [scheduled("a", "09:00", 2000, "one")]
+    scenario = org("high", 3, clients, objective={"throttled_share": "1%"})
+    advice = planned(scenario).recommendation
+    assert advice.shortfall_credits == 1980 - (215 + 70)  # 20 of 2,000 may be throttled
