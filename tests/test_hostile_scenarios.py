@@ -27,9 +27,11 @@ _very_often = settings(max_examples=20_000, deadline=None, suppress_health_check
 
 
 _OF_THE_WHOLE_FILE = re.compile(
-    "YAML|is not a scenario file|is no mapping|is not UTF-8|no such file|holds the character"
+    "YAML|is not a scenario file|is no mapping|is not UTF-8|no such file|holds the character|"
+    "too large for a number|is a number of|carries the tag|inside of|nested deeper|more than .* "
+    "values|characters, write|is not what its tag says|a key is a list|<< takes"
 )
-"""Of what no key is to blame for."""
+"""What is refused while the text is read, before there are keys: by its line alone."""
 
 
 def _accepted(path: Path) -> Scenario | None:
