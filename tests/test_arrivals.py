@@ -180,7 +180,7 @@ def test_a_rate_that_no_machine_could_simulate_is_refused_in_words() -> None:
     law = {"growth": "900% per month"}
     with pytest.raises(InputError, match=r"rate: gives 8e\+09 calls on the busiest day"):
         build([poisson("p", "1000 per second", poisson=law)], horizon="60 days")
-    longer: dict[str, Any] = {"start": "2026-10-25", "timezone": "Europe/Berlin"}  # a day of 25 hours
+    longer: dict[str, Any] = {"start": "2026-10-25", "timezone": "Europe/Berlin"}  # 25 hours long
     scenario = build([poisson("p", "100,000,000 per day")], **longer)
     with pytest.raises(
         InputError, match=r"client 'p' would make .* calls on 2026-10-25, more than"

@@ -189,6 +189,13 @@ def test_dates_outside_the_run_are_remarked_on() -> None:
     )
 
 
+def test_a_run_that_was_cut_by_set_is_cut_on_purpose() -> None:
+    load = scheduled("a", "09:00", 1, schedule={"days": ["2026-01-07"]})
+    whole = build([load], horizon="3 days")
+    assert whole.remarks() == whole.changed({"horizon": "1 day"}).remarks() == []
+    assert len(build([load], horizon="1 day").remarks()) == 1
+
+
 @pytest.mark.parametrize(
     "law",
     [
