@@ -44,8 +44,11 @@ def problems_of(scenario: Scenario) -> Iterator[KeyProblem]:
     yield from _planning_problems(scenario, names)
 
 
-def remarks_of(scenario: Scenario) -> Iterator[KeyProblem]:
-    """Find what can be meant, but has no effect, or not the one that is hoped for."""
+def remarks_of(scenario: Scenario, is_cut: bool = False) -> Iterator[KeyProblem]:
+    """Find what can be meant, but has no effect, or not the one that is hoped for.
+
+    Of a run that ``is_cut`` on purpose, dates outside are not worth a word.
+    """
     org = scenario.org
     per_license = scenario.card.editions[scenario.card.edition(org.edition)].per_license
     if org.user_licenses and not per_license:
@@ -57,7 +60,7 @@ def remarks_of(scenario: Scenario) -> Iterator[KeyProblem]:
             "write such as 99%"
         )
         yield KeyProblem(("objective", "probability"), what)
-    for place, client in enumerate(scenario.clients):
+    for place, client in enumerate(() if is_cut else scenario.clients):
         yield from calendar_remarks(scenario, ("clients", place), client)
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from simulation import InputError, run
+from simulation import InputError
 from simulation.arrivals import spread, weekly_weights
 from simulation.clock import Clock
 from simulation.demand import Demand
@@ -57,7 +57,6 @@ def test_daily_variation_is_the_coefficient_of_variation_beyond_poisson() -> Non
         (30, {"growth": "10% per month"}, 110),
         (45, {"growth": "-20% per month"}, 100 * 0.8**1.5),
         (15, {"events": [{"date": "2026-01-20", "factor": 3}]}, 300),
-        (30, {"growth": "100% per month", "events": [{"date": "2026-02-04", "factor": 3}]}, 600),
         (16, {"events": [{"date": "2026-01-20", "factor": 3}]}, 100),
         (15, {"events": [{"date": "2026-01-20", "factor": 0}]}, 0),
     ],
@@ -181,8 +180,8 @@ def test_a_rate_that_no_machine_could_simulate_is_refused_in_words() -> None:
     law = {"growth": "900% per month"}
     with pytest.raises(InputError, match=r"rate: gives 8e\+09 calls on the busiest day"):
         build([poisson("p", "1000 per second", poisson=law)], horizon="60 days")
-    flood = [poisson("p", "100,000,000 per day")]
-    scenario = build(flood, start="2026-10-25", timezone="Europe/Berlin")  # a day of 25 hours
+    longer: dict[str, Any] = {"start": "2026-10-25", "timezone": "Europe/Berlin"}  # 25 hours long
+    scenario = build([poisson("p", "100,000,000 per day")], **longer)
     with pytest.raises(
         InputError, match=r"client 'p' would make .* calls on 2026-10-25, more than"
     ):
@@ -277,43 +276,3 @@ def test_a_stream_is_the_same_to_the_bit_on_every_numpy() -> None:
     found = stream(34, 3, "website-forms", 17, "arrivals").integers(0, 2**63, 3).tolist()
     assert found == [6827840344576502975, 2591951728727210263, 529334006160743688]
     assert jitter_key(34, 3, "website-forms") == 17013575241910227059
-
-
-def test_a_call_never_has_fewer_records_than_one_however_few_are_drawn() -> None:
-    client = poisson("p", "5000 per day", "upsert_records")
-    client["calls"][0]["records"] = {"poisson": 0.05}  # 95 of 100 draws are 0
-    calls = Demand(build([client])).draw_day(0, 0)
-    assert calls.records.min() == 1
-    assert calls.credits.min() == 1
-    assert (calls.records > 1).any()
-
-
-@pytest.mark.parametrize("over", ["1 day", "60 hours", "5 days"])
-def test_a_burst_reaches_over_as_many_midnights_as_it_lasts(over: str) -> None:
-    client = scheduled("s", "20:00", 30, schedule={"over": over, "days": ["mon"]})
-    scenario = build([client], horizon="7 days")
-    times = np.concatenate([drawn(scenario, day)[0] for day in range(7)])
-    length = 24 * HOUR * {"1 day": 2, "60 hours": 5, "5 days": 10}[over] // 2
-    assert times.tolist() == [20 * HOUR + k * length // 30 for k in range(30)]
-
-
-def test_jitter_alone_makes_replications_differ() -> None:
-    def is_random(**retry: Any) -> bool:
-        law = {"first": "1 minute", **retry}
-        return Demand(build([scheduled("s", "09:00", 9, on_throttle={"retry": law})])).is_random
-
-    assert is_random(jitter="full")
-    assert not is_random(jitter="none")
-
-
-@pytest.mark.parametrize("engine", ["simpy", "compiled"])
-def test_calls_are_numbered_on_through_all_days(engine: Any) -> None:
-    clients = [poisson("a", "20 per day"), scheduled("b", "12:00", 3)]
-    scenario = build(clients, horizon="4 days")
-    calls = run(scenario, engine=engine).calls
-    for name, mine in calls.groupby("client", observed=True):
-        assert mine["call"].tolist() == list(range(len(mine))), name
-    demanded = Demand(scenario).draw_replication(0)
-    for place in range(2):
-        mine = demanded.call[demanded.client == place]
-        assert mine.tolist() == list(range(len(mine)))

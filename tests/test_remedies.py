@@ -36,8 +36,8 @@ def short_of_credits(draw: st.DrawFn) -> Scenario:
         retry = {"on_throttle": {"retry": {"first": "3 hours", "max_attempts": 4}}}
     clients = [
         poisson("p", f"{draw(st.integers(20, 260))} per day", "two", **retry),
-        scheduled("s", "09:00", draw(st.integers(0, 200)), "one", **retry),
-        scheduled("b", "08:00", draw(st.integers(0, 3)), "fifty"),
+        scheduled("s", "09:00", draw(st.integers(1, 200)), "one", **retry),
+        scheduled("b", "08:00", draw(st.integers(1, 3)), "fifty"),
     ]
     share = draw(st.sampled_from([0, "1%", "5%", "20%"]))
     return org(
@@ -47,7 +47,7 @@ def short_of_credits(draw: st.DrawFn) -> Scenario:
         horizon="3 days",
         seed=draw(st.integers(0, 99)),
         replications=draw(st.integers(1, 5)),
-        objective={"throttled_share": share, "probability": draw(st.sampled_from([0.5, 1]))},
+        objective={"throttled_share": share, "probability": draw(st.sampled_from(["50%", "100%"]))},
     )
 
 

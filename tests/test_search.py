@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -161,7 +162,8 @@ def searched(goal: dict[str, Any], replications: int = 8) -> Search:
 
 
 def test_a_probability_of_0_is_reached_by_every_size_and_surely() -> None:
-    search = searched({"throttled_share": 0, "probability": "0%"})
+    search = searched({"throttled_share": 0, "probability": "100%"})
+    search.goal = replace(search.goal, probability=0.0)  # which a scenario cannot ask for
     assert not search.judged.meets(search.goal)[:, 0].any()
     assert search.chosen == 0
     assert search.bracket() == (0, 0)

@@ -193,7 +193,8 @@ def test_shares_of_runs_come_with_the_clopper_pearson_interval(k: int, n: int) -
 
 
 def test_the_summary_has_every_statistic_at_every_grain_and_null_where_there_is_none() -> None:
-    scenario = build([scheduled("a", "10:00", 1), scheduled("idle", "10:00", 0)], replications=2)
+    idle = scheduled("idle", "10:00", 1, schedule={"days": ["2026-03-31"]})
+    scenario = build([scheduled("a", "10:00", 1), idle], replications=2)
     summary = run(scenario).to_dict()
     assert list(summary) == [
         "scenario",
