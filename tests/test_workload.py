@@ -18,13 +18,23 @@ from tests.helpers import SCENARIOS, any_limit, creditsim, poisson, scheduled
 from tests.strategies import scenarios
 
 TOO_MUCH: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
-    "a rate": ([poisson("a", "99999999999 per day")], {}),
+    "rates": ([poisson(f"c{n}", "90000000 per day") for n in range(2)], {}),
     "growth": (
-        [poisson("a", "1000 per day", poisson={"growth": "900% per month"})],
-        {"horizon": "1 year"},
+        [
+            poisson(f"c{n}", "1000 per day", poisson={"growth": "100% per month"})
+            for n in range(100)
+        ],
+        {"horizon": "360 days"},
     ),
-    "an event": (
-        [poisson("a", "1000 per day", poisson={"events": [{"date": "2026-01-05", "factor": 1e9}]})],
+    "events": (
+        [
+            poisson(
+                f"c{n}",
+                "1000 per day",
+                poisson={"events": [{"date": "2026-01-05", "factor": 90_000}]},
+            )
+            for n in range(2)
+        ],
         {},
     ),
     "a period": (
@@ -54,12 +64,11 @@ def test_too_much_is_refused_at_once_with_the_estimate_and_what_to_change(kind: 
 
 
 def test_an_alternative_that_is_too_much_is_refused_too() -> None:
-    more = {
-        "name": "more",
-        "set": {"clients.a.arrivals.poisson.rate": "1e3 per day".replace("1e3", "9" * 12)},
-    }
+    more = {"name": "more", "set": {"clients.a.arrivals.poisson.rate": "90000000 per day"}}
+    clients = [poisson("a", "5 per day"), poisson("b", "90000000 per day")]
+    fewer = {"clients.b.arrivals.poisson.rate": "20000000 per day"}
     with pytest.raises(InputError, match="calls on a day"):
-        plan(any_limit(100, [poisson("a", "5 per day")], alternatives=[more]))
+        plan(any_limit(100, clients).changed({**fewer, "alternatives": [more]}))
 
 
 def test_force_goes_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
