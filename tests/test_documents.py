@@ -48,6 +48,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.once  # the ports that they name are taken while the other Python runs them
 @pytest.mark.parametrize("line", _commands())
 def test_commands_run_as_they_are_written(line: str, workspace: Path) -> None:
     arguments = shlex.split(line, comments=True)[1:]
