@@ -1,4 +1,4 @@
-"""Where the results and the page of a command go, and what is told of them."""
+"""Where the results and the page of a command go, and what the user reads of them."""
 
 from __future__ import annotations
 

@@ -278,7 +278,7 @@ def _plain_value(text: str, line: int) -> Any:
         what = f"is a number of {len(text):,} characters, write at most {LONGEST_NUMBER}"
         raise Refused(what, line)
     if _TWO_READINGS.fullmatch(text):
-        return text  # whoever reads the value knows whether 12.000 may be meant as 12,000
+        return text  # the reader of the key decides whether 12.000 may mean 12,000
     if _INT.fullmatch(text):
         return int(text.replace("_", ""))
     value = float(text.replace("_", ""))

@@ -97,7 +97,7 @@ class Item:
         if given is None and not self.problem:
             try:
                 given = _template(self.file).data.get("seed", Scenario.model_fields["seed"].default)
-            except Exception:  # it is told when the org is loaded
+            except Exception:  # loading the org names the reason
                 return None
         is_seed = isinstance(given, int) and not isinstance(given, bool) and 0 <= given < 2**63
         return given if is_seed else None

@@ -37,7 +37,7 @@ MOST_MEMORY_SHARE = 1.0
 """Of the memory that the machine has: with more, the system ends the process, or crawls."""
 
 MOST_SECONDS = 24 * 3600.0
-"""A night's work, and a day's; whoever means more can say so."""
+"""A day and a night of work; --force allows more."""
 
 _MONTH_DAYS = 30
 _BYTES_A_CALL = 200.0  # of a day: its columns, and copies of them while they are sorted

@@ -306,7 +306,7 @@ def when_it_hurts(result: RunResult) -> go.Figure:
 def delays(result: RunResult) -> go.Figure | None:
     """Show the calls that each client loses, and the delays of those that try again.
 
-    At most 12 clients, those that lose most; None where nobody loses a call or tries again.
+    At most 12 clients, those that lose most; None where no client loses a call or tries again.
     """
     means = result.client_runs.groupby("client", sort=False, observed=True).mean(numeric_only=True)
     again = [c.name for c in result.scenario.clients if c.on_throttle.retry is not None]
