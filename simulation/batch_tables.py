@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 from simulation.batch_job import PLOTLY
 from simulation.batch_store import TABLES, BatchStore
-from simulation.csv_files import for_spreadsheets
+from simulation.csv_files import csv_writer, for_spreadsheets
 from simulation.output import OutputFolder
 from simulation.portfolio_tables import ALTERNATIVES, PORTFOLIO, TableWriter, Totals
 from simulation.results import to_json
@@ -44,16 +43,15 @@ def write_tables(
                 for name, columns in (("portfolio", PORTFOLIO), ("alternatives", ALTERNATIVES))
             )
             text = output.part("runtimes.csv").open("w", encoding="utf-8", newline="")
-            runtimes = csv.DictWriter(stack.enter_context(text), _RUNTIMES, lineterminator="\n")
-            runtimes.writeheader()
+            runtimes = csv_writer(stack.enter_context(text))
+            runtimes.writerow(_RUNTIMES)
             for org in orgs():
                 row, name = org["row"], org["row"]["item"]
                 portfolio.write(row)
                 for each in org["alternatives"]:
                     alternatives.write({**each, "item": name})
-                runtimes.writerow(
-                    {"item": for_spreadsheets(name), "did": org["did"], **org["runtime"]}
-                )
+                runtime = {"item": for_spreadsheets(name), "did": org["did"], **org["runtime"]}
+                runtimes.writerow(runtime.get(column) for column in _RUNTIMES)
                 totals.add(row, org["alternatives"])
         told = totals.to_dict()
         output.part("totals.json").write_text(to_json(told) + "\n", encoding="utf-8")

@@ -28,6 +28,7 @@ def draw(result: RunResult | Plan) -> str:
 
 def draw_saved(folder: Path, page: Path, force: bool) -> None:
     """Draw the result that a folder holds."""
+    from simulation.input_files import real_path
     from simulation.output import stamp
     from simulation.output_file import OutputFile
     from simulation.saved import load_result
@@ -39,7 +40,7 @@ def draw_saved(folder: Path, page: Path, force: bool) -> None:
     result = load_result(folder)
     file = OutputFile(page, force)
     text = draw(result)
-    if page.parent.resolve() == folder.resolve():
+    if real_path(page.parent) == real_path(folder):
         file.write_beside(folder, lambda: seen() == before, text)
     else:
         file.write(text)
@@ -63,12 +64,14 @@ class Destination:
     def __init__(
         self, out: Path | None, report: Path | None, names: Collection[str], force: bool
     ) -> None:
+        from simulation.input_files import real_path
+
         self._out, self._report, self._force = out, report, force
         self._names = [*names]
         self._inside = (
             out is not None
             and report is not None
-            and report.parent.resolve() == out.resolve()
+            and real_path(report.parent) == real_path(out)
             and not report.is_symlink()
         )
         self._tables = self._page = False

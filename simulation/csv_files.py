@@ -6,15 +6,17 @@ import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from simulation.errors import InputError, Problem
 from simulation.input_files import open_text, shown
 
 if TYPE_CHECKING:
+    from _csv import Writer
+
     import pandas as pd
 
-__all__ = ["csv_problem", "csv_rows", "for_spreadsheets", "write_csv"]
+__all__ = ["csv_problem", "csv_rows", "csv_writer", "for_spreadsheets", "write_csv"]
 
 _RUN_BY_SPREADSHEETS = re.compile(r"(?:^|(?<=[;\t\r\n]))(?=[=+\-@\t\r\n＝＋－＠])")  # noqa: RUF001
 """Where a cell begins that is a formula, also where semicolons or tabs part the cells."""
@@ -33,7 +35,26 @@ def write_csv(table: pd.DataFrame, file: Path) -> None:
     """Write a table as CSV, safe to open in a spreadsheet."""
     texts = table.select_dtypes(exclude=["number", "bool", "datetime", "datetimetz"]).columns
     safe = table.assign(**{name: table[name].map(for_spreadsheets) for name in texts})
-    safe.to_csv(file, index=False, lineterminator="\n")
+    with file.open("w", encoding="utf-8", newline="") as text:
+        safe.to_csv(_RowEnds(text), index=False, lineterminator="\r\n")
+
+
+class _RowEnds:
+    """A text file in which each row ends in a line feed.
+
+    Before Python 3.13, `csv` quotes a carriage return in a cell only if rows end in one.
+    """
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+
+    def write(self, row: str) -> int:
+        return self._text.write(row.removesuffix("\r\n") + "\n")
+
+
+def csv_writer(text: TextIO) -> Writer:
+    """Return what writes rows to a text file that was opened with ``newline=""``."""
+    return csv.writer(_RowEnds(text), lineterminator="\r\n")
 
 
 def csv_problem(file: Path, line: int | None, what: str) -> InputError:

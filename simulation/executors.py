@@ -174,6 +174,7 @@ def cluster(address: str) -> Iterator[Workforce]:
     """
     try:
         from distributed import Client
+        from distributed.comm import CommClosedError
     except ImportError:
         what = "--scheduler needs Dask, install it: pip install distributed"
         raise InputError(what) from None
@@ -194,7 +195,8 @@ def cluster(address: str) -> Iterator[Workforce]:
         executor = client.get_executor(pure=False)
         yield Workforce(executor, lambda: max(1, sum(client.nthreads().values())))
     except Exception as error:
-        if isinstance(error, InputError) or client.status == "running":
+        lost = isinstance(error, CommClosedError) or client.status != "running"
+        if isinstance(error, InputError) or not lost:
             raise
         what = f"--scheduler {address}: is gone; when it is back, the same command goes on"
         raise InputError(what) from None

@@ -24,6 +24,7 @@ __all__ = [
     "Access",
     "open_text",
     "read_text",
+    "real_path",
     "shown",
 ]
 
@@ -51,8 +52,8 @@ class Access(NamedTuple):
         if not self.confined:
             return
         try:
-            inside = (folder / file).resolve().is_relative_to(folder.resolve())
-        except (OSError, ValueError, RuntimeError):
+            inside = real_path(folder / file).is_relative_to(real_path(folder))
+        except (OSError, ValueError):
             inside = False
         if not inside:
             what = f"{file!r} lies outside the scenario's folder, move it there"
@@ -61,6 +62,14 @@ class Access(NamedTuple):
 
 ANYWHERE = Access()
 """Lets a scenario name files wherever they lie."""
+
+
+def real_path(path: Path) -> Path:
+    """Return a path without links, also where links go in a circle.
+
+    `Path.resolve` raises RuntimeError for those before Python 3.13.
+    """
+    return Path(os.path.realpath(path))
 
 
 def shown(path: Path | str) -> str:

@@ -21,6 +21,7 @@ from typing import Literal
 
 from simulation.errors import OutputError, Problem
 from simulation.folder_lock import held, is_still, open_folder, try_lock
+from simulation.input_files import real_path
 from simulation.written import (
     PLAN_FILES,
     RUN_FILES,
@@ -120,7 +121,7 @@ class OutputFolder:
     def __enter__(self) -> OutputFolder:
         with writable(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._home = self.folder.resolve()
+            self._home = real_path(self.folder)
             self._part = self._home / _PART
             self._begin()
         return self

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from simulation.errors import OutputError
 from simulation.folder_lock import held
+from simulation.input_files import real_path
 from simulation.output import reason_of, refused, short
 from simulation.written import is_ours, mark_file
 
@@ -39,7 +40,7 @@ class OutputFile:
     def __init__(self, file: Path, force: bool = False) -> None:
         self.file = file
         with self._writable():
-            self._target = file.resolve() if file.is_symlink() else file
+            self._target = real_path(file) if file.is_symlink() else file
             self._check(force)
             begin = f".creditsim-{short(self._target)}-"
             _remove_parts(self._target.parent, begin)

@@ -6,7 +6,6 @@ org in a row and a key, as ``--set`` takes it, over each column; or YAML with ``
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from pydantic import BeforeValidator, Field
 from simulation.csv_files import csv_problem, csv_rows
 from simulation.documents import Document, value_of
 from simulation.errors import InputError, Problem, encodable, in_a_line
-from simulation.input_files import ANYWHERE, MOST_MEGABYTES, Access, read_text, shown
+from simulation.input_files import ANYWHERE, MOST_MEGABYTES, Access, read_text, real_path, shown
 from simulation.parts import Part
 from simulation.plain_yaml import unprintable
 from simulation.scenario import Scenario
@@ -159,7 +158,11 @@ def read_portfolio(paths: Iterable[Path | str], access: Access = ANYWHERE) -> Po
     items: list[Item] = []
     left_out: list[Path] = []
     for path in paths:
-        items += _items_of(str(path), left_out)
+        try:
+            items += _items_of(str(path), left_out)
+        except OSError as error:
+            what = f"cannot be searched ({error.strerror}), name a place that you may read"
+            raise InputError([Problem(shown(error.filename), "", what)]) from None
     if not items:
         raise InputError("no scenario is named, name files, folders, globs or a portfolio file")
     return Portfolio([replace(item, access=access) for item in _told_apart(items)], left_out)
@@ -202,12 +205,7 @@ def _fixed(parts: Sequence[str]) -> Iterator[str]:
 
 def _files_in(folder: Path) -> Iterator[Path]:
     """Yield the YAML files in a folder and those in it, but for hidden ones and results."""
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError as error:
-        what = f"cannot be searched ({error.strerror}), name a folder that you may read"
-        raise InputError([Problem(str(folder), "", what)]) from None
-    for entry in entries:
+    for entry in sorted(folder.iterdir()):
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
@@ -239,7 +237,7 @@ def _file_items(file: Path, root: Path) -> Iterator[Item]:
         yield from _csv_items(file)
     elif not file.exists():
         what = "there is no such file, name a scenario, a folder, a glob or a portfolio file"
-        raise InputError([Problem(str(file), "", what)])
+        raise InputError([Problem(shown(file), "", what)])
     elif _kind(file) == "portfolio":
         yield from _yaml_items(file)
     else:
@@ -367,12 +365,12 @@ def _crossed(
 
 def _told_apart(items: Iterable[Item]) -> Iterator[Item]:
     """Yield items with names and folders of their own; scenario files that came before once."""
-    files: set[str] = set()
+    files: set[Path] = set()
     names: dict[str, int] = {}
     folders: dict[str, int] = {}
     for item in items:
         if item.source == shown(item.file):
-            if (resolved := os.path.realpath(item.file)) in files:
+            if (resolved := real_path(item.file)) in files:
                 continue
             files.add(resolved)
         name = _free(encodable(item.name), "{} ({})", names)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from decimal import Decimal
 from math import isnan
@@ -11,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from simulation.csv_files import for_spreadsheets
+from simulation.csv_files import csv_writer, for_spreadsheets
 from simulation.errors import encodable
 from simulation.findings import percent
 from simulation.peaks import Cause
@@ -271,7 +270,7 @@ class TableWriter:
         self._text = text.open("w", encoding="utf-8", newline="")
         self._file = parquet.open("wb")
         self._parquet = pq.ParquetWriter(self._file, self._schema, compression="zstd")
-        self._csv = csv.writer(self._text, lineterminator="\n")
+        self._csv = csv_writer(self._text)
         self._csv.writerow(columns)
 
     def write(self, row: Mapping[str, Any]) -> None:

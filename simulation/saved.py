@@ -15,12 +15,15 @@ from simulation.advice import Remedy
 from simulation.confirmation import Confirmation
 from simulation.errors import InputError
 from simulation.frontier import Goal
-from simulation.output import reading
+from simulation.input_files import shown
+from simulation.output import reading, reason_of
 from simulation.plan_result import AlternativeResult, Plan, Recommendation
 from simulation.results import RunResult, calls_in
 from simulation.scenario import Scenario, load_scenario
 
 __all__ = ["load_plan", "load_result"]
+
+_NAME_ONE = "name a folder that `creditsim run --out` or `plan --out` wrote"
 
 Place = Callable[[str], Path]
 """Where a file of the result is."""
@@ -38,12 +41,18 @@ def load_result(folder: Path | str) -> RunResult | Plan:
         If the folder holds neither, or a file of it cannot be read.
     """
     folder = Path(folder)
-    with reading(folder) as file:
-        result = _load(folder, file)
-        if isinstance(result, RunResult):
-            calls = calls_in(folder, file("calls.parquet"))
-            return replace(result, folder=folder, _read_calls=calls)
-        return result
+    try:
+        with reading(folder) as file:
+            result = _load(folder, file)
+            if isinstance(result, RunResult):
+                calls = calls_in(folder, file("calls.parquet"))
+                return replace(result, folder=folder, _read_calls=calls)
+            return result
+    except (OSError, ValueError) as error:  # a name may hold what no name can
+        if isinstance(error, InputError):
+            raise
+        what = f"cannot be read ({reason_of(error)}), {_NAME_ONE}"
+        raise InputError(f"{shown(folder)}: {what}") from None
 
 
 def _load(folder: Path, file: Place) -> RunResult | Plan:
@@ -61,9 +70,8 @@ def _load(folder: Path, file: Place) -> RunResult | Plan:
                     else f"{error} in {summary}"
                 )
                 what = f"is not whole (look at {lacks}), write the result again with --out"
-                raise InputError(f"{folder}: {what}") from None
-    what = "holds no result, name a folder that `creditsim run --out` or `plan --out` wrote"
-    raise InputError(f"{folder}: {what}")
+                raise InputError(f"{shown(folder)}: {what}") from None
+    raise InputError(f"{shown(folder)}: holds no result, {_NAME_ONE}")
 
 
 def _run(file: Place, scenario: Scenario, summary: dict[str, Any]) -> RunResult:

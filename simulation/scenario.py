@@ -33,7 +33,7 @@ from simulation.clients import Client
 from simulation.clock import Clock
 from simulation.documents import Document
 from simulation.errors import InputError, KeyProblem, KeyProblems, Problem
-from simulation.input_files import TRACE_MEGABYTES, Access, shown
+from simulation.input_files import TRACE_MEGABYTES, Access, real_path, shown
 from simulation.moments import read_start, read_zone
 from simulation.org import Alternative, Objective, Org
 from simulation.parts import Part, PositiveDuration
@@ -293,7 +293,7 @@ class Scenario(Part):
         data = deepcopy(self._document.data)
 
         def moved(file: str) -> str:
-            path = os.path.relpath((self._document.folder / file).resolve(), folder.resolve())
+            path = os.path.relpath(real_path(self._document.folder / file), real_path(folder))
             if unprintable(path):
                 what = "its path is no UTF-8 text, which a saved scenario cannot name: rename it"
                 raise InputError([Problem(shown(path), "", what)])

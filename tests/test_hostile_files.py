@@ -6,6 +6,7 @@ import os
 import socket
 import time
 import tracemalloc
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from simulation import InputError, load_scenario
 from simulation import plain_yaml as plain
+from simulation.cli import app
 from simulation.documents import Document, value_of
-from simulation.input_files import MOST_MEGABYTES
+from simulation.input_files import MOST_MEGABYTES, shown
 from simulation.plain_yaml import DEEPEST, LONGEST_NUMBER, LONGEST_TEXT, Tree, write_yaml
 from simulation.portfolio import read_portfolio
 from tests.helpers import ROOT, SCENARIOS, creditsim
@@ -271,6 +274,31 @@ def test_names_that_no_file_can_have_are_refused(tmp_path: Path, name: str) -> N
         load_scenario(tmp_path / name)
     with pytest.raises(InputError, match="holds"):
         load_scenario(SCENARIOS[0], [f"rate_card={name}"])
+
+
+ODD_PLACES: dict[str, Callable[[Path], None]] = {
+    "circle": lambda place: place.symlink_to(place),
+    "circle/n.yaml": lambda place: place.parent.symlink_to(place.parent),
+    "file/n.yaml": lambda place: place.parent.touch(),
+    "a" * 256: lambda _: None,
+    f"{'a' * 256}/n.yaml": lambda _: None,
+    "nowhere/n.yaml": lambda _: None,
+    "closed/n.yaml": lambda place: place.parent.mkdir(mode=0),
+    "caf\udce9/n.yaml": lambda place: place.parent.touch(),
+}
+
+
+@pytest.mark.parametrize("name", ODD_PLACES)
+def test_every_command_that_reads_a_place_says_in_one_line_why_it_cannot(
+    tmp_path: Path, name: str
+) -> None:
+    ODD_PLACES[name](place := tmp_path / name)
+    for command in ("validate", "run", "plan", "report", f"batch --out={tmp_path / 'o'}"):
+        done = CliRunner().invoke(app, [*command.split(" ", 1), str(place)])
+        assert done.exit_code == 2, (command, done.output)
+        assert done.stderr.count("\n") == 1
+        assert done.stderr.startswith(shown(place))
+        assert "name a" in done.stderr
 
 
 def test_a_bad_cell_is_a_row_and_no_more(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from unittest.mock import patch
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
@@ -161,6 +161,7 @@ cells = st.text(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(texts=st.lists(cells, min_size=1, max_size=4))
+@example(texts=["\r"])
 def test_no_cell_is_run_by_a_spreadsheet_and_parquet_keeps_the_text(
     texts: list[str], tmp_path: Path
 ) -> None:
