@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulation.estimates import binomial_interval
 from simulation.findings import number, percent, period, plural
 from simulation.frontier import Evidence, Goal
 from simulation.scenario import Scenario
-from simulation.statistics import binomial_interval, mean_with_interval
 
 __all__ = ["Remedy", "dollars", "license_price", "licenses_per_month", "reasons_for", "rejections"]
 
@@ -105,11 +105,10 @@ def reasons_for(
     place = len(sizes) - 1 if chosen is None else chosen
     size = int(sizes[place])
     if goal.cost_of_lost_call is not None:
-        costs = known.monthly_costs()
-        cost = mean_with_interval(costs[:, place])
+        cost = known.cost_of(place)
         interval = ""
         if cost.has_interval and not known.certain:
-            interval = f" (95 % interval {dollars(cost.ci95_low)} to {dollars(cost.ci95_high)})"
+            interval = f" (95 % interval {dollars(cost.low)} to {dollars(cost.high)})"
         reasons.append(
             f"{size:,} add-on credits cost {dollars(cost.mean)} a month{interval} in all."
         )

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.arrival_laws import PROFILES, Poisson, Schedule
+from simulation.arrival_laws import PROFILES, Arrivals, Poisson, Schedule
 from simulation.bounds import MOST_CALLS_A_DAY
 from simulation.clients import Client
 from simulation.clock import Clock
@@ -24,7 +24,14 @@ from simulation.scenario import Scenario
 from simulation.streams import stream
 from simulation.traces import Trace
 
-__all__ = ["ArrivalProcess", "PoissonArrivals", "ScheduledArrivals", "TraceArrivals", "arrivals_of"]
+__all__ = [
+    "ArrivalProcess",
+    "PoissonArrivals",
+    "ScheduledArrivals",
+    "TraceArrivals",
+    "arrivals_of",
+    "is_weekly",
+]
 
 _HOURS_PER_WEEK = 168
 _MONTH_DAYS = 30
@@ -42,6 +49,17 @@ def weekly_weights(profile: str | tuple[float, ...]) -> NDArray[np.float64]:
     weights: NDArray[np.float64] = np.resize(np.asarray(given, np.float64), _HOURS_PER_WEEK)
     weights /= weights.mean()
     return weights
+
+
+def is_weekly(law: Arrivals) -> bool:
+    """Return whether a client's demand differs by weekday; recorded usage is taken to."""
+    if law.poisson is not None:
+        by_day = weekly_weights(law.poisson.profile).reshape(7, -1)
+        return bool((by_day != by_day[0]).any())
+    if law.schedule is not None:
+        weekdays = [day for day in law.schedule.days if isinstance(day, int)]
+        return 0 < len(weekdays) < 7
+    return True
 
 
 class ArrivalProcess(Protocol):

@@ -10,18 +10,20 @@ from numpy.typing import NDArray
 
 from simulation.compiled import (
     CHARGED,
+    MADE,
     PLACE,
     RETRY_GRANTED,
     RETRY_THROTTLED,
     STRAYED,
     UNUSED,
+    USED,
     Day,
     Lanes,
     Laws,
     Tape,
     decide,
 )
-from simulation.demand import Calls
+from simulation.demand import Calls, Demand
 from simulation.engine import Engine
 from simulation.records import (
     SUCCEEDED,
@@ -97,14 +99,41 @@ def empty_tape(read: bool = True) -> Tape:
     )
 
 
+def hold(lanes: Lanes, credits: int, window: int) -> None:
+    """Let empty pools begin with so many credits in use, which come back evenly over a window."""
+    parts = min(lanes.grant_time.shape[1] - 1, credits)
+    for part in range(parts):  # whole numbers that no product overflows
+        lanes.grant_time[:, part] = (part + 1) * window // parts - window
+        lanes.grant_credits[:, part] = (part + 1) * credits // parts - part * credits // parts
+    lanes.state[:, MADE], lanes.state[:, USED] = parts, credits
+
+
 class CompiledModel(Engine):
-    """One replication of a scenario, decided by the compiled loop; see `Engine`."""
+    """One replication of a scenario, decided by the compiled loop; see `Engine`.
+
+    Parameters
+    ----------
+    held : int
+        Credits in use at the start, which come back evenly over the first window.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        replication: int = 0,
+        demand: Demand | None = None,
+        limit: int | None = None,
+        held: int = 0,
+    ) -> None:
+        super().__init__(scenario, replication, demand, limit)
+        self._held = held
 
     def run(self) -> Iterator[DayRecords]:
         """Simulate day by day until the horizon; yield what each local day leaves behind."""
         clock, start = self.scenario.clock, 0
         laws = laws_of(self.scenario, self.replication)
         lanes = lanes_of([self.limit])
+        hold(lanes, self._held, laws.window)
         ledger = _Ledger(len(self.demand.apis))
         for day, calls in enumerate(self.demand.draw_days(self.replication)):
             end = clock.day_end(day)

@@ -210,7 +210,7 @@ def _overall_table(result: RunResult) -> Table:
         write = percent if statistic == "throttled_share" else number
         interval = ""
         if estimate.has_interval:
-            interval = f"{write(estimate.ci95_low)} to {write(estimate.ci95_high)}"
+            interval = f"{write(estimate.low)} to {write(estimate.high)}"
         table.add_row(name, write(estimate.mean), interval)
     return table
 

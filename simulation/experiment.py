@@ -19,7 +19,10 @@ from simulation.replications import ENGINES, Progress, Replicated
 from simulation.replications import replications as replications_of
 from simulation.results import CallWriter, RunResult, calls_in, concatenate, save
 from simulation.scenario import Scenario, as_scenario
+from simulation.statistics import Late
+from simulation.summary import summarise
 from simulation.usage import groups_of
+from simulation.warmup import with_warmup
 from simulation.workers import cores
 from simulation.workload import check_workload
 from simulation.written import RUN_FILES
@@ -40,6 +43,7 @@ def run(
     force: bool = False,
     keep_calls: bool = True,
     workers: int | None = None,
+    examine_start: bool = True,
     progress: Progress | None = None,
 ) -> RunResult:
     """Simulate a scenario and return its throttling statistics.
@@ -65,6 +69,9 @@ def run(
     workers : int, optional
         How many replications run at once; unless given as many as there are cores. No result
         depends on it.
+    examine_start : bool
+        Whether pilot runs tell how long the start shows: they choose the warm-up where the
+        scenario names none (one window otherwise), and say whether it is enough.
     progress : callable, optional
         Called with the days simulated and the days in all.
 
@@ -95,6 +102,9 @@ def run(
     length = _interval(interval, scenario)
     if not force:
         check_workload(scenario, engine, cores(workers), length)
+    warmup = None
+    if examine_start:
+        scenario, warmup = with_warmup(scenario)
     demand = Demand(scenario)
 
     def replicate(keep: Callable[[pa.Table], None] | None, aside: Path | None) -> RunResult:
@@ -103,7 +113,7 @@ def run(
         with closing(every):
             for replicated in every:
                 tables.add(replicated)
-        return tables.result(engine)
+        return replace(tables.result(engine), warmup=warmup)
 
     def write(output: OutputFolder) -> RunResult:
         with CallWriter(output.part("calls.parquet")) as writer:
@@ -139,7 +149,7 @@ class _Tables:
     """The tables of a result, filled replication by replication."""
 
     def __init__(self, demand: Demand, length: int) -> None:
-        self._scenario, self._length = demand.scenario, length
+        self._demand, self._scenario, self._length = demand, demand.scenario, length
         self._groups = groups_of(demand)
         self._rows: dict[str, list[dict[str, object]]] = {
             "overall": [],
@@ -148,6 +158,7 @@ class _Tables:
         }
         self._intervals: list[pd.DataFrame] = []
         self._alerts: list[dict[str, int]] = []
+        self._late: list[Late] = []
 
     def add(self, replicated: Replicated) -> None:
         """Take in the next replication."""
@@ -159,17 +170,29 @@ class _Tables:
         starts = np.arange(count, dtype=np.int64) * self._length
         frame = {"replication": replication, "start_at": self._instants(starts)}
         self._intervals.append(pd.DataFrame({**frame, **replicated.intervals}))
+        self._late.append(replicated.late)
         for crossing in replicated.crossings:
             self._alerts.append({"replication": replication, **vars(crossing)})
 
     def result(self, engine: str) -> RunResult:
         """Return the result."""
-        runs, clients, categories = (pd.DataFrame(rows) for rows in self._rows.values())
+        tables = {grain: pd.DataFrame(rows) for grain, rows in self._rows.items()}
+        certain = not self._demand.is_random
+        summary = summarise(self._scenario, self._groups, tables, self._late, certain)
         columns = ["replication", "level_percent", "day", "moment"]
         alerts = pd.DataFrame(self._alerts, columns=columns).astype("int64")
         alerts["crossed_at"] = self._instants(alerts.pop("moment").to_numpy())
         intervals = pd.concat(self._intervals, ignore_index=True)
-        return RunResult(self._scenario, engine, runs, clients, categories, intervals, alerts)
+        return RunResult(
+            self._scenario,
+            engine,
+            tables["overall"],
+            tables["client"],
+            tables["category"],
+            intervals,
+            alerts,
+            summary,
+        )
 
     def _instants(self, moments: np.ndarray) -> pd.DatetimeIndex:
         epoch = (moments + self._scenario.clock.start_epoch).astype("datetime64[us]")

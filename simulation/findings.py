@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
+from simulation.estimates import binomial_interval
 from simulation.quantities import DAY, HOUR, write_duration
 from simulation.rate_card import RateCard
 from simulation.results import RunResult
-from simulation.statistics import binomial_interval
 
 __all__ = ["card_facts", "number", "percent", "period", "plural", "run_findings"]
 
@@ -124,7 +124,7 @@ def _lost(result: RunResult) -> str:
         by_whom = f", {percent(by_client[name] / by_client.sum())} of them by `{name}`"
     interval = ""
     if lost.has_interval:
-        interval = f" (95 % interval {number(lost.ci95_low)} to {number(lost.ci95_high)})"
+        interval = f" (95 % interval {number(lost.low)} to {number(lost.high)})"
     impossible = result.estimate("impossible_calls").mean
     never = f", and {number(impossible)} cost more than the whole limit" if impossible else ""
     return (

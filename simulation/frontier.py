@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from simulation.demand import Demand, demand_of
 from simulation.errors import InputError, Problem
+from simulation.estimates import Estimate, binomial_interval, mean_of, ratios, unseen_calls
 from simulation.quantities import DAY
 from simulation.rate_card import DAYS_PER_MONTH
 from simulation.scenario import Scenario
-from simulation.statistics import binomial_interval, mean_with_interval
 from simulation.sweep import Swept, lanes_at_once, sweep
 from simulation.workers import in_processes, in_threads
 
@@ -89,6 +89,8 @@ class Judgement:
         The pool sizes, rising.
     calls : (n,) int64 array
         Calls that count, submitted after the warm-up.
+    credits : (n,) int64 array
+        What they cost together.
     throttled, lost : (n, m) int64 array
         How many of them were throttled at first, and how many were lost; -1 where a size was
         not judged. Each size is judged on the first replications, on all where it matters.
@@ -100,6 +102,7 @@ class Judgement:
 
     limits: Ints
     calls: Ints
+    credits: Ints
     throttled: Ints
     lost: Ints
     enough: Ints
@@ -121,6 +124,13 @@ class Judgement:
     def lost_calls(self) -> Floats:
         """Lost calls, (n, m); nan where not judged."""
         return np.where(self.lost < 0, np.nan, self.lost)
+
+    @property
+    def unseen(self) -> float:
+        """How many calls an event may throttle that no replication shows."""
+        return unseen_calls(
+            self.enough, float(self.credits.sum()) / max(1.0, float(self.calls.sum()))
+        )
 
     def meets(self, goal: Goal) -> NDArray[np.bool_]:
         """Return in which replications which sizes keep to the goal's share, (n, m)."""
@@ -148,7 +158,7 @@ class Judgement:
             columns[name][first : first + len(more.calls), places] = getattr(more, name)
         rows = {
             name: np.concatenate((getattr(self, name)[:first], getattr(more, name)))
-            for name in ("calls", "enough", "work")
+            for name in ("calls", "credits", "enough", "work")
         }
         return Judgement(self.limits, **columns, **rows)
 
@@ -177,12 +187,23 @@ class Evidence:
 
     def monthly_costs(self) -> Floats:
         """Return price and cost of lost calls in $ per month, (n, m); nan where not judged."""
+        return self.monthly_costs_of(self.judged.lost_calls)
+
+    def monthly_costs_of(self, lost_calls: Floats) -> Floats:
+        """Return price and cost in $ per month of so many lost calls in a replication, (…, m)."""
         assert self.goal.cost_of_lost_call is not None
         counted = self.scenario.horizon - self.scenario.warmup_end
         months = counted / (DAYS_PER_MONTH * DAY)
         prices = np.array([float(price) for price in self.prices_per_month()])
-        costs: Floats = prices + self.goal.cost_of_lost_call * self.judged.lost_calls / months
+        costs: Floats = prices + self.goal.cost_of_lost_call * lost_calls / months
         return costs
+
+    def cost_of(self, place: int) -> Estimate:
+        """Return what a size costs in $ per month, price and lost calls, with its interval."""
+        lost = self.judged.lost_calls[:, place]
+        found = mean_of(lost, self.judged.unseen)
+        mean, low, high = (float(self.monthly_costs_of(np.array(end))[place]) for end in found[:3])
+        return Estimate(mean, low, high, found.replications)
 
     def prices_per_month(self) -> list[Decimal]:
         """Return what each size costs in $ per month of 30 days, exact."""
@@ -282,9 +303,23 @@ def judge(
             if limits[first] < each.enough
         ]
     )
-    calls = np.array([each.calls for each in begun], np.int64)
-    enough = np.array([each.enough for each in begun], np.int64)
-    return Judgement(limits, calls, throttled, lost, enough, work)
+    calls, credits, enough = (
+        np.array([getattr(each, name) for each in begun], np.int64)
+        for name in ("calls", "credits", "enough")
+    )
+    return Judgement(limits, calls, credits, throttled, lost, enough, work)
+
+
+def _estimates(known: Evidence, counts: Ints, per: Ints) -> dict[str, Floats]:
+    """Return ratios of counts (n, m) to what stands for each replication, by end, (m,)."""
+    found = {end: np.full(len(known.sizes), np.nan) for end in ("", "_low", "_high")}
+    replications = known.judged.replications
+    for n in np.unique(replications):
+        alike = replications == n
+        ends = ratios(counts[:n, alike], per[:n], known.judged.unseen)
+        for name, end in zip(found, ends, strict=True):
+            found[name][alike] = ends[0] if known.certain else end
+    return found
 
 
 def frontier_table(known: Evidence) -> pd.DataFrame:
@@ -292,42 +327,28 @@ def frontier_table(known: Evidence) -> pd.DataFrame:
 
     Where nothing is random, a replication tells all and intervals are points.
     """
-    scenario, goal, judged, certain = known.scenario, known.goal, known.judged, known.certain
-    shares, lost_calls, meets = judged.shares, judged.lost_calls, judged.meets(goal)
-    costs = None
+    scenario, goal, judged = known.scenario, known.goal, known.judged
+    one = np.ones(len(judged.calls), np.int64)
+    columns: dict[str, object] = {
+        "addon_credits": known.sizes,
+        "limit": judged.limits,
+        "price_per_day": [scenario.card.price_per_day(int(size)) for size in known.sizes],
+        "price_per_month": known.prices_per_month(),
+    }
+    lost = _estimates(known, judged.lost, one)
+    shares = _estimates(known, judged.throttled, judged.calls)
+    shares["_high"] = np.minimum(shares["_high"], 1.0)
+    for name, found in (("throttled_share", shares), ("lost_calls", lost)):
+        columns |= {f"{name}{end}": values for end, values in found.items()}
+    kept, counts = judged.meets(goal).sum(axis=0), judged.replications
+    columns["meets_probability"] = kept / counts
+    ends = [
+        (float(k), float(k)) if known.certain else binomial_interval(int(k), int(n))
+        for k, n in zip(kept, counts, strict=True)
+    ]
+    columns["meets_low"], columns["meets_high"] = zip(*ends, strict=True)
+    columns["replications"] = counts
     if goal.cost_of_lost_call is not None:
-        costs = known.monthly_costs()
-    rows = []
-    for place, size in enumerate(known.sizes):
-        share = mean_with_interval(shares[:, place])
-        lost = mean_with_interval(lost_calls[:, place])
-        kept, n = int(meets[:, place].sum()), int(judged.replications[place])
-        low, high = (float(kept), float(kept)) if certain else binomial_interval(kept, n)
-        if certain:
-            share = share._replace(ci95_low=share.mean, ci95_high=share.mean)
-            lost = lost._replace(ci95_low=lost.mean, ci95_high=lost.mean)
-        row: dict[str, object] = {
-            "addon_credits": int(size),
-            "limit": int(judged.limits[place]),
-            "price_per_day": scenario.card.price_per_day(int(size)),
-            "price_per_month": scenario.card.price_per_month(int(size)),
-            "throttled_share": share.mean,
-            "throttled_share_low": share.ci95_low,
-            "throttled_share_high": min(1.0, share.ci95_high) if share.has_interval else np.nan,
-            "lost_calls": lost.mean,
-            "lost_calls_low": lost.ci95_low,
-            "lost_calls_high": lost.ci95_high,
-            "meets_probability": kept / n,
-            "meets_low": low,
-            "meets_high": high,
-            "replications": n,
-        }
-        if costs is not None:
-            cost = mean_with_interval(costs[:, place])
-            row |= {
-                "cost_per_month": cost.mean,
-                "cost_per_month_low": cost.mean if certain else cost.ci95_low,
-                "cost_per_month_high": cost.mean if certain else cost.ci95_high,
-            }
-        rows.append(row)
-    return pd.DataFrame(rows)
+        for end, values in lost.items():
+            columns[f"cost_per_month{end}"] = known.monthly_costs_of(values)
+    return pd.DataFrame(columns)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.demand import Demand
-from simulation.statistics import Estimate, mean_with_interval
+from simulation.estimates import Estimate, mean_of
 
 __all__ = ["Cause", "biggest_cause", "shares_of_peak"]
 
@@ -42,11 +42,8 @@ def biggest_cause(demand: Demand, replications: int) -> Cause | None:
     if not shares.any():
         return None
     place = int(shares.mean(axis=0).argmax())
-    share = mean_with_interval(shares[:, place])
-    if demand.is_random:
-        share = share._replace(ci95_high=min(1.0, share.ci95_high))
-    else:
-        share = share._replace(ci95_low=share.mean, ci95_high=share.mean)
+    share = mean_of(shares[:, place], unseen=0.0)
+    share = share.at_most(1.0) if demand.is_random else share.exact()
     return Cause(demand.scenario.clients[place].name, share)
 
 

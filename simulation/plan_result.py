@@ -14,6 +14,7 @@ from simulation.advice import Remedy
 from simulation.confirmation import Confirmation
 from simulation.frontier import Goal, Judgement
 from simulation.scenario import Scenario
+from simulation.warmup import Warmup
 
 __all__ = ["AlternativeResult", "Plan", "Recommendation", "Status"]
 
@@ -93,6 +94,8 @@ class Plan:
     ----------
     frontier : DataFrame
         A row for every purchasable size.
+    warmup : Warmup or None
+        The warm-up, and whether the start still shows after it.
     recommendation : Recommendation
     alternatives : list of AlternativeResult
     confirmation : Confirmation or None
@@ -107,6 +110,7 @@ class Plan:
     goal: Goal
     replications: int
     frontier: pd.DataFrame
+    warmup: Warmup | None
     recommendation: Recommendation
     alternatives: list[AlternativeResult]
     confirmation: Confirmation | None
@@ -133,6 +137,7 @@ class Plan:
             "current": self.current,
             "replications": self.replications,
             "seed": self.scenario.seed,
+            "warmup": None if self.warmup is None else self.warmup.to_dict(),
             "frontier": [_row(row) for row in self.frontier.to_dict("records")],
             "recommendation": asdict(self.recommendation),
             "alternatives": [_alternative(each) for each in self.alternatives],

@@ -15,6 +15,7 @@ from simulation.advice import Remedy, licenses_per_month, reasons_for, rejection
 from simulation.confirmation import confirm_sizes
 from simulation.demand import Demand
 from simulation.errors import InputError
+from simulation.estimates import mean_difference
 from simulation.frontier import (
     Goal,
     check_sizes,
@@ -29,8 +30,8 @@ from simulation.remedies import Pools, remedies
 from simulation.results import save
 from simulation.scenario import Scenario, as_scenario
 from simulation.search import Search, Steps
-from simulation.statistics import mean_with_interval
 from simulation.streams import stream
+from simulation.warmup import Warmup, with_warmup
 from simulation.workers import cores
 from simulation.workload import check_workload
 from simulation.written import PLAN_FILES
@@ -107,7 +108,8 @@ def plan(
         output = out
         if isinstance(output, Path | str):
             output = stack.enter_context(OutputFolder(Path(output), PLAN_FILES, force))
-        result = _plan(scenario, max_replications, confirm, cores(workers), Steps(progress))
+        scenario, warmup = with_warmup(scenario)
+        result = _plan(scenario, warmup, max_replications, confirm, cores(workers), Steps(progress))
         if output is not None:
             save(result, output, "plan.json")
     return result
@@ -115,6 +117,7 @@ def plan(
 
 def _plan(
     scenario: Scenario,
+    warmup: Warmup,
     max_replications: int | None,
     confirm: int | Literal["all", "none"],
     workers: int,
@@ -140,6 +143,7 @@ def _plan(
         goal,
         search.count,
         frontier_table(search.evidence),
+        warmup,
         recommendation,
         alternatives,
         confirmation,
@@ -235,10 +239,10 @@ def _at_current(search: Search) -> tuple[NDArray[np.float64], NDArray[np.float64
 
 
 def _paired(differences: NDArray[np.float64], certain: bool) -> tuple[float, float, float]:
-    estimate = mean_with_interval(differences, signed=True)
+    estimate = mean_difference(differences)
     if certain:
         return estimate.mean, estimate.mean, estimate.mean
-    return estimate.mean, estimate.ci95_low, estimate.ci95_high
+    return estimate.mean, estimate.low, estimate.high
 
 
 def _licenses_cost_more(now: Scenario, then: Scenario) -> tuple[Decimal, bool]:

@@ -156,7 +156,7 @@ def row_of(plan: Plan, cause: Cause | None) -> Row:
     if cause is not None:
         share = cause.share
         row["caused_by"] = cause.client
-        row |= _spread("caused_share", (share.mean, share.ci95_low, share.ci95_high))
+        row |= _spread("caused_share", (share.mean, share.low, share.high))
     if (best := best_alternative(plan)) is not None:
         row["best_alternative"] = best.name
         row |= _spread("best_alternative_saves_per_month", best.saves_per_month)

@@ -21,7 +21,7 @@ from simulation.demand import Demand, demand_of
 from simulation.engine import Engine
 from simulation.model import Model
 from simulation.records import DayRecords, call_table
-from simulation.statistics import ReplicationStatistics
+from simulation.statistics import Late, ReplicationStatistics
 from simulation.usage import Crossing, Intervals
 from simulation.workers import BUSY_DAY, ahead, in_processes
 
@@ -43,6 +43,7 @@ class Replicated(NamedTuple):
     """The statistics of each group, in the order of `simulation.usage.groups_of`."""
     intervals: dict[str, NDArray[np.int64]]
     crossings: list[Crossing]
+    late: Late
 
 
 def replicate(
@@ -77,7 +78,12 @@ def replicate(
             keep(call_table(day.settled, demand, replication))
         if advance is not None:
             advance(day.day)
-    return Replicated(statistics.finish(), statistics.intervals.columns, statistics.usage.crossings)
+    return Replicated(
+        statistics.finish(),
+        statistics.intervals.columns,
+        statistics.usage.crossings,
+        statistics.late(),
+    )
 
 
 class _Task(NamedTuple):

@@ -16,9 +16,11 @@ import pandas as pd
 
 from simulation.csv_files import write_csv
 from simulation.errors import InputError
+from simulation.estimates import CONFIDENCE, Estimate
 from simulation.output import OutputFolder, reading, stamp
 from simulation.scenario import Scenario
-from simulation.statistics import Estimate, summarise
+from simulation.summary import ESTIMATORS
+from simulation.warmup import Warmup
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,6 +54,12 @@ class RunResult:
     alerts : DataFrame
         A row for each time that usage rose to 50, 80, 90 or 100 % of the limit, the first of
         a local day: ``replication, level_percent, day, crossed_at``.
+    summary : DataFrame
+        A row for each grain, name and statistic: ``mean``, the estimate that
+        `simulation.summary.ESTIMATORS` names, and its 95 % interval, ``ci95_low`` to
+        ``ci95_high``; inf where it lies beyond the horizon.
+    warmup : Warmup or None
+        The warm-up, and whether the start still shows after it; None if that was not examined.
     """
 
     scenario: Scenario
@@ -61,6 +69,8 @@ class RunResult:
     category_runs: pd.DataFrame
     intervals: pd.DataFrame
     alerts: pd.DataFrame
+    summary: pd.DataFrame
+    warmup: Warmup | None = None
     folder: Path | None = None
     _read_calls: Callable[[], pd.DataFrame] | None = field(default=None, repr=False)
 
@@ -77,23 +87,8 @@ class RunResult:
             raise LookupError("this run kept no calls: run with keep_calls=True, or with out=...")
         return self._read_calls()
 
-    @cached_property
-    def summary(self) -> pd.DataFrame:
-        """Mean and 95 % interval of each statistic: ``grain, name, statistic, mean, …``."""
-        parts = [summarise(self.runs).assign(grain="overall", name="")]
-        for grain, runs in (("client", self.client_runs), ("category", self.category_runs)):
-            parts.append(
-                summarise(runs, [grain]).rename(columns={grain: "name"}).assign(grain=grain)
-            )
-        columns = ["grain", "name", "statistic", *Estimate._fields]
-        summary = pd.concat(parts, ignore_index=True)[columns]
-        peaks = summary["statistic"] == "peak_window_credits"  # no window can hold more than this
-        high = summary.loc[peaks, "ci95_high"].clip(upper=self.scenario.limit)
-        summary.loc[peaks, "ci95_high"] = high
-        return summary
-
     def estimate(self, statistic: str, grain: str = "overall", name: str = "") -> Estimate:
-        """Return one statistic's mean and interval.
+        """Return one statistic with its interval.
 
         Parameters
         ----------
@@ -105,7 +100,7 @@ class RunResult:
         summary = self.summary
         chosen = (summary["grain"] == grain) & (summary["name"] == name)
         row = summary[chosen & (summary["statistic"] == statistic)].iloc[0]
-        return Estimate(*(row[field] for field in Estimate._fields))
+        return Estimate(*row[["mean", "ci95_low", "ci95_high", "replications"]])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the summary as ``creditsim run --json`` prints it; null where there is none."""
@@ -117,6 +112,9 @@ class RunResult:
             "limit": scenario.limit,
             "replications": scenario.replications,
             "seed": scenario.seed,
+            "warmup": None if self.warmup is None else self.warmup.to_dict(),
+            "confidence": CONFIDENCE,
+            "estimators": ESTIMATORS,
             "overall": {},
             "clients": {},
             "categories": {},
@@ -137,11 +135,12 @@ class RunResult:
             "client_runs.parquet": self.client_runs,
             "category_runs.parquet": self.category_runs,
             "alerts.parquet": self.alerts,
+            "summary.parquet": self.summary,
         }
 
 
 def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else value
+    return value if math.isfinite(value) else None
 
 
 class Saved(Protocol):

@@ -20,6 +20,7 @@ from simulation.output import reading, reason_of
 from simulation.plan_result import AlternativeResult, Plan, Recommendation
 from simulation.results import RunResult, calls_in
 from simulation.scenario import Scenario, load_scenario
+from simulation.warmup import warmup_from
 
 __all__ = ["load_plan", "load_result"]
 
@@ -86,6 +87,8 @@ def _run(file: Place, scenario: Scenario, summary: dict[str, Any]) -> RunResult:
         table("category_runs"),
         table("intervals"),
         table("alerts"),
+        table("summary"),
+        warmup_from(summary["warmup"]),
     )
 
 
@@ -117,6 +120,7 @@ def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
         Goal.of(scenario),
         told["replications"],
         _table(file("frontier.parquet")),
+        warmup_from(told["warmup"]),
         Recommendation(**advice),
         [_alternative(given) for given in told["alternatives"]],
         None if confirmed is None else Confirmation(**confirmed),

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.demand import Demand
+from simulation.estimates import binomial_interval, mean_difference
 from simulation.frontier import Evidence, Goal, Judgement, judge
-from simulation.statistics import binomial_interval, mean_with_interval
 from simulation.workers import BUSY_DAY
 
 __all__ = ["DECISION_ERROR", "Search", "Steps", "smallest_with_all_larger"]
@@ -212,9 +212,7 @@ class Search:
             place
             for place in np.flatnonzero(self.judged.replications == self.count)
             if place == best
-            or not mean_with_interval(
-                costs[:, place] - costs[:, best], confidence, signed=True
-            ).ci95_low
+            or not mean_difference(costs[:, place] - costs[:, best], confidence).low
             >= -NOTABLE_SAVING * costs[:, best].mean()
         ]
         return int(rivals[0]), int(rivals[-1])

@@ -1,29 +1,20 @@
-"""Throttling statistics of a replication, and their means with confidence intervals."""
+"""Throttling statistics of a replication."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from math import floor, isnan, nan
+from math import isinf, nan
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincinv, stdtrit
+from numpy.typing import NDArray
 
 from simulation.demand import Demand
+from simulation.estimates import quantile_with_zeros
 from simulation.quantities import HOUR, SECOND
 from simulation.records import IMPOSSIBLE, LOST, SUCCEEDED, UNFINISHED, DayRecords
 from simulation.usage import Group, Intervals, UsageTracker, groups_of
 
-__all__ = [
-    "STATISTICS",
-    "Estimate",
-    "ReplicationStatistics",
-    "binomial_interval",
-    "mean_with_interval",
-    "summarise",
-]
+__all__ = ["QUANTILES", "STATISTICS", "Late", "ReplicationStatistics"]
 
 STATISTICS = (
     "calls",
@@ -39,10 +30,14 @@ STATISTICS = (
     "credits_used",
     "peak_window_credits",
     "exhausted_hours",
+    "any_throttled",
     "hours_to_first_throttle",
     "delay_p50_s",
     "delay_p95_s",
     "delay_p99_s",
+    "delay_all_p50_s",
+    "delay_all_p95_s",
+    "delay_all_p99_s",
 )
 """The statistics of a replication, over calls submitted after the warm-up."""
 
@@ -58,7 +53,32 @@ _SUMS = (
     "credits_demanded",
     "credits_used",
 )
-_QUANTILES = {"delay_p50_s": 0.50, "delay_p95_s": 0.95, "delay_p99_s": 0.99}
+QUANTILES = {
+    f"{name}_p{round(100 * q)}_s": (q, of_all)
+    for name, of_all in (("delay", False), ("delay_all", True))
+    for q in (0.50, 0.95, 0.99)
+}
+"""Quantiles of the delays, and whether of all calls: those that never succeed wait for ever."""
+
+
+class Late(NamedTuple):
+    """The delays of a replication's calls that succeeded after being throttled.
+
+    Attributes
+    ----------
+    delays : (n,) int64 array
+        Rising, µs.
+    accounts : (n,) int64 array
+        Of each: client × number of call kinds + call kind.
+    """
+
+    delays: NDArray[np.int64]
+    accounts: NDArray[np.int64]
+
+    def of(self, group: Group) -> NDArray[np.int64]:
+        """Return the delays of the calls of a group, rising."""
+        delays: NDArray[np.int64] = self.delays[group.members[self.accounts]]
+        return delays
 
 
 class ReplicationStatistics:
@@ -116,15 +136,18 @@ class ReplicationStatistics:
 
     def finish(self) -> list[dict[str, float]]:
         """Return the `STATISTICS` of each group, in the order of ``groups``; nan where none."""
+        late = self.late()
+        return [
+            self._of_group(place, group, late.of(group)) for place, group in enumerate(self.groups)
+        ]
+
+    def late(self) -> Late:
+        """Return the delays of all calls that succeeded after being throttled."""
         none = [np.empty(0, np.int64)]
         delays = np.concatenate(self._delays or none)
         accounts = np.concatenate(self._delay_accounts or none)
         order = np.argsort(delays, kind="stable")
-        delays, accounts = delays[order], accounts[order]
-        return [
-            self._of_group(place, group, delays[group.members[accounts]])
-            for place, group in enumerate(self.groups)
-        ]
+        return Late(delays[order], accounts[order])
 
     def _of_group(self, place: int, group: Group, delays: NDArray[np.int64]) -> dict[str, float]:
         sums = {name: int(column[group.members].sum()) for name, column in self._sums.items()}
@@ -134,99 +157,12 @@ class ReplicationStatistics:
             "throttled_share": sums["throttled_calls"] / sums["calls"] if sums["calls"] else nan,
             "peak_window_credits": self.usage.peaks[place],
             "exhausted_hours": self.usage.exhausted[group.cheapest] / HOUR,
+            "any_throttled": float(sums["throttled_calls"] > 0),
             "hours_to_first_throttle": first / HOUR if sums["throttled_calls"] else nan,
         }
-        for name, q in _QUANTILES.items():
-            values[name] = _quantile(delays, sums["succeeded_calls"], q) / SECOND
+        never = sums["calls"] - sums["succeeded_calls"]
+        for name, (q, of_all) in QUANTILES.items():
+            count, endless = (sums["calls"], never) if of_all else (sums["succeeded_calls"], 0)
+            delay = quantile_with_zeros(delays, count, q, endless)
+            values[name] = nan if isinf(delay) else delay / SECOND
         return {name: values[name] for name in STATISTICS}
-
-
-def _quantile(delays: NDArray[np.int64], count: int, q: float) -> float:
-    """Return a quantile, linear between order statistics, of delays and zeros up to ``count``."""
-    if not count:
-        return nan
-    zeros, place = count - len(delays), (count - 1) * q
-    low = floor(place)
-    at, above = (0 if n < zeros else int(delays[n - zeros]) for n in (low, min(low + 1, count - 1)))
-    return at + (above - at) * (place - low)
-
-
-class Estimate(NamedTuple):
-    """A mean over replications with its 95 % confidence interval; nan where there is none."""
-
-    mean: float
-    ci95_low: float
-    ci95_high: float
-    replications: int
-
-    @property
-    def has_interval(self) -> bool:
-        """Whether there were enough replications for an interval."""
-        return not isnan(self.ci95_low)
-
-
-def mean_with_interval(
-    values: ArrayLike, confidence: float = 0.95, signed: bool = False
-) -> Estimate:
-    """Return the mean of values from independent replications, with its interval.
-
-    The interval is Student's t over replications, which are independent. Values that are nan
-    are left out. Without a value the mean is nan; with fewer than two the interval is. No
-    statistic can be negative, so neither is the low end, unless the values are ``signed``.
-
-    >>> mean_with_interval([1.0, 2.0, 3.0]).mean
-    2.0
-    """
-    given = np.asarray(values, np.float64)
-    given = given[~np.isnan(given)]
-    count = len(given)
-    if count == 0:
-        return Estimate(nan, nan, nan, 0)
-    mean = float(given.mean())
-    if count == 1:
-        return Estimate(mean, nan, nan, 1)
-    half = float(stdtrit(count - 1, (1 + confidence) / 2) * given.std(ddof=1) / np.sqrt(count))
-    low = mean - half if signed else max(0.0, mean - half)
-    return Estimate(mean, low, mean + half, count)
-
-
-def binomial_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the Clopper–Pearson interval of a probability.
-
-    >>> [round(p, 3) for p in binomial_interval(0, 30)]
-    [0.0, 0.116]
-    """
-    k, n, tail = successes, trials, (1 - confidence) / 2
-    low = 0.0 if k == 0 else float(betaincinv(k, n - k + 1, tail))
-    high = 1.0 if k == n else float(betaincinv(k + 1, n - k, 1 - tail))
-    return low, high
-
-
-def summarise(runs: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
-    """Return mean and 95 % interval of every statistic over replications.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        A row for each replication (and group), a column for each statistic.
-    by : sequence of str
-        Columns that name the group.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``by``, ``statistic``, ``mean``, ``ci95_low``, ``ci95_high`` and
-        ``replications``, those that had a value.
-    """
-    groups: Iterable[tuple[tuple[str, ...], pd.DataFrame]] = [((), runs)]
-    if by:
-        groups = runs.groupby(list(by), sort=False)
-    rows = []
-    for key, group in groups:
-        for statistic in STATISTICS:
-            estimate = mean_with_interval(group[statistic])
-            if statistic == "throttled_share" and estimate.has_interval:
-                estimate = estimate._replace(ci95_high=min(1.0, estimate.ci95_high))
-            names = dict(zip(by, key, strict=True))
-            rows.append({**names, "statistic": statistic, **estimate._asdict()})
-    return pd.DataFrame(rows)

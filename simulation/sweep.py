@@ -46,6 +46,8 @@ class Swept:
     ----------
     calls : int
         Calls that count.
+    credits : int
+        What they cost together.
     throttled, lost : (m,) int64 array
         How many of them each pool throttled at first, and how many were lost.
     enough : int
@@ -56,6 +58,7 @@ class Swept:
     """
 
     calls: int
+    credits: int
     throttled: Ints
     lost: Ints
     enough: int
@@ -80,13 +83,14 @@ def sweep(demand: Demand, replication: int, limits: Ints, counted: Flags) -> Swe
     if not _drops_all(scenario):
         lanes = _Retrying(limits, scenario, replication)
     past = _Past(window)
-    calls = 0
+    calls = credits = 0
     for day, today in enumerate(demand.draw_days(replication)):
         counts = counted[today.client] & (today.time >= scenario.warmup_end)
         calls += int(counts.sum())
+        credits += int(today.credits[counts].sum())
         past.add(today)
         lanes.decide(today, counts, past, clock.day_end(day))
-    return Swept(calls, lanes.throttled, lanes.lost, past.most, lanes.work)
+    return Swept(calls, credits, lanes.throttled, lanes.lost, past.most, lanes.work)
 
 
 def lanes_at_once(demand: Demand) -> int:

@@ -35,6 +35,7 @@ RUN_FILES = (
     "client_runs.parquet",
     "category_runs.parquet",
     "alerts.parquet",
+    "summary.parquet",
     "summary.json",
     "scenario.yaml",
 )
@@ -51,6 +52,7 @@ _COLUMNS = {
     "client_runs.parquet": {"replication", "client", "throttled_attempts"},
     "category_runs.parquet": {"replication", "category", "throttled_attempts"},
     "alerts.parquet": {"replication", "level_percent", "crossed_at"},
+    "summary.parquet": {"grain", "statistic", "ci95_low"},
     "frontier.parquet": {"addon_credits", "limit", "meets_probability"},
     "portfolio.parquet": {"item", "source", "advice"},
     "alternatives.parquet": {"item", "alternative", "saves_per_month"},

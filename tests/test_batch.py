@@ -203,7 +203,7 @@ def test_the_cause_fills_the_window_of_the_largest_demand() -> None:
     cause = biggest_cause(demand, 4)
     assert cause is not None
     assert cause.client == "night"
-    assert cause.share.ci95_low < cause.share.mean < cause.share.ci95_high
+    assert cause.share.low < cause.share.mean < cause.share.high
     nobody = any_limit(100, [scheduled("never", "02:00", 1, schedule={"days": ["2026-03-31"]})])
     assert biggest_cause(Demand(nobody), 4) is None
 

@@ -222,7 +222,7 @@ def test_no_interval_of_a_frontier_s_share_ends_above_the_whole() -> None:
     sizes = np.array([0, 4], np.int64)
     throttled = np.array([[10, 0], [10, 1], [7, 0]], np.int64)
     ten = np.full(3, 10, np.int64)
-    judged = Judgement(limits_of(scenario, sizes), ten, throttled, throttled, ten, ten)
+    judged = Judgement(limits_of(scenario, sizes), ten, ten, throttled, throttled, ten, ten)
     table = frontier_table(Evidence(scenario, Goal.of(scenario), sizes, judged, certain=False))
     assert table["throttled_share_high"].iloc[0] == 1.0
     assert 0.03 < table["throttled_share_high"].iloc[1] < 1.0
@@ -238,5 +238,5 @@ def test_no_interval_of_a_cause_s_share_ends_above_the_whole(
     assert cause is not None
     assert cause.client == "a"
     assert cause.share.mean == pytest.approx(0.9)
-    assert cause.share.ci95_high == 1.0
-    assert 0 < cause.share.ci95_low < 0.9
+    assert cause.share.high == 1.0
+    assert 0 < cause.share.low < 0.9

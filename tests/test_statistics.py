@@ -13,15 +13,20 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from simulation import run
+from simulation.estimates import (
+    binomial_interval,
+    mean_difference,
+    mean_of,
+    median_of,
+    quantile_of,
+    quantile_with_zeros,
+    ratio_of,
+    ratios,
+    unseen_calls,
+)
 from simulation.quantities import DAY, HOUR, SECOND
 from simulation.scenario import Scenario
-from simulation.statistics import (
-    STATISTICS,
-    _quantile,
-    binomial_interval,
-    mean_with_interval,
-    summarise,
-)
+from simulation.statistics import STATISTICS
 from tests.helpers import any_limit, build, poisson, scheduled
 from tests.strategies import scenarios
 
@@ -167,23 +172,130 @@ def test_the_marks_that_usage_crossed_and_when() -> None:
     ]
 
 
-def test_means_come_with_student_s_interval_over_replications() -> None:
-    values = [3.0, 5.0, 4.0, 8.0, math.nan]
-    estimate = mean_with_interval(values)
-    low, high = stats.t.interval(0.95, 3, loc=5.0, scale=stats.sem(values[:4]))
-    assert estimate == pytest.approx((5.0, low, high, 4))
-    assert mean_with_interval([0.0, 0.0, 0.3]).ci95_low == 0.0
-    assert math.isnan(mean_with_interval([4.0]).ci95_low)
-    assert math.isnan(mean_with_interval([math.nan]).mean)
+def test_a_share_is_that_of_all_calls_and_not_the_mean_of_the_replications_shares() -> None:
+    throttled, calls = [90, 0, 5], [1000, 10, 100]
+    share = ratio_of(throttled, calls)
+    assert share.mean == pytest.approx(95 / 1110)
+    columns = np.array([throttled, [3, 2, 1], [0, 0, 0]]).T
+    at_once = ratios(columns, np.array(calls))
+    for place in range(3):
+        alone = ratio_of(columns[:, place], calls)
+        assert [end[place] for end in at_once] == pytest.approx(list(alone[:3]))
+    assert math.isnan(ratio_of([4], [9]).low)
+    assert math.isnan(ratio_of([0, 0], [0, 0]).mean)
 
 
-def test_the_interval_covers_the_truth_in_95_of_100_experiments() -> None:
-    random = np.random.default_rng(34)
-    covered = 0
-    for _ in range(2000):
-        estimate = mean_with_interval(random.normal(10, 3, 8))
-        covered += estimate.ci95_low <= 10 <= estimate.ci95_high
-    assert abs(covered / 2000 - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 2000)
+def test_without_skewness_the_interval_is_student_s() -> None:
+    values = [3.0, 5.0, 4.0, 8.0, 10.0, 9.0, 6.5]  # as far above 6.5 as below
+    low, high = stats.t.interval(0.95, 6, loc=6.5, scale=stats.sem(values))
+    for estimate in (mean_of(values), mean_difference(values)):
+        assert estimate == pytest.approx((6.5, low, high, 7))
+    shifted = mean_difference([value - 6.5 for value in values])
+    assert shifted == pytest.approx((0, low - 6.5, high - 6.5, 7), abs=1e-12)
+    assert mean_of([*values, math.nan]).replications == 7
+    assert math.isnan(mean_of([4.0]).low)
+    assert math.isnan(mean_of([math.nan]).mean)
+
+
+@given(st.lists(st.integers(0, 50), min_size=2, max_size=40), st.floats(0.1, 100))
+def test_intervals_hold_their_estimate_and_scale_with_it(counts: list[int], unit: float) -> None:
+    estimate = mean_of(counts)
+    assert 0 <= estimate.low <= estimate.mean <= estimate.high
+    scaled = mean_of([unit * count for count in counts], unseen=unit)
+    assert scaled[:3] == pytest.approx([unit * end for end in estimate[:3]])
+    if any(counts) and 3 * sum(count > 0 for count in counts) <= len(counts):
+        assert estimate.low < estimate.mean < estimate.high
+
+
+def test_events_of_one_size_have_the_exact_interval_of_a_poisson_number() -> None:
+    for events in (0, 1, 3, 10):
+        counts = [7.0] * events + [0.0] * (30 - events)
+        estimate = mean_of(counts, unseen=7.0)
+        low, high = stats.chi2.ppf([0.025, 0.975], [2 * events or 1e-9, 2 * events + 2]) / 2
+        assert estimate[:3] == pytest.approx([7 * each / 30 for each in (events, low, high)])
+
+
+def test_what_no_replication_shows_may_be_as_large_as_peaks_differ() -> None:
+    peaks = [100.0, 140.0, 150.0, 160.0, 400.0]  # a fifth of five is the largest alone
+    assert unseen_calls(peaks, 2.0) == (400 - 160) / 2
+    assert unseen_calls([100.0] * 9, 50.0) == 1.0
+    none, one = mean_of([0] * 30, unseen=20.0), mean_of([0] * 30)
+    assert none.low == one.low == none.mean == 0
+    assert none.high == pytest.approx(20 * one.high)
+
+
+def _sums(random: np.random.Generator, kind: str) -> tuple[list[float], float]:
+    """Draw 30 replications of a kind; return them with their true mean."""
+    if kind == "steady":
+        return random.normal(10, 3, 30).tolist(), 10.0
+    if kind == "skewed":
+        return random.lognormal(0, 0.8, 30).tolist(), math.exp(0.32)
+    if kind == "rare":
+        return random.poisson(0.05, 30).tolist(), 0.05
+    jumps = random.poisson(0.05, 30)
+    return [float(random.exponential(40, n).sum()) for n in jumps], 2.0
+
+
+@pytest.mark.parametrize(
+    ("kind", "most"), [("steady", 0.97), ("skewed", 0.97), ("rare", 0.999), ("bursts", 0.999)]
+)
+def test_intervals_cover_the_truth_as_often_as_they_say(kind: str, most: float) -> None:
+    random, covered = np.random.default_rng(34), 0
+    for _ in range(3000):
+        values, truth = _sums(random, kind)
+        estimate = mean_of(values, unseen=40.0 if kind == "bursts" else 1.0)
+        covered += estimate.low <= truth <= estimate.high
+    error = 4 * math.sqrt(0.95 * 0.05 / 3000)
+    assert 0.93 - error < covered / 3000 < most + error
+
+
+def test_the_first_throttle_of_runs_that_throttle_none_is_later_than_all() -> None:
+    hours = [30.0, 50.0, 40.0, *[math.inf] * 2]
+    assert median_of(hours).mean == 50
+    assert median_of([30.0, *[math.inf] * 9]).mean == math.inf
+    many = [float(n) for n in range(1, 31)]
+    assert median_of(many) == (15, 10, 21, 30)  # what a table of the binomial says for 30
+    assert math.isnan(median_of(many[:5]).low)
+    assert median_of([9.0] * 30) == (9, 9, 9, 30)
+    alone = stats.binomtest(9, 30).pvalue / 2
+    assert alone < 0.025 < stats.binomtest(10, 30).pvalue / 2  # no rank nearer would hold
+
+
+def test_no_interval_of_the_first_throttle_leaves_the_time_that_counts() -> None:
+    scenario = any_limit(60, [poisson("a", "40 per day")], horizon="4 days", warmup="1 day")
+    result = run(scenario.changed({"replications": 30}))
+    share = result.estimate("any_throttled")
+    first = result.estimate("hours_to_first_throttle")
+    throttled = int((result.runs["throttled_calls"] > 0).sum())
+    assert 0 < throttled < 15
+    assert share[:3] == pytest.approx((throttled / 30, *binomial_interval(throttled, 30)))
+    assert first.replications == throttled
+    assert first.mean == math.inf
+    assert 24 <= first.low <= first.high
+    told = result.to_dict()["overall"]["hours_to_first_throttle"]
+    assert told["mean"] is None
+    assert told["ci95"][1] is None
+
+
+def test_delays_are_of_all_calls_together_and_calls_that_never_succeed_wait_for_ever() -> None:
+    late = [np.array([5, 9]), np.array([7]), np.array([], np.int64)]
+    counts, never = np.array([10, 4, 6]), np.array([0, 2, 0])
+    assert quantile_of(late, counts, 0.5).mean == 0
+    assert quantile_of(late, counts, 1.0).mean == 9
+    assert quantile_of(late, counts, 0.85, never).mean == pytest.approx(7 * 0.85 + 9 * 0.15)
+    assert quantile_of(late, counts, 1.0, never).mean == math.inf
+    assert quantile_of(late, counts, 0.99).high == math.inf  # 30 calls do not tell
+
+
+def test_the_interval_of_a_percentile_covers_it() -> None:
+    random, covered = np.random.default_rng(5), 0
+    truth = -1000 * math.log(0.05 / 0.3)  # three calls of ten wait, exponentially long
+    for _ in range(400):
+        waits = random.binomial(200, random.beta(30, 70, 20))
+        late = [np.sort(random.exponential(1000, n)).astype(np.int64) for n in waits]
+        found = quantile_of(late, np.full(20, 200), 0.95)
+        covered += found.low <= truth <= found.high
+    assert abs(covered / 400 - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 400)
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 30), (28, 30), (30, 30), (1, 1)])
@@ -203,6 +315,8 @@ def test_the_summary_has_every_statistic_at_every_grain_and_null_where_there_is_
         "limit",
         "replications",
         "seed",
+        "confidence",
+        "estimators",
         "overall",
         "clients",
         "categories",
@@ -238,7 +352,7 @@ def test_a_quantile_is_that_of_all_delays_those_of_none_included(
 ) -> None:
     late = np.sort(np.array(delays, np.int64))
     everyone = [0] * at_once + late.tolist()
-    found = _quantile(late, len(everyone), q)
+    found = quantile_with_zeros(late, len(everyone), q)
     if not everyone:
         assert math.isnan(found)
         return
@@ -250,11 +364,19 @@ def test_a_quantile_is_that_of_all_delays_those_of_none_included(
 
 def test_the_first_delayed_call_is_the_first_that_is_not_zero() -> None:
     late = np.array([7, 9], np.int64)
-    assert [_quantile(late, 5, n / 4) for n in range(5)] == [0, 0, 0, 7, 9]
+    assert [quantile_with_zeros(late, 5, n / 4) for n in range(5)] == [0, 0, 0, 7, 9]
 
 
 def test_no_interval_of_a_share_ends_above_the_whole() -> None:
-    runs = pd.DataFrame({name: [1.0, 1.0, 0.7] for name in STATISTICS})
-    table = summarise(runs).set_index("statistic")
-    assert table.loc["throttled_share", "ci95_high"] == 1.0
-    assert table.loc["calls", "ci95_high"] > 1.0
+    clients = [poisson("big", "3 per day", "fifty")]
+    result = run(any_limit(20, clients, horizon="3 days", replications=9))
+    assert result.estimate("throttled_share")[:3] == (1.0, 1.0, 1.0)
+    assert result.estimate("calls").high > result.estimate("calls").mean
+
+
+def test_what_is_not_random_is_certain_and_all_else_never_is() -> None:
+    exact = run(any_limit(100, [scheduled("a", "02:00", 50)], horizon="4 days", replications=9))
+    assert exact.estimate("throttled_share")[:3] == (0.0, 0.0, 0.0)
+    drawn = run(any_limit(100, [poisson("a", "5 per day")], horizon="4 days", replications=9))
+    for statistic in ("throttled_share", "lost_calls", "throttled_calls", "exhausted_hours"):
+        assert drawn.estimate(statistic).mean == 0 < drawn.estimate(statistic).high

@@ -1,0 +1,326 @@
+"""Estimates from independent replications, each with its confidence interval.
+
+Every interval that the product tells comes from here; it holds 95 % unless asked otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import floor, inf, isnan, nan
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import bdtr, betaincinv, gammaincinv, stdtrit
+
+__all__ = [
+    "CONFIDENCE",
+    "Estimate",
+    "binomial_interval",
+    "mean_difference",
+    "mean_of",
+    "median_of",
+    "quantile_of",
+    "ratio_of",
+    "ratios",
+    "share_of_replications",
+    "unseen_calls",
+]
+
+CONFIDENCE = 0.95
+
+_RARE = 3  # where an event shows in at most a third of the replications, it is counted as rare
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Estimate(NamedTuple):
+    """An estimate with its confidence interval; nan where there is none.
+
+    Attributes
+    ----------
+    mean : float
+        The estimate: a mean, or what the function that gave it says.
+    low, high : float
+        The ends of the interval; inf where it has no end.
+    replications : int
+        Those that had a value.
+    """
+
+    mean: float
+    low: float
+    high: float
+    replications: int
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether there were enough replications for an interval."""
+        return not isnan(self.low)
+
+    def at_most(self, most: float) -> Estimate:
+        """Return the estimate of what cannot be more than this."""
+        return self._replace(high=min(most, self.high)) if self.has_interval else self
+
+    def exact(self) -> Estimate:
+        """Return the estimate of what is not random."""
+        return self._replace(low=self.mean, high=self.mean)
+
+
+def ratios(
+    numerators: NDArray[Any],
+    denominators: NDArray[Any],
+    unseen: float = 1.0,
+    confidence: float = CONFIDENCE,
+) -> tuple[Floats, Floats, Floats]:
+    """Return ratios of sums over n replications with their intervals, each (m,).
+
+    Parameters
+    ----------
+    numerators : (n, m) array
+        What is counted in each replication, not negative.
+    denominators : (n,) array
+        What it is counted of; ones for a mean.
+    unseen : float
+        What an event adds to the numerator if no replication shows one.
+    confidence : float
+        Level of the intervals.
+
+    Where more than a third of the replications count anything, the interval is Student's t of
+    the linearised ratio after Hall's cubic transformation, which takes the skewness out (P. Hall,
+    On the removal of skewness by transformation, 1992). Where fewer do, their counts are the
+    jumps of a compound Poisson number, and the interval is the gamma interval of such sums: exact
+    for jumps of one size, and wide rather than narrow otherwise (Fay and Feuer 1997). It allows
+    for one more event as large as the largest, or as ``unseen``, and so never ends at 0.
+
+    Both together covered best among Student's t, the jackknife, the bootstrap-t, Johnson's and
+    Hall's intervals; ``tests/coverage_table.py`` measures it.
+    """
+    x, c = np.asarray(numerators, np.float64), np.asarray(denominators, np.float64)
+    n, whole = len(x), c.sum()
+    if not whole:
+        none = np.full(x.shape[1], nan)
+        return none, none, none
+    ratio: Floats = x.sum(axis=0) / whole
+    if n == 1:
+        none = np.full(x.shape[1], nan)
+        return ratio, none, none
+    low, high = _transformed(x - ratio * c[:, np.newaxis], c.mean(), confidence)
+    low, high = ratio + low, ratio + high
+    rare = _RARE * (x > 0).sum(axis=0) <= n
+    if rare.any():
+        ends = _of_rare(x[:, rare], unseen, confidence)
+        low[rare], high[rare] = (end / whole for end in ends)
+    return ratio, np.maximum(low, 0.0), high
+
+
+def _transformed(residuals: Floats, scale: float, confidence: float) -> tuple[Floats, Floats]:
+    """Return how far the interval of a mean of residuals reaches, below and above."""
+    n = len(residuals)
+    r = residuals / scale
+    spread = np.sqrt((r**2).sum(axis=0) / (n - 1))
+    skew = np.zeros(r.shape[1])
+    varies = spread > 0
+    if n > 2:
+        third = (r[:, varies] ** 3).sum(axis=0) / spread[varies] ** 3
+        skew[varies] = n / ((n - 1) * (n - 2)) * third
+    t = float(stdtrit(n - 1, (1 + confidence) / 2))
+    root = np.sqrt(n)
+    slight = np.abs(skew) < 1e-6
+    g = np.where(slight, 1.0, skew)
+
+    def untransformed(z: float) -> Floats:
+        bent = 3 * root / g * (np.cbrt(1 + g * (z / root - g / (6 * n))) - 1)
+        return np.where(slight, z, bent)
+
+    error = spread / root
+    return -error * untransformed(t), -error * untransformed(-t)
+
+
+def _of_rare(x: Floats, unseen: float, confidence: float) -> tuple[Floats, Floats]:
+    """Return the gamma interval of sums of events that few replications show."""
+    total, squares = x.sum(axis=0), (x**2).sum(axis=0)
+    one_more = np.maximum(x.max(axis=0), unseen)
+    tail = (1 - confidence) / 2
+    seen = total > 0
+    low = np.zeros(len(total))
+    shape = total[seen] ** 2 / squares[seen]
+    low[seen] = gammaincinv(shape, tail) * squares[seen] / total[seen]
+    more, wider = total + one_more, squares + one_more**2
+    high: Floats = gammaincinv(more**2 / wider, 1 - tail) * wider / more
+    return low, high
+
+
+def ratio_of(
+    numerators: ArrayLike,
+    denominators: ArrayLike,
+    unseen: float = 1.0,
+    confidence: float = CONFIDENCE,
+) -> Estimate:
+    """Return the ratio of two sums over replications, such as the share of calls throttled.
+
+    >>> ratio_of([2, 0, 1, 3], [10, 10, 10, 10]).mean
+    0.15
+    """
+    c = np.asarray(denominators, np.float64)
+    columns = np.asarray(numerators, np.float64)[:, np.newaxis]
+    ratio, low, high = (float(each[0]) for each in ratios(columns, c, unseen, confidence))
+    return Estimate(ratio, low, high, int((c > 0).sum()))
+
+
+def mean_of(values: ArrayLike, unseen: float = 1.0, confidence: float = CONFIDENCE) -> Estimate:
+    """Return the mean of counts or amounts that are not negative; nan are left out.
+
+    >>> mean_of([1.0, 2.0, 3.0]).mean
+    2.0
+    """
+    given = np.asarray(values, np.float64)
+    given = given[~np.isnan(given)]
+    return ratio_of(given, np.ones(len(given)), unseen, confidence)
+
+
+def mean_difference(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
+    """Return the mean of values of either sign, such as paired differences; nan are left out."""
+    given = np.asarray(values, np.float64)
+    given = given[~np.isnan(given)]
+    n = len(given)
+    mean = float(given.mean()) if n else nan
+    if n < 2:
+        return Estimate(mean, nan, nan, n)
+    low, high = _transformed((given - mean)[:, np.newaxis], 1.0, confidence)
+    return Estimate(mean, mean + float(low[0]), mean + float(high[0]), n)
+
+
+def median_of(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
+    """Return the median over replications, with the interval between two of their values.
+
+    The median is the least value that half of them do not exceed. What did not happen until
+    the horizon is inf; where all are followed equally long, this is the Kaplan–Meier median.
+    The interval holds whatever the distribution is; fewer than six values have none.
+
+    >>> median_of([3.0, 1.0, inf]).mean
+    3.0
+    """
+    given = np.sort(np.asarray(values, np.float64))
+    n = len(given)
+    median = float(given[(n - 1) // 2]) if n else nan
+    ranks = np.arange(1, n + 1)
+    below = ranks[bdtr(ranks - 1, n, 0.5) <= (1 - confidence) / 2]
+    finite = int(np.isfinite(given).sum())
+    if not len(below):
+        return Estimate(median, nan, nan, finite)
+    rank = int(below[-1])
+    return Estimate(median, float(given[rank - 1]), float(given[n - rank]), finite)
+
+
+def share_of_replications(shown: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
+    """Return the share of replications that show something, with its exact interval."""
+    flags = np.asarray(shown, bool)
+    n, k = len(flags), int(flags.sum())
+    return Estimate(k / n, *binomial_interval(k, n, confidence), n)
+
+
+def binomial_interval(
+    successes: int, trials: int, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """Return the Clopper–Pearson interval of a probability.
+
+    >>> [round(p, 3) for p in binomial_interval(0, 30)]
+    [0.0, 0.116]
+    """
+    k, n, tail = successes, trials, (1 - confidence) / 2
+    low = 0.0 if k == 0 else float(betaincinv(k, n - k + 1, tail))
+    high = 1.0 if k == n else float(betaincinv(k + 1, n - k, 1 - tail))
+    return low, high
+
+
+def quantile_of(
+    late: Sequence[Ints], counts: Ints, q: float, never: Ints | None = None, unseen: float = 1.0
+) -> Estimate:
+    """Return a quantile of what calls waited, those of all n replications together.
+
+    Parameters
+    ----------
+    late : n sorted int64 arrays
+        What calls that waited did wait, µs; the others waited 0.
+    counts : (n,) int64 array
+        The calls in all.
+    q : float
+        Such as 0.95.
+    never : (n,) int64 array, optional
+        How many of the calls wait for ever.
+    unseen : float
+        How many calls wait in an event that no replication shows.
+
+    Returns
+    -------
+    Estimate
+        µs, linear between two calls; inf where it falls among those that wait for ever. The
+        interval holds what the interval of the share of calls that wait longer cannot tell from
+        1 - q.
+    """
+    endless = np.zeros(len(counts), np.int64) if never is None else never
+    everyone = np.sort(np.concatenate(late)) if len(late) else np.empty(0, np.int64)
+    value = quantile_with_zeros(everyone, int(counts.sum()), q, int(endless.sum()))
+    with_calls = int((counts > 0).sum())
+    if len(counts) < 2 or isnan(value):
+        return Estimate(value, nan, nan, with_calls)
+    steps = np.concatenate(([0], np.unique(everyone)))
+
+    def first_below(end: int) -> float:
+        """Return the least wait that a share of at most 1 - q exceeds, at one end of it."""
+        below, above = 0, len(steps)
+        while below < above:
+            middle = (below + above) // 2
+            longer = [
+                len(each) - np.searchsorted(each, steps[middle], side="right") for each in late
+            ]
+            share = ratio_of(np.array(longer) + endless, counts, unseen)
+            if share[end] <= 1 - q:
+                above = middle
+            else:
+                below = middle + 1
+        return float(steps[below]) if below < len(steps) else inf
+
+    low, high = first_below(1), first_below(2)
+    return Estimate(value, min(low, value), max(high, value), with_calls)
+
+
+def quantile_with_zeros(late: Ints, count: int, q: float, endless: int = 0) -> float:
+    """Return a quantile of zeros, sorted numbers and endless ones, ``count`` of them in all.
+
+    It is linear between order statistics.
+
+    >>> quantile_with_zeros(np.array([7, 9]), 5, 0.75)
+    7.0
+    """
+    if not count:
+        return nan
+    zeros, place = count - len(late) - endless, (count - 1) * q
+    below = floor(place)
+
+    def at(n: int) -> float:
+        if n < zeros:
+            return 0
+        return int(late[n - zeros]) if n - zeros < len(late) else inf
+
+    first, second = at(below), at(min(below + 1, count - 1))
+    if place == below or first == second:
+        return float(first)
+    return first + (second - first) * (place - below)
+
+
+def unseen_calls(peaks: ArrayLike, credits_per_call: float) -> float:
+    """Return how many calls an event may throttle that no replication shows.
+
+    Throttling comes when a peak of demand exceeds the limit, so an event is taken to be as large
+    as the highest peak exceeds what a fifth of the replications reach; a call at least.
+
+    Parameters
+    ----------
+    peaks : (n,) array
+        The most credits in any window of each replication.
+    """
+    ordered = np.sort(np.asarray(peaks, np.float64))
+    busy = ordered[max(0, len(ordered) - 1 - max(1, len(ordered) // 5))]
+    return float(max(1.0, (ordered[-1] - busy) / max(1.0, credits_per_call)))

@@ -1,0 +1,148 @@
+"""How long the start of a run still shows: the warm-up that a scenario does not name itself.
+
+The pool starts full, and with a fixed holding time the start repeats every window and fades
+slowly. Pilot runs show how slowly: each replication is simulated from a full pool and from a
+spent one, whose credits come back evenly over the first window, on the same demand. Where both
+throttle as many calls at the same hours, the start is forgotten; whatever it was, it lies between
+the two. Successive stretches of one run, which MSER-5 and tests for drift compare, cannot see a
+pattern that repeats every window.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulation.arrivals import is_weekly
+from simulation.compiled_model import CompiledModel
+from simulation.demand import Demand
+from simulation.quantities import DAY, parse_duration, write_duration
+from simulation.scenario import Scenario
+
+__all__ = ["Warmup", "warmup_from", "with_warmup"]
+
+MOST_SHOWN = 0.02
+"""Of the throttled calls: with fewer that the start adds, takes or moves, it is forgotten."""
+
+_WEEK = 7 * DAY
+_PILOTS = 10
+_PILOT_CALLS = 10_000_000
+_HOURS = 24
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """The warm-up of a run, and whether the start still shows after it.
+
+    Attributes
+    ----------
+    length : int
+        µs.
+    given : bool
+        Whether the scenario names it.
+    still_shows : float
+        The throttled calls that the start adds, takes away or moves to another hour of the
+        window, as a share of those that a full or a spent pool throttles after the warm-up.
+    """
+
+    length: int
+    given: bool
+    still_shows: float
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the start is forgotten."""
+        return self.still_shows <= MOST_SHOWN
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON holds it."""
+        return {
+            "duration": write_duration(self.length),
+            "chosen_by": "scenario" if self.given else "evidence",
+            "start_still_shows": self.still_shows,
+            "is_enough": self.is_enough,
+        }
+
+
+def warmup_from(told: dict[str, Any] | None) -> Warmup | None:
+    """Return what `Warmup.to_dict` wrote."""
+    if told is None:
+        return None
+    length = parse_duration(told["duration"])
+    return Warmup(length, told["chosen_by"] == "scenario", float(told["start_still_shows"]))
+
+
+def with_warmup(scenario: Scenario, demand: Demand | None = None) -> tuple[Scenario, Warmup]:
+    """Return the scenario with a warm-up after which the start is forgotten, and what shows it.
+
+    A warm-up that the scenario names stays as it is, and one of 0 is not examined: there the
+    start is wanted. Otherwise it is the shortest of whole windows, or of whole weeks where the
+    demand differs by weekday and the run covers two, after which, and after any longer one, the
+    start is forgotten. It is at most half of the run.
+    """
+    if scenario.warmup == 0:
+        return scenario, Warmup(0, True, 0.0)
+    given = scenario.warmup is not None
+    candidates = [scenario.warmup_end] if scenario.warmup is not None else _candidates(scenario)
+    shown = _still_shown(demand or Demand(scenario), candidates)
+    place = len(candidates) - 1
+    while place and shown[place - 1] <= MOST_SHOWN and shown[place] <= MOST_SHOWN:
+        place -= 1
+    chosen = Warmup(candidates[place], given, float(shown[place]))
+    if given:
+        return scenario, chosen
+    return scenario.changed({"warmup": write_duration(chosen.length)}), chosen
+
+
+def _candidates(scenario: Scenario) -> list[int]:
+    """Return the lengths that a warm-up may have, rising, µs."""
+    window, horizon = scenario.card.window, scenario.horizon
+    weekly = any(is_weekly(client.arrivals) for client in scenario.clients)
+    step = _WEEK if weekly and horizon >= 2 * _WEEK and _WEEK % window == 0 else window
+    return list(range(step, horizon // 2 + 1, step)) or [window]
+
+
+def _still_shown(demand: Demand, candidates: list[int]) -> Floats:
+    """Return what the start still adds, takes or moves after each of these warm-ups, a share.
+
+    It is measured over whole windows, since a part of one has its own hours.
+    """
+    scenario = demand.scenario
+    calls = max(1, demand.busiest_day * demand.days)
+    pilots = max(2, min(_PILOTS, _PILOT_CALLS // calls)) if demand.is_random else 1
+    full, spent = (
+        np.sum([_throttled_by_hour(demand, pilot, held) for pilot in range(pilots)], axis=0)
+        for held in (0, scenario.limit)
+    )
+    window, shown = scenario.card.window, []
+    for length in candidates:
+        first = -(-length // window)
+        last = first + max(1, (scenario.horizon - first * window) // window)
+        by_hour = [counts[first:last].sum(axis=0) for counts in (full, spent)]
+        whole = sum(int(counts.sum()) for counts in by_hour) / 2
+        moved = int(np.abs(by_hour[0] - by_hour[1]).sum()) / 2
+        shown.append(moved / whole if whole else 0.0)
+    return np.array(shown)
+
+
+def _throttled_by_hour(demand: Demand, replication: int, held: int) -> Ints:
+    """Return the calls throttled in each part of each window, (windows, 24).
+
+    ``held`` credits are in use at the start and come back evenly over the first window.
+    """
+    scenario = demand.scenario
+    window = scenario.card.window
+    counts = np.zeros((scenario.horizon // window + 1) * _HOURS, np.int64)
+    part = max(1, window // _HOURS)
+    for day in CompiledModel(scenario, replication, demand, held=held).run():
+        settled = day.settled
+        times = settled.calls.time[settled.throttled_attempts > 0]
+        places = np.minimum(times // part, len(counts) - 1)
+        counts += np.bincount(places, minlength=len(counts))
+    return counts.reshape(-1, _HOURS)
