@@ -70,7 +70,7 @@ def _kept(known: Evidence, place: int) -> str:
     """Say in how many of the simulated periods a size keeps to the objective."""
     judged = known.judged
     kept, n = int(judged.meets(known.goal)[:, place].sum()), int(judged.replications[place])
-    unit = period(known.scenario.horizon)
+    unit = period(known.scenario.counted)
     if known.certain:
         share = judged.shares[0, place]
         return f"throttles {percent(share)} of the calls (nothing in this {unit} is random)"
@@ -88,7 +88,7 @@ def wanted(goal: Goal, scenario: Scenario) -> str:
         return f"the least expected cost, at {dollars(goal.cost_of_lost_call)} per lost call{whose}"
     return (
         f"at most {percent(goal.throttled_share)} of the calls{whose} throttled in at least "
-        f"{percent(goal.probability)} of such {plural(period(scenario.horizon))}"
+        f"{percent(goal.probability)} of such {plural(period(scenario.counted))}"
     )
 
 
@@ -125,12 +125,12 @@ def reasons_for(
         reasons.append(
             f"{len(given_up):,} sizes from {int(given_up[0]):,} to {int(given_up[-1]):,} were out "
             f"of the question after {least:,} or more of the {n:,} simulated "
-            f"{plural(period(scenario.horizon))}, and were judged on those alone."
+            f"{plural(period(scenario.counted))}, and were judged on those alone."
         )
     enough = int(judged.enough.max())
     reasons.append(
         f"A pool of {enough:,} credits throttles no call in any simulated "
-        f"{period(scenario.horizon)}; the allowance is {int(judged.limits[0]):,}."
+        f"{period(scenario.counted)}; the allowance is {int(judged.limits[0]):,}."
     )
     maximum = card.maximum(org.edition)
     if chosen is None or size == sizes[-1]:

@@ -20,11 +20,12 @@ from rich.table import Table
 from rich.text import Text
 
 from simulation.console_timeline import Timeline
-from simulation.findings import card_facts, number, percent, run_findings
+from simulation.findings import card_facts, number, percent, run_findings, start_finding
 from simulation.rate_card import Quote, RateCard
 from simulation.results import RunResult
 from simulation.terminal import neutral, unfiltered
 from simulation.usage import ALERT_LEVELS
+from simulation.warmup import Warmup
 
 __all__ = ["Console", "money", "progress", "quote_view", "rate_card_view", "run_view", "table_of"]
 
@@ -188,6 +189,7 @@ def run_view(result: RunResult) -> RenderableType:
         Text(result.scenario.describe(), style="dim"),
         Text(""),
         Text(" ".join(run_findings(result)), style="bold"),
+        *start_view(result.warmup),
         Text(""),
         Timeline(result, "Available credits"),
         _overall_table(result),
@@ -197,6 +199,14 @@ def run_view(result: RunResult) -> RenderableType:
         parts.append(_group_table(result.category_runs, "category"))
     parts.append(_alert_table(result))
     return Group(*parts)
+
+
+def start_view(warmup: Warmup | None) -> list[Text]:
+    """Show what the start of the runs does to the figures, if anything is to be said."""
+    said = start_finding(warmup)
+    if warmup is None or not said:
+        return []
+    return [Text(""), Text(said, style="dim" if warmup.is_enough else "yellow")]
 
 
 def _overall_table(result: RunResult) -> Table:

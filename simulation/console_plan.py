@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulation.advice import dollars, say_number
-from simulation.console import table_of
+from simulation.console import start_view, table_of
 from simulation.console_timeline import Timeline
 from simulation.findings import number, percent
 from simulation.plan_findings import plan_findings
@@ -60,6 +60,7 @@ def plan_view(plan: Plan, by_size: Mapping[int, RunResult]) -> RenderableType:
         Text(plan.scenario.describe(), style="dim"),
         Text(""),
         Text(f"{first} {second}", style="bold"),
+        *start_view(plan.warmup),
         Text(""),
         *(Timeline(by_size[size], title) for size, title in sizes_over_time(plan).items()),
         _frontier_table(plan),

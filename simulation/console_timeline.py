@@ -36,15 +36,16 @@ class Timeline:
         blocks = _PLAIN if options.ascii_only else _BLOCKS
         levels = (line["median"] / max(1, scenario.limit) * _ROWS * 8).round().astype(int)
         throttled = line["throttled"].to_numpy()
-        unit = period(scenario.horizon)
+        unit = period(scenario.counted)
         runs = f"median of {count:,} simulated {plural(unit)}" if count > 1 else f"one {unit}"
         yield Text(f"{self._title}, {runs}", style="bold")
         for row in range(_ROWS - 1, -1, -1):
             side = label if row == _ROWS - 1 else "0" if row == 0 else ""
             text = Text(f"{side:>{len(label)}} ", style="dim")
-            for level, share in zip(levels, throttled, strict=True):
+            for level, share, pale in zip(levels, throttled, line["warming"], strict=True):
                 block = blocks[min(8, max(0, level - 8 * row))]
-                text.append(block, style="red" if share >= _OFTEN else "blue")
+                colour = "red" if share >= _OFTEN else "blue"
+                text.append(block, style=f"dim {colour}" if pale else colour)
             yield text
         first, last = line["start"].iloc[0], line["start"].iloc[-1]
         begins, ends = f"{first.day} {first:%b}", f"{last.day} {last:%b}"

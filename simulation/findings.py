@@ -8,8 +8,9 @@ from simulation.estimates import binomial_interval
 from simulation.quantities import DAY, HOUR, write_duration
 from simulation.rate_card import RateCard
 from simulation.results import RunResult
+from simulation.warmup import Warmup
 
-__all__ = ["card_facts", "number", "percent", "period", "plural", "run_findings"]
+__all__ = ["card_facts", "number", "percent", "period", "plural", "run_findings", "start_finding"]
 
 _PERIODS = {DAY: "day", 7 * DAY: "week", 30 * DAY: "month", 365 * DAY: "year"}
 
@@ -39,13 +40,13 @@ def percent(share: float) -> str:
     return f"{per_cent:.2g} %"
 
 
-def period(horizon: int) -> str:
-    """Name what one run covers.
+def period(counted: int) -> str:
+    """Name the time that the statistics of a run are over.
 
     >>> period(30 * DAY), period(10 * DAY)
     ('month', 'run of 10 days')
     """
-    return _PERIODS.get(horizon) or f"run of {write_duration(horizon)}"
+    return _PERIODS.get(counted) or f"run of {write_duration(counted)}"
 
 
 def plural(name: str) -> str:
@@ -62,6 +63,25 @@ def card_facts(card: RateCard) -> list[str]:
         f"A credit comes back {card.window_in_words} after it was taken.",
         f"{refused} and costs {card.throttled_attempt_credits} credits.",
     ]
+
+
+def start_finding(warmup: Warmup | None) -> str:
+    """Say what the start of the runs does to the figures; nothing if it was not examined."""
+    if warmup is None or not warmup.length:
+        return ""
+    length = write_duration(warmup.length)
+    if warmup.is_enough:
+        if warmup.given:
+            return ""
+        return (
+            f"The first {length} of each run are a warm-up and are left out: after them it makes "
+            "no difference whether the pool began full or spent."
+        )
+    return (
+        f"The start still shows after the warm-up of {length}: had the pool been spent at first, "
+        f"{percent(warmup.still_shows)} of the throttled calls would fall on other hours or not "
+        "be throttled; write a longer horizon" + (", or a longer warmup." if warmup.given else ".")
+    )
 
 
 def run_findings(result: RunResult) -> list[str]:
@@ -84,7 +104,7 @@ def run_findings(result: RunResult) -> list[str]:
 def _whether(result: RunResult) -> str:
     runs, scenario = result.runs, result.scenario
     many, dry = len(runs), int((runs["throttled_calls"] > 0).sum())
-    unit = period(scenario.horizon)
+    unit = period(scenario.counted)
     low, high = binomial_interval(dry, many)
     if dry == 0:
         sure = f"In none of {many:,} simulated {plural(unit)} did the pool run dry (with 95 % "
@@ -110,7 +130,7 @@ def _whether(result: RunResult) -> str:
 
 
 def _lost(result: RunResult) -> str:
-    unit = period(result.scenario.horizon)
+    unit = period(result.scenario.counted)
     by_client = _by(result.client_runs, "client", "lost_calls")
     if not by_client.sum():
         late = result.estimate("delay_p99_s").mean

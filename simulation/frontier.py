@@ -192,8 +192,7 @@ class Evidence:
     def monthly_costs_of(self, lost_calls: Floats) -> Floats:
         """Return price and cost in $ per month of so many lost calls in a replication, (…, m)."""
         assert self.goal.cost_of_lost_call is not None
-        counted = self.scenario.horizon - self.scenario.warmup_end
-        months = counted / (DAYS_PER_MONTH * DAY)
+        months = self.scenario.counted / (DAYS_PER_MONTH * DAY)
         prices = np.array([float(price) for price in self.prices_per_month()])
         costs: Floats = prices + self.goal.cost_of_lost_call * lost_calls / months
         return costs

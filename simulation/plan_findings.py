@@ -15,7 +15,7 @@ def plan_findings(plan: Plan) -> list[str]:
 
 
 def _what(plan: Plan) -> str:
-    advice, unit = plan.recommendation, period(plan.scenario.horizon)
+    advice, unit = plan.recommendation, period(plan.scenario.counted)
     many = plural(unit)
     if advice.status == "not_reachable":
         largest = int(plan.frontier["addon_credits"].iloc[-1])
@@ -107,10 +107,10 @@ def _without_throttling(plan: Plan) -> str:
     if advice.zero_throttle_addon_credits is not None:
         none = f"With {number(advice.zero_throttle_addon_credits)} add-on credits not one call "
         if _certain(plan):
-            return f"{none}is throttled; nothing in this {period(plan.scenario.horizon)} is random."
+            return f"{none}is throttled; nothing in this {period(plan.scenario.counted)} is random."
         if plan.replications == 1:
-            return f"{none}was throttled in the one {period(plan.scenario.horizon)} simulated."
-        many = f"{plan.replications:,} simulated {plural(period(plan.scenario.horizon))}"
+            return f"{none}was throttled in the one {period(plan.scenario.counted)} simulated."
+        many = f"{plan.replications:,} simulated {plural(period(plan.scenario.counted))}"
         return f"{none}was throttled in any of the {many}."
     return "No purchase prevents every throttled call."
 

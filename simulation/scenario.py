@@ -86,7 +86,7 @@ class Scenario(Part):
     )
     horizon: PositiveDuration = Field(description="how long a run lasts")
     warmup: Duration | None = Field(
-        None, description="left out of the statistics; one window unless given"
+        None, description="left out of the statistics; chosen by evidence unless given"
     )
     replications: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] = Field(
         30, description="runs, each with its own random numbers"
@@ -209,6 +209,11 @@ class Scenario(Part):
     def warmup_end(self) -> int:
         """When the statistics begin, µs from the start."""
         return self._card.window if self.warmup is None else self.warmup
+
+    @property
+    def counted(self) -> int:
+        """The time after the warm-up, which statistics are over, µs."""
+        return self.horizon - self.warmup_end
 
     @cached_property
     def clock(self) -> Clock:

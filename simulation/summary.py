@@ -106,7 +106,7 @@ def _estimate(
         case "any_throttled":
             estimate = share_of_replications(values)
         case "exhausted_hours":
-            counted = (scenario.horizon - scenario.warmup_end) / HOUR
+            counted = scenario.counted / HOUR
             estimate = mean_of(values, event * counted / max(1.0, calls)).at_most(counted)
         case "credits_demanded" | "credits_used":
             each = float(runs["credits_demanded"].mean()) / max(1.0, calls)

@@ -33,7 +33,8 @@ def timeline(result: RunResult, most: int = 750) -> pd.DataFrame:
     DataFrame
         ``start`` in local time; ``low``, ``median`` and ``high``, the credits available at the
         worst moment of the stretch, as 5 %, 50 % and 95 % quantiles over replications;
-        ``throttled``, the share of replications in which it throttled an attempt.
+        ``throttled``, the share of replications in which it throttled an attempt; ``warming``,
+        whether it begins within the warm-up.
     """
     intervals = result.intervals
     runs = len(result.runs)
@@ -56,20 +57,30 @@ def timeline(result: RunResult, most: int = 750) -> pd.DataFrame:
             "median": median,
             "high": high,
             "throttled": (throttled > 0).mean(axis=0),
+            "warming": _elapsed(result).iloc[starts].to_numpy() < result.scenario.warmup_end,
         }
     )
 
 
+def _elapsed(result: RunResult) -> pd.Series:
+    """Return when each interval begins, µs since the scenario's start."""
+    return result.intervals["start_at"].astype("int64") - result.scenario.clock.start_epoch
+
+
 def weekly(result: RunResult) -> pd.DataFrame:
-    """Return the throttled attempts of a mean hour, a row for each weekday, a column each hour."""
-    local = result.intervals["start_at"].dt.tz_convert(result.scenario.timezone)
+    """Return the throttled attempts of a mean hour, a row for each weekday, a column each hour.
+
+    What begins within the warm-up counts for nothing.
+    """
+    intervals = result.intervals[_elapsed(result) >= result.scenario.warmup_end]
+    local = intervals["start_at"].dt.tz_convert(result.scenario.timezone)
     frame = pd.DataFrame(
         {
             "weekday": local.dt.day_of_week,
             "hour": local.dt.hour,
-            "replication": result.intervals["replication"],
+            "replication": intervals["replication"],
             "date": local.dt.date,
-            "throttled": result.intervals["throttled_attempts"],
+            "throttled": intervals["throttled_attempts"],
         }
     )
     hours = frame.groupby(["replication", "date", "weekday", "hour"])["throttled"].sum()

@@ -28,7 +28,7 @@ MOST_SHOWN = 0.02
 """Of the throttled calls: with fewer that the start adds, takes or moves, it is forgotten."""
 
 _WEEK = 7 * DAY
-_PILOTS = 10
+_PILOTS = 5
 _PILOT_CALLS = 10_000_000
 _HOURS = 24
 

@@ -21,6 +21,7 @@ FILES = {
     "client_runs.parquet",
     "category_runs.parquet",
     "alerts.parquet",
+    "summary.parquet",
     "summary.json",
     "scenario.yaml",
 }

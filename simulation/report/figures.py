@@ -17,6 +17,7 @@ from plotly.subplots import make_subplots
 from simulation.findings import number, percent
 from simulation.plan_result import Plan
 from simulation.results import RunResult
+from simulation.scenario import Scenario
 from simulation.timeline import timeline, weekly
 from simulation.usage import ALERT_LEVELS
 
@@ -32,6 +33,7 @@ __all__ = [
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#7F7F7F"
 _BAND = "rgba(0,114,178,0.25)"
+_PALE = "rgba(127,127,127,0.25)"
 _MOST_BARS = 12
 _WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 
@@ -90,14 +92,16 @@ def available_credits_by_size(
     _styled(figure, 460 if len(sizes) > 1 else 400)
     figure.update_yaxes(title_text="credits available", rangemode="tozero", row=1, col=1)
     figure.update_yaxes(tickformat=".0%", range=[0, 1], nticks=3, row=2, col=1)
-    figure.update_layout(shapes=_level_lines(limits[active]), barmode="overlay", bargap=0)
+    pale = _warm_up(next(iter(results.values())).scenario)
+    shapes = [*_level_lines(limits[active]), *pale]
+    figure.update_layout(shapes=shapes, barmode="overlay", bargap=0)
     figure.update_yaxes(range=[0, limits[active] * 1.05], row=1, col=1)
     if len(sizes) > 1:
         steps = []
         for place, size in enumerate(sizes):
             visible = [n // per_size == place for n in range(per_size * len(sizes))]
             layout = {
-                "shapes": _level_lines(limits[place]),
+                "shapes": [*_level_lines(limits[place]), *pale],
                 "yaxis.range": [0, limits[place] * 1.05],
             }
             steps.append(
@@ -151,6 +155,36 @@ def _timeline_traces(line: pd.DataFrame) -> list[tuple[int, go.Scatter | go.Bar]
                 hovertemplate="%{y:.0%} of runs throttle<extra></extra>",
             ),
         ),
+    ]
+
+
+def _warm_up(scenario: Scenario) -> list[dict[str, object]]:
+    """Return what lies over the warm-up, which counts for nothing."""
+    if not scenario.warmup_end:
+        return []
+    begins, ends = (
+        pd.Timestamp(scenario.clock.start_epoch + moment, unit="us", tz="UTC")
+        .tz_convert(scenario.timezone)
+        .tz_localize(None)
+        .isoformat()
+        for moment in (0, scenario.warmup_end)
+    )
+    return [
+        {
+            "type": "rect",
+            "x0": begins,
+            "x1": ends,
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
+            "line": {"width": 0},
+            "fillcolor": _PALE,
+            "label": {
+                "text": "warm-up",
+                "textposition": "top center",
+                "font": {"size": 10, "color": GREY},
+            },
+        }
     ]
 
 

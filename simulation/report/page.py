@@ -16,7 +16,15 @@ from plotly.offline import get_plotlyjs
 
 import simulation
 from simulation.advice import dollars
-from simulation.findings import card_facts, number, percent, period, plural, run_findings
+from simulation.findings import (
+    card_facts,
+    number,
+    percent,
+    period,
+    plural,
+    run_findings,
+    start_finding,
+)
 from simulation.output_file import OutputFile
 from simulation.plan_findings import plan_findings
 from simulation.plan_result import Plan
@@ -72,6 +80,7 @@ def report(
         org=scenario.describe().removeprefix(f"{scenario.name}: "),
         advice=plan_findings(plan) if plan else run_findings(run),
         run=run_findings(run) if plan else [],
+        start=start_finding(result.warmup),
         plan=plan,
         sections=sections,
         figures=_json(
@@ -113,7 +122,7 @@ def _sections(
 ) -> list[dict[str, Any]]:
     """Return the pictures in their order, each with a heading and what it says."""
     scenario = run.scenario
-    unit = period(scenario.horizon)
+    unit = period(scenario.counted)
     count = len(next(iter(by_size.values())).runs)
     throttled = bool(run.runs["throttled_attempts"].sum())
     found: list[tuple[str, str, str, go.Figure | None]] = [
