@@ -66,7 +66,7 @@ def licenses_per_month(scenario: Scenario) -> Decimal | None:
     return None if price is None else price * scenario.user_licenses
 
 
-def _kept(known: Evidence, place: int) -> str:
+def _kept(known: Evidence, place: int, which: str = "simulated") -> str:
     """Say in how many of the simulated periods a size keeps to the objective."""
     judged = known.judged
     kept, n = int(judged.meets(known.goal)[:, place].sum()), int(judged.replications[place])
@@ -76,7 +76,7 @@ def _kept(known: Evidence, place: int) -> str:
         return f"throttles {percent(share)} of the calls (nothing in this {unit} is random)"
     low, high = binomial_interval(kept, n)
     return (
-        f"keeps to it in {percent(kept / n)} of {n:,} simulated {plural(unit)} "
+        f"keeps to it in {percent(kept / n)} of {n:,} {which} {plural(unit)} "
         f"(95 % interval {percent(low)} to {percent(high)})"
     )
 
@@ -94,7 +94,9 @@ def wanted(goal: Goal, scenario: Scenario) -> str:
 
 def reasons_for(
     known: Evidence,
+    fresh: Evidence,
     chosen: int | None,
+    decided: bool,
     shortfall: int | None,
 ) -> list[str]:
     """Say why this size, a sentence each."""
@@ -113,12 +115,13 @@ def reasons_for(
             f"{size:,} add-on credits cost {dollars(cost.mean)} a month{interval} in all."
         )
     else:
-        verb = _kept(known, place)
+        verb = _kept(fresh, len(fresh.sizes) - 1, "fresh simulated")
         more = ", and so does every larger size" if chosen is not None and size != sizes[-1] else ""
         reasons.append(f"{size:,} add-on credits: this size {verb}{more}.")
         if chosen:
-            below = _kept(known, chosen - 1)
-            reasons.append(f"{int(sizes[chosen - 1]):,} are too few: that size {below}.")
+            few = "are too few" if decided else "may be too few"
+            below = _kept(fresh, 0, "fresh simulated")
+            reasons.append(f"{int(sizes[chosen - 1]):,} {few}: that size {below}.")
     least, n = int(judged.replications.min()), len(judged.calls)
     if least < n:
         given_up = sizes[judged.replications < n]

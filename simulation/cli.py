@@ -290,7 +290,7 @@ def plan(
         if as_json:
             print_json(result.to_dict())
             return
-        by_size = timelines(checked, list(sizes_over_time(result)))
+        by_size = timelines(result.scenario, list(sizes_over_time(result)))
         Console().print(plan_view(result, by_size))
         if out is not None:
             print(f"Written to {out}: {', '.join(PLAN_FILES)}")

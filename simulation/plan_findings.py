@@ -17,7 +17,7 @@ def plan_findings(plan: Plan) -> list[str]:
 def _what(plan: Plan) -> str:
     advice, unit = plan.recommendation, period(plan.scenario.counted)
     many = plural(unit)
-    if advice.status == "not_reachable":
+    if advice.status == "not_reachable" and advice.decided:
         largest = int(plan.frontier["addon_credits"].iloc[-1])
         most = f"even the {largest:,} add-on credits that can be bought do" if largest else ""
         most = most or f"{plan.scenario.org.edition} cannot buy add-on credits, and its limit does"
@@ -25,6 +25,8 @@ def _what(plan: Plan) -> str:
             f"No purchase is enough for {wanted(plan.goal, plan.scenario)}: {most} not do, by "
             f"{advice.shortfall_credits:,} credits."
         )
+    if not advice.decided and plan.goal.cost_of_lost_call is None:
+        return _undecided(plan)
     assert advice.addon_credits is not None
     assert advice.price_per_month is not None
     assert advice.price_per_day is not None
@@ -33,7 +35,7 @@ def _what(plan: Plan) -> str:
     else:
         do = f"Buy {advice.addon_credits:,} add-on credits for {dollars(advice.price_per_month)} "
         do += f"a month (${advice.price_per_day} a day)"
-    row = plan.frontier.set_index("addon_credits").loc[advice.addon_credits]
+    row = plan.fresh.iloc[-1]
     if plan.goal.cost_of_lost_call is not None:
         ends = [dollars(row[f"cost_per_month_{end}"]) for end in ("low", "high")]
         interval = f"95 % interval {ends[0]} to {ends[1]}; "
@@ -47,22 +49,47 @@ def _what(plan: Plan) -> str:
     sure = (
         f"in {percent(row['meets_probability'])} of such {many} (95 % interval "
         f"{percent(row['meets_low'])} to {percent(row['meets_high'])}, {plan.replications:,} "
-        f"simulated) at most {percent(plan.goal.throttled_share)} of the calls are throttled"
+        f"fresh ones simulated) at most {percent(plan.goal.throttled_share)} of the calls are "
+        "throttled"
     )
     if plan.replications == 1:
         sure = f"{percent(row['throttled_share'])} of the calls are throttled then"
         if not _certain(plan):
             sure += f", in the one {unit} that was simulated"
-    place = int((plan.frontier["addon_credits"] < advice.addon_credits).sum())
     fewer = ""
-    if place:
-        below = plan.frontier.iloc[place - 1]
+    if len(plan.fresh) > 1:
+        below = plan.fresh.iloc[0]
         fewer = f"; with {int(below['addon_credits']):,} "
         if plan.replications == 1:
             fewer += f"{percent(below['throttled_share'])} would be"
         else:
             fewer += f"that holds in only {percent(below['meets_probability'])}"
     return f"{do}: {sure}{fewer}."
+
+
+def _undecided(plan: Plan) -> str:
+    """Say which size is enough for sure, and which smaller one may be."""
+    assert plan.recommendation.undecided_between is not None
+    low, high = plan.recommendation.undecided_between
+    known = plan.fresh if (plan.fresh["addon_credits"] == low).any() else plan.frontier
+    row = known.set_index("addon_credits").loc[low]
+    kept = (
+        f"{percent(row['meets_probability'])} of such {plural(period(plan.scenario.counted))} keep "
+        f"to it (95 % interval {percent(row['meets_low'])} to {percent(row['meets_high'])})"
+    )
+    goal = f"({wanted(plan.goal, plan.scenario)})"
+    looked = f"{plan.replications:,} replication{'s' if plan.replications > 1 else ''}"
+    if high is None:
+        return (
+            f"Whether {low:,} add-on credits are enough {goal} is not decided after {looked}, and "
+            f"no more can be bought: {kept}."
+        )
+    price = plan.scenario.card.price_per_month(high)
+    fewer = f"{low:,} may be enough too" if low else "It may be that none are needed"
+    return (
+        f"Buy {high:,} add-on credits for {dollars(price)} a month: they are surely enough {goal}. "
+        f"{fewer}, which is not decided after {looked}: {kept}."
+    )
 
 
 def _certain(plan: Plan) -> bool:
@@ -72,7 +99,7 @@ def _certain(plan: Plan) -> bool:
 
 def _else(plan: Plan) -> str:
     advice = plan.recommendation
-    if not advice.decided:
+    if not advice.decided and plan.goal.cost_of_lost_call is not None:
         between = advice.undecided_between
         assert between is not None
         upper = "more than can be bought" if between[1] is None else f"{between[1]:,}"
@@ -87,7 +114,7 @@ def _else(plan: Plan) -> str:
         need = "no add-on credits" if not best.addon_credits else f"{best.addon_credits:,} of them"
         return (
             f"Better: `{best.name}` needs {need} and saves {dollars(saving)} a month (95 % "
-            f"interval {dollars(low)} to {dollars(high)})."
+            f"interval {dollars(low)} to {dollars(high)}){_how_sure(plan, best)}."
         )
     if (other := _most_saving(plan, addon_credits_alone=True)) is not None:
         assert other.saves_per_month is not None
@@ -100,6 +127,15 @@ def _else(plan: Plan) -> str:
             return "No number of licenses and no higher edition would do either."
         return f"What would do: {advice.remedies[0].change}."
     return _without_throttling(plan)
+
+
+def _how_sure(plan: Plan, best: AlternativeResult) -> str:
+    """Say how often the size that an alternative needs keeps to the objective."""
+    if plan.goal.cost_of_lost_call is not None or _certain(plan) or plan.replications == 1:
+        return ""
+    kept = f"; it keeps to the objective in {percent(best.meets_probability)} of the fresh "
+    kept += plural(period(plan.scenario.counted))
+    return kept if best.decided else f"{kept}, which does not decide whether that is enough"
 
 
 def _without_throttling(plan: Plan) -> str:

@@ -73,6 +73,10 @@ class AlternativeResult:
     where the scenario states their prices; ``total_per_month`` does with the change. Where the
     change is to licenses or the edition and the prices are not stated, the saving is in
     ``addon_credits_alone``, and says nothing of the whole. All in $ and credits.
+
+    ``meets_probability`` is of the recommended size, or of the largest where none will do, on
+    replications that chose nothing, with its interval; ``decided`` tells whether the size is
+    clear of the threshold. The intervals of what several alternatives save hold together.
     """
 
     name: str
@@ -84,6 +88,9 @@ class AlternativeResult:
     saves_per_month: tuple[Decimal, float, float] | None
     total_per_month: Decimal | None = None
     addon_credits_alone: bool = False
+    meets_probability: float = math.nan
+    meets_ci95: tuple[float, float] = (math.nan, math.nan)
+    decided: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,9 @@ class Plan:
     ----------
     frontier : DataFrame
         A row for every purchasable size.
+    fresh : DataFrame
+        The same of the next smaller size and the recommended one, or of the largest where none
+        will do, on as many replications that the search did not see.
     warmup : Warmup or None
         The warm-up, and whether the start still shows after it.
     recommendation : Recommendation
@@ -110,6 +120,7 @@ class Plan:
     goal: Goal
     replications: int
     frontier: pd.DataFrame
+    fresh: pd.DataFrame
     warmup: Warmup | None
     recommendation: Recommendation
     alternatives: list[AlternativeResult]
@@ -139,6 +150,7 @@ class Plan:
             "seed": self.scenario.seed,
             "warmup": None if self.warmup is None else self.warmup.to_dict(),
             "frontier": [_row(row) for row in self.frontier.to_dict("records")],
+            "fresh": [_row(row) for row in self.fresh.to_dict("records")],
             "recommendation": asdict(self.recommendation),
             "alternatives": [_alternative(each) for each in self.alternatives],
             "confirmation": None if self.confirmation is None else asdict(self.confirmation),
@@ -146,7 +158,11 @@ class Plan:
 
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """Return the tables that are written, by file name."""
-        return {"frontier.parquet": self.frontier, "frontier.csv": self.frontier}
+        return {
+            "frontier.parquet": self.frontier,
+            "frontier.csv": self.frontier,
+            "fresh.parquet": self.fresh,
+        }
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from simulation.advice import Remedy, licenses_per_month, reasons_for, rejection
 from simulation.confirmation import confirm_sizes
 from simulation.demand import Demand
 from simulation.errors import InputError
-from simulation.estimates import mean_difference
+from simulation.estimates import CONFIDENCE, binomial_interval, mean_difference
 from simulation.frontier import (
+    Evidence,
     Goal,
     check_sizes,
     frontier_table,
@@ -132,7 +133,8 @@ def _plan(
     search.will_grow_to(most)
     while demand.is_random and not search.decided and search.count < most:
         search.judge_up_to(min(2 * search.count, most))
-    recommendation = _recommend(search, workers, steps)
+    fresh = search.fresh(np.array(_to_confirm(search)))
+    recommendation = _recommend(search, fresh, workers, steps)
     alternatives = _alternatives(search, workers, steps)
     confirmation = None
     if confirm != "none":
@@ -143,6 +145,7 @@ def _plan(
         goal,
         search.count,
         frontier_table(search.evidence),
+        frontier_table(fresh),
         warmup,
         recommendation,
         alternatives,
@@ -163,13 +166,28 @@ def _status(size: int | None) -> Status:
     return "buy" if size else "none_needed"
 
 
-def _recommend(search: Search, workers: int, steps: Steps) -> Recommendation:
+def _holds(search: Search, fresh: Evidence) -> bool:
+    """Return whether fresh replications may agree with what the search decided."""
+    if search.certain or search.goal.cost_of_lost_call is not None:
+        return True
+    kept = fresh.judged.meets(fresh.goal).sum(axis=0)
+    ends = [binomial_interval(int(k), search.count) for k in kept]
+    wanted, does = search.goal.probability, search.chosen is not None
+    below = ends[:-1] if does else ends
+    fails = all(low < wanted for low, _ in below)
+    return fails and (not does or ends[-1][1] >= wanted)
+
+
+def _recommend(search: Search, fresh: Evidence, workers: int, steps: Steps) -> Recommendation:
     scenario, sizes, chosen = search.scenario, search.sizes, search.chosen
     enough = int(search.judged.enough.max())
     zero = np.flatnonzero(search.limits >= enough)
     first, surely = search.bracket()
-    between = None
-    if not search.decided:
+    decided, between = search.decided and _holds(search, fresh), None
+    if not decided:
+        if search.decided:  # the next larger size is the surest that is left
+            first = len(sizes) if chosen is None else chosen
+            surely = first + 1 if first + 1 < len(sizes) else None
         last = None if surely is None else int(sizes[surely])
         between = (int(sizes[min(first, len(sizes) - 1)]), last)
     size = None if chosen is None else int(sizes[chosen])
@@ -187,11 +205,11 @@ def _recommend(search: Search, workers: int, steps: Steps) -> Recommendation:
         None if size is None else scenario.card.price_per_day(size),
         None if size is None else scenario.card.price_per_month(size),
         int(sizes[zero[0]]) if len(zero) else None,
-        search.decided,
+        decided,
         between,
         shortfall,
         found,
-        reasons_for(search.evidence, chosen, shortfall),
+        reasons_for(search.evidence, fresh, chosen, decided, shortfall),
         [*rejections(search.evidence, chosen), *unfit],
     )
 
@@ -209,9 +227,12 @@ def _alternatives(search: Search, workers: int, steps: Steps) -> list[Alternativ
         sizes = purchasable(scenario)
         limits = limits_of(scenario, sizes)
         other = Search(Demand(scenario), search.goal, sizes, limits, workers, steps, True)
+        other.confidence = search.confidence
         other.judge_up_to(search.count)
         now, then = _at_current(search), _at_current(other)
         chosen = other.chosen
+        place = len(other.sizes) - 1 if chosen is None else chosen
+        judged = frontier_table(other.fresh(np.array([place]))).iloc[0]
         size = None if chosen is None else int(other.sizes[chosen])
         price = None if size is None else scenario.card.price_per_month(size)
         licenses = licenses_per_month(scenario)
@@ -224,9 +245,12 @@ def _alternatives(search: Search, workers: int, steps: Steps) -> list[Alternativ
                 price,
                 _paired(then[0] - now[0], search.certain and other.certain),
                 _paired(then[1] - now[1], search.certain and other.certain),
-                _saving(search, other, dearer),
+                _saving(search, other, dearer, len(search.scenario.alternatives)),
                 None if price is None or licenses is None else price + licenses,
                 unknown,
+                float(judged["meets_probability"]),
+                (float(judged["meets_low"]), float(judged["meets_high"])),
+                other.decided,
             )
         )
     return results
@@ -254,11 +278,14 @@ def _licenses_cost_more(now: Scenario, then: Scenario) -> tuple[Decimal, bool]:
     return Decimal(0), held[0] != held[1] or costs[0] != costs[1]
 
 
-def _saving(search: Search, other: Search, dearer: Decimal) -> tuple[Decimal, float, float] | None:
+def _saving(
+    search: Search, other: Search, dearer: Decimal, among: int
+) -> tuple[Decimal, float, float] | None:
     """Return the saving in $ a month, with its bootstrap interval; None if one is not reachable.
 
     It is less by ``dearer``, what licenses cost more. The same replications are drawn for both,
-    so the saving is paired (Efron 1979).
+    so the saving is paired (Efron 1979). The best ``among`` several alternatives is named, so
+    the intervals of all hold together (Bonferroni).
     """
     mine, theirs = search.chosen, other.chosen
     if mine is None or theirs is None:
@@ -275,7 +302,8 @@ def _saving(search: Search, other: Search, dearer: Decimal) -> tuple[Decimal, fl
     paid = [
         _resampled_prices(each, p, drawn) for each, p in zip((search, other), prices, strict=True)
     ]
-    low, high = np.quantile(paid[0] - paid[1], [0.025, 0.975]) - float(dearer)
+    tail = (1 - CONFIDENCE) / 2 / among
+    low, high = np.quantile(paid[0] - paid[1], [tail, 1 - tail]) - float(dearer)
     return saving, float(low), float(high)
 
 

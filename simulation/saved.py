@@ -120,6 +120,7 @@ def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
         Goal.of(scenario),
         told["replications"],
         _table(file("frontier.parquet")),
+        _table(file("fresh.parquet")),
         warmup_from(told["warmup"]),
         Recommendation(**advice),
         [_alternative(given) for given in told["alternatives"]],
@@ -139,7 +140,10 @@ def _alternative(given: dict[str, Any]) -> AlternativeResult:
         _triple(given["lost_calls_difference"]),
         None if saves is None else (Decimal(saves["mean"]), *_triple(saves)[1:]),
         given.get("total_per_month"),
-        given.get("addon_credits_alone", False),
+        given["addon_credits_alone"],
+        float(given["meets_probability"]),
+        (float(given["meets_ci95"][0]), float(given["meets_ci95"][1])),
+        given["decided"],
     )
 
 

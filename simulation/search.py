@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -158,19 +159,38 @@ class Search:
             these, more = places[behind == first], upto - int(first)
             self._steps.expect(more, count - upto)
             begun = perf_counter()
-            processes = self._workers > 1 and more * self._pace > _WORTH_PROCESSES_S
-            spread = processes or self.demand.busiest_day > BUSY_DAY
-            judged = judge(
-                self.demand,
-                range(int(first), upto),
-                self.limits[these],
-                self.goal,
-                self._workers if spread else 1,
-                processes,
-                self._steps.tick,
-            )
+            judged = self._sweep(range(int(first), upto), self.limits[these])
             self._pace = (perf_counter() - begun) / more
             self._judged = judged if self._judged is None else self._judged.and_then(judged, these)
+
+    def fresh(self, places: Ints) -> Evidence:
+        """Judge some sizes on as many replications that the search did not see.
+
+        What the search chose it chose for looking well, so its own replications flatter it.
+        Where nothing is random, what is known is all there is.
+        """
+        judged = self.judged
+        if self.certain:
+            kept = {name: getattr(judged, name)[:, places] for name in ("throttled", "lost")}
+            judged = replace(judged, limits=self.limits[places], **kept)
+        else:
+            self._steps.expect(self.count)
+            judged = self._sweep(range(self.count, 2 * self.count), self.limits[places])
+        return replace(self.evidence, sizes=self.sizes[places], judged=judged)
+
+    def _sweep(self, replications: range, limits: Ints) -> Judgement:
+        more = len(replications)
+        processes = self._workers > 1 and more * self._pace > _WORTH_PROCESSES_S
+        spread = processes or self.demand.busiest_day > BUSY_DAY
+        return judge(
+            self.demand,
+            replications,
+            limits,
+            self.goal,
+            self._workers if spread else 1,
+            processes,
+            self._steps.tick,
+        )
 
     @property
     def chosen(self) -> int | None:

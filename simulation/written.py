@@ -39,7 +39,7 @@ RUN_FILES = (
     "summary.json",
     "scenario.yaml",
 )
-PLAN_FILES = ("frontier.parquet", "frontier.csv", "plan.json", "scenario.yaml")
+PLAN_FILES = ("frontier.parquet", "frontier.csv", "fresh.parquet", "plan.json", "scenario.yaml")
 
 _MARK = "user.creditsim"
 _SCENARIO = "scenario.yaml"
@@ -54,6 +54,7 @@ _COLUMNS = {
     "alerts.parquet": {"replication", "level_percent", "crossed_at"},
     "summary.parquet": {"grain", "statistic", "ci95_low"},
     "frontier.parquet": {"addon_credits", "limit", "meets_probability"},
+    "fresh.parquet": {"addon_credits", "limit", "meets_probability"},
     "portfolio.parquet": {"item", "source", "advice"},
     "alternatives.parquet": {"item", "alternative", "saves_per_month"},
 }
