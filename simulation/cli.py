@@ -196,6 +196,15 @@ def run(
     ] = "simpy",
     workers: Workers = None,
     force: Force = False,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            help="Add replications until the throttled share is known so well, such as 5%."
+        ),
+    ] = None,
+    max_replications: Annotated[
+        int, typer.Option(min=1, help="Where --precision ends in any case.")
+    ] = 1000,
     interval: Annotated[str, typer.Option(help="Rows of intervals.parquet.")] = "1 hour",
     out: Annotated[
         Path | None, typer.Option(help="Folder for calls, tables, summary and scenario.")
@@ -222,6 +231,8 @@ def run(
             return run_scenario(
                 checked,
                 engine=engine,
+                precision=precision,
+                max_replications=max_replications,
                 interval=interval,
                 out=output,
                 keep_calls=False,

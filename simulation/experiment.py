@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
+from math import ceil
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,8 +16,9 @@ import pyarrow as pa
 
 from simulation.demand import Demand
 from simulation.errors import InputError
+from simulation.estimates import Estimate, ratio_of
 from simulation.output import OutputFolder
-from simulation.quantities import parse_duration
+from simulation.quantities import parse_duration, parse_share
 from simulation.replications import ENGINES, Progress, Replicated
 from simulation.replications import replications as replications_of
 from simulation.results import CallWriter, RunResult, calls_in, concatenate, save
@@ -22,12 +26,15 @@ from simulation.scenario import Scenario, as_scenario
 from simulation.statistics import Late
 from simulation.summary import summarise
 from simulation.usage import groups_of
-from simulation.warmup import with_warmup
+from simulation.warmup import Warmup, with_warmup
 from simulation.workers import cores
 from simulation.workload import check_workload
 from simulation.written import RUN_FILES
 
 __all__ = ["run"]
+
+MAX_REPLICATIONS = 1000
+"""Where a run to a precision ends."""
 
 _MOST_INTERVALS = 2_000_000
 
@@ -37,6 +44,8 @@ def run(
     *,
     engine: str = "simpy",
     replications: int | None = None,
+    precision: str | float | None = None,
+    max_replications: int = MAX_REPLICATIONS,
     seed: int | None = None,
     interval: str = "1 hour",
     out: Path | str | OutputFolder | None = None,
@@ -56,6 +65,11 @@ def run(
         ``simpy``, the reference, or ``compiled``; the results are the same.
     replications, seed : int, optional
         In place of the scenario's own.
+    precision : str or float, optional
+        Replications are added, beyond those that the scenario asks for, until half the width of
+        the throttled share's interval is at most this part of the share, such as ``5%``.
+    max_replications : int
+        Where that ends in any case.
     interval : str
         Length of the rows of ``result.intervals``, a duration such as ``15 minutes``.
     out : Path, str or OutputFolder, optional
@@ -100,20 +114,23 @@ def run(
         raise InputError(f"engine {engine!r} is unknown, use {known}")
     scenario = as_scenario(scenario, replications=replications, seed=seed)
     length = _interval(interval, scenario)
+    wanted_precision = _precision(precision)
     if not force:
         check_workload(scenario, engine, cores(workers), length)
     warmup = None
     if examine_start:
         scenario, warmup = with_warmup(scenario)
     demand = Demand(scenario)
-
-    def replicate(keep: Callable[[pa.Table], None] | None, aside: Path | None) -> RunResult:
-        tables = _Tables(demand, length)
-        every = replications_of(demand, engine, length, cores(workers), keep, aside, progress)
-        with closing(every):
-            for replicated in every:
-                tables.add(replicated)
-        return replace(tables.result(engine), warmup=warmup)
+    options = _Options(
+        engine,
+        length,
+        cores(workers),
+        wanted_precision,
+        max_replications if wanted_precision and demand.is_random else 0,
+        warmup,
+        progress,
+    )
+    replicate = partial(_replicate, demand, options)
 
     def write(output: OutputFolder) -> RunResult:
         with CallWriter(output.part("calls.parquet")) as writer:
@@ -130,9 +147,76 @@ def run(
         return replace(result, _read_calls=calls_in(output.folder))
     if keep_calls:
         kept: list[pa.Table] = []
-        result = replicate(kept.append, None)
+        result = replicate(kept.append)
         return replace(result, _read_calls=lambda: concatenate(kept).to_pandas())
-    return replicate(None, None)
+    return replicate()
+
+
+def _precision(value: str | float | None) -> float:
+    """Return what part of the throttled share half its interval may be; 0 where none is wanted."""
+    if value is None:
+        return 0.0
+    try:
+        share = parse_share(value)
+    except ValueError as error:
+        raise InputError(f"precision {error}") from None
+    if not 0 < share < 1:
+        raise InputError(f"precision {value} cannot be reached or is none, write such as 5%")
+    return share
+
+
+class _Options(NamedTuple):
+    """How replications are run, and until when."""
+
+    engine: str
+    interval: int
+    workers: int
+    precision: float
+    max_replications: int
+    warmup: Warmup | None
+    progress: Progress | None
+
+
+def _replicate(
+    demand: Demand,
+    options: _Options,
+    keep: Callable[[pa.Table], None] | None = None,
+    aside: Path | None = None,
+) -> RunResult:
+    """Run replications until they are as many as the scenario asks for, and precise enough."""
+    tables, wanted = _Tables(demand, options.interval), demand.scenario.replications
+    while tables.count < wanted:
+        every = replications_of(
+            demand,
+            options.engine,
+            options.interval,
+            options.workers,
+            keep,
+            aside,
+            options.progress,
+            range(tables.count, wanted),
+        )
+        with closing(every):
+            for replicated in every:
+                tables.add(replicated)
+        more = _enough(tables.throttled_share(), options.precision) if options.precision else 0
+        wanted = max(wanted, min(options.max_replications, more))
+    return replace(tables.result(options.engine), warmup=options.warmup)
+
+
+def _enough(share: Estimate, precision: float) -> int:
+    """Return how many replications are likely to give a share this precision.
+
+    Intervals narrow with the root of the replications; they are looked at again when those are
+    made, at the latest when they have doubled (the confidence interval method of Robinson 2004).
+    """
+    n = share.replications
+    if not share.mean:
+        return 2 * n
+    half = (share.high - share.low) / 2 / share.mean
+    if half <= precision:
+        return n
+    return min(2 * n, max(n + 1, ceil(n * (half / precision) ** 2)))
 
 
 def _interval(text: str, scenario: Scenario) -> int:
@@ -174,6 +258,16 @@ class _Tables:
         for crossing in replicated.crossings:
             self._alerts.append({"replication": replication, **vars(crossing)})
 
+    @property
+    def count(self) -> int:
+        """How many replications are in it."""
+        return len(self._late)
+
+    def throttled_share(self) -> Estimate:
+        """Return the throttled share by the replications so far."""
+        runs = pd.DataFrame(self._rows["overall"])
+        return ratio_of(runs["throttled_calls"], runs["calls"])
+
     def result(self, engine: str) -> RunResult:
         """Return the result."""
         tables = {grain: pd.DataFrame(rows) for grain, rows in self._rows.items()}
@@ -183,8 +277,11 @@ class _Tables:
         alerts = pd.DataFrame(self._alerts, columns=columns).astype("int64")
         alerts["crossed_at"] = self._instants(alerts.pop("moment").to_numpy())
         intervals = pd.concat(self._intervals, ignore_index=True)
+        scenario = self._scenario
+        if self.count != scenario.replications:
+            scenario = scenario.changed({"replications": self.count})
         return RunResult(
-            self._scenario,
+            scenario,
             engine,
             tables["overall"],
             tables["client"],

@@ -122,32 +122,34 @@ def replications(
     keep: Keep | None,
     folder: Path | None,
     progress: Progress | None,
+    numbers: range | None = None,
 ) -> Generator[Replicated, None, None]:
-    """Run all replications of a scenario, and yield them in order.
+    """Run replications of a scenario, all that it asks for unless given, and yield them in order.
 
     The first runs here. Where it took long, the others run in processes, and what they would
     hand to ``keep`` waits in files in ``folder``, or where temporary files go.
     """
     scenario = demand.scenario
-    count, days = scenario.replications, demand.days
+    numbers = range(scenario.replications) if numbers is None else numbers
+    count, days = len(numbers), demand.days
 
     def advance(replication: int, day: int) -> None:
         if progress is not None:
-            progress(replication * days + day + 1, count * days)
+            progress(replication * days + day + 1, numbers.stop * days)
 
     def here(replication: int) -> Replicated:
         told = partial(advance, replication)
         return replicate(demand, engine, length, replication, keep, told, workers)
 
     begun = perf_counter()
-    yield here(0)
+    yield here(numbers[0])
     left = (perf_counter() - begun) * (count - 1)
     if workers == 1 or count <= 2 or left <= _WORTH_PROCESSES_S:
-        yield from map(here, range(1, count))
+        yield from map(here, numbers[1:])
         return
     with TemporaryDirectory(dir=folder, prefix=".calls-") as aside:
         pickled = pickle.dumps(scenario)
-        elsewhere = range(1, count)
+        elsewhere = numbers[1:]
         files = [None if keep is None else f"{aside}/{n}.arrow" for n in elsewhere]
         tasks = [
             _Task(pickled, engine, length, n, file)
