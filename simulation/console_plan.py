@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isnan
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -123,7 +124,9 @@ def _alternative_table(plan: Plan) -> Table:
         saves = "no size is enough"
         if each.saves_per_month is not None:
             amount, low, high = each.saves_per_month
-            saves = f"{dollars(amount)} ({dollars(low)} to {dollars(high)})"
+            saves = dollars(amount)
+            if not isnan(low):  # one replication has no interval
+                saves += f" ({dollars(low)} to {dollars(high)})"
             if each.addon_credits_alone:
                 saves += "\nin add-on credits alone"
             elif each.total_per_month and each.total_per_month != each.price_per_month:

@@ -71,8 +71,9 @@ def _undecided(plan: Plan) -> str:
     """Say which size is enough for sure, and which smaller one may be."""
     assert plan.recommendation.undecided_between is not None
     low, high = plan.recommendation.undecided_between
-    known = plan.fresh if (plan.fresh["addon_credits"] == low).any() else plan.frontier
-    row = known.set_index("addon_credits").loc[low]
+    size = int(plan.frontier["addon_credits"].iloc[-1]) if high is None else low
+    known = plan.fresh if (plan.fresh["addon_credits"] == size).any() else plan.frontier
+    row = known.set_index("addon_credits").loc[size]
     kept = (
         f"{percent(row['meets_probability'])} of such {plural(period(plan.scenario.counted))} keep "
         f"to it (95 % interval {percent(row['meets_low'])} to {percent(row['meets_high'])})"
@@ -81,8 +82,8 @@ def _undecided(plan: Plan) -> str:
     looked = f"{plan.replications:,} replication{'s' if plan.replications > 1 else ''}"
     if high is None:
         return (
-            f"Whether {low:,} add-on credits are enough {goal} is not decided after {looked}, and "
-            f"no more can be bought: {kept}."
+            f"Whether any purchase is enough {goal} is not decided after {looked}: with "
+            f"{size:,} add-on credits, the most for sale, {kept}."
         )
     price = plan.scenario.card.price_per_month(high)
     fewer = f"{low:,} may be enough too" if low else "It may be that none are needed"

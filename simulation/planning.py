@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import ExitStack
 from decimal import Decimal
@@ -296,6 +297,8 @@ def _saving(
         saving -= dearer
     if search.certain and other.certain:
         return saving, float(saving), float(saving)
+    if search.count < 2:
+        return saving, math.nan, math.nan
     random = stream(search.scenario.seed, 0, "", 0, "bootstrap")
     n = search.count
     drawn = random.multinomial(n, np.full(n, 1 / n), size=_RESAMPLES) / n

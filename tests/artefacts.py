@@ -55,7 +55,7 @@ _DEFAULTS = {
     ("Poisson", "daily_variation"): "0",
     ("Schedule", "days"): "all",
     ("Scenario", "timezone"): "UTC",
-    ("Scenario", "warmup"): "one window",
+    ("Scenario", "warmup"): "by evidence",
     ("Scenario", "objective"): "0.1 %, 95 %",
     ("Client", "on_throttle"): "drop",
     ("CallMix", "records"): "1",

@@ -306,7 +306,13 @@ def test_the_same_plan_twice_is_the_same_to_the_byte(tmp_path: Path) -> None:
     for name in ("one", "two"):
         plan(random_case(), max_replications=20, out=tmp_path / name, **QUICK)
     names = {file.name for file in (tmp_path / "one").iterdir()}
-    assert names == {"frontier.parquet", "frontier.csv", "plan.json", "scenario.yaml"}
+    assert names == {
+        "frontier.parquet",
+        "frontier.csv",
+        "fresh.parquet",
+        "plan.json",
+        "scenario.yaml",
+    }
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     csv = (tmp_path / "one" / "frontier.csv").read_text().splitlines()
