@@ -29,9 +29,9 @@ def dotted(path: KeyPath) -> str:
     """Write a key path the way ``--set`` takes it.
 
     >>> dotted(("clients", 0, "calls"))
-    'clients.0.calls'
+    'clients.#1.calls'
     """
-    return ".".join(map(str, path))
+    return ".".join(f"#{part + 1}" if isinstance(part, int) else part for part in path)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from simulation.errors import KeyPath
+from simulation.yaml_mistakes import find_mistake
 
 __all__ = [
     "DEEPEST",
@@ -57,11 +58,12 @@ _TOO_DEEP = f"is nested deeper than {DEEPEST} levels, write it flatter"
 
 
 class NotYaml(ValueError):  # noqa: N818 - what the text is
-    """Text that is no YAML, with the line where it stops being some."""
+    """Text that is no YAML, with the line where it stops being some, and the key there."""
 
-    def __init__(self, what: str, line: int | None) -> None:
+    def __init__(self, what: str, line: int | None, path: KeyPath = ()) -> None:
         super().__init__(what)
         self.line = line
+        self.path = path
 
 
 class Refused(ValueError):  # noqa: N818 - what became of it
@@ -302,6 +304,7 @@ def _check_comma(before: Any, key: Any, value: Any) -> None:
     ):
         decimal, joined = ".".join(parts), "".join(parts)
         right = joined if re.match(r"[0-9]{3}(?![0-9])", parts[1]) else f"{decimal} or {joined}"
+        right = decimal if joined[0] == "0" else right
         what = f"{','.join(parts)!r} is cut at its comma inside {{…}}, write {right}"
         raise Refused(what, key.start_mark.line + 1)
 
@@ -344,13 +347,12 @@ def _pairs(node: _Node) -> list[tuple[_Node, _Node]]:
 
 
 def _not_yaml(error: yaml.YAMLError, text: str) -> NotYaml:
-    """Return what the parser says, with its line."""
+    """Return what the parser says, or better what is wrong, with its line."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     told = getattr(error, "problem", None) or getattr(error, "context", None) or str(error)
     what = " ".join(str(told).split())
     if mark is None:
         return NotYaml(what, None)
-    lines = text.splitlines()
-    if mark.line < len(lines) and lines[mark.line][mark.column : mark.column + 1] == "\t":
-        what = "a tab stands where only spaces may, write spaces"
-    return NotYaml(what, mark.line + 1)
+    if (mistake := find_mistake(text, mark.line + 1, mark.column)) is not None:
+        return NotYaml(mistake.what, mistake.line, mistake.path)
+    return NotYaml(f"{what}; check indent and quotes", mark.line + 1)

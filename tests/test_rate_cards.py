@@ -218,11 +218,11 @@ def test_a_key_that_is_called_as_a_part_of_a_model_is_named(
         ),
         (
             {"addon_slabs": [{"credits": 10**13, "price_per_1000": 1}]},
-            "addon_slabs.0.credits",
+            "addon_slabs.#1.credits",
         ),
         (
             {"addon_slabs": [{"credits": 500_000, "price_per_1000": "1e30"}]},
-            "addon_slabs.0.price_per_1000",
+            "addon_slabs.#1.price_per_1000",
         ),
     ],
 )

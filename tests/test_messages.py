@@ -1,0 +1,370 @@
+"""Messages name file, line and key, what is wrong and what is right; all of a file at once."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulation import InputError, load_scenario
+from simulation.documents import Document
+from simulation.scenario import Scenario
+from tests.helpers import SCENARIOS
+
+_FOLDER = TemporaryDirectory()  # gone when the tests end
+
+SCENARIO = """\
+name: Messages
+org:
+  edition: professional
+  user_licenses: 12
+start: 2026-01-05
+timezone: Europe/Berlin
+horizon: 7 days
+clients:
+  - name: web
+    arrivals:
+      poisson: {rate: 100 per day, profile: office_hours}
+    calls:
+      - {api: upsert_records, records: 10}
+  - name: erp
+    arrivals:
+      schedule: {at: ["18:00"], calls: 5, over: 10 minutes}
+    calls:
+      - {api: get_records_by_cvid}
+      - api: bulk_read
+    on_throttle: {retry: {first: 30 s, factor: 2}}
+  - name: third
+    arrivals:
+      poisson:
+        rate: 10 per day
+        events: [{date: 2026-01-06, factor: 2}]
+    calls: [{api: other}]
+objective:
+  throttled_share: 0.1%
+  probability: 95%
+alternatives:
+  - name: more
+    set: {org.user_licenses: 20}
+"""
+
+
+def _told(text: str, folder: Path) -> list[str]:
+    """Return what is said of a scenario, without the folder."""
+    (folder / "case.yaml").write_text(text)
+    with pytest.raises(InputError) as refusal:
+        load_scenario(folder / "case.yaml")
+    return [str(problem).removeprefix(f"{folder}/") for problem in refusal.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("written", "instead_of", "line"),
+    [
+        (
+            "records: 12,000}",
+            "records: 10}",
+            "13: '12,000' is cut at its comma inside {…}, write 12000",
+        ),
+        (
+            "at: [6pm]",
+            'at: ["18:00"]',
+            "16: clients.erp.arrivals.schedule.at.#1: '6pm' is no time of the day, write it as 18:",
+        ),
+        (
+            "at: [“18:00”]",
+            'at: ["18:00"]',
+            "16: clients.erp.arrivals.schedule.at.#1: '“18:00”' is no time of the day, write it as",
+        ),
+        (
+            "profile: “flat”",
+            "profile: office_hours",
+            "11: clients.web.arrivals.poisson.profile: '“flat”' is no profile, did you mean 'fl",
+        ),
+        (
+            "rate: “10 per day”",
+            "rate: 10 per day",
+            (
+                "24: clients.third.arrivals.poisson.rate: '“10 per day”' is not a rate, write it "
+                "such as '1200 per day'; typographic quotes count as text, write straight ones or none"
+            ),
+        ),
+        (
+            "profile: business_hours",
+            "profile: office_hours",
+            "11: clients.web.arrivals.poisson.profile: 'business_hours' is no profile, write flat,",
+        ),
+        (
+            "cost_of_lost_call: 0,50 €",
+            "throttled_share: 0.1%\n  probability: 95%",
+            "28: objective.cost_of_lost_call: '0,50 €' can be read as 0.5 or as 50, write 0.5 or",
+        ),
+        (
+            "cost_of_lost_call: $0.50",
+            "throttled_share: 0.1%\n  probability: 95%",
+            "28: objective.cost_of_lost_call: '$0.50' is not a number, write 0.50 without a curren",
+        ),
+        (
+            "factor: 300%}]",
+            "factor: 2}]",
+            (
+                "25: clients.third.arrivals.poisson.events.2026-01-06.factor: '300%' is not a "
+                "number, write 3, which is the same"
+            ),
+        ),
+        (
+            "api: bulk_read\n        weight: 80%",
+            "api: bulk_read",
+            "20: clients.erp.calls.bulk_read.weight: '80%' is not a number, write 0.8",
+        ),
+        (
+            "calls: bulk_read",
+            "calls: [{api: other}]",
+            "26: clients.third.calls: 'bulk_read' is no list, write [{api: bulk_read}]",
+        ),
+        (
+            "calls: {api: other}",
+            "calls: [{api: other}]",
+            "26: clients.third.calls: a mapping is no list, write a dash before its first key",
+        ),
+        (
+            'to: "18:00"',
+            "over: 10 minutes",
+            "16: clients.erp.arrivals.schedule.to: is an unknown key, known here: at, every, days,",
+        ),
+        (
+            "- arrivals:",
+            "- name: third\n    arrivals:",
+            "21: clients.#3.name: is missing, add it before 'arrivals': a name of its own",
+        ),
+        ("name: web", "name: third", "21: clients.#3.name: 'web' names two clients, give each"),
+        (
+            "start:",
+            "org:\n  edition: professional\n  user_licenses: 12\nstart:",
+            "2: org: is missing, add it before 'start': what the org has bought",
+        ),
+        (
+            "edition: Professional",
+            "edition: professional",
+            (
+                "3: org.edition: 'Professional' is no edition of rate card kaizen-34, did you mean "
+                "'professional'? name one of: free,"
+            ),
+        ),
+        ("edition: Zoho One", "edition: professional", "did you mean 'zoho_one'?"),
+        ("edition: CRM Plus", "edition: professional", "did you mean 'crm_plus'?"),
+        (
+            "api: upsert",
+            "api: bulk_read",
+            (
+                "19: clients.erp.calls.upsert.api: 'upsert' is no call kind of rate card "
+                "kaizen-34, did you mean 'upsert_records'? a call without a price of its own, such as another "
+                "read, costs 1 and is called 'other': write that, declare it under 'other_apis', or"
+            ),
+        ),
+        ("api: coql", "api: bulk_read", "costs 1 and is called 'other': write that"),
+        ("api: get_records", "api: bulk_read", "did you mean 'get_records_by_cvid'? a call with"),
+        ("api: bulk read", "api: bulk_read", "did you mean 'bulk_read'?"),
+        ("Berlin", "Europe/Berlin", "6: timezone: 'Berlin' is no time zone, did you mean 'Europe/"),
+        ("europe/berlin", "Europe/Berlin", "did you mean 'Europe/Berlin'?"),
+        ("IST", "Europe/Berlin", "such as Asia/Kolkata or Europe/Dublin or Asia/Jerusalem"),
+        ("CEST", "Europe/Berlin", "write the place that is meant, such as Europe/Berlin"),
+        ("GMT+1", "Europe/Berlin", "or Etc/GMT-1, which is UTC+1 all year (its sign is the other"),
+        ("UTC-05:00", "Europe/Berlin", "such as America/New_York, or Etc/GMT+5, which is UTC-5"),
+        ("UTC+05:30", "Europe/Berlin", "write a place that has this offset, such as Asia/Kolkata"),
+        ("probability: 150%", "probability: 95%", "29: objective.probability: 150% is more than"),
+    ],
+)
+def test_a_line_names_the_place_the_mistake_and_the_remedy(
+    tmp_path: Path, written: str, instead_of: str, line: str
+) -> None:
+    assert instead_of in SCENARIO
+    told = _told(SCENARIO.replace(instead_of, written, 1), tmp_path)
+    assert len(told) == 1
+    assert line in told[0]
+    assert told[0].startswith("case.yaml:")
+
+
+# --- text that is no YAML -----------------------------------------------------------------
+
+_TAB = "a tab stands where only spaces may, use spaces"
+
+
+@pytest.mark.parametrize(
+    ("written", "instead_of", "line"),
+    [
+        ("\tedition: prof", "  edition: prof", f"3: org.edition: is not valid YAML: {_TAB}"),
+        (
+            "erp\n\tarrivals",
+            "erp\n    arrivals",
+            f"15: clients.erp.arrivals: is not valid YAML: {_TAB}",
+        ),
+        (
+            "   user_licenses",
+            "  user_licenses",
+            (
+                "4: org.user_licenses: is not valid YAML: is indented by 3 spaces and what stands "
+                "above it by 2, write 2"
+            ),
+        ),
+        (" user_licenses", "  user_licenses", "is indented by 1 space and what stands above it by"),
+        (
+            "erp\n   arrivals",
+            "erp\n    arrivals",
+            (
+                "15: clients.erp.arrivals: is not valid YAML: is indented by 3 spaces and what "
+                "stands above it by 4, write 4"
+            ),
+        ),
+        (
+            "edition:professional",
+            "edition: professional",
+            (
+                "3: org.edition: is not valid YAML: 'edition:professional' has no space after its "
+                "colon, write 'edition: professional'"
+            ),
+        ),
+        (
+            "horizon:7 days",
+            "horizon: 7 days",
+            "7: horizon: is not valid YAML: 'horizon:7 days' has no space after its colon, write",
+        ),
+        (
+            "{api:get_records_by_cvid}",
+            "{api: get_records_by_cvid}",
+            (
+                "18: clients.erp.calls.#1.api:get_records_by_cvid: has no space after its colon, "
+                "write 'api: get_records_by_cvid'"
+            ),
+        ),
+        (
+            "- api:bulk_read",
+            "- api: bulk_read",
+            "19: clients.erp.calls.#2: 'api:bulk_read' has no space after a colon, write 'api: b",
+        ),
+    ],
+)
+def test_a_slip_in_the_layout_is_told_as_its_author_sees_it(
+    tmp_path: Path, written: str, instead_of: str, line: str
+) -> None:
+    assert instead_of in SCENARIO
+    told = _told(SCENARIO.replace(instead_of, written, 1), tmp_path)
+    assert len(told) == 1
+    assert f"case.yaml:{line}" in told[0] or line in told[0]
+
+
+_KEY_LINES = [n for n, line in enumerate(SCENARIO.splitlines()) if line.startswith("  ")]
+
+
+@given(st.sampled_from(_KEY_LINES), st.sampled_from(["\t", "one more", "one less"]))
+@settings(deadline=None)
+def test_a_slip_in_any_indent_is_refused_with_a_line_near_it(place: int, slip: str) -> None:
+    lines = SCENARIO.splitlines()
+    here = lines[place]
+    if slip == "\t":
+        lines[place] = "\t" + here.lstrip()
+    else:
+        lines[place] = f" {here}" if slip == "one more" else here[1:]
+    file = _written("\n".join(lines))
+    try:
+        load_scenario(file)
+    except InputError as refusal:
+        told = refusal
+    else:  # the only key of its mapping may be indented as one likes
+        assert slip != "\t"
+        assert Document.read(file).data == Document.read(_written(SCENARIO)).data
+        return
+    numbers = [int(problem.where.rpartition(":")[2]) for problem in told.problems]
+    if slip == "\t":
+        assert numbers == [place + 1]
+        assert _TAB in str(told)
+    assert min(abs(number - place - 1) for number in numbers) <= 1
+
+
+def _written(text: str) -> Path:
+    file = Path(_FOLDER.name) / "case.yaml"
+    file.write_text(text)
+    return file
+
+
+# --- all mistakes of a file at once ---------------------------------------------------------
+
+_PLANTED = [
+    ("name: Messages", "nam: Messages", "name: is missing"),
+    ("edition: professional", "edition: pro", "org.edition: 'pro' is no edition"),
+    ("user_licenses: 12", "user_licences: 12", "org.user_licences: is an unknown key"),
+    ("2026-01-05", "05.01.2026", "start: '05.01.2026' is not a date"),
+    ("Europe/Berlin", "Berlin", "timezone: 'Berlin' is no time zone"),
+    ("100 per day", "100 per dayy", "clients.web.arrivals.poisson.rate: '100 per dayy'"),
+    ("name: third", "name: erp", ".name: 'erp' names two clients"),
+    ("api: bulk_read", "api: bulk read", ".api: 'bulk read' is no call kind"),
+    ("records: 10}", "records: 101}", "records: 101 is more than upsert_records takes"),
+    ("first: 30 s", "first: 30", ".on_throttle.retry.first: 30 is not a duration"),
+    ("date: 2026-01-06, factor: 2", "date: 6 Jan, factor: 2", "events.6 Jan.date: '6 Jan' is not"),
+    ("0.1%", "1", "objective.throttled_share: 1 may mean 1% or 100%"),
+    ("{org.user_licenses: 20}", "{org.user_licensez: 20}", "alternatives.more.set: org.user_lic"),
+]
+
+
+@given(st.sets(st.sampled_from(_PLANTED), min_size=1))
+@settings(deadline=None)
+def test_all_mistakes_of_a_file_are_told_at_once(planted: set[tuple[str, str, str]]) -> None:
+    text = SCENARIO
+    for before, after, _ in planted:
+        assert before in text
+        text = text.replace(before, after, 1)
+    with pytest.raises(InputError) as refusal:
+        load_scenario(_written(text))
+    told = [str(problem) for problem in refusal.value.problems]
+    assert [line for _, _, line in planted if not any(line in each for each in told)] == []
+    extra = [each for each in told if not any(line in each for _, _, line in planted)]
+    assert all("nam: is an unknown key" in each for each in extra)
+    lines = [int(problem.where.rpartition(":")[2]) for problem in refusal.value.problems]
+    assert lines == sorted(lines)
+
+
+def test_a_rate_card_that_cannot_be_read_hides_nothing_else(tmp_path: Path) -> None:
+    text = SCENARIO.replace("name: Messages", "name: Messages\nrate_card: none.yaml")
+    told = _told(text.replace("name: third", "name: erp"), tmp_path)
+    assert len(told) == 2
+    assert "rate_card: there is no such file" in told[0]
+    assert "'erp' names two clients" in told[1]
+
+
+def test_a_broken_base_is_told_once_and_not_again_for_each_alternative(tmp_path: Path) -> None:
+    more = "".join(f"  - name: a{n}\n    set: {{seed: {n}}}\n" for n in range(5))
+    told = _told(SCENARIO.replace("edition: professional", "edition: pro") + more, tmp_path)
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("seed", range(3))
+def test_values_that_nothing_can_read_are_all_told(path: Path, seed: int) -> None:
+    document = Document.read(path)
+    places = [*_scalars(document.data, ())]
+    wrong = random.Random(seed).sample(places, min(7, len(places)))
+    for *around, last in wrong:
+        here = document.data
+        for key in around:
+            here = here[key]
+        here[last] = ["no", {"such": "value"}]
+    with pytest.raises(InputError) as refusal:
+        document.validate(Scenario)
+    told = {problem.path for problem in refusal.value.problems}
+    for place in wrong:
+        key = document.readable(tuple(place))
+        inside = ("alternatives.", "objective.protect", "other_apis")
+        assert any(key.startswith(each) or each.startswith(key) for each in told) or any(
+            key.startswith(each) for each in inside
+        ), (key, told)
+
+
+def _scalars(data: object, path: tuple[str | int, ...]) -> list[tuple[str | int, ...]]:
+    if isinstance(data, dict):
+        return [p for key, value in data.items() for p in _scalars(value, (*path, key))]
+    if isinstance(data, list):
+        return [p for place, value in enumerate(data) for p in _scalars(value, (*path, place))]
+    return [path]
