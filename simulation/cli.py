@@ -98,26 +98,36 @@ def validate(
     trace_megabytes: TraceMegabytes = TRACE_MEGABYTES,
     as_json: AsJson = False,
 ) -> None:
-    """Check scenario files without running them.
+    """Check scenario files, and those that a portfolio file makes, without running them.
 
     Example: creditsim validate scenarios/*.yaml
     """
     from simulation.errors import InputError
+    from simulation.portfolio import is_portfolio, read_portfolio
 
-    valid: list[tuple[Path, Scenario]] = []
+    valid: list[tuple[Path | str, Scenario]] = []
     problems: list[str] = []
     access = Access(confined, trace_megabytes)
     for path in scenarios:
         try:
-            valid.append((path, _load(path, set_, access)))
+            if not is_portfolio(path):
+                valid.append((path, _load(path, set_, access)))
+                continue
+            items = read_portfolio([path], access).items
         except InputError as error:
             problems += map(str, error.problems)
+            continue
+        for item in items:
+            try:
+                valid.append((f"{item.source}: {item.name}", item.load(set_ or ())))
+            except InputError as error:
+                problems += map(str, error.problems)
     if as_json:
         names = [{"file": shown(path), "name": s.name, "limit": s.limit} for path, s in valid]
         print_json({"valid": names, "problems": problems})
     else:
-        for path, scenario in valid:
-            print(one_line(f"{shown(path)}: valid, {scenario.describe()}"))
+        for place, scenario in valid:
+            print(one_line(f"{shown(place)}: valid, {scenario.describe()}"))
     if problems:
         fail("\n".join(problems))
 

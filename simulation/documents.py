@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +43,11 @@ def value_of(text: str) -> Any:
     try:
         if len(text) > LONGEST_TEXT:
             raise Refused(f"has {len(text):,} characters, write at most {LONGEST_TEXT:,}", 1)
-        return Tree(text).build()
+        tree = Tree(text)
+        value = tree.build()
+        if tree.unread:
+            raise InputError(Problem("", dotted(path), what) for path, what in tree.unread.items())
+        return value
     except NotYaml:
         if unprintable(text):
             raise InputError(f"{text[:40]!r} holds what is no text, take it out") from None
@@ -65,6 +69,8 @@ class Document:
         Which files it may name.
     data : dict
         The nested data.
+    unread : dict
+        What is wrong with values that could not be read, by key path; they are None in ``data``.
     """
 
     def __init__(
@@ -78,6 +84,7 @@ class Document:
         self.name = name
         self.folder = Path(folder)
         self.access = access
+        self.unread: dict[KeyPath, str] = {}
         self._lines: dict[KeyPath, int] = {}
         self._overrides: dict[KeyPath, str] = {}
 
@@ -103,6 +110,7 @@ class Document:
             if not tree.is_mapping:
                 raise _problem(path, f"is not a {what} file, write 'key: value' lines")
             document.data = tree.build(document._lines)
+            document.unread = tree.unread
         except NotYaml as error:
             where = shown(path) if error.line is None else f"{shown(path)}:{error.line}"
             told = f"is not valid YAML: {error}"
@@ -157,12 +165,14 @@ class Document:
             target = inner
         target[here] = value
         self._overrides[path] = option
+        self.unread = {p: what for p, what in self.unread.items() if p[: len(path)] != path}
         self._lines = {p: line for p, line in self._lines.items() if p[: len(path)] != path}
 
     def changed(self, values: Mapping[str, Any], origin: str = "") -> Document:
         """Return a copy with values put at dotted keys; this document stays as it is."""
         copy = Document(deepcopy(self.data), self.name, self.folder, self.access)
         copy._lines = self._lines
+        copy.unread = self.unread
         copy._overrides = dict(self._overrides)
         for key, value in values.items():
             copy.assign(key, value, origin)
@@ -171,6 +181,10 @@ class Document:
     @staticmethod
     def _step(target: Any, rest: list[str], option: str) -> tuple[Any, list[str]]:
         if not isinstance(target, list):
+            keys = {str(key): key for key in target}  # a number may be a key, and one hold dots
+            for length in range(len(rest), 0, -1):
+                if (key := ".".join(rest[:length])) in keys:
+                    return keys[key], rest[length:]
             return rest[0], rest[1:]
         labels = _labels(target)
         for length in range(len(rest), 0, -1):  # a name may itself hold dots
@@ -235,16 +249,29 @@ class Document:
         InputError
             With a line for each thing that the model refuses.
         """
+        wrong: list[KeyProblem] = []
         try:
-            return model.model_validate(self.data, context={"document": self})
+            valid = model.model_validate(self.data, context={"document": self})
         except ValidationError as error:
-            raise InputError(self._problems(model, error)) from None
+            wrong = [*self.wrong(model, error)]
+        if self.unread:
+            around = {path[:length] for path in self.unread for length in range(1, len(path) + 1)}
+            wrong = [
+                each
+                for each in wrong
+                if each.path not in around
+                and not any(each.path[:n] in self.unread for n in range(len(each.path)))
+            ]
+            wrong += [KeyProblem(path, what) for path, what in self.unread.items()]
+        if wrong:
+            raise InputError(self._in_order(wrong))
+        return valid
 
-    def _problems(self, model: type[BaseModel], error: ValidationError) -> list[Problem]:
-        """Return what a model refused, in the order of the lines."""
+    def _in_order(self, problems: Iterable[KeyProblem]) -> list[Problem]:
+        """Return problems as they are told, in the order of the lines."""
         known: dict[int, list[str]] = {}
         told: list[tuple[int, Problem]] = []
-        for path, what, where, key in self.wrong(model, error):
+        for path, what, where, key in problems:
             here = where or self.where(path)
             own, _, line = here.rpartition(":")
             number = int(line) if own == self.name and line.isdecimal() else self._line(path)

@@ -75,6 +75,10 @@ class Refused(ValueError):  # noqa: N818 - what became of it
         self.path = path
 
 
+class Unreadable:
+    """The kind of a node that is not read; its value says what is wrong."""
+
+
 @dataclass(slots=True)
 class _Node:
     """A value as it is written.
@@ -120,6 +124,7 @@ class Tree:
         self._events = _Parser(text)
         self._anchors: dict[str, _Node | None] = {}
         self._size = 0
+        self.unread: dict[KeyPath, str] = {}
         try:
             self._root = self._document()
         except yaml.YAMLError as error:
@@ -131,12 +136,40 @@ class Tree:
             self._events.dispose()
 
     def build(self, lines: dict[KeyPath, int] | None = None) -> Any:
-        """Return the data, no part of it shared by two places, and note the line of each part."""
+        """Return the data, no part of it shared by two places, and note the line of each part.
+
+        A value that is not read is None; ``unread`` says what is wrong with it.
+        """
         if self._root is None:
             return None
         lines = {} if lines is None else lines
         lines[()] = self._root.line
-        return _build(self._root, (), lines)
+        return self._build(self._root, (), lines)
+
+    def _build(self, node: _Node, path: KeyPath, lines: dict[KeyPath, int]) -> Any:
+        if node.kind is list:
+            items = []
+            for place, inner in enumerate(node.value):
+                lines[*path, place] = inner.line
+                items.append(self._build(inner, (*path, place), lines))
+            return items
+        if node.kind is Unreadable:
+            self.unread[path] = node.value
+            return None
+        if node.kind is not dict:
+            return node.value
+        first: dict[Any, int] = {}
+        built: dict[Any, Any] = {}
+        for key, inner in _pairs(node):
+            here = (*path, key.text)
+            lines[here] = key.line
+            built[key.value] = self._build(inner, here, lines)
+        for key, _ in node.value:
+            if key.value in first:
+                what = f"stands on lines {first[key.value]} and {key.line}, keep one of them"
+                self.unread[*path, key.text] = what
+            first.setdefault(key.value, key.line)
+        return built
 
     @property
     def is_mapping(self) -> bool:
@@ -161,9 +194,6 @@ class Tree:
         anchor = event.anchor
         if isinstance(event, yaml.AliasEvent):
             return self._aliased(anchor, line, depth)
-        if event.tag is not None and event.tag not in _TAGS:
-            tag = event.tag.replace("tag:yaml.org,2002:", "!!")[:40]
-            raise Refused(f"carries the tag {tag}, write the value alone", line)
         self._count(1, line)
         if anchor is not None:
             self._anchors[anchor] = None  # until it is whole
@@ -175,8 +205,10 @@ class Tree:
             node = self._list(line, depth)
         else:
             node = self._mapping(line, depth, event.flow_style)
-        if event.tag not in (None, "!") and not event.tag.endswith(f":{_FITTING.get(node.kind)}"):
-            raise Refused(f"is not what its tag says ({event.tag}), leave the tag out", line)
+        if what := _wrong_tag(event.tag, node.kind):
+            if node.kind in (list, dict):
+                raise Refused(what, line)
+            node = _Node(Unreadable, what, line)
         if anchor is not None:
             self._anchors[anchor] = node
         return node
@@ -211,11 +243,17 @@ class Tree:
         while not isinstance(event := self._events.get_event(), yaml.MappingEndEvent):
             key = self._node(event, depth + 1)
             self._size -= key.size
+            if key.kind is Unreadable:
+                raise Refused(key.value, key.line)
             if key.kind in (list, dict):
                 raise Refused("a key is a list or a mapping, write a word", key.line)
             following = self._events.get_event()
-            if flow and before is not None:
-                _check_comma(before, event, following)
+            if flow and before is not None and (what := _cut_at_comma(before, event, following)):
+                name, value = pairs.pop()
+                pairs.append((name, _Node(Unreadable, what, value.line)))
+                event.value = f"{before.value},{event.value}"  # more of it may follow
+                before = event
+                continue
             pairs.append((key, self._node(following, depth + 1)))
             before = following
         return _whole(dict, pairs, [value for _, value in pairs], line)
@@ -255,16 +293,29 @@ def _whole(kind: type, value: Any, inside: list[_Node], line: int) -> _Node:
     return _Node(kind, value, line, None, size, 1 + max((n.height for n in inside), default=0))
 
 
+def _wrong_tag(tag: str | None, kind: type) -> str:
+    """Say what is wrong with the tag of a node of a kind, or nothing."""
+    if tag is not None and tag not in _TAGS:
+        told = tag.replace("tag:yaml.org,2002:", "!!")[:40]
+        return f"carries the tag {told}, write the value alone"
+    if tag in (None, "!") or kind is Unreadable or str(tag).endswith(f":{_FITTING.get(kind)}"):
+        return ""
+    return f"is not what its tag says ({tag}), leave the tag out"
+
+
 def _scalar(event: Any, line: int) -> _Node:
     text = event.value
     if len(text) > LONGEST_TEXT:
         what = f"has {len(text):,} characters, write at most {LONGEST_TEXT:,}"
-        raise Refused(what, line)
+        return _Node(Unreadable, what, line)
     if event.style == '"' and (what := unprintable(text)):  # written as an escape
-        raise Refused(what, line)
+        return _Node(Unreadable, what, line)
     if not event.implicit[0]:
         return _Node(str, text, line)
-    value = _plain_value(text, line)
+    try:
+        value = _plain_value(text, line)
+    except Refused as refused:
+        return _Node(Unreadable, str(refused), line)
     return _Node(type(value), value, line, text)
 
 
@@ -289,10 +340,10 @@ def _plain_value(text: str, line: int) -> Any:
     return value
 
 
-def _check_comma(before: Any, key: Any, value: Any) -> None:
-    """Refuse a number that is cut at its comma, as in ``{rate: 2,5 per hour}``."""
+def _cut_at_comma(before: Any, key: Any, value: Any) -> str:
+    """Say so if a number is cut at its comma, as in ``{rate: 2,5 per hour}``, or nothing."""
     if not all(isinstance(event, yaml.ScalarEvent) for event in (before, key, value)):
-        return
+        return ""
     parts = (before.value, key.value)
     if (
         before.implicit[0]
@@ -302,33 +353,11 @@ def _check_comma(before: Any, key: Any, value: Any) -> None:
         and re.match(r"[0-9]", parts[1])
         and key.start_mark.index == before.end_mark.index + 1
     ):
-        decimal, joined = ".".join(parts), "".join(parts)
+        decimal, joined = ".".join(parts), "".join(parts).replace(",", "")
         right = joined if re.match(r"[0-9]{3}(?![0-9])", parts[1]) else f"{decimal} or {joined}"
         right = decimal if joined[0] == "0" else right
-        what = f"{','.join(parts)!r} is cut at its comma inside {{…}}, write {right}"
-        raise Refused(what, key.start_mark.line + 1)
-
-
-def _build(node: _Node, path: KeyPath, lines: dict[KeyPath, int]) -> Any:
-    if node.kind is list:
-        items = []
-        for place, inner in enumerate(node.value):
-            lines[*path, place] = inner.line
-            items.append(_build(inner, (*path, place), lines))
-        return items
-    if node.kind is not dict:
-        return node.value
-    first: dict[Any, int] = {}
-    for key, _ in node.value:
-        if key.value in first:
-            what = f"stands here and on line {first[key.value]}, keep one of them"
-            raise Refused(what, key.line, (*path, key.text))
-        first[key.value] = key.line
-    built: dict[Any, Any] = {}
-    for key, inner in _pairs(node):
-        lines[*path, key.text] = key.line
-        built[key.value] = _build(inner, (*path, key.text), lines)
-    return built
+        return f"{','.join(parts)!r} is cut at its comma inside {{…}}, write {right}"
+    return ""
 
 
 def _pairs(node: _Node) -> list[tuple[_Node, _Node]]:

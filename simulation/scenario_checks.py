@@ -128,6 +128,7 @@ def alternative_problems(
     if not scenario.alternatives:
         return
     document, labels = scenario._document, dict[int, list[str]]()
+    told = [*told, *(KeyProblem(path, what) for path, what in document.unread.items())]
     known = {(key or document.readable(path, labels), what) for path, what, _, key in told}
     wrong = {path for path, _ in known}
     for place, alternative in enumerate(scenario.alternatives):

@@ -114,7 +114,6 @@ COLUMNS = (
     "clients.forms.arrivals.poisson.rate",
     "clients.forms.arrivals.poisson.growth",
     "alternatives",
-    "no.such.key",
 )
 
 _typed = st.tuples(

@@ -84,8 +84,8 @@ HOSTILE: dict[str, tuple[str, str]] = {
     "NUL": ('x: "a\\0b"', r"holds the character U\+0000"),
     "half of a pair": ('x: "a\\ud800b"', "is not valid YAML|holds the character U.D800"),
     "list as a key": ("? [a, b]\n: 1", "a key is a list or a mapping"),
-    "key twice": ("x: {a: 1, a: 2}", "x.a: stands here and on line"),
-    "key twice by its value": ("x: {1: a, 1.0: b}", "x.1.0: stands here and on line"),
+    "key twice": ("x: {a: 1, a: 2}", "x.a: stands on line"),
+    "key twice by its value": ("x: {1: a, 1.0: b}", "x.1.0: stands on line"),
     "merge of text": ("x: {<<: 5}", "<< takes a mapping"),
 }
 

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulation import InputError, load_scenario
+from simulation import InputError, load_scenario, run
+from simulation.batch import plan_portfolio
 from simulation.documents import Document
+from simulation.portfolio import read_portfolio
 from simulation.scenario import Scenario
-from tests.helpers import SCENARIOS
+from tests.helpers import SCENARIOS, build, creditsim, scheduled
 
 _FOLDER = TemporaryDirectory()  # gone when the tests end
 
@@ -67,7 +69,7 @@ def _told(text: str, folder: Path) -> list[str]:
         (
             "records: 12,000}",
             "records: 10}",
-            "13: '12,000' is cut at its comma inside {…}, write 12000",
+            "records: '12,000' is cut at its comma inside {…}, write 12000",
         ),
         (
             "at: [6pm]",
@@ -88,8 +90,8 @@ def _told(text: str, folder: Path) -> list[str]:
             "rate: “10 per day”",
             "rate: 10 per day",
             (
-                "24: clients.third.arrivals.poisson.rate: '“10 per day”' is not a rate, write it "
-                "such as '1200 per day'; typographic quotes count as text, write straight ones or none"
+                "24: clients.third.arrivals.poisson.rate: '“10 per day”' is not a "
+                "rate, write it such as '1200 per day'; typographic quotes count as text"
             ),
         ),
         (
@@ -161,8 +163,8 @@ def _told(text: str, folder: Path) -> list[str]:
             "api: bulk_read",
             (
                 "19: clients.erp.calls.upsert.api: 'upsert' is no call kind of rate card "
-                "kaizen-34, did you mean 'upsert_records'? a call without a price of its own, such as another "
-                "read, costs 1 and is called 'other': write that, declare it under 'other_apis', or"
+                "kaizen-34, did you mean 'upsert_records'? a call without a price of its own, "
+                "such as another read, costs 1 and is called 'other': write that, declare it"
             ),
         ),
         ("api: coql", "api: bulk_read", "costs 1 and is called 'other': write that"),
@@ -368,3 +370,150 @@ def _scalars(data: object, path: tuple[str | int, ...]) -> list[tuple[str | int,
     if isinstance(data, list):
         return [p for place, value in enumerate(data) for p in _scalars(value, (*path, place))]
     return [path]
+
+
+# --- portfolios, batches and Python ---------------------------------------------------------
+
+
+def _portfolio(folder: Path, text: str, name: str = "orgs.csv") -> Path:
+    (folder / "base.yaml").write_text(SCENARIO)
+    (folder / name).write_text(text)
+    return folder / name
+
+
+def test_a_column_of_one_s_own_is_told_once_with_how_to_keep_it(tmp_path: Path) -> None:
+    rows = "base.yaml,a,20,Jim\nbase.yaml,b,30,Joe\n"
+    file = _portfolio(tmp_path, f"scenario,name,org.user_licenses,owner\n{rows}")
+    with pytest.raises(InputError) as refusal:
+        read_portfolio([file])
+    (problem,) = refusal.value.problems
+    assert (problem.where, problem.path) == (f"{file}:1", "owner")
+    assert problem.what.startswith("is an unknown key, known here: name, rate_card, org,")
+    assert problem.what.endswith("; write # before the name of a column of your own")
+    file = _portfolio(tmp_path, f"scenario,name,org.user_licenses,#owner\n{rows}")
+    assert [item.load().user_licenses for item in read_portfolio([file]).items] == [20, 30]
+
+
+@pytest.mark.parametrize("key", ["org.licenses", "objective.share", "clients_", "org.edition.x"])
+def test_a_column_that_leads_nowhere_is_refused_at_its_header(tmp_path: Path, key: str) -> None:
+    file = _portfolio(tmp_path, f"scenario,{key}\nbase.yaml,1\n")
+    if key == "org.edition.x":  # what holds a value may turn out to hold keys: the row tells
+        assert len(read_portfolio([file]).items) == 1
+        return
+    with pytest.raises(InputError, match=f"orgs.csv:1: {key}: is an unknown key"):
+        read_portfolio([file])
+
+
+def test_validate_checks_the_orgs_of_a_portfolio(tmp_path: Path) -> None:
+    file = _portfolio(tmp_path, "scenario,name,seed\nbase.yaml,a,1\nbase.yaml,b,-1\n")
+    done = creditsim("validate", file)
+    assert (done.returncode, done.stderr.count("\n"), done.stdout.count("\n")) == (2, 1, 1)
+    assert done.stderr.startswith(f"{file}:3: seed: -1 is wrong")
+    assert done.stdout.startswith(f"{file}:2: a: valid, a: professional with 12 licenses")
+
+
+_UNREADABLE = st.sampled_from(
+    ["1e999999999", "9" * 5_000, "!!int abc", "!!bool x", '"a\\0b"', "y" * 10_001]
+)
+
+
+@given(st.lists(st.none() | _UNREADABLE, min_size=1, max_size=6), st.sampled_from(["seed", "name"]))
+@settings(deadline=None)
+def test_a_value_that_cannot_be_read_fails_its_row_alone(
+    values: list[str | None], key: str
+) -> None:
+    rows = "".join(f"  - {{{key}: {value or n + 1}}}\n" for n, value in enumerate(values))
+    file = _portfolio(Path(_FOLDER.name), f"scenarios: base.yaml\norgs:\n{rows}", "orgs.yaml")
+    for n, (item, value) in enumerate(zip(read_portfolio([file]).items, values, strict=True)):
+        if value is None and key == "seed":
+            assert item.load().seed == n + 1
+        elif value is not None:
+            with pytest.raises(InputError) as refusal:
+                item.load()
+            (problem,) = refusal.value.problems
+            assert str(problem).startswith(f"{file}:{n + 3}: {key}: ")
+
+
+@pytest.mark.parametrize("column", ["scenario", "name", "seed"])
+def test_a_cell_of_any_length_fails_its_row_alone(tmp_path: Path, column: str) -> None:
+    row = {"scenario": "base.yaml", "name": "long", "seed": "1", column: "y" * 200_000}
+    file = _portfolio(tmp_path, f"scenario,name,seed\nbase.yaml,a,5\n{','.join(row.values())}\n")
+    first, second = read_portfolio([file]).items
+    assert first.load().seed == 5
+    with pytest.raises(InputError, match=rf"orgs.csv:3: {column}: has 200,000 characters, write"):
+        second.load()
+
+
+def test_a_trace_with_a_cell_without_end_names_its_line(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("timestamp,count\n2026-01-05," + "1" * 200_000 + "\n")
+    law = "arrivals: {counts: {file: t.csv, bucket: 1 hour}}\n    calls: [{api: other}]\n"
+    text = SCENARIO.replace("objective:", f"  - name: recorded\n    {law}objective:")
+    (told,) = _told(text, tmp_path)
+    assert "t.csv:2: " in told
+    assert "has a cell of more than 131,072 characters, check the quotes" in told
+
+
+def test_an_option_that_fits_no_org_is_one_usage_error(tmp_path: Path) -> None:
+    rows = "".join(f"base.yaml,{n}\n" for n in range(60))
+    file = _portfolio(tmp_path, f"scenario,seed\n{rows}")
+    with pytest.raises(InputError) as refusal:
+        plan_portfolio(file, out=tmp_path / "out", max_replications=5)
+    assert str(refusal.value) == (
+        "--max-replications 5: plans begin with 30 replications, write at least 30"
+    )
+
+
+def test_a_scenario_is_loaded_with_one_assignment_or_several(tmp_path: Path) -> None:
+    file = _portfolio(tmp_path, "").with_name("base.yaml")
+    assert load_scenario(file, "seed=5").seed == 5
+    assert load_scenario(file, set="seed=5").seed == 5
+    assert load_scenario(file, ["seed=5", "seed=6"]).seed == 6
+
+
+def test_a_statistic_that_is_none_is_refused_with_the_nearest() -> None:
+    result = run(build([scheduled("web", "09:00", 5)]), keep_calls=False)
+    assert result.estimate("lost_calls").mean == 0
+    with pytest.raises(InputError, match="'lost' is no statistic of this result, did you mean 'lo"):
+        result.estimate("lost")
+    with pytest.raises(InputError, match="'clients' is no grain of this result, did you mean 'cli"):
+        result.estimate("lost_calls", "clients", "web")
+    with pytest.raises(InputError, match="'w' is no name of this result, name one of: web"):
+        result.estimate("lost_calls", "client", "w")
+    with pytest.raises(InputError, match="'web' is no name of this result, leave it out"):
+        result.estimate("lost_calls", name="web")
+
+
+# --- keys as messages write them and --set takes them ----------------------------------------
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_every_key_is_taken_as_it_is_told(path: Path) -> None:
+    document = Document.read(path)
+    for place in _scalars(document.data, ()):
+        key = document.readable(place)
+        document.assign(key, "a mark")
+        here = document.data
+        for part in place:
+            here = here[part]
+        assert here == "a mark", key
+        document = Document.read(path)
+
+
+def test_items_are_named_by_name_api_or_date_and_else_counted_from_one() -> None:
+    data = {
+        "clients": [
+            {"name": "a", "calls": [{"api": "x"}, {"api": "y"}, {"api": "y"}]},
+            {"calls": [{"weight": 1}]},
+        ]
+    }
+    document = Document(data)
+    keys = {
+        ("clients", 0, "calls", 0, "weight"): "clients.a.calls.x.weight",
+        ("clients", 0, "calls", 2, "weight"): "clients.a.calls.#3.weight",
+        ("clients", 1, "calls", 0, "weight"): "clients.#2.calls.#1.weight",
+    }
+    assert {place: document.readable(place) for place in keys} == keys
+    with pytest.raises(InputError, match="there is no '#3' here, name one of: a, #2"):
+        document.assign("clients.#3.name", "c")
+    with pytest.raises(InputError, match="there is no '#0' here"):
+        document.assign("clients.#0.name", "c")
