@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from simulation.bounds import MOST_CREDITS, MOST_LICENSES, MOST_REPLICATIONS
 from simulation.cli_batch import batch
 from simulation.cli_common import (
     CANNOT_PRINT,
@@ -146,8 +147,10 @@ def schema() -> None:
 @command
 def quote(
     edition: Annotated[str, typer.Option(help="Edition of the rate card, or an alias.")],
-    licenses: Annotated[int, typer.Option(min=0, help="User licenses.")] = 0,
-    addon: Annotated[int, typer.Option(help="Add-on credits per 24 hours.")] = 0,
+    licenses: Annotated[int, typer.Option(min=0, max=MOST_LICENSES, help="User licenses.")] = 0,
+    addon: Annotated[
+        int, typer.Option(min=0, max=MOST_CREDITS, help="Add-on credits per 24 hours.")
+    ] = 0,
     rate_card: Annotated[str, typer.Option(help="Name, or path of a file.")] = "kaizen-34",
     as_json: AsJson = False,
 ) -> None:
@@ -200,7 +203,9 @@ def run(
     scenario: ScenarioFile,
     set_: Assignments = None,
     seed: Seed = None,
-    replications: Annotated[int | None, typer.Option(help="In place of the scenario's.")] = None,
+    replications: Annotated[
+        int | None, typer.Option(min=1, max=MOST_REPLICATIONS, help="In place of the scenario's.")
+    ] = None,
     engine: Annotated[
         str, typer.Option(help="simpy, the reference, or compiled: the same, much faster.")
     ] = "simpy",

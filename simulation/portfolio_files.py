@@ -6,6 +6,7 @@ column; or YAML with ``orgs``. A column whose name begins with # is the user's o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -123,7 +124,7 @@ def csv_items(file: Path) -> Iterator[Item]:
     Raises
     ------
     InputError
-        If it cannot be read, or a column is none that an org can have.
+        If it cannot be read, or has a cell in each row under what is no key of any org.
     """
     rows = csv_rows(file, "portfolio", MOST_MEGABYTES["portfolio"], longest=None)
     header = [name.strip() for name in next(rows, (0, []))[1]]
@@ -133,14 +134,14 @@ def csv_items(file: Path) -> Iterator[Item]:
         raise csv_problem(file, 1, what)
     if twice := {name for name in header if header.count(name) > 1}:
         raise csv_problem(file, 1, f"names column {min(twice)!r} twice, keep one of them")
-    for name in header:
-        if what := _unknown_column(name):
-            raise InputError([Problem(f"{shown(file)}:1", name, what)])
+    unknown = {name: what for name in header if (what := _unknown_column(name))}
+    filled = Counter[str]()
     count = 0
     for line, cells in rows:
         count += 1
         source = f"{shown(file)}:{line}"
         texts = dict(zip(header, map(str.strip, cells), strict=False))
+        filled.update(name for name in unknown if texts.get(name))
         given, problem = _values_of(texts)
         templates = [given.pop("scenario")] if "scenario" in given else []
         if len(cells) != len(header):
@@ -150,6 +151,9 @@ def csv_items(file: Path) -> Iterator[Item]:
         yield from _row_items(file, source, templates, given, problem)
     if not count:
         raise csv_problem(file, None, "has no rows, line 1 names the columns and orgs follow")
+    if wrong := [name for name in unknown if filled[name] == count]:
+        where = f"{shown(file)}:1"  # told once, where no row could do
+        raise InputError(Problem(where, name, unknown[name]) for name in wrong)
 
 
 def _unknown_column(name: str) -> str:

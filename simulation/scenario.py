@@ -29,7 +29,7 @@ from pydantic import (
     model_validator,
 )
 
-from simulation.bounds import MOST_CLIENTS
+from simulation.bounds import MOST_CLIENTS, MOST_REPLICATIONS
 from simulation.clients import Client
 from simulation.clock import Clock
 from simulation.documents import Document
@@ -90,7 +90,7 @@ class Scenario(Part):
     warmup: Duration | None = Field(
         None, description="left out of the statistics; one window unless given"
     )
-    replications: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] = Field(
+    replications: Annotated[int, Field(ge=1, le=MOST_REPLICATIONS), WHOLE] = Field(
         30, description="runs, each with its own random numbers"
     )
     seed: Annotated[int, Field(ge=0, lt=2**63), WHOLE] = Field(

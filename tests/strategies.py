@@ -114,6 +114,7 @@ COLUMNS = (
     "clients.forms.arrivals.poisson.rate",
     "clients.forms.arrivals.poisson.growth",
     "alternatives",
+    "no.such.key",
 )
 
 _typed = st.tuples(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from simulation import InputError, load_scenario, run
 from simulation.batch import plan_portfolio
+from simulation.cli import app
 from simulation.documents import Document
 from simulation.portfolio import read_portfolio
 from simulation.scenario import Scenario
@@ -390,6 +393,10 @@ def test_a_column_of_one_s_own_is_told_once_with_how_to_keep_it(tmp_path: Path) 
     assert (problem.where, problem.path) == (f"{file}:1", "owner")
     assert problem.what.startswith("is an unknown key, known here: name, rate_card, org,")
     assert problem.what.endswith("; write # before the name of a column of your own")
+    some = _portfolio(tmp_path, f"scenario,name,org.user_licenses,owner\n{rows}base.yaml,c,40,\n")
+    assert read_portfolio([some]).items[-1].load().user_licenses == 40
+    with pytest.raises(InputError, match=r"orgs.csv:2: owner: is an unknown key"):
+        read_portfolio([some]).items[0].load()
     file = _portfolio(tmp_path, f"scenario,name,org.user_licenses,#owner\n{rows}")
     assert [item.load().user_licenses for item in read_portfolio([file]).items] == [20, 30]
 
@@ -517,3 +524,33 @@ def test_items_are_named_by_name_api_or_date_and_else_counted_from_one() -> None
         document.assign("clients.#3.name", "c")
     with pytest.raises(InputError, match="there is no '#0' here"):
         document.assign("clients.#0.name", "c")
+
+
+# --- numbers on the command line --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        (("quote", "--edition", "professional"), ("--licenses", "--addon")),
+        (("run", "n.yaml"), ("--seed", "--replications", "--workers", "--trace-megabytes")),
+        (("plan", "n.yaml"), ("--seed", "--replications", "--max-replications", "--workers")),
+        (
+            ("batch", "n.yaml", "--out", "out"),
+            ("--seed", "--replications", "--max-replications", "--workers", "--trace-megabytes"),
+        ),
+        (("validate", "n.yaml"), ("--trace-megabytes",)),
+    ],
+)
+def test_every_number_on_the_command_line_has_a_stated_bound(
+    command: tuple[str, ...], options: tuple[str, ...]
+) -> None:
+    for option in options:
+        for number in ("-1", "1e30", "9" * 30, str(2**64)):
+            done = CliRunner().invoke(app, [*command, option, number])
+            assert done.exit_code == 2, (option, number)
+            assert f"Invalid value for '{option}': " in done.output
+            if number.isdigit():
+                assert re.search("less than or equal to [0-9]+", done.output)
+    with pytest.raises(InputError, match="workers is 1025, write 1 to 1,024"):
+        run(build([scheduled("web", "09:00", 5)]), workers=1025)
