@@ -28,7 +28,7 @@ from simulation.bounds import (
     MOST_VARIATION,
 )
 from simulation.errors import KeyPath, KeyProblem, KeyProblems
-from simulation.parts import Part, PositiveDuration, check_weight, twice
+from simulation.parts import FrozenDict, Part, PositiveDuration, check_weight, twice
 from simulation.quantities import (
     FACTOR,
     Count,
@@ -276,7 +276,7 @@ class CountTrace(Part):
     file: str = Field(description="a CSV file, relative to the scenario")
     bucket: PositiveDuration = Field(description="length of a bucket; its calls spread evenly")
     columns: dict[Literal["timestamp", "count"], str] = Field(
-        default_factory=dict, description="what the file calls `timestamp` and `count`"
+        default_factory=FrozenDict, description="what the file calls `timestamp` and `count`"
     )
 
 
@@ -287,7 +287,7 @@ class TraceFile(Part):
         None, description="a CSV with `timestamp`, optionally `api` and `records`: a row is a call"
     )
     columns: dict[Literal["timestamp", "api", "records"], str] = Field(
-        default_factory=dict, description="what the file calls these columns"
+        default_factory=FrozenDict, description="what the file calls these columns"
     )
     counts: CountTrace | None = Field(None, description="or counts of calls per bucket")
 

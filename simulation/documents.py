@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from simulation.errors import InputError, KeyPath, KeyProblem, KeyProblems, Problem, dotted
 from simulation.input_files import ANYWHERE, Access, read_text, shown
 from simulation.model_errors import describe, next_keys
+from simulation.parts import thawed
 from simulation.plain_yaml import LONGEST_TEXT, NotYaml, Refused, Tree, unprintable
 from simulation.spelling import did_you_mean
 
@@ -163,7 +164,7 @@ class Document:
             if not isinstance(inner, dict | list):
                 inner = target[here] = {}
             target = inner
-        target[here] = value
+        target[here] = thawed(value)
         self._overrides[path] = option
         self.unread = {p: what for p, what in self.unread.items() if p[: len(path)] != path}
         self._lines = {p: line for p, line in self._lines.items() if p[: len(path)] != path}

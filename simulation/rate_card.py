@@ -12,12 +12,12 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from simulation.bounds import MOST_CREDITS, MOST_CREDITS_A_CALL, MOST_DOLLARS, MOST_PER_LICENSE
 from simulation.documents import Document
 from simulation.errors import InputError, KeyProblem, KeyProblems
-from simulation.parts import Credits, Part, Records
+from simulation.parts import Credits, Part, Records, frozen
 from simulation.quantities import DAY, NUMBER, WHOLE, Count, Duration, write_duration
 from simulation.spelling import did_you_mean
 
@@ -89,7 +89,7 @@ class ThrottledResponse(BaseModel):
     model_config = Part.model_config
 
     status: Annotated[int, Field(ge=100, le=599), WHOLE]
-    body: dict[str, Any]
+    body: Annotated[dict[str, Any], AfterValidator(frozen)]
 
 
 class Quote(BaseModel):

@@ -38,7 +38,7 @@ from simulation.input_files import TRACE_MEGABYTES, Access, real_path, shown
 from simulation.moments import read_start, read_zone
 from simulation.org import Alternative, Objective, Org
 from simulation.partial_reading import Unread, read_rest, with_further
-from simulation.parts import Part, PositiveDuration
+from simulation.parts import Part, PositiveDuration, thawed
 from simulation.plain_yaml import unprintable, write_yaml
 from simulation.quantities import WHOLE, Duration, write_duration
 from simulation.rate_card import DEFAULT_RATE_CARD, Category, RateCard
@@ -161,7 +161,7 @@ class Scenario(Part):
             raise ValueError("is no mapping, write 'key: value' pairs")
         if isinstance(data, Scenario):
             return handler(data)
-        document = (info.context or {}).get("document") or Document(deepcopy(data), "scenario")
+        document = (info.context or {}).get("document") or Document(thawed(dict(data)), "scenario")
         try:
             scenario = handler(data)
         except ValidationError as error:
@@ -310,7 +310,7 @@ class Scenario(Part):
         InputError
             If the change does not fit.
         """
-        return self.changed({**alternative.set, "alternatives": []})
+        return self.changed({**thawed(alternative.set), "alternatives": []})
 
     def to_yaml(self, folder: Path) -> str:
         """Write the scenario, every override applied, as YAML that can be run from ``folder``."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import math
+import operator
 import pickle
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +19,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from simulation import InputError, load_scenario
 from simulation.compiled_model import CompiledModel
@@ -90,6 +93,52 @@ def test_a_scenario_is_made_of_plain_data_alone() -> None:
         Scenario.model_validate(data)
     with pytest.raises(ValueError, match="is no mapping"):
         Scenario.model_validate(type("Like", (), data)(), from_attributes=True)
+
+
+def _changes(part: Any, path: str = "") -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Yield every way to change what is inside a model: its keys, items and attributes."""
+    inside: list[tuple[str, Any]] = []
+    if isinstance(part, BaseModel):
+        inside = [(f".{name}", getattr(part, name)) for name in type(part).model_fields]
+        for name, _ in inside:
+            yield f"{path}{name}=", partial(setattr, part, name[1:], None)
+    elif isinstance(part, dict):
+        inside = [(f"[{key}]", item) for key, item in part.items()]
+        key = next(iter(part), "new")
+        for name in ("__setitem__", "__delitem__", "pop", "setdefault"):
+            yield f"{path}.{name}", partial(getattr(part, name), key, *[1][: name[2:5] == "set"])
+        for name in ("update", "__ior__"):
+            yield f"{path}.{name}", partial(getattr(part, name), {"new": 1})
+        for name in ("clear", "popitem"):
+            yield f"{path}.{name}", getattr(part, name)
+    elif isinstance(part, list | tuple):
+        inside = [(f"[{place}]", item) for place, item in enumerate(part)]
+        yield f"{path}[0]=", partial(operator.setitem, part, 0, 1)
+    for name, item in inside:
+        yield from _changes(item, f"{path}{name}")
+
+
+def test_nothing_inside_a_scenario_or_its_card_can_be_changed_in_place() -> None:
+    mix = {"api": "other", "records": {"choices": {1: 2, 10: 1}}}
+    alternative = {"name": "all", "set": {"clients.a.calls": [mix], "org": {"edition": "free"}}}
+    scenario = build(
+        [poisson("a", "9 per day", calls=[mix]), scheduled("b", "09:00", 1)],
+        org={"edition": "free", "license_prices": {"free": 0}},
+        alternatives=[alternative],
+    )
+    before = scenario.model_dump(), scenario.card.model_dump()
+    again = pickle.loads(pickle.dumps(scenario))
+    for whole in (scenario, again, copy.deepcopy(scenario), scenario.card):
+        ways = [*_changes(whole)]
+        assert len(ways) > 50
+        for _, change in ways:
+            with pytest.raises((TypeError, ValueError)):
+                change()
+    assert (scenario.model_dump(), scenario.card.model_dump()) == before
+    assert again.fingerprint() == scenario.fingerprint()
+    given = scenario.changed({"org.license_prices": scenario.org.license_prices})
+    assert given.changed({"org.license_prices.free": 1}).org.license_prices == {"free": 1}
+    assert scenario.with_alternative(scenario.alternatives[0]).clients[0].calls[0].records.choices
 
 
 # --- dates, times and clients that never call ------------------------------------------
