@@ -123,14 +123,29 @@ def validate(
                 valid.append((f"{item.source}: {item.name}", item.load(set_ or ())))
             except InputError as error:
                 problems += map(str, error.problems)
-    if as_json:
-        names = [{"file": shown(path), "name": s.name, "limit": s.limit} for path, s in valid]
-        print_json({"valid": names, "problems": problems})
-    else:
-        for place, scenario in valid:
-            print(one_line(f"{shown(place)}: valid, {scenario.describe()}"))
+    _tell_valid(valid, problems if as_json else None)
     if problems:
         fail("\n".join(problems))
+
+
+def _tell_valid(valid: list[tuple[Path | str, Scenario]], problems: list[str] | None) -> None:
+    """Say what scenarios are and how much work a run of each is; as JSON if with problems."""
+    from simulation.workers import cores
+    from simulation.workload import too_much, workload_of
+
+    told = []
+    for place, scenario in valid:
+        found = workload_of(scenario, "simpy", cores(None))
+        for problem in too_much(scenario, found):
+            print(f"{problem} (a remark, the scenario is valid)", file=sys.stderr)
+        if problems is None:
+            what = f"{scenario.describe()}; a run takes {found.describe()}"
+            print(one_line(f"{shown(place)}: valid, {what}"))
+        work = {"calls": found.calls, "bytes": found.memory, "seconds": found.seconds}
+        named = {"file": shown(place), "name": scenario.name, "limit": scenario.limit}
+        told.append({**named, "run": work})
+    if problems is not None:
+        print_json({"valid": told, "problems": problems})
 
 
 @command

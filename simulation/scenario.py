@@ -272,13 +272,8 @@ class Scenario(Part):
         )
 
     def remarks(self) -> list[Problem]:
-        """Return what may not be meant though it can be: dates outside the run, and their like.
-
-        Where ``--set`` has cut the run, that dates lie outside is what was asked for.
-        """
-        run = (self._document.where((key,)) for key in ("start", "horizon"))
-        is_cut = any(where.startswith("--set ") for where in run)
-        return [self._document.problem(path, what) for path, what, *_ in remarks_of(self, is_cut)]
+        """Return what may not be meant though it can be: dates outside the run, and their like."""
+        return [self._document.problem(path, what) for path, what, *_ in remarks_of(self)]
 
     def fingerprint(self) -> str:
         """Return a hash of all that decides its results: every key, the rate card, the traces.

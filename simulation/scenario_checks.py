@@ -60,11 +60,8 @@ def problems_of(scenario: Scenario, unread: Unread) -> Iterator[KeyProblem]:
     yield from _planning_problems(scenario, names, unread)
 
 
-def remarks_of(scenario: Scenario, is_cut: bool = False) -> Iterator[KeyProblem]:
-    """Find what can be meant, but has no effect, or not the one that is hoped for.
-
-    Of a run that ``is_cut`` on purpose, dates outside are not worth a word.
-    """
+def remarks_of(scenario: Scenario) -> Iterator[KeyProblem]:
+    """Find what can be meant, but has no effect, or not the one that is hoped for."""
     org = scenario.org
     per_license = scenario.card.editions[scenario.card.edition(org.edition)].per_license
     if org.user_licenses and not per_license:
@@ -76,7 +73,7 @@ def remarks_of(scenario: Scenario, is_cut: bool = False) -> Iterator[KeyProblem]
             "write such as 99%"
         )
         yield KeyProblem(("objective", "probability"), what)
-    for place, client in enumerate(() if is_cut else scenario.clients):
+    for place, client in enumerate(scenario.clients):
         yield from calendar_remarks(scenario, ("clients", place), client)
 
 
