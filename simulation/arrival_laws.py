@@ -334,7 +334,7 @@ class Arrivals(Part):
         return ("arrivals", "trace", *(("counts",) if self.count_trace else ()), "file")
 
     def read(self, folder: Path, zone: ZoneInfo, megabytes: int | None) -> Trace:
-        """Read the recorded usage, a file of at most so many megabytes.
+        """Read the recorded usage, a file of at most ``megabytes`` millions of bytes.
 
         Raises
         ------

@@ -138,7 +138,7 @@ def plan_portfolio(
 
 
 class _Pending(NamedTuple):
-    """A job that somebody works on."""
+    """A job that a worker has."""
 
     place: int
     identity: str

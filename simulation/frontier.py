@@ -93,7 +93,7 @@ class Judgement:
         How many of them were throttled at first, and how many were lost; -1 where a size was
         not judged. Each size is judged on the first replications, on all where it matters.
     enough : (n,) int64 array
-        The pool size that throttles nobody in the replication.
+        The pool size that throttles no call in the replication.
     work : (n,) int64 array
         How many attempts were decided for it, over all sizes.
     """
@@ -242,7 +242,7 @@ def judge(
 ) -> Judgement:
     """Judge pool sizes on the same demand, replication by replication.
 
-    A size that is enough for all that is asked in any window throttles nobody, retries or
+    A size that is enough for all that is asked in any window throttles no call, retries or
     not, so only smaller ones are simulated. Results do not depend on the number of workers,
     nor on whether they are threads or processes.
     """

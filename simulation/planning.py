@@ -41,7 +41,7 @@ DEFAULT_MAX_REPLICATIONS = 480
 """Replications after which a plan says that it is undecided …"""
 
 DEFAULT_MAX_CALLS = 200_000_000
-"""… or the replications that make so many calls, whichever are fewer."""
+"""… or as many replications as make this many calls, whichever are fewer."""
 
 _RESAMPLES = 2000
 

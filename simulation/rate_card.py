@@ -67,7 +67,7 @@ class Edition(Part):
 class CallKind(Part):
     """What one kind of call costs.
 
-    With ``per_records`` the credits are due for every so many records, begun ones counted.
+    With ``per_records`` the credits are due for each group of that many, a begun one counted.
     """
 
     category: Category

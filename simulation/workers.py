@@ -1,4 +1,4 @@
-"""Using the machine's cores: how many, and work that runs ahead of whoever takes it."""
+"""Using the machine's cores: how many, and work that runs ahead of its consumer."""
 
 from __future__ import annotations
 

@@ -207,5 +207,5 @@ def moving_window(calls: Calls, limit: int) -> list[bool]:
 
 
 def share_tolerance(share: float, trials: float, sigmas: float = 4.0) -> float:
-    """Return how far a share of so many independent trials may stray from its expectation."""
+    """Return how far a share of independent trials may stray from its expectation."""
     return float(sigmas * np.sqrt(share * (1 - share) / trials))

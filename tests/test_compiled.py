@@ -126,7 +126,7 @@ def test_a_sweep_of_501_sizes_counts_what_501_single_runs_count(retries: bool) -
 
 @settings(max_examples=100, deadline=None)
 @given(scenarios())
-def test_what_is_enough_is_exactly_the_smallest_pool_that_throttles_nobody(
+def test_what_is_enough_is_exactly_the_smallest_pool_that_throttles_no_call(
     scenario: Scenario,
 ) -> None:
     demand = Demand(scenario)
