@@ -99,7 +99,8 @@ def plan(
             f"max_replications is {max_replications}, write at least the "
             f"{scenario.replications} replications that the plan begins with"
         )
-    for each in (scenario, *map(scenario.with_alternative, scenario.alternatives)):
+    changed = [scenario.with_alternative(each) for each in scenario.alternatives]
+    for each in (scenario, *changed):
         check_sizes(each)
         if not force:
             check_workload(each, "compiled", cores(workers), sizes=len(purchasable(each)))
@@ -107,7 +108,9 @@ def plan(
         output = out
         if isinstance(output, Path | str):
             output = stack.enter_context(OutputFolder(Path(output), PLAN_FILES, force))
-        result = _plan(scenario, max_replications, confirm, cores(workers), Steps(progress))
+        result = _plan(
+            scenario, changed, max_replications, confirm, cores(workers), Steps(progress)
+        )
         if output is not None:
             save(result, output, "plan.json")
     return result
@@ -115,6 +118,7 @@ def plan(
 
 def _plan(
     scenario: Scenario,
+    changed: list[Scenario],
     max_replications: int | None,
     confirm: int | Literal["all", "none"],
     workers: int,
@@ -130,7 +134,7 @@ def _plan(
     while demand.is_random and not search.decided and search.count < most:
         search.judge_up_to(min(2 * search.count, most))
     recommendation = _recommend(search, workers, steps)
-    alternatives = _alternatives(search, workers, steps)
+    alternatives = _alternatives(search, changed, workers, steps)
     confirmation = None
     if confirm != "none":
         places = _to_confirm(search)
@@ -198,10 +202,12 @@ def _to_confirm(search: Search) -> list[int]:
     return [chosen] if chosen == 0 else [chosen - 1, chosen]
 
 
-def _alternatives(search: Search, workers: int, steps: Steps) -> list[AlternativeResult]:
+def _alternatives(
+    search: Search, changed: list[Scenario], workers: int, steps: Steps
+) -> list[AlternativeResult]:
+    """Judge the scenarios that the alternatives make, in their order."""
     results = []
-    for alternative in search.scenario.alternatives:
-        scenario = search.scenario.with_alternative(alternative)
+    for alternative, scenario in zip(search.scenario.alternatives, changed, strict=True):
         sizes = purchasable(scenario)
         limits = limits_of(scenario, sizes)
         other = Search(Demand(scenario), search.goal, sizes, limits, workers, steps, True)

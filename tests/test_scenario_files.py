@@ -135,7 +135,7 @@ def test_every_key_is_read_in_the_units_it_is_written_in(contract: Path) -> None
         (
             "  - name: nightly-sync\n",
             "  - name: nightly-sync\n    name: twice\n",
-            "20: clients.#2.name:",
+            "20: clients.twice.name: stands on lines 19 and 20",
         ),
         (
             "objective: {",
