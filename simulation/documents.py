@@ -101,10 +101,11 @@ class Document:
         except NotYaml as error:
             where = shown(path) if error.line is None else f"{shown(path)}:{error.line}"
             told = f"is not valid YAML: {error}; check indent and quotes"
-            raise InputError([Problem(where, "", told)]) from None
+            raise InputError([Problem(where, dotted(error.path), told)]) from None
         except Refused as error:
             where = f"{shown(path)}:{error.line}"
-            raise InputError([Problem(where, dotted(error.path), str(error))]) from None
+            told = str(error) if error.path else f"the file {error}"
+            raise InputError([Problem(where, dotted(error.path), told)]) from None
         return document
 
     def set(self, assignment: str) -> None:
@@ -193,9 +194,7 @@ class Document:
         parts: list[str] = []
         value = self.data
         for key in path:
-            part = str(key)
-            if not (part.strip() and part.isprintable()):
-                part = repr(key)
+            part = dotted((key,))
             if isinstance(value, list) and isinstance(key, int) and key < len(value):
                 names = [item.get("name") for item in value if isinstance(item, dict)]
                 value = value[key]

@@ -53,15 +53,17 @@ _TWO_READINGS = re.compile(r"[-+]?[1-9][0-9]{0,2}\.[0-9]{3}")
 _TAGS = {"!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
 _FITTING: dict[type, str] = {str: "str", list: "seq", dict: "map"}
 _MERGE = "<<"
+_SHOWN = 40  # characters of a tag, an alias or a key, of which there may be thousands
 _TOO_DEEP = f"is nested deeper than {DEEPEST} levels, write it flatter"
 
 
 class NotYaml(ValueError):  # noqa: N818 - what the text is
-    """Text that is no YAML, with the line where it stops being some."""
+    """Text that is no YAML, with the line where it stops being some, and the key if one is read."""
 
-    def __init__(self, what: str, line: int | None) -> None:
+    def __init__(self, what: str, line: int | None, path: KeyPath = ()) -> None:
         super().__init__(what)
         self.line = line
+        self.path = path
 
 
 class Refused(ValueError):  # noqa: N818 - what became of it
@@ -118,13 +120,17 @@ class Tree:
         self._events = _Parser(text)
         self._anchors: dict[str, _Node | None] = {}
         self._size = 0
+        self._path: list[str | int] = []  # to what is being read
         try:
             self._root = self._document()
         except yaml.YAMLError as error:
             wrong = _not_yaml(error, text)
             if "nesting depth" in str(wrong):  # libyaml looks ahead, and has a bound of its own
-                raise Refused(_TOO_DEEP, wrong.line or 1) from None
+                raise Refused(_TOO_DEEP, wrong.line or 1, tuple(self._path)) from None
             raise wrong from None
+        except (NotYaml, Refused) as error:
+            error.path = tuple(self._path)
+            raise
         finally:
             self._events.dispose()
 
@@ -160,7 +166,7 @@ class Tree:
         if isinstance(event, yaml.AliasEvent):
             return self._aliased(anchor, line, depth)
         if event.tag is not None and event.tag not in _TAGS:
-            tag = event.tag.replace("tag:yaml.org,2002:", "!!")[:40]
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")[:_SHOWN]
             raise Refused(f"carries the tag {tag}, write the value alone", line)
         self._count(1, line)
         if anchor is not None:
@@ -180,7 +186,7 @@ class Tree:
         return node
 
     def _aliased(self, anchor: str, line: int, depth: int) -> _Node:
-        told = anchor[:40]
+        told = anchor[:_SHOWN]
         if anchor not in self._anchors:
             raise NotYaml(f"*{told} stands for nothing, no &{told} comes before it", line)
         node = self._anchors[anchor]
@@ -200,21 +206,28 @@ class Tree:
     def _list(self, line: int, depth: int) -> _Node:
         nodes: list[_Node] = []
         while not isinstance(event := self._events.get_event(), yaml.SequenceEndEvent):
+            self._path.append(len(nodes))
             nodes.append(self._node(event, depth + 1))
+            self._path.pop()
         return _whole(list, nodes, nodes, line)
 
     def _mapping(self, line: int, depth: int, flow: bool) -> _Node:
         pairs: list[tuple[_Node, _Node]] = []
         before: Any = None
         while not isinstance(event := self._events.get_event(), yaml.MappingEndEvent):
+            if is_simple := isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
+                self._path.append(getattr(event, "value", f"*{event.anchor}")[:_SHOWN])
             key = self._node(event, depth + 1)
             self._size -= key.size
-            if key.kind in (list, dict):
-                raise Refused("a key is a list or a mapping, write a word", key.line)
+            if not is_simple or key.kind in (list, dict):
+                raise Refused("has a list or a mapping as a key, write a word", key.line)
             following = self._events.get_event()
-            if flow and before is not None:
-                _check_comma(before, event, following)
+            if flow and before is not None and (what := _cut_at_comma(before, event, following)):
+                self._path[-1] = pairs[-1][0].text
+                raise Refused(what, key.line)
+            self._path[-1] = key.text[:_SHOWN]
             pairs.append((key, self._node(following, depth + 1)))
+            self._path.pop()
             before = following
         return _whole(dict, pairs, [value for _, value in pairs], line)
 
@@ -287,10 +300,10 @@ def _plain_value(text: str, line: int) -> Any:
     return value
 
 
-def _check_comma(before: Any, key: Any, value: Any) -> None:
-    """Refuse a number that is cut at its comma, as in ``{rate: 2,5 per hour}``."""
+def _cut_at_comma(before: Any, key: Any, value: Any) -> str:
+    """Say what is wrong if a number is cut at its comma, as in ``{rate: 2,5 per hour}``."""
     if not all(isinstance(event, yaml.ScalarEvent) for event in (before, key, value)):
-        return
+        return ""
     parts = (before.value, key.value)
     if (
         before.implicit[0]
@@ -302,8 +315,8 @@ def _check_comma(before: Any, key: Any, value: Any) -> None:
     ):
         decimal, joined = ".".join(parts), "".join(parts)
         right = joined if re.match(r"[0-9]{3}(?![0-9])", parts[1]) else f"{decimal} or {joined}"
-        what = f"{','.join(parts)!r} is cut at its comma inside {{…}}, write {right}"
-        raise Refused(what, key.start_mark.line + 1)
+        return f"{','.join(parts)!r} is cut at its comma inside {{…}}, write {right}"
+    return ""
 
 
 def _build(node: _Node, path: KeyPath, lines: dict[KeyPath, int]) -> Any:
@@ -322,13 +335,13 @@ def _build(node: _Node, path: KeyPath, lines: dict[KeyPath, int]) -> Any:
             raise Refused(what, key.line, (*path, key.text))
         first[key.value] = key.line
     built: dict[Any, Any] = {}
-    for key, inner in _pairs(node):
+    for key, inner in _pairs(node, path):
         lines[*path, key.text] = key.line
         built[key.value] = _build(inner, (*path, key.text), lines)
     return built
 
 
-def _pairs(node: _Node) -> list[tuple[_Node, _Node]]:
+def _pairs(node: _Node, path: KeyPath) -> list[tuple[_Node, _Node]]:
     """Return keys and values, those of a merge (``<<``) before the mapping's own."""
     merged: list[tuple[_Node, _Node]] = []
     own: list[tuple[_Node, _Node]] = []
@@ -338,8 +351,9 @@ def _pairs(node: _Node) -> list[tuple[_Node, _Node]]:
             continue
         for inner in reversed(value.value) if value.kind is list else [value]:
             if inner.kind is not dict:
-                raise Refused("<< takes a mapping, or a list of some", key.line)
-            merged += _pairs(inner)
+                what = "<< takes a mapping, or a list of some"
+                raise Refused(what, key.line, (*path, _MERGE))
+            merged += _pairs(inner, path)
     return merged + own
 
 
