@@ -282,6 +282,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # Ctrl-C is for the tests
     ) as starter:
         made = Place(folder, starter)
         yield made
@@ -317,9 +318,9 @@ class Round(NamedTuple):
             rival = "plan" if victim == "run" else "run"
         else:
             rival = f"{victim} 2"
-        states = [before, (*before, victim), (*before, rival), (*before, rival, victim)]
-        if victim != "report":
-            states.append((*before, victim, rival))
+        states = [before, (*before, victim), (*before, rival)]
+        if other:  # otherwise the later takes the place of the earlier
+            states.append((*before, rival, victim))
         return cls(victim, rival, how, workers, before, states)
 
 
@@ -407,12 +408,14 @@ def _strike(victim: Running, how: signal.Signals, to_all: bool) -> None:
 def _told_in_a_line(command: str, ended: Ended, how: int | None = None) -> None:
     """Require a line of a command that did not do its work, unless it was killed in silence."""
     code, told = ended
+    refused = len(told) == 1 and REFUSALS[command] in told[0]
     if code == 2:
-        require("one line", len(told) == 1 and REFUSALS[command] in told[0], ended)
+        require("one line", refused, ended)
     elif how is not None and code == 128 + how:
         require("one line", len(told) == 1 and told[0].startswith("interrupted; "), ended)
     else:
-        require("one line", code in (0, -(how or 0)) and not told, ended)
+        require("one line", not told if code == 0 else refused or not told, ended)
+        require("one line", code in (0, -(how or 0)), ended)
 
 
 def _look(this: Round, place: Place, reader: Reader, ended: Ended, beside: Ended) -> None:
