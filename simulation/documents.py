@@ -118,7 +118,8 @@ class Document:
             raise InputError([Problem(where, dotted(error.path), told)]) from None
         except Refused as error:
             where = f"{shown(path)}:{error.line}"
-            raise InputError([Problem(where, dotted(error.path), str(error))]) from None
+            told = str(error) if error.path else f"the file {error}"
+            raise InputError([Problem(where, dotted(error.path), told)]) from None
         return document
 
     def set(self, assignment: str) -> None:
@@ -224,14 +225,12 @@ class Document:
         parts: list[str] = []
         value = self.data
         for key in path:
-            part = str(key)
-            if not (part.strip() and part.isprintable()):
-                part = repr(key)
+            part = dotted((key,))
             if isinstance(value, list) and isinstance(key, int):
                 if id(value) not in known:
                     known[id(value)] = _labels(value)
                 labels = known[id(value)]
-                part = labels[key] if key < len(labels) else dotted((key,))
+                part = labels[key] if key < len(labels) else part
                 value = value[key] if key < len(value) else None
             else:
                 value = value.get(key) if isinstance(value, Mapping) else None

@@ -54,6 +54,7 @@ _TWO_READINGS = re.compile(r"[-+]?[1-9][0-9]{0,2}\.[0-9]{3}")
 _TAGS = {"!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
 _FITTING: dict[type, str] = {str: "str", list: "seq", dict: "map"}
 _MERGE = "<<"
+_SHOWN = 40  # characters of a tag, an alias or a key, of which there may be thousands
 _TOO_DEEP = f"is nested deeper than {DEEPEST} levels, write it flatter"
 
 
@@ -125,13 +126,17 @@ class Tree:
         self._anchors: dict[str, _Node | None] = {}
         self._size = 0
         self.unread: dict[KeyPath, str] = {}
+        self._path: list[str | int] = []  # to what is being read
         try:
             self._root = self._document()
         except yaml.YAMLError as error:
             wrong = _not_yaml(error, text)
             if "nesting depth" in str(wrong):  # libyaml looks ahead, and has a bound of its own
-                raise Refused(_TOO_DEEP, wrong.line or 1) from None
+                raise Refused(_TOO_DEEP, wrong.line or 1, tuple(self._path)) from None
             raise wrong from None
+        except (NotYaml, Refused) as error:
+            error.path = error.path or tuple(self._path)
+            raise
         finally:
             self._events.dispose()
 
@@ -160,7 +165,7 @@ class Tree:
             return node.value
         first: dict[Any, int] = {}
         built: dict[Any, Any] = {}
-        for key, inner in _pairs(node):
+        for key, inner in _pairs(node, path):
             here = (*path, key.text)
             lines[here] = key.line
             built[key.value] = self._build(inner, here, lines)
@@ -214,7 +219,7 @@ class Tree:
         return node
 
     def _aliased(self, anchor: str, line: int, depth: int) -> _Node:
-        told = anchor[:40]
+        told = anchor[:_SHOWN]
         if anchor not in self._anchors:
             raise NotYaml(f"*{told} stands for nothing, no &{told} comes before it", line)
         node = self._anchors[anchor]
@@ -234,27 +239,34 @@ class Tree:
     def _list(self, line: int, depth: int) -> _Node:
         nodes: list[_Node] = []
         while not isinstance(event := self._events.get_event(), yaml.SequenceEndEvent):
+            self._path.append(len(nodes))
             nodes.append(self._node(event, depth + 1))
+            self._path.pop()
         return _whole(list, nodes, nodes, line)
 
     def _mapping(self, line: int, depth: int, flow: bool) -> _Node:
         pairs: list[tuple[_Node, _Node]] = []
         before: Any = None
         while not isinstance(event := self._events.get_event(), yaml.MappingEndEvent):
+            if is_simple := isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
+                self._path.append(getattr(event, "value", f"*{event.anchor}")[:_SHOWN])
             key = self._node(event, depth + 1)
             self._size -= key.size
+            if not is_simple or key.kind in (list, dict):
+                raise Refused("has a list or a mapping as a key, write a word", key.line)
             if key.kind is Unreadable:
                 raise Refused(key.value, key.line)
-            if key.kind in (list, dict):
-                raise Refused("a key is a list or a mapping, write a word", key.line)
             following = self._events.get_event()
             if flow and before is not None and (what := _cut_at_comma(before, event, following)):
+                self._path.pop()
                 name, value = pairs.pop()
                 pairs.append((name, _Node(Unreadable, what, value.line)))
                 event.value = f"{before.value},{event.value}"  # more of it may follow
                 before = event
                 continue
+            self._path[-1] = key.text[:_SHOWN]
             pairs.append((key, self._node(following, depth + 1)))
+            self._path.pop()
             before = following
         return _whole(dict, pairs, [value for _, value in pairs], line)
 
@@ -360,7 +372,7 @@ def _cut_at_comma(before: Any, key: Any, value: Any) -> str:
     return ""
 
 
-def _pairs(node: _Node) -> list[tuple[_Node, _Node]]:
+def _pairs(node: _Node, path: KeyPath) -> list[tuple[_Node, _Node]]:
     """Return keys and values, those of a merge (``<<``) before the mapping's own."""
     merged: list[tuple[_Node, _Node]] = []
     own: list[tuple[_Node, _Node]] = []
@@ -370,8 +382,9 @@ def _pairs(node: _Node) -> list[tuple[_Node, _Node]]:
             continue
         for inner in reversed(value.value) if value.kind is list else [value]:
             if inner.kind is not dict:
-                raise Refused("<< takes a mapping, or a list of some", key.line)
-            merged += _pairs(inner)
+                what = "<< takes a mapping, or a list of some"
+                raise Refused(what, key.line, (*path, _MERGE))
+            merged += _pairs(inner, path)
     return merged + own
 
 
