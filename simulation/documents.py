@@ -225,12 +225,12 @@ class Document:
         parts: list[str] = []
         value = self.data
         for key in path:
-            part = dotted((key,))
+            part = dotted((str(key),))  # a key of a mapping may be a number
             if isinstance(value, list) and isinstance(key, int):
                 if id(value) not in known:
                     known[id(value)] = _labels(value)
                 labels = known[id(value)]
-                part = labels[key] if key < len(labels) else part
+                part = labels[key] if key < len(labels) else dotted((key,))
                 value = value[key] if key < len(value) else None
             else:
                 value = value.get(key) if isinstance(value, Mapping) else None
