@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import simpy
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simulation import CreditPool, Model, RateCard, TooManyRequests, run
 from simulation.quantities import DAY, HOUR, MINUTE, SECOND
@@ -51,7 +53,33 @@ def test_a_throttled_attempt_carries_the_vendor_s_body_and_consumes_nothing() ->
         "status": "error",
     }
     assert pool.available == 1
+    assert pool.unbooked == [(0, 2)]
     pool.consume(1)
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(1, 5)), max_size=30))
+def test_at_any_moment_the_pool_holds_what_was_accepted_in_the_window_before_it(
+    steps: list[tuple[int, int]],
+) -> None:
+    env, window = simpy.Environment(), 10
+    pool = CreditPool(env, limit=9, window=window)
+    accepted: list[tuple[int, int]] = []
+
+    def client() -> Any:
+        for wait, credits in steps:
+            yield env.timeout(wait)
+            held = sum(cost for since, cost in accepted if env.now - window < since)
+            assert pool.used == held
+            if held + credits <= 9:
+                pool.consume(credits)
+                accepted.append((int(env.now), credits))
+            else:
+                with pytest.raises(TooManyRequests):
+                    pool.consume(credits)
+
+    env.process(client())
+    env.run()
+    assert pool.unbooked == accepted
 
 
 def test_releases_come_before_attempts_of_the_same_instant() -> None:
