@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 
 from simulation import CreditPool, Model, RateCard, TooManyRequests, run
 from simulation.quantities import DAY, HOUR, MINUTE, SECOND
-from tests.helpers import ANY_LIMIT, any_limit, as_ended, build, calls_of, recount, scheduled
+from tests.helpers import (
+    ANY_LIMIT,
+    any_limit,
+    as_ended,
+    build,
+    calls_of,
+    poisson,
+    recount,
+    scheduled,
+)
 
 
 def outcomes(calls: Any, client: str) -> list[str]:
@@ -173,6 +182,12 @@ def test_full_jitter_stays_below_the_delay_and_depends_on_nothing_else_that_happ
     assert len(set(alone)) == 200
     # The mean of 200 uniforms: half the delay, with a standard error of delay / √(12·200).
     assert abs(sum(alone) / 200 - 5 * MINUTE) < 4 * 10 * MINUTE / (12 * 200) ** 0.5
+
+
+def test_a_model_without_a_number_is_the_first_replication() -> None:
+    scenario = any_limit(900, [poisson("a", "20 per day")])
+    days = [next(model.run()) for model in (Model(scenario), Model(scenario, 0))]
+    assert days[0].settled.calls.time.tolist() == days[1].settled.calls.time.tolist()
 
 
 def test_a_retry_without_delay_happens_at_once_and_in_order() -> None:
