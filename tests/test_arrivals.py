@@ -131,6 +131,10 @@ def test_a_run_may_begin_within_a_day_and_end_within_one() -> None:
     assert drawn(scenario, 0)[0].tolist() == [30 * MINUTE, 13 * HOUR + 30 * MINUTE]
     assert drawn(scenario, 1)[0].tolist() == [23 * HOUR + 30 * MINUTE]
     assert scenario.clock.date(1) == date(2026, 1, 6)
+    midnight = scheduled("s", "00:00", 1)
+    for start, expected in (("00:00", [0]), ("00:00:00.000001", [])):
+        scenario = build([midnight], start=f"2026-01-05 {start}", horizon="25 hours")
+        assert drawn(scenario, 0)[0].tolist() == expected
 
 
 def test_a_start_with_an_offset_is_moved_to_the_scenario_s_zone() -> None:

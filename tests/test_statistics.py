@@ -194,7 +194,7 @@ def test_shares_of_runs_come_with_the_clopper_pearson_interval(k: int, n: int) -
 
 def test_the_summary_has_every_statistic_at_every_grain_and_null_where_there_is_none() -> None:
     idle = scheduled("idle", "10:00", 1, schedule={"days": ["2026-03-31"]})
-    scenario = build([scheduled("a", "10:00", 1), idle], replications=2)
+    scenario = build([scheduled("sync", "10:00", 1), idle], replications=2)
     summary = run(scenario).to_dict()
     assert list(summary) == [
         "scenario",
@@ -208,7 +208,7 @@ def test_the_summary_has_every_statistic_at_every_grain_and_null_where_there_is_
         "categories",
     ]
     assert tuple(summary["overall"]) == STATISTICS
-    assert list(summary["clients"]) == ["a", "idle"]
+    assert list(summary["clients"]) == ["sync", "idle"]  # as the scenario has them
     assert list(summary["categories"]) == ["other"]
     assert summary["overall"]["calls"] == {"mean": 1.0, "ci95": [1.0, 1.0]}
     none = {"mean": None, "ci95": [None, None]}
