@@ -23,7 +23,7 @@ from simulation.frontier import (
     purchasable,
 )
 from simulation.scenario import Scenario
-from simulation.search import Search
+from simulation.search import Search, Steps
 from tests.helpers import build, poisson
 from tests.test_planning import SMALL_STEPS
 
@@ -202,6 +202,76 @@ def test_the_decision_s_error_is_shared_among_the_looks(monkeypatch: pytest.Monk
     for confidence, expected in ((0.999, wide), (0.5, narrow)):
         search.confidence = confidence
         assert bracket(search) == expected
+
+
+def test_sizes_whose_cost_may_be_notably_less_than_the_best_are_in_doubt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    search = searched({"cost_of_lost_call": 1.0}, replications=4)
+    far, wavering, best, little, less = 100 + np.array(
+        [
+            [50.0, 51, 50, 51],  # surely dearer
+            [40.0, -38, 41, -39],  # dearer on average, which says nothing
+            [0.0, 0, 0, 0],
+            [0.1, 0.2, 0.1, 0.2],  # surely dearer, though by little
+            [0.9, -0.7, 0.9, -0.7],  # may be cheaper, but by less than one in a hundred
+        ]
+    )
+    costs = np.full((4, len(search.sizes)), 200.0)
+    costs[:, :5] = np.column_stack((far, wavering, best, little, less))
+    monkeypatch.setattr(Evidence, "monthly_costs", lambda _: costs)
+    assert search.chosen == 2
+    assert search.bracket(0.5) == (1, 2)
+    assert not search.decided
+    costs[:, 1] = 200.0
+    assert search.bracket(0.5) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("workers", "pace", "busy", "expected"),
+    [
+        (1, 60.0, 0, (1, False)),
+        (2, 1.0, 0, (1, False)),  # two replications of a second each are not worth it
+        (2, 1.1, 0, (2, True)),
+        (3, 0.0, -1, (1, False)),
+        (3, 0.0, 0, (1, False)),
+        (3, 0.0, 1, (3, False)),
+        (1, 0.0, 1, (1, False)),
+    ],
+)
+def test_workers_are_started_where_there_is_work_enough(
+    workers: int,
+    pace: float,
+    busy: int,
+    expected: tuple[int, bool],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scenario = case(4)
+    demand, goal, sizes = Demand(scenario), Goal.of(scenario), purchasable(scenario)
+    asked: list[tuple[int, bool]] = []
+
+    def noted(*task: Any) -> Judgement:
+        asked.append(task[4:6])
+        return judge(*task[:4])
+
+    monkeypatch.setattr(simulation.search, "judge", noted)
+    monkeypatch.setattr(simulation.search, "BUSY_DAY", demand.busiest_day - busy)
+    search = Search(demand, goal, sizes, limits_of(scenario, sizes), workers)
+    search._pace = pace
+    search.judge_up_to(2)
+    assert asked == [expected]
+
+
+def test_progress_counts_each_step_and_what_is_known_to_come() -> None:
+    heard: list[tuple[int, int]] = []
+    steps = Steps(lambda done, known: heard.append((done, known)))
+    steps.expect(2)
+    for _ in range(2):
+        steps.tick()
+    steps.expect(1, 1)
+    for _ in range(3):  # one more than was known
+        steps.tick()
+    assert heard == [(1, 2), (2, 2), (3, 4), (4, 4), (5, 5)]
 
 
 def test_what_throttles_no_call_throttles_none_in_any_replication() -> None:
