@@ -25,7 +25,6 @@ import time
 import tomllib
 import traceback
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, NoReturn

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -174,7 +174,12 @@ def test_means_come_with_student_s_interval_over_replications() -> None:
     assert estimate == pytest.approx((5.0, low, high, 4))
     assert mean_with_interval([0.0, 0.0, 0.3]).ci95_low == 0.0
     assert math.isnan(mean_with_interval([4.0]).ci95_low)
+    assert mean_with_interval([4.0]).replications == 1
     assert math.isnan(mean_with_interval([math.nan]).mean)
+    assert mean_with_interval([math.nan]).replications == 0
+    low, high = stats.t.interval(0.8, 2, loc=-1.0, scale=stats.sem([-4.0, 1, 0]))
+    estimate = mean_with_interval([-4.0, 1, 0], 0.8, signed=True)
+    assert estimate == pytest.approx((-1.0, low, high, 3))
 
 
 def test_the_interval_covers_the_truth_in_95_of_100_experiments() -> None:
@@ -232,6 +237,8 @@ def test_intervals_of_any_length_add_up_and_the_last_may_be_shorter() -> None:
     assert odd["start_at"].diff().dropna().dt.total_seconds().unique() == 7 * HOUR / SECOND
 
 
+@example([7, 9], 0, 0.75)  # between the last two
+@example([9], 3, 0.99)
 @given(st.lists(st.integers(1, 10**9), max_size=12), st.integers(0, 12), st.floats(0, 1))
 def test_a_quantile_is_that_of_all_delays_those_of_none_included(
     delays: list[int], at_once: int, q: float
