@@ -191,10 +191,13 @@ def test_the_interval_covers_the_truth_in_95_of_100_experiments() -> None:
     assert abs(covered / 2000 - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 2000)
 
 
-@pytest.mark.parametrize(("k", "n"), [(0, 30), (28, 30), (30, 30), (1, 1)])
-def test_shares_of_runs_come_with_the_clopper_pearson_interval(k: int, n: int) -> None:
-    exact = stats.binomtest(k, n).proportion_ci(0.95, "exact")
-    assert binomial_interval(k, n) == pytest.approx((exact.low, exact.high))
+@given(st.integers(0, 40), st.integers(0, 40), st.sampled_from([0.5, 0.95, 0.999]))
+def test_shares_of_runs_come_with_the_clopper_pearson_interval(
+    k: int, others: int, confidence: float
+) -> None:
+    n = max(1, k + others)
+    exact = stats.binomtest(k, n).proportion_ci(confidence, "exact")
+    assert binomial_interval(k, n, confidence) == pytest.approx((exact.low, exact.high))
 
 
 def test_the_summary_has_every_statistic_at_every_grain_and_null_where_there_is_none() -> None:
