@@ -29,7 +29,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, NoReturn
 
-import cosmic_ray.plugins
 import hypothesis
 import numba
 import pandas as pd
@@ -38,8 +37,6 @@ import pytest
 import rich.console
 import scipy.special
 import simpy
-from cosmic_ray.ast import ast_nodes, get_ast
-from cosmic_ray.mutating import mutate_code
 from rich.table import Table
 from scipy.stats import binomtest
 
@@ -75,6 +72,9 @@ class Mutant(NamedTuple):
 
 def places_of(source: str) -> dict[tuple[int, int], list[Place]]:
     """Return the ways in which each place of a module that may matter can be changed."""
+    import cosmic_ray.plugins
+    from cosmic_ray.ast import ast_nodes, get_ast
+
     left_alone, tree = _left_alone(source), get_ast(source)
     places: dict[tuple[int, int], list[Place]] = {}
     for name in cosmic_ray.plugins.operator_names():
@@ -85,17 +85,29 @@ def places_of(source: str) -> dict[tuple[int, int], list[Place]]:
         starts = (start for node in nodes for start, _ in operator().mutation_positions(node))
         for occurrence, start in enumerate(starts):
             if not any(first <= start < last for first, last in left_alone):
-                places.setdefault(start, []).append(Place(*start, name, occurrence))
+                place = Place(start[0], start[1], name, occurrence)
+                places.setdefault(start, []).append(place)
     return places
 
 
 def mutant(source: str, place: Place) -> Mutant:
     """Return a module that is changed at one place."""
+    import cosmic_ray.plugins
+    from cosmic_ray.mutating import mutate_code
+
     operator = cosmic_ray.plugins.get_operator(place.operator)()
     mutated = mutate_code(source, operator, place.occurrence)
     pairs = zip(source.splitlines(), mutated.splitlines(), strict=False)
     before, after = next(pair for pair in pairs if pair[0] != pair[1])
     return Mutant(place.line, f"{before.strip()} -> {after.strip()}", mutated)
+
+
+def chosen(source: str, before: str, after: str) -> Mutant:
+    """Return a module that is changed as mutation.toml says."""
+    if source.count(before) != 1:
+        raise SystemExit(f"{before!r} stands {source.count(before)} times, not once")
+    line = source[: source.index(before)].count("\n") + 1
+    return Mutant(line, f"{before} -> {after}", source.replace(before, after))
 
 
 def _left_alone(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
@@ -110,9 +122,10 @@ def _left_alone(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
                     parts.append(annotation)  # those with calls bound what is read
             case ast.If(test=ast.Name(id="TYPE_CHECKING")):
                 parts.append(node)
+            case ast.FunctionDef(returns=ast.expr() as annotation):
+                parts += [*node.decorator_list, annotation]
             case ast.FunctionDef() | ast.ClassDef():
                 parts += node.decorator_list
-                parts += [node.returns] if getattr(node, "returns", None) else []
             case ast.Constant(value=str()):
                 parts.append(node)
     return [
@@ -187,13 +200,35 @@ def _run_tests(folder: Path, tests: list[str], plain: bool, log: Path) -> NoRetu
         os._exit(code)
 
 
-def test_module(name: str, how: dict[str, Any], folder: Path, count: int, seed: int) -> list[str]:
-    """Test the sample of one module, print each mutant's fate, and return a row of the table."""
+class Fates(NamedTuple):
+    """How many mutants of a module were drawn, and what became of them."""
+
+    mutants: int
+    sampled: int
+    harmless: int
+    killed: int
+    chosen: int
+    chosen_killed: int
+
+    def row(self, name: str) -> list[str]:
+        """Return a row of the table: with the share that is killed, and its 95 % interval."""
+        tested = self.sampled - self.harmless
+        share = "-"
+        if tested:
+            low, high = binomtest(self.killed, tested).proportion_ci(method="exact")
+            share = f"{self.killed / tested:.0%} ({low:.0%} to {high:.0%})"
+        counts = (self.sampled, self.harmless, self.killed, tested - self.killed)
+        named = f"{self.chosen_killed} of {self.chosen}"
+        return [name, f"{self.mutants:,}", *map(str, counts), share, named]
+
+
+def fates(name: str, how: dict[str, Any], folder: Path, count: int, seed: int) -> Fates:
+    """Test the mutants of one module, and print what becomes of each."""
     file, log = folder / "simulation" / f"{name}.py", folder.with_name("log.txt")
     source = file.read_text()
-    mutants = sample(source, count, f"{seed} {name}")
-    harmless: dict[str, str] = how.get("harmless", {})
-    plain, equal, survived = how.get("plain", False), 0, 0
+    named = [chosen(source, *each) for each in how.get("chosen", [])]
+    drawn = sample(source, how.get("places", count), f"{seed} {name}")
+    harmless, plain = how.get("harmless", {}), how.get("plain", False)
     choices = []
     for tests in [how[each] for each in ("quick", "wide") if each in how]:
         begun = time.monotonic()
@@ -202,27 +237,28 @@ def test_module(name: str, how: dict[str, Any], folder: Path, count: int, seed: 
         took = time.monotonic() - begun
         print(f"{name} as it is: {took:.0f} s", flush=True)
         choices.append((tests, 30 + 3 * took))  # a mutant that takes longer hangs
-    for line, change, mutated in mutants:
-        begun, verdict = time.monotonic(), "harmless"
-        if change in harmless:
-            equal += 1
-        else:
-            file.write_text(mutated)
-            survives = all(passes(folder, tests, plain, log, most) for tests, most in choices)
-            file.write_text(source)
-            survived += survives
-            verdict = "SURVIVES" if survives else "killed"
+
+    def verdict(mutant: Mutant) -> str:
+        if mutant.name in harmless:
+            return "harmless"
+        begun = time.monotonic()
+        file.write_text(mutant.source)
+        survives = all(passes(folder, tests, plain, log, most) for tests, most in choices)
+        file.write_text(source)
+        said = "SURVIVES" if survives else "killed"
         took = time.monotonic() - begun
-        print(f"{verdict} {name}:{line} {change} ({took:.0f} s)", flush=True)
-    tested = len(mutants) - equal
-    killed = tested - survived
-    low, high = binomtest(killed, tested).proportion_ci(method="exact")
-    return [
-        name,
-        f"{sum(map(len, places_of(source).values())):,}",
-        *map(str, (len(mutants), equal, killed, survived)),
-        f"{killed / tested:.0%} ({low:.0%} to {high:.0%})",
-    ]
+        print(f"{said} {name}:{mutant.line} {mutant.name} ({took:.0f} s)", flush=True)
+        return said
+
+    of_named, of_drawn = ([verdict(each) for each in mutants] for mutants in (named, drawn))
+    return Fates(
+        sum(map(len, places_of(source).values())),
+        len(drawn),
+        of_drawn.count("harmless"),
+        of_drawn.count("killed"),
+        len(named),
+        of_named.count("killed"),
+    )
 
 
 def main() -> None:
@@ -234,8 +270,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--quick", action="store_true", help="without the wider choice of tests")
     options = parser.parse_args()
-    columns = ("module", "mutants", "sampled", "harmless", "killed", "survived", "share (95 %)")
-    table = Table(*columns)
+    columns = ("module", "mutants", "sampled", "harmless", "killed", "survived", "share", "chosen")
+    table, every = Table(*columns), []
     with TemporaryDirectory() as work:
         folder = Path(work) / "checkout"
         shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "__pycache__"))
@@ -243,8 +279,10 @@ def main() -> None:
         for name in options.modules:
             if options.quick:
                 setup[name].pop("wide", None)
-            table.add_row(*test_module(name, setup[name], folder, options.places, options.seed))
-    rich.console.Console().print(table)
+            every.append(fates(name, setup[name], folder, options.places, options.seed))
+            table.add_row(*every[-1].row(name))
+    table.add_row(*Fates(*map(sum, zip(*every, strict=True))).row("all"))
+    rich.console.Console(width=120).print(table)
 
 
 if __name__ == "__main__":
