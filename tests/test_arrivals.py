@@ -226,16 +226,21 @@ def test_record_distributions_have_their_means_and_bounds() -> None:
         assert records.max() <= 100
 
 
-def test_a_mix_makes_each_kind_as_often_as_its_weight_says() -> None:
+@pytest.mark.parametrize("kinds", [1, 2, 3])
+def test_a_mix_makes_each_kind_as_often_as_its_weight_says(kinds: int) -> None:
     client = poisson("p", "30000 per day")
-    client["calls"] = [{"api": "other", "weight": 3}, {"api": "bulk_read"}, {"api": "get_users"}]
+    mix = [{"api": "other", "weight": 3}, {"api": "bulk_read"}, {"api": "get_users", "weight": 2}]
+    client["calls"] = mix[:kinds]
     demand = Demand(build([client]))
     calls = demand.draw_day(0, 0)
-    shares = np.bincount(calls.api, minlength=3) / len(calls)
-    expected = {"get_users": 0.2, "bulk_read": 0.2, "other": 0.6}
+    assert len(demand.apis) == kinds
+    shares = np.bincount(calls.api, minlength=kinds) / len(calls)
+    credits = {"other": 1, "bulk_read": 50, "get_users": 1}
+    weights = {str(entry["api"]): int(str(entry.get("weight", 1))) for entry in mix[:kinds]}
     for code, api in enumerate(demand.apis):
-        exact = expected[api]
-        assert abs(shares[code] - exact) < 4 * np.sqrt(exact * (1 - exact) / len(calls))
+        exact = weights[api] / sum(weights.values())
+        assert abs(shares[code] - exact) <= 4 * np.sqrt(exact * (1 - exact) / len(calls))
+        assert (calls.credits[calls.api == code] == credits[api]).all()
 
 
 def test_streams_of_other_clients_days_and_purposes_are_independent() -> None:
