@@ -168,6 +168,7 @@ def _end_group(leader: int) -> None:
 
 def _run_tests(folder: Path, tests: list[str], plain: bool, log: Path) -> NoReturn:
     os.setsid()
+    os.sched_setaffinity(0, {random.choice(sorted(os.sched_getaffinity(0)))})  # as if of one core
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for descriptor in (1, 2):

@@ -342,6 +342,8 @@ def test_each_reason_and_each_rejection_says_what_the_replications_showed() -> N
         ),
         f"{ENOUGH} 10.",
     ]
+    three = reasons_for(known([[0, 0, 0, 9, 0], [-1, -1, -1, 9, 0]]), 4, None)
+    assert any(reason.startswith("3 sizes from 0 to 8 were out of the") for reason in three)
     said = {each["addon_credits"]: each["reason"] for each in rejections(evidence, 4)}
     assert said[0] == "meets the objective, but 4, a larger size, does not"
     assert said[4].startswith("keeps to it in 67 % of 3 simulated runs of 5 days (95 % interval")
