@@ -44,7 +44,7 @@ def problems_of(scenario: Scenario) -> Iterator[KeyProblem]:
     yield from _planning_problems(scenario, names)
 
 
-def remarks_of(scenario: Scenario, is_cut: bool = False) -> Iterator[KeyProblem]:
+def remarks_of(scenario: Scenario, is_cut: bool) -> Iterator[KeyProblem]:
     """Find what can be meant, but has no effect, or not the one that is hoped for.
 
     Of a run that ``is_cut`` on purpose, dates outside are not worth a word.
