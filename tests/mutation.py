@@ -1,6 +1,6 @@
 """Mutation testing: do tests notice when the code that decides and advises is changed?
 
-    python -m tests.mutation               # every module of mutation.toml, an hour and a half
+    python -m tests.mutation               # every module of mutation.toml, for hours
     python -m tests.mutation pool search   # some of them
 
 Cosmic Ray (`pip install cosmic-ray`) makes the mutants. Of each module a sample is drawn, one
@@ -46,9 +46,6 @@ PLACES = 32
 """Places of a module that are mutated at most, drawn at random."""
 
 MEMORY_BYTES = 12 * 2**30
-# One thread of Arrow's allocator is there before the forks; it holds no lock of ours.
-warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-
 LOADED = (hypothesis, numba, pd, pq, rich.console, scipy.special, simpy)
 """What every test imports is imported once, and each test run is a fork."""
 
@@ -271,6 +268,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--quick", action="store_true", help="without the wider choice of tests")
     options = parser.parse_args()
+    # One thread of Arrow's allocator is there before the forks; it holds no lock of ours.
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     columns = ("module", "mutants", "sampled", "harmless", "killed", "survived", "share", "chosen")
     table, every = Table(*columns), []
     with TemporaryDirectory() as work:
