@@ -200,7 +200,8 @@ def check_sizes(scenario: Scenario) -> None:
     card = scenario.card
     sizes = card.addon_sizes(scenario.org.edition, scenario.user_licenses)
     if len(sizes) > MOST_SIZES:
-        step = -(-sizes[-1] // (MOST_SIZES - 1))
+        cap = card.purchase_cap(scenario.org.edition, scenario.user_licenses)
+        step = cap // MOST_SIZES + 1
         what = (
             f"gives {len(sizes):,} sizes from 0 to {sizes[-1]:,}, and a plan judges at most "
             f"{MOST_SIZES:,}: write {step:,} or more, or lower purchase_cap_credits"

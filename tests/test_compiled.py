@@ -124,6 +124,15 @@ def test_a_sweep_of_501_sizes_counts_what_501_single_runs_count(retries: bool) -
         assert swept.lost[place] == (counts & np.isin(records.outcome, (LOST, IMPOSSIBLE))).sum()
 
 
+def test_a_window_of_many_more_calls_than_sizes_is_counted_as_by_single_runs() -> None:
+    scenario = any_limit(0, [poisson("a", "400 per day", "two")], horizon="3 days", warmup=0)
+    demand, limits = Demand(scenario), np.array([0, 100, 500, 780])
+    swept = sweep(demand, 0, limits, np.ones(1, bool))
+    for place, limit in enumerate(limits):
+        throttled = compiled(demand, int(limit)).throttled_attempts
+        assert swept.throttled[place] == (throttled > 0).sum()
+
+
 @settings(max_examples=100, deadline=None)
 @given(scenarios())
 def test_what_is_enough_is_exactly_the_smallest_pool_that_throttles_no_call(

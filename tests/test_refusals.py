@@ -25,6 +25,7 @@ from simulation import InputError, load_scenario
 from simulation.compiled_model import CompiledModel
 from simulation.demand import Demand
 from simulation.documents import Document
+from simulation.quantities import DAY
 from simulation.records import concatenate
 from simulation.scenario import Scenario
 from simulation.sweep import sweep
@@ -679,3 +680,11 @@ def test_a_trace_of_a_year_that_no_run_reaches_is_refused_in_every_zone(
     client = {"name": "a", "arrivals": {"trace": {"file": "t.csv"}}, "calls": [{"api": "other"}]}
     told = _refusal([client], tmp_path, timezone=zone)
     assert f"t.csv:2: clients.a.arrivals.trace.file: {stamp!r} is out of range" in told
+
+
+def test_the_longest_run_of_many_clients_is_that_whose_times_sort_with_their_clients() -> None:
+    clients = [scheduled(f"c{place}", "09:00", 1) for place in range(2**13 + 1)]  # 14 bits
+    longest = (2**63 // 2**14) // DAY - 2
+    build(clients, horizon=f"{longest} days")
+    with pytest.raises(InputError, match=f"8,193 clients, write at most {longest:,} days"):
+        build(clients, horizon=f"{longest + 1} days")

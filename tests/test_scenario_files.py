@@ -153,6 +153,22 @@ def test_every_key_is_read_in_the_units_it_is_written_in(contract: Path) -> None
             "22: clients.nightly-sync.calls.upsert_records.records: 0 is wrong",
         ),
         ("95%", "95", "24: objective.probability: 95 is more than the whole, write '95%'"),
+        (
+            "addon_credits: 0}",
+            "addon_credits: 0, license_prices: {professional: 35, pro: 35}}",
+            "3: org.license_prices.pro: 'pro' is no edition of rate card kaizen-34, name one of",
+        ),
+        (
+            "addon_credits: 0}",
+            "addon_credits: 500}",
+            "3: org.addon_credits: 500 add-on credits are not sold",
+        ),
+        ("user_licenses: 40, ", "", "3: org.user_licenses: is missing, professional gives"),
+        (
+            "probability: 95%}",
+            "probability: 95%, protect: [website-forms, forms]}",
+            "24: objective.protect.1: 'forms' is no client, name one of: website-forms, nightly",
+        ),
         ("clients:", "clients", "not valid YAML"),
         ("name: Mid-market sales org\n", "", "1: name: is missing"),
     ],
