@@ -22,6 +22,8 @@ from simulation.sweep import sweep
 from tests.helpers import SCENARIOS, any_limit, moving_window, poisson
 from tests.strategies import scenarios
 
+pytestmark = pytest.mark.proof
+
 
 def compare(demand: Demand, replication: int, limit: int) -> int:
     """Assert that both engines leave the same behind each day; return how many decisions."""

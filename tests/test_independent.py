@@ -6,11 +6,12 @@ documentation would have it. Where the order of one instant is theirs to choose,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import ciw
 import numpy as np
+import pandas as pd
 import pytest
 
 from simulation.compiled_model import CompiledModel
@@ -21,12 +22,31 @@ from simulation.records import SUCCEEDED, concatenate
 from simulation.scenario import Scenario
 from tests.helpers import any_limit, moving_window, poisson, scheduled
 from tests.independent import loss_queue_of_ciw, textbook_simpy
+from tests.kept_figures import keep
 
 pytestmark = pytest.mark.proof
 
 Clients = list[dict[str, Any]]
 
 HOURLY = {"schedule": {"every": "1 hour", "calls": 7}}
+
+Compare = Callable[[str, list[bool], list[bool]], None]
+
+
+@pytest.fixture(scope="module")
+def compare(long: bool) -> Iterator[Compare]:
+    """Assert that a program decides as ours; keep how many decisions that were, in all."""
+    rows: list[dict[str, Any]] = []
+
+    def count_and_assert(program: str, theirs: list[bool], ours: list[bool]) -> None:
+        different = sum(a != b for a, b in zip(theirs, ours, strict=True))
+        counts = {"decisions": len(ours), "accepted": sum(ours), "different": different}
+        rows.append({"program": program, **counts})
+        assert theirs == ours
+
+    yield count_and_assert
+    if long and rows:
+        keep("decisions", pd.DataFrame(rows).groupby("program").sum().reset_index())
 
 
 def decided(scenario: Scenario) -> tuple[Calls, list[bool]]:
@@ -64,13 +84,13 @@ def one_class(limit: int, api: str, calls_a_day: float, days: int) -> Scenario:
     ],
 )
 def test_decisions_are_those_of_a_loss_queue_of_ciw(
-    limit: int, api: str, cost: int, load: float, days: int
+    limit: int, api: str, cost: int, load: float, days: int, compare: Compare
 ) -> None:
     servers = limit // cost
     calls, ours = decided(one_class(limit, api, load * servers, days))
     times = calls.time
     assert len(np.unique(times % DAY)) == len(times)  # nothing ties
-    assert loss_queue_of_ciw(calls, servers) == ours
+    compare("Ciw", loss_queue_of_ciw(calls, servers), ours)
 
 
 APIS = {"one": 400.0, "two": 150.0, "five": 60.0, "fifty": 7.0, "five_hundred": 0.8}
@@ -82,7 +102,9 @@ def _mixed(limit: int, apis: tuple[str, ...], days: int) -> Scenario:
     return any_limit(limit, [*clients, ties], horizon=f"{days} days", seed=limit)
 
 
-@pytest.mark.parametrize("program", [textbook_simpy, moving_window])
+@pytest.mark.parametrize(
+    ("name", "program"), [("textbook SimPy", textbook_simpy), ("limits", moving_window)]
+)
 @pytest.mark.parametrize(
     ("limit", "apis", "days"),
     [
@@ -96,11 +118,16 @@ def _mixed(limit: int, apis: tuple[str, ...], days: int) -> Scenario:
     ],
 )
 def test_decisions_are_those_of_a_textbook_model_and_of_limits_ties_included(
-    program: Callable[[Calls, int], list[bool]], limit: int, apis: tuple[str, ...], days: int
+    name: str,
+    program: Callable[[Calls, int], list[bool]],
+    limit: int,
+    apis: tuple[str, ...],
+    days: int,
+    compare: Compare,
 ) -> None:
     calls, ours = decided(_mixed(limit, apis, days))
     assert len(np.unique(calls.time % DAY)) < len(calls)  # some tie
-    assert program(calls, limit) == ours
+    compare(name, program(calls, limit), ours)
 
 
 def _one_call_a_day() -> tuple[Calls, list[bool]]:
