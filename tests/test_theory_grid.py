@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from itertools import product
-from time import perf_counter
+from time import process_time
 from typing import Any
 from unittest.mock import patch
 
@@ -30,7 +30,7 @@ from simulation.quantities import DAY, HOUR, MINUTE
 from simulation.rate_card import RateCard
 from simulation.theory import kaufman_roberts
 from tests.helpers import any_limit, poisson, scheduled
-from tests.kept_figures import keep
+from tests.kept_figures import FOLDER, keep
 from tests.stationary import Slotting, Stationary, stationary_counts
 from tests.theory_grid import LONG, SHORT, Cell, Effort, grid, measure, standardised, summary, wrong
 
@@ -51,7 +51,7 @@ def figures(effort: Effort) -> pd.DataFrame:
 
 
 def test_throttled_shares_are_those_of_theory_on_a_grid(long: bool) -> None:
-    effort, begun = LONG if long else SHORT, perf_counter()
+    effort, begun = LONG if long else SHORT, process_time()
     rows = figures(effort)
     print(summary(rows).round(3).to_string())  # noqa: T201 - shown with -s, and where it fails
     assert wrong(rows) == []
@@ -62,7 +62,7 @@ def test_throttled_shares_are_those_of_theory_on_a_grid(long: bool) -> None:
     if long:
         assert (rows["load"].min(), rows["load"].max()) == (0.5, 1.5)
         assert rows["cell"].nunique() > 200
-        keep("theory", rows, minutes=round((perf_counter() - begun) / 60, 1))
+        keep("theory", rows, cpu_minutes=round((process_time() - begun) / 60, 1))
 
 
 # Three pools that are slightly wrong, in both engines.
@@ -159,6 +159,17 @@ def test_both_engines_are_wrong_in_the_same_way(mutation: Mutation) -> None:
     with mutation():
         assert refused(Model) == refused(CompiledModel) != right
     assert refused(CompiledModel) == right
+
+
+def test_the_figures_that_are_kept_say_the_same() -> None:
+    kept = {file.stem: pd.read_csv(file) for file in FOLDER.glob("*.csv")}
+    assert wrong(kept["theory"]) == []
+    assert kept["theory"]["cell"].nunique() > 200
+    for mutation in MUTATIONS:
+        assert wrong(kept[mutation.__name__.replace("_", "-")])
+    assert len(kept["decisions"]) == 3
+    assert kept["decisions"]["decisions"].min() > 300_000
+    assert not kept["decisions"]["different"].any()
 
 
 # What the grid stands on.

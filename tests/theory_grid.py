@@ -36,7 +36,7 @@ __all__ = ["LONG", "SHORT", "Cell", "Effort", "grid", "measure", "standardised",
 
 LIMITS = (5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
 MORE_LIMITS = (1_250, 1_500, 3_000, 4_000, 7_500, 15_000, 25_000, 30_000, 40_000)
-"""Where the largest calls can be told from others, so that there are enough of them."""
+"""For mixes with calls of 500 credits, so that there are as many of these as of others."""
 LOADS = (0.5, 0.7, 0.85, 0.95, 1.0, 1.05, 1.2, 1.5)
 MIXES = (
     *((1,), (5,), (50,), (500,)),
