@@ -170,6 +170,7 @@ def test_the_figures_that_are_kept_say_the_same() -> None:
     assert len(kept["decisions"]) == 3
     assert kept["decisions"]["decisions"].min() > 300_000
     assert not kept["decisions"]["different"].any()
+    assert kept["engines"]["decisions"].sum() > 10_000_000
 
 
 # What the grid stands on.
