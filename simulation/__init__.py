@@ -4,15 +4,17 @@
     >>> simulation.RateCard.load("kaizen-34").price_per_month(100_000)
     Decimal('240.00')
 
-Names are imported when first used, so that ``import simulation`` stays light.
+Names are imported when first used, so that ``import simulation`` stays light: it imports nothing
+at all, so that the command line has begun before Ctrl-C can come.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # as `typing` has it
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from simulation.batch import BatchResult as BatchResult
     from simulation.batch import plan_portfolio as plan_portfolio
     from simulation.errors import InputError as InputError
@@ -63,4 +65,6 @@ __all__ = [*_HOME]  # noqa: PLE0604 - all strings
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

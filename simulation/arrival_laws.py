@@ -28,7 +28,7 @@ from simulation.bounds import (
     MOST_VARIATION,
 )
 from simulation.errors import KeyPath, KeyProblem, KeyProblems
-from simulation.parts import Part, PositiveDuration, check_weight, twice
+from simulation.parts import FrozenDict, Part, PositiveDuration, check_weight, twice
 from simulation.quantities import (
     FACTOR,
     Count,
@@ -38,6 +38,7 @@ from simulation.quantities import (
     Share,
     parse_number,
 )
+from simulation.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from simulation.traces import Trace
@@ -89,7 +90,8 @@ def _read_profile(value: Any) -> Any:
         return value
     right = "write flat, office_hours, 24 hourly or 168 weekly weights"
     if not isinstance(value, list | tuple):
-        raise ValueError(f"{value!r} is no profile, {right}")
+        meant = did_you_mean(value, PROFILES)
+        raise ValueError(f"{value!r} is no profile, {meant}{right}")
     if len(value) not in (24, 168):
         raise ValueError(f"is no profile, it has {len(value)} weights, {right}")
     weights = [float(parse_number(weight)) for weight in value]
@@ -224,8 +226,9 @@ def _read_days(value: Any) -> Any:
         try:
             days.append(named[0] if named else dt.date.fromisoformat(text))
         except ValueError:
+            meant = did_you_mean(item, (*_DAY_SETS, *WEEKDAYS))
             what = "write all, weekdays, weekends, or a list such as [mon, thu] or [2026-03-31]"
-            raise ValueError(f"{item!r} is no day, {what}") from None
+            raise ValueError(f"{item!r} is no day, {meant}{what}") from None
     if not days:
         raise ValueError("is empty, so the client would never call: write a day, or leave it out")
     if (again := twice(days)) is not None:
@@ -273,7 +276,7 @@ class CountTrace(Part):
     file: str = Field(description="a CSV file, relative to the scenario")
     bucket: PositiveDuration = Field(description="length of a bucket; its calls spread evenly")
     columns: dict[Literal["timestamp", "count"], str] = Field(
-        default_factory=dict, description="what the file calls `timestamp` and `count`"
+        default_factory=FrozenDict, description="what the file calls `timestamp` and `count`"
     )
 
 
@@ -284,7 +287,7 @@ class TraceFile(Part):
         None, description="a CSV with `timestamp`, optionally `api` and `records`: a row is a call"
     )
     columns: dict[Literal["timestamp", "api", "records"], str] = Field(
-        default_factory=dict, description="what the file calls these columns"
+        default_factory=FrozenDict, description="what the file calls these columns"
     )
     counts: CountTrace | None = Field(None, description="or counts of calls per bucket")
 
@@ -331,7 +334,7 @@ class Arrivals(Part):
         return ("arrivals", "trace", *(("counts",) if self.count_trace else ()), "file")
 
     def read(self, folder: Path, zone: ZoneInfo, megabytes: int | None) -> Trace:
-        """Read the recorded usage, a file of at most so many megabytes.
+        """Read the recorded usage, a file of at most ``megabytes`` millions of bytes.
 
         Raises
         ------

@@ -20,10 +20,11 @@ from simulation.batch_result import BatchProgress, BatchResult, Interrupted
 from simulation.batch_store import REPORT, BatchStore, Stored
 from simulation.batch_tables import write_tables
 from simulation.documents import Document
-from simulation.errors import InputError, encodable, in_a_line
+from simulation.errors import InputError, Problem, encodable, in_a_line
 from simulation.executors import Workforce, cluster, processes
 from simulation.input_files import TRACE_MEGABYTES, Access
-from simulation.portfolio import Item, Portfolio, read_portfolio
+from simulation.portfolio import Portfolio, read_portfolio
+from simulation.portfolio_files import Item
 from simulation.portfolio_tables import PORTFOLIO, fitting, scenario_row
 from simulation.workers import cores
 
@@ -137,7 +138,7 @@ def plan_portfolio(
 
 
 class _Pending(NamedTuple):
-    """A job that somebody works on."""
+    """A job that a worker has."""
 
     place: int
     identity: str
@@ -166,6 +167,7 @@ class _Batch:
         self._progress = progress
         self._versions = versions()
         self._deeds: list[Did] = ["pending"] * len(self._items)
+        self._fits = False
         self._broken: dict[int, dict[str, Any]] = {}
         self._counts = Counter[str]()
         self._worked = 0
@@ -207,7 +209,7 @@ class _Batch:
             job = self._job(item)
             identity = _identity(job)
         except InputError as error:
-            if place == 0 and all(each.where.startswith("--set") for each in error.problems):
+            if not self._fits and all(each.where.startswith("--") for each in error.problems):
                 raise  # an option that fits nothing is told at once, not once for each org
             self._broke(place, encodable("; ".join(map(str, error.problems))))
             return None
@@ -226,6 +228,11 @@ class _Batch:
 
     def _job(self, item: Item) -> Job:
         scenario = item.load(self._options.assignments)
+        most, begun = self._options.max_replications, scenario.replications
+        if most is not None and most < begun:
+            option, what = f"--max-replications {most}", f"plans begin with {begun} replications"
+            raise InputError([Problem(option, "", f"{what}, write at least {begun}")])
+        self._fits = True
         return Job(
             scenario,
             self._options.max_replications,

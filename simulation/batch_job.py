@@ -97,7 +97,7 @@ def _plan(job: Job, folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]
 
 
 def _draw(job: Job, folder: Path) -> None:
-    """Draw the report from the plan's files, whoever wrote them, so that it is the same."""
+    """Draw the report from the plan's files, so that it is the same wherever they were written."""
     from simulation.report.page import report
     from simulation.saved import load_plan
 

@@ -22,8 +22,11 @@ __all__ = [
     "MOST_PER_LICENSE",
     "MOST_PER_MONTH",
     "MOST_RECORDS",
+    "MOST_REPLICATIONS",
+    "MOST_SEED",
     "MOST_VARIATION",
     "MOST_WEIGHT",
+    "MOST_WORKERS",
 ]
 
 FIRST_YEAR, LAST_YEAR = 1990, 2200
@@ -38,6 +41,9 @@ MOST_PER_LICENSE, MOST_LICENSES = 1_000_000, 10_000_000
 MOST_RECORDS = 1_000_000_000
 MOST_CLIENTS = 100_000
 MOST_DOLLARS = 1_000_000_000
+MOST_REPLICATIONS, MOST_SEED = 1_000_000, 2**63 - 1
+MOST_WORKERS = 1024
+"""Processes or threads at once; no machine that runs them gains by more."""
 
 LEAST_WEIGHT, MOST_WEIGHT = 1e-9, 1e12
 """Of a call, a number of records or an hour, beside the others; their sum stays exact enough."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from simulation.bounds import MOST_CREDITS, MOST_LICENSES, MOST_REPLICATIONS
 from simulation.cli_batch import batch
 from simulation.cli_common import (
     CANNOT_PRINT,
@@ -98,28 +99,53 @@ def validate(
     trace_megabytes: TraceMegabytes = TRACE_MEGABYTES,
     as_json: AsJson = False,
 ) -> None:
-    """Check scenario files without running them.
+    """Check scenario files, and those that a portfolio file makes, without running them.
 
     Example: creditsim validate scenarios/*.yaml
     """
     from simulation.errors import InputError
+    from simulation.portfolio import is_portfolio, read_portfolio
 
-    valid: list[tuple[Path, Scenario]] = []
+    valid: list[tuple[Path | str, Scenario]] = []
     problems: list[str] = []
     access = Access(confined, trace_megabytes)
     for path in scenarios:
         try:
-            valid.append((path, _load(path, set_, access)))
+            if not is_portfolio(path):
+                valid.append((path, _load(path, set_, access)))
+                continue
+            items = read_portfolio([path], access).items
         except InputError as error:
             problems += map(str, error.problems)
-    if as_json:
-        names = [{"file": shown(path), "name": s.name, "limit": s.limit} for path, s in valid]
-        print_json({"valid": names, "problems": problems})
-    else:
-        for path, scenario in valid:
-            print(one_line(f"{shown(path)}: valid, {scenario.describe()}"))
+            continue
+        for item in items:
+            try:
+                valid.append((f"{item.source}: {item.name}", item.load(set_ or ())))
+            except InputError as error:
+                problems += map(str, error.problems)
+    _tell_valid(valid, problems if as_json else None)
     if problems:
         fail("\n".join(problems))
+
+
+def _tell_valid(valid: list[tuple[Path | str, Scenario]], problems: list[str] | None) -> None:
+    """Say what scenarios are and how much work a run of each is; as JSON if with problems."""
+    from simulation.workers import cores
+    from simulation.workload import too_much, workload_of
+
+    told = []
+    for place, scenario in valid:
+        found = workload_of(scenario, "simpy", cores(None))
+        for problem in too_much(scenario, found):
+            print(f"{problem} (a remark, the scenario is valid)", file=sys.stderr)
+        if problems is None:
+            what = f"{scenario.describe()}; a run takes {found.describe()}"
+            print(one_line(f"{shown(place)}: valid, {what}"))
+        work = {"calls": found.calls, "bytes": found.memory, "seconds": found.seconds}
+        named = {"file": shown(place), "name": scenario.name, "limit": scenario.limit}
+        told.append({**named, "run": work})
+    if problems is not None:
+        print_json({"valid": told, "problems": problems})
 
 
 @command
@@ -136,8 +162,10 @@ def schema() -> None:
 @command
 def quote(
     edition: Annotated[str, typer.Option(help="Edition of the rate card, or an alias.")],
-    licenses: Annotated[int, typer.Option(min=0, help="User licenses.")] = 0,
-    addon: Annotated[int, typer.Option(help="Add-on credits per 24 hours.")] = 0,
+    licenses: Annotated[int, typer.Option(min=0, max=MOST_LICENSES, help="User licenses.")] = 0,
+    addon: Annotated[
+        int, typer.Option(min=0, max=MOST_CREDITS, help="Add-on credits per 24 hours.")
+    ] = 0,
     rate_card: Annotated[str, typer.Option(help="Name, or path of a file.")] = "kaizen-34",
     as_json: AsJson = False,
 ) -> None:
@@ -190,7 +218,9 @@ def run(
     scenario: ScenarioFile,
     set_: Assignments = None,
     seed: Seed = None,
-    replications: Annotated[int | None, typer.Option(help="In place of the scenario's.")] = None,
+    replications: Annotated[
+        int | None, typer.Option(min=1, max=MOST_REPLICATIONS, help="In place of the scenario's.")
+    ] = None,
     engine: Annotated[
         str, typer.Option(help="simpy, the reference, or compiled: the same, much faster.")
     ] = "simpy",

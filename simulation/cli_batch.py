@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from simulation.bounds import MOST_WORKERS
 from simulation.cli_common import (
     FINISHED_WITH_FAILURES,
     AsJson,
@@ -41,7 +42,8 @@ def batch(
     max_replications: MaxReplications = None,
     confirm: Confirm = "1000000",
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; as many as cores unless given.")
+        int | None,
+        typer.Option(min=1, max=MOST_WORKERS, help="Processes; as many as cores unless given."),
     ] = None,
     scheduler: Annotated[
         str | None,

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NoReturn, ParamSpec
 
 import typer
 
+from simulation.bounds import MOST_REPLICATIONS, MOST_SEED, MOST_WORKERS
 from simulation.signals import exit_code, stoppable
 from simulation.terminal import in_json
 
@@ -59,12 +60,21 @@ Assignments = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, help="Processes or threads; as many as cores unless given."),
+    typer.Option(
+        min=1, max=MOST_WORKERS, help="Processes or threads; as many as cores unless given."
+    ),
 ]
-Seed = Annotated[int | None, typer.Option(help="In place of the scenario's.")]
-Replications = Annotated[int | None, typer.Option(help="To begin with.")]
+Seed = Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="In place of the scenario's.")]
+Replications = Annotated[
+    int | None, typer.Option(min=1, max=MOST_REPLICATIONS, help="To begin with.")
+]
 MaxReplications = Annotated[
-    int | None, typer.Option(help="After which it stays undecided; 480, or 200 million calls.")
+    int | None,
+    typer.Option(
+        min=1,
+        max=MOST_REPLICATIONS,
+        help="After which it stays undecided; 480, or 200 million calls.",
+    ),
 ]
 Confirm = Annotated[str, typer.Option(metavar="N|all|none", help="Calls to decide again in SimPy.")]
 Confined = Annotated[
@@ -74,7 +84,9 @@ Confined = Annotated[
         help="Refuse a rate card or trace outside the scenario's folder.",
     ),
 ]
-TraceMegabytes = Annotated[int, typer.Option(min=1, help="The largest trace that is read.")]
+TraceMegabytes = Annotated[
+    int, typer.Option(min=1, max=1_000_000, help="The largest trace that is read.")
+]
 Force = Annotated[
     bool,
     typer.Option(
@@ -128,4 +140,6 @@ def calls_to_confirm(confirm: str) -> int | Literal["all", "none"]:
         return "none"
     if re.fullmatch("[0-9]{1,18}", confirm):
         return int(confirm)
-    fail(f"--confirm: {confirm!r} is no number of calls, write a number, all or none")
+    fail(
+        f"--confirm: {confirm!r} is no number of calls, write one of at most 18 digits, all or none"
+    )

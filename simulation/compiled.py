@@ -60,7 +60,7 @@ USED, HELD, MADE, SOON, LATER, SLOT, UNUSED, ENDED, PAST, STRAYED = range(10)
 THROTTLED, LOST_CALLS, ATTEMPTS = range(10, 13)
 """Credits held; grants that came back, and made; retries in ``soon`` and ``later``; the slot
 reached; the first unused place in ``calls``, and where its unbroken rest begins; when the last
-attempt was, and the last by which the lane strayed from a pool that throttles nobody; calls
+attempt was, and the last by which the lane strayed from a pool that throttles no call; calls
 throttled at first and calls lost, of those that count; attempts decided."""
 
 TIME, ORDER, CREDITS, PLACE, COUNTS, ATTEMPT, NEXT = range(7)
@@ -74,7 +74,7 @@ class Tape(NamedTuple):
     settled_at: Ints
     refused: NDArray[np.bool_]  # (n,) which first attempts of the day were throttled
     events: Ints  # (., 4): time, place, credits, kind
-    length: Ints  # (1,): of events; (0,) where nobody reads the tape
+    length: Ints  # (1,): of events; (0,) where the tape is not read
 
 
 RETRY_GRANTED, RETRY_THROTTLED, CHARGED = range(3)
@@ -237,7 +237,7 @@ def _decide(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0915 - o
         noted = length[0]
     while True:
         now = times[arrived] if arrived < count else until
-        if made - held > ring:  # nobody has asked for long what came back
+        if made - held > ring:  # what came back has long not been asked for
             while held < made and grant_time[held & ring] <= past - window:
                 used -= grant_credits[held & ring]
                 held += 1
@@ -274,7 +274,7 @@ def _decide(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0915 - o
         past = now
         decided += 1
 
-        # What comes back can come back when somebody asks: until then nobody can tell.
+        # What comes back can come back at the next attempt: until then nothing depends on it.
         if used + cost > limit:
             edge = now - window
             while held < made and grant_time[held & ring] <= edge:

@@ -83,7 +83,7 @@ class Watch:
 
 @contextmanager
 def progress(what: str, unit: str) -> Iterator[Watch]:
-    """Show progress on stderr once the work has taken a second, if somebody is looking."""
+    """Show progress on stderr once the work has taken a second, if it is a terminal."""
     console = Console(stderr=True)
     begun = time.monotonic()
     columns = (

@@ -37,7 +37,7 @@ _DEEDS = {
 
 @contextmanager
 def batch_progress() -> Iterator[Callable[[BatchProgress], None]]:
-    """Show progress on stderr: a bar where somebody looks, a line now and then where not."""
+    """Show progress on stderr: a bar on a terminal, elsewhere a line now and then."""
     console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.fields[said]}"),

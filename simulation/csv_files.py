@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["csv_problem", "csv_rows", "csv_writer", "for_spreadsheets", "write_csv"]
 
+LONGEST_CELL = 131_072
+csv.field_size_limit(2**31 - 1)  # files have a bound; one long cell of a row is that row's alone
+
 _RUN_BY_SPREADSHEETS = re.compile(r"(?:^|(?<=[;\t\r\n]))(?=[=+\-@\t\r\n＝＋－＠])")  # noqa: RUF001
 """Where a cell begins that is a formula, also where semicolons or tabs part the cells."""
 
@@ -63,7 +66,9 @@ def csv_problem(file: Path, line: int | None, what: str) -> InputError:
     return InputError([Problem(where, "", what)])
 
 
-def csv_rows(file: Path, kind: str, megabytes: int | None) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(
+    file: Path, kind: str, megabytes: int | None, longest: int | None = LONGEST_CELL
+) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows of a file that are not blank, the first of which names the columns.
 
     Spreadsheets of half of Europe put semicolons between the cells; the first line tells.
@@ -71,7 +76,8 @@ def csv_rows(file: Path, kind: str, megabytes: int | None) -> Iterator[tuple[int
     Raises
     ------
     InputError
-        If the file cannot be read, is not CSV, or is larger than so many megabytes.
+        If the file cannot be read, is not CSV, is larger than ``megabytes``, or a cell has more
+        characters than ``longest``.
     """
     with open_text(file, kind, megabytes) as text:
         first = text.readline()
@@ -80,6 +86,9 @@ def csv_rows(file: Path, kind: str, megabytes: int | None) -> Iterator[tuple[int
         reader = csv.reader(text, strict=True, delimiter=delimiter)
         try:
             for row in reader:
+                if longest is not None and max(map(len, row), default=0) > longest:
+                    what = f"has a cell of more than {longest:,} characters, check the quotes"
+                    raise csv_problem(file, reader.line_num, what)
                 if any(row):
                     yield reader.line_num, row
         except csv.Error as error:

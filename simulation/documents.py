@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from simulation.errors import InputError, KeyPath, KeyProblems, Problem, dotted
+from simulation.errors import InputError, KeyPath, KeyProblem, KeyProblems, Problem, dotted
 from simulation.input_files import ANYWHERE, Access, read_text, shown
+from simulation.model_errors import describe, next_keys
+from simulation.parts import thawed
 from simulation.plain_yaml import LONGEST_TEXT, NotYaml, Refused, Tree, unprintable
+from simulation.spelling import did_you_mean
 
 __all__ = ["Document", "value_of"]
 
 M = TypeVar("M", bound=BaseModel)
+
+_LABELS = ("name", "api", "date")
+"""Keys by which the items of a list are told apart."""
 
 _UNWRITTEN = ("[key]", "fixed")  # parts of a model's path that stand in no file, unless they do
 
@@ -38,7 +44,11 @@ def value_of(text: str) -> Any:
     try:
         if len(text) > LONGEST_TEXT:
             raise Refused(f"has {len(text):,} characters, write at most {LONGEST_TEXT:,}", 1)
-        return Tree(text).build()
+        tree = Tree(text)
+        value = tree.build()
+        if tree.unread:
+            raise InputError(Problem("", dotted(path), what) for path, what in tree.unread.items())
+        return value
     except NotYaml:
         if unprintable(text):
             raise InputError(f"{text[:40]!r} holds what is no text, take it out") from None
@@ -60,6 +70,8 @@ class Document:
         Which files it may name.
     data : dict
         The nested data.
+    unread : dict
+        What is wrong with values that could not be read, by key path; they are None in ``data``.
     """
 
     def __init__(
@@ -73,6 +85,7 @@ class Document:
         self.name = name
         self.folder = Path(folder)
         self.access = access
+        self.unread: dict[KeyPath, str] = {}
         self._lines: dict[KeyPath, int] = {}
         self._overrides: dict[KeyPath, str] = {}
 
@@ -98,13 +111,15 @@ class Document:
             if not tree.is_mapping:
                 raise _problem(path, f"is not a {what} file, write 'key: value' lines")
             document.data = tree.build(document._lines)
+            document.unread = tree.unread
         except NotYaml as error:
             where = shown(path) if error.line is None else f"{shown(path)}:{error.line}"
-            told = f"is not valid YAML: {error}; check indent and quotes"
-            raise InputError([Problem(where, "", told)]) from None
+            told = f"is not valid YAML: {error}"
+            raise InputError([Problem(where, dotted(error.path), told)]) from None
         except Refused as error:
             where = f"{shown(path)}:{error.line}"
-            raise InputError([Problem(where, dotted(error.path), str(error))]) from None
+            told = str(error) if error.path else f"the file {error}"
+            raise InputError([Problem(where, dotted(error.path), told)]) from None
         return document
 
     def set(self, assignment: str) -> None:
@@ -128,9 +143,9 @@ class Document:
     def assign(self, key: str, value: Any, origin: str = "") -> None:
         """Put a value at a dotted key, making the mappings on the way.
 
-        A list is entered by position, or by the ``name`` of one of its items:
-        ``clients.website-forms.calls.0.records``. Messages name the origin of the value, which
-        is ``--set`` unless told otherwise.
+        A list is entered by the ``name`` of one of its items, its ``api`` or its ``date``:
+        ``clients.website-forms.calls.upsert_records.records``; or by its position, ``#1`` for
+        the first. Messages name the origin of the value, ``--set`` unless told otherwise.
 
         Raises
         ------
@@ -150,14 +165,16 @@ class Document:
             if not isinstance(inner, dict | list):
                 inner = target[here] = {}
             target = inner
-        target[here] = value
+        target[here] = thawed(value)
         self._overrides[path] = option
+        self.unread = {p: what for p, what in self.unread.items() if p[: len(path)] != path}
         self._lines = {p: line for p, line in self._lines.items() if p[: len(path)] != path}
 
     def changed(self, values: Mapping[str, Any], origin: str = "") -> Document:
         """Return a copy with values put at dotted keys; this document stays as it is."""
         copy = Document(deepcopy(self.data), self.name, self.folder, self.access)
         copy._lines = self._lines
+        copy.unread = self.unread
         copy._overrides = dict(self._overrides)
         for key, value in values.items():
             copy.assign(key, value, origin)
@@ -166,18 +183,24 @@ class Document:
     @staticmethod
     def _step(target: Any, rest: list[str], option: str) -> tuple[Any, list[str]]:
         if not isinstance(target, list):
+            keys = {str(key): key for key in target}  # a number may be a key, and one hold dots
+            for length in range(len(rest), 0, -1):
+                if (key := ".".join(rest[:length])) in keys:
+                    return keys[key], rest[length:]
             return rest[0], rest[1:]
-        names = [item.get("name") if isinstance(item, dict) else None for item in target]
+        labels = _labels(target)
         for length in range(len(rest), 0, -1):  # a name may itself hold dots
-            name = ".".join(rest[:length])
-            if name in names:
-                return names.index(name), rest[length:]
-        if re.fullmatch("[0-9]{1,9}", rest[0]) and int(rest[0]) < len(target):
-            return int(rest[0]), rest[1:]
-        known = ", ".join(name or str(place) for place, name in enumerate(names))
-        raise InputError(
-            [Problem(option, "", f"there is no {rest[0]!r} here, name one of: {known}")]
-        )
+            label = ".".join(rest[:length])
+            if label in labels:
+                return labels.index(label), rest[length:]
+        # A bare number counts from 0, as files of 0.1.0 have it; messages never write one.
+        if found := re.fullmatch("(#?)([0-9]{1,9})", rest[0]):
+            place = int(found[2]) - len(found[1])
+            if 0 <= place < len(target):
+                return place, rest[1:]
+        meant = did_you_mean(rest[0], labels)
+        what = f"there is no {rest[0]!r} here, {meant}name one of: {', '.join(labels)}"
+        raise InputError([Problem(option, "", what if labels else "the list is empty, fill it")])
 
     def where(self, path: KeyPath) -> str:
         """Return ``file:line`` of a key, or of the nearest thing around it; or the option."""
@@ -188,20 +211,27 @@ class Document:
                 return f"{self.name}:{line}"
         return self.name
 
-    def readable(self, path: KeyPath) -> str:
-        """Write a path as ``--set`` takes it, list items by their name where they have one."""
+    def _line(self, path: KeyPath) -> int:
+        """Return the line of a key, or of the nearest thing around it; 0 where there is none."""
+        around = (path[:length] for length in range(len(path), -1, -1))
+        return next((self._lines[key] for key in around if key in self._lines), 0)
+
+    def readable(self, path: KeyPath, known: dict[int, list[str]] | None = None) -> str:
+        """Write a path as ``--set`` takes it, list items by their name where they have one.
+
+        ``known`` keeps what the items of each list are called, for the next path.
+        """
+        known = {} if known is None else known
         parts: list[str] = []
         value = self.data
         for key in path:
-            part = str(key)
-            if not (part.strip() and part.isprintable()):
-                part = repr(key)
-            if isinstance(value, list) and isinstance(key, int) and key < len(value):
-                names = [item.get("name") for item in value if isinstance(item, dict)]
-                value = value[key]
-                name = value.get("name") if isinstance(value, dict) else None
-                if isinstance(name, str) and names.count(name) == 1:
-                    part = name
+            part = dotted((str(key),))  # a key of a mapping may be a number
+            if isinstance(value, list) and isinstance(key, int):
+                if id(value) not in known:
+                    known[id(value)] = _labels(value)
+                labels = known[id(value)]
+                part = labels[key] if key < len(labels) else dotted((key,))
+                value = value[key] if key < len(value) else None
             else:
                 value = value.get(key) if isinstance(value, Mapping) else None
             parts.append(part)
@@ -219,12 +249,37 @@ class Document:
         InputError
             With a line for each thing that the model refuses.
         """
+        wrong: list[KeyProblem] = []
         try:
-            return model.model_validate(self.data, context={"document": self})
+            valid = model.model_validate(self.data, context={"document": self})
         except ValidationError as error:
-            raise InputError(self._problems(model, error)) from None
+            wrong = [*self.wrong(model, error)]
+        if self.unread:
+            around = {path[:length] for path in self.unread for length in range(1, len(path) + 1)}
+            wrong = [
+                each
+                for each in wrong
+                if each.path not in around
+                and not any(each.path[:n] in self.unread for n in range(len(each.path)))
+            ]
+            wrong += [KeyProblem(path, what) for path, what in self.unread.items()]
+        if wrong:
+            raise InputError(self._in_order(wrong))
+        return valid
 
-    def _problems(self, model: type[BaseModel], error: ValidationError) -> Iterator[Problem]:
+    def _in_order(self, problems: Iterable[KeyProblem]) -> list[Problem]:
+        """Return problems as they are told, in the order of the lines."""
+        known: dict[int, list[str]] = {}
+        told: list[tuple[int, Problem]] = []
+        for path, what, where, key in problems:
+            here = where or self.where(path)
+            own, _, line = here.rpartition(":")
+            number = int(line) if own == self.name and line.isdecimal() else self._line(path)
+            told.append((number, Problem(here, key or self.readable(path, known), what)))
+        return [problem for _, problem in sorted(told, key=lambda each: each[0])]
+
+    def wrong(self, model: type[BaseModel], error: ValidationError) -> Iterator[KeyProblem]:
+        """Yield what a model refused, each with its path in what is written."""
         details = error.errors(include_url=False)
         for detail in details:
             loc = detail["loc"]
@@ -234,13 +289,32 @@ class Document:
             ):
                 continue  # items that are wrong are not counted, and told themselves
             path = self._written(loc)
+            if detail["type"] == "missing" and any(
+                other["type"] == "extra_forbidden"
+                and other["loc"][:-1] == loc[:-1]
+                and str(other["loc"][-1]).startswith(f"{loc[-1]}:")
+                for other in details
+            ):
+                continue  # it is there, without a blank after its colon, which is told
             cause = detail.get("ctx", {}).get("error")
             if isinstance(cause, KeyProblems):
-                for inner, what, where, key in cause.problems:
-                    here = self.problem((*path, *inner), what)
-                    yield Problem(where, key or here.path, what) if where else here
+                for problem in cause.problems:
+                    yield problem._replace(path=(*path, *problem.path))
             else:
-                yield self.problem(path, _describe(model, detail, path))
+                yield self._told(KeyProblem(path, describe(model, detail, path)), model, detail)
+
+    def _told(
+        self, problem: KeyProblem, model: type[BaseModel], detail: ErrorDetails
+    ) -> KeyProblem:
+        """Name the line before which a missing key can be written."""
+        around = problem.path[:-1]
+        if detail["type"] != "missing" or not self.where(around).startswith(f"{self.name}:"):
+            return problem
+        for key in next_keys(model, problem.path):
+            if (*around, key) in self._lines:
+                what = problem.what.replace("add it", f"add it before {key!r}", 1)
+                return problem._replace(what=what, where=self.where((*around, key)))
+        return problem
 
     def _written(self, loc: KeyPath) -> KeyPath:
         """Return a model's path without the parts that the model adds to what is written."""
@@ -265,48 +339,20 @@ def _problem(path: Path, what: str) -> InputError:
     return InputError([Problem(shown(path), "", what)])
 
 
-def _describe(model: type[BaseModel], detail: ErrorDetails, path: KeyPath) -> str:
-    kind, message = detail["type"], detail["msg"]
-    if kind == "extra_forbidden":
-        known = _known_keys(model, path[:-1])
-        near = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
-        meant = f"did you mean {near[0]!r}? " if near else ""
-        return f"is an unknown key, {meant}known here: {', '.join(known)}"
-    if kind in {"too_short", "too_long"}:
-        context = detail["ctx"]
-        bound = f"at least {context['min_length']}" if "min_length" in context else ""
-        bound = bound or f"at most {context['max_length']}"
-        return f"has {context['actual_length']} items, write {bound}"
-    if kind == "missing":
-        return "is missing, add it"
-    if kind == "value_error":
-        return message.removeprefix("Value error, ")
-    value = detail["input"]
-    shown = (
-        repr(value) if isinstance(value, str | int | float | None) else f"a {type(value).__name__}"
-    )
-    if kind in {"model_type", "dict_type", "model_attributes_type"}:
-        return f"{shown} is not a mapping, write 'key: value' pairs"
-    return f"{shown} is wrong, it {message.removeprefix('Input ').replace('tuple', 'list')}"
+def _labels(items: list[Any]) -> list[str]:
+    """Return what each item of a list is called: a name of its own, or its place from #1 on.
 
-
-def _known_keys(model: type[BaseModel], path: KeyPath) -> list[str]:
-    """List the keys of the model that stands at a path inside another model."""
-    here: Any = model
-    for key in path:
-        if isinstance(key, int):
-            continue
-        field = getattr(here, "model_fields", {}).get(key)
-        if field is not None:
-            here = _model_in(field.annotation)
-    return list(getattr(here, "model_fields", {}))
-
-
-def _model_in(annotation: Any) -> Any:
-    """Find the model in an annotation such as ``Model | None`` or ``dict[str, Model]``."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in get_args(annotation):
-        if (found := _model_in(argument)) is not None:
-            return found
-    return None
+    >>> _labels([{"name": "web"}, {"api": "other"}, {"api": "other"}, 5])
+    ['web', '#2', '#3', '#4']
+    """
+    found = [
+        next((item[key] for key in _LABELS if isinstance(item.get(key), str)), "")
+        if isinstance(item, dict)
+        else ""
+        for item in items
+    ]
+    times = Counter(found)
+    return [
+        label if label.strip() and label.isprintable() and times[label] == 1 else f"#{place}"
+        for place, label in enumerate(found, 1)
+    ]

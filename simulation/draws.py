@@ -14,7 +14,7 @@ def arrival_times(gaps, total, reached, edges):  # type: ignore[no-untyped-def]
     """Return times of n calls, given n + 1 standard exponential gaps.
 
     The sums of the gaps, scaled to the whole, are n uniform order statistics: sorted in O(n).
-    Each is a mean number of calls, and mapped to the time at which so many are reached.
+    Each is a mean number of calls, and mapped to the time at which it is reached.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Loops over demand that nobody tries again: all pool sizes side by side, in one pass.
+"""Loops over demand that is never tried again: all pool sizes side by side, in one pass.
 
 What comes back to a pool 24 hours after a call, if anything, does so at the same instant in all
 sizes. So one walk over the calls serves them all, and what differs between them fits into vectors.
@@ -32,7 +32,7 @@ def follow(time, credits, start, oldest, held, window, levels):  # type: ignore[
 def decide_dropping(  # type: ignore[no-untyped-def]
     available, throttled, granted, oldest, arrived, time, credits, start, counts, window
 ):
-    """Decide new calls for all lanes side by side, where nobody tries again.
+    """Decide new calls for all lanes side by side, where no client tries again.
 
     Parameters
     ----------

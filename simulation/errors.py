@@ -26,12 +26,13 @@ KeyPath = tuple[str | int, ...]
 
 
 def dotted(path: KeyPath) -> str:
-    """Write a key path the way ``--set`` takes it.
+    """Write a key path the way ``--set`` takes it; in quotes what could not be seen.
 
-    >>> dotted(("clients", 0, "calls"))
-    'clients.0.calls'
+    >>> dotted(("clients", 0, "calls")), dotted(("org", ""))
+    ('clients.#1.calls', "org.''")
     """
-    return ".".join(map(str, path))
+    parts = (f"#{part + 1}" if isinstance(part, int) else part for part in path)
+    return ".".join(part if part.strip() and part.isprintable() else repr(part) for part in parts)
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ class _Slot:
 
 @contextmanager
 def processes(workers: int) -> Iterator[Workforce]:
-    """Have so many processes of this machine; they are killed if the work is given up."""
+    """Have ``workers`` processes of this machine; they are killed if the work is given up."""
     start_trackers()
     executor = Processes(workers)
     try:
@@ -170,7 +170,7 @@ def cluster(address: str) -> Iterator[Workforce]:
     Raises
     ------
     InputError
-        If Dask is not installed, nobody answers there, or no worker comes within a minute.
+        If Dask is not installed, nothing answers there, or no worker comes within a minute.
     """
     try:
         from distributed import Client

@@ -95,7 +95,7 @@ class Judgement:
         How many of them were throttled at first, and how many were lost; -1 where a size was
         not judged. Each size is judged on the first replications, on all where it matters.
     enough : (n,) int64 array
-        The pool size that throttles nobody in the replication.
+        The pool size that throttles no call in the replication.
     work : (n,) int64 array
         How many attempts were decided for it, over all sizes.
     """
@@ -220,7 +220,8 @@ def check_sizes(scenario: Scenario) -> None:
     card = scenario.card
     sizes = card.addon_sizes(scenario.org.edition, scenario.user_licenses)
     if len(sizes) > MOST_SIZES:
-        step = -(-sizes[-1] // (MOST_SIZES - 1))
+        cap = card.purchase_cap(scenario.org.edition, scenario.user_licenses)
+        step = cap // MOST_SIZES + 1
         what = (
             f"gives {len(sizes):,} sizes from 0 to {sizes[-1]:,}, and a plan judges at most "
             f"{MOST_SIZES:,}: write {step:,} or more, or lower purchase_cap_credits"
@@ -262,7 +263,7 @@ def judge(
 ) -> Judgement:
     """Judge pool sizes on the same demand, replication by replication.
 
-    A size that is enough for all that is asked in any window throttles nobody, retries or
+    A size that is enough for all that is asked in any window throttles no call, retries or
     not, so only smaller ones are simulated. Results do not depend on the number of workers,
     nor on whether they are threads or processes.
     """

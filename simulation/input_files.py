@@ -85,7 +85,7 @@ def shown(path: Path | str) -> str:
 def open_text(
     path: Path, kind: str, megabytes: int | None, newline: str | None = "", errors: str = "strict"
 ) -> Iterator[TextIO]:
-    """Open a regular file of at most so many megabytes as UTF-8 text.
+    """Open a regular file of at most ``megabytes`` millions of bytes as UTF-8 text.
 
     Raises
     ------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from importlib import resources
@@ -14,6 +15,44 @@ from simulation.bounds import FIRST_YEAR, LAST_YEAR
 __all__ = ["read_start", "read_zone", "wrong_start"]
 
 _MACHINES_OWN = ("Factory", "localtime", "posixrules")
+_OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])\s*([0-9]{1,2})(?::?([0-9]{2}))?\s*h?", re.IGNORECASE)
+_WIDEST_OFFSET = 12
+_SHORTEST_PLACE = 3
+_ABBREVIATIONS = {
+    "IST": ("Asia/Kolkata", "Europe/Dublin", "Asia/Jerusalem"),
+    "CST": ("America/Chicago", "Asia/Shanghai"),
+    "BST": ("Europe/London", "Asia/Dhaka"),
+    "PST": ("America/Los_Angeles",),
+    "PDT": ("America/Los_Angeles",),
+    "PT": ("America/Los_Angeles",),
+    "MDT": ("America/Denver",),
+    "MT": ("America/Denver",),
+    "CDT": ("America/Chicago",),
+    "CT": ("America/Chicago",),
+    "EDT": ("America/New_York",),
+    "ET": ("America/New_York",),
+    "CEST": ("Europe/Berlin",),
+    "MEZ": ("Europe/Berlin",),
+    "MESZ": ("Europe/Berlin",),
+    "EEST": ("Europe/Helsinki",),
+    "WEST": ("Europe/Lisbon",),
+    "MSK": ("Europe/Moscow",),
+    "JST": ("Asia/Tokyo",),
+    "KST": ("Asia/Seoul",),
+    "HKT": ("Asia/Hong_Kong",),
+    "SGT": ("Asia/Singapore",),
+    "GST": ("Asia/Dubai",),
+    "PKT": ("Asia/Karachi",),
+    "AEST": ("Australia/Sydney",),
+    "AEDT": ("Australia/Sydney",),
+    "AWST": ("Australia/Perth",),
+    "ACST": ("Australia/Adelaide",),
+    "NZST": ("Pacific/Auckland",),
+    "NZDT": ("Pacific/Auckland",),
+    "BRT": ("America/Sao_Paulo",),
+    "SAST": ("Africa/Johannesburg",),
+}
+"""Names of a clock that are no zones here, and places that use them."""
 
 
 def read_start(value: Any) -> datetime:
@@ -81,14 +120,35 @@ def read_zone(value: Any) -> ZoneInfo:
 
 
 def _near_zone(value: Any) -> str:
-    if isinstance(value, str) and len(value) >= 3:
-        plain = value.strip().replace(" ", "_").lower()
-        named = [zone for zone in sorted(_zones()) if zone.lower() == plain]
-        cities = [zone for zone in sorted(_zones()) if zone.lower().rpartition("/")[2] == plain]
-        near = named or cities or difflib.get_close_matches(value, sorted(_zones()), 1, 0.8)
+    """Say which zone is probably meant; an offset or an abbreviation alone does not tell."""
+    if not isinstance(value, str):
+        return "write one such as Europe/Berlin"
+    written = value.strip()
+    if offset := _OFFSET.fullmatch(written):
+        return _near_offset(*offset.groups())
+    if places := _ABBREVIATIONS.get(written.upper()):
+        return f"write the place that is meant, such as {' or '.join(places)}"
+    plain = written.replace(" ", "_").lower()
+    known = sorted(_zones())
+    if len(plain) >= _SHORTEST_PLACE:
+        named = [zone for zone in known if zone.lower() == plain]
+        cities = [zone for zone in known if zone.lower().rpartition("/")[2] == plain]
+        near = named or cities or difflib.get_close_matches(written, known, 1, 0.8)
         if near:
             return f"did you mean {near[0]!r}?"
     return "write one such as Europe/Berlin"
+
+
+def _near_offset(sign: str, hours: str, minutes: str | None) -> str:
+    """Say what to write for an offset from UTC; the signs of Etc/GMT are the other way round."""
+    if int(hours) > _WIDEST_OFFSET or int(minutes or 0):
+        return "write a place that has this offset, such as Asia/Kolkata"
+    place = "Europe/Berlin" if sign == "+" else "America/New_York"
+    turned = "-" if sign == "+" else "+"
+    return (
+        f"write a place such as {place}, or Etc/GMT{turned}{int(hours)}, which is UTC{sign}"
+        f"{int(hours)} all year (its sign is the other way round)"
+    )
 
 
 @lru_cache

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from simulation.bounds import MOST_DOLLARS, MOST_LICENSES
-from simulation.parts import Credits, Part
+from simulation.parts import Credits, FrozenDict, Part
 from simulation.quantities import NUMBER, WHOLE, Share
 
 __all__ = ["Alternative", "Objective", "Org"]
@@ -25,7 +25,7 @@ class Org(Part):
     )
     addon_credits: Credits = Field(0, description="add-on credits bought, per 24 hours")
     license_prices: dict[str, Dollars] = Field(
-        default_factory=dict,
+        default_factory=FrozenDict,
         description="$ per license and month by edition, to compare totals; none are assumed",
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
@@ -13,13 +13,59 @@ from simulation.quantities import NUMBER, WHOLE, Count, Duration
 
 __all__ = [
     "Credits",
+    "FrozenDict",
     "Part",
     "PositiveDuration",
     "Records",
     "Weight",
     "check_weight",
+    "frozen",
+    "thawed",
     "twice",
 ]
+
+
+class FrozenDict(dict[Any, Any]):
+    """A mapping that does not change; `dict` of it is one that does.
+
+    Unlike ``MappingProxyType`` it can be sent to other processes.
+
+    >>> FrozenDict(a=1)["a"], FrozenDict(a=1) == {"a": 1}
+    (1, True)
+    >>> FrozenDict(a=1)["a"] = 2
+    Traceback (most recent call last):
+    TypeError: does not change, use scenario.changed({...}) for another scenario
+    """
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("does not change, use scenario.changed({...}) for another scenario")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[Any, Any]]]:
+        """Return how to make it again, which is not by one item after another."""
+        return FrozenDict, (dict(self),)
+
+
+def frozen(value: Any) -> Any:
+    """Return a value in which no list or mapping can be changed; other values as they are."""
+    if isinstance(value, dict):
+        return FrozenDict({key: frozen(item) for key, item in value.items()})
+    if isinstance(value, list | tuple):
+        return tuple(map(frozen, value))
+    return value
+
+
+def thawed(value: Any) -> Any:
+    """Return a copy of a value in plain lists and mappings.
+
+    >>> thawed(frozen({"at": ["02:00"]}))
+    {'at': ['02:00']}
+    """
+    if isinstance(value, dict):
+        return {key: thawed(item) for key, item in value.items()}
+    return [*map(thawed, value)] if isinstance(value, list | tuple) else value
 
 
 class Part(BaseModel):
@@ -50,6 +96,12 @@ class Part(BaseModel):
         if wrong:
             raise KeyProblems(wrong)
         return value
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _frozen(cls, value: Any) -> Any:
+        """Keep what is inside a value from being changed, which nothing would check."""
+        return frozen(value) if isinstance(value, dict | list) else value
 
 
 def _is_strange(value: Any) -> bool:

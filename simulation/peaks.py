@@ -35,7 +35,7 @@ def biggest_cause(demand: Demand, replications: int) -> Cause | None:
     -------
     Cause or None
         The client with the largest mean share, with its interval over replications; None where
-        nobody asks for any credits.
+        no call asks for any credits.
     """
     count = min(replications, _REPLICATIONS) if demand.is_random else 1
     shares = np.array([shares_of_peak(demand, replication) for replication in range(count)])

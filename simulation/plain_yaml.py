@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from simulation.errors import KeyPath
+from simulation.yaml_mistakes import find_mistake
 
 __all__ = [
     "DEEPEST",
@@ -53,15 +54,17 @@ _TWO_READINGS = re.compile(r"[-+]?[1-9][0-9]{0,2}\.[0-9]{3}")
 _TAGS = {"!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
 _FITTING: dict[type, str] = {str: "str", list: "seq", dict: "map"}
 _MERGE = "<<"
+_SHOWN = 40  # characters of a tag, an alias or a key, of which there may be thousands
 _TOO_DEEP = f"is nested deeper than {DEEPEST} levels, write it flatter"
 
 
 class NotYaml(ValueError):  # noqa: N818 - what the text is
-    """Text that is no YAML, with the line where it stops being some."""
+    """Text that is no YAML, with the line where it stops being some, and the key there."""
 
-    def __init__(self, what: str, line: int | None) -> None:
+    def __init__(self, what: str, line: int | None, path: KeyPath = ()) -> None:
         super().__init__(what)
         self.line = line
+        self.path = path
 
 
 class Refused(ValueError):  # noqa: N818 - what became of it
@@ -71,6 +74,10 @@ class Refused(ValueError):  # noqa: N818 - what became of it
         super().__init__(what)
         self.line = line
         self.path = path
+
+
+class Unreadable:
+    """The kind of a node that is not read; its value says what is wrong."""
 
 
 @dataclass(slots=True)
@@ -118,23 +125,56 @@ class Tree:
         self._events = _Parser(text)
         self._anchors: dict[str, _Node | None] = {}
         self._size = 0
+        self.unread: dict[KeyPath, str] = {}
+        self._path: list[str | int] = []  # to what is being read
         try:
             self._root = self._document()
         except yaml.YAMLError as error:
             wrong = _not_yaml(error, text)
             if "nesting depth" in str(wrong):  # libyaml looks ahead, and has a bound of its own
-                raise Refused(_TOO_DEEP, wrong.line or 1) from None
+                raise Refused(_TOO_DEEP, wrong.line or 1, tuple(self._path)) from None
             raise wrong from None
+        except (NotYaml, Refused) as error:
+            error.path = error.path or tuple(self._path)
+            raise
         finally:
             self._events.dispose()
 
     def build(self, lines: dict[KeyPath, int] | None = None) -> Any:
-        """Return the data, no part of it shared by two places, and note the line of each part."""
+        """Return the data, no part of it shared by two places, and note the line of each part.
+
+        A value that is not read is None; ``unread`` says what is wrong with it.
+        """
         if self._root is None:
             return None
         lines = {} if lines is None else lines
         lines[()] = self._root.line
-        return _build(self._root, (), lines)
+        return self._build(self._root, (), lines)
+
+    def _build(self, node: _Node, path: KeyPath, lines: dict[KeyPath, int]) -> Any:
+        if node.kind is list:
+            items = []
+            for place, inner in enumerate(node.value):
+                lines[*path, place] = inner.line
+                items.append(self._build(inner, (*path, place), lines))
+            return items
+        if node.kind is Unreadable:
+            self.unread[path] = node.value
+            return None
+        if node.kind is not dict:
+            return node.value
+        first: dict[Any, int] = {}
+        built: dict[Any, Any] = {}
+        for key, inner in _pairs(node, path):
+            here = (*path, key.text)
+            lines[here] = key.line
+            built[key.value] = self._build(inner, here, lines)
+        for key, _ in node.value:
+            if key.value in first:
+                what = f"stands on lines {first[key.value]} and {key.line}, keep one of them"
+                self.unread[*path, key.text] = what
+            first.setdefault(key.value, key.line)
+        return built
 
     @property
     def is_mapping(self) -> bool:
@@ -159,9 +199,6 @@ class Tree:
         anchor = event.anchor
         if isinstance(event, yaml.AliasEvent):
             return self._aliased(anchor, line, depth)
-        if event.tag is not None and event.tag not in _TAGS:
-            tag = event.tag.replace("tag:yaml.org,2002:", "!!")[:40]
-            raise Refused(f"carries the tag {tag}, write the value alone", line)
         self._count(1, line)
         if anchor is not None:
             self._anchors[anchor] = None  # until it is whole
@@ -173,14 +210,16 @@ class Tree:
             node = self._list(line, depth)
         else:
             node = self._mapping(line, depth, event.flow_style)
-        if event.tag not in (None, "!") and not event.tag.endswith(f":{_FITTING.get(node.kind)}"):
-            raise Refused(f"is not what its tag says ({event.tag}), leave the tag out", line)
+        if what := _wrong_tag(event.tag, node.kind):
+            if node.kind in (list, dict):
+                raise Refused(what, line)
+            node = _Node(Unreadable, what, line)
         if anchor is not None:
             self._anchors[anchor] = node
         return node
 
     def _aliased(self, anchor: str, line: int, depth: int) -> _Node:
-        told = anchor[:40]
+        told = anchor[:_SHOWN]
         if anchor not in self._anchors:
             raise NotYaml(f"*{told} stands for nothing, no &{told} comes before it", line)
         node = self._anchors[anchor]
@@ -200,21 +239,34 @@ class Tree:
     def _list(self, line: int, depth: int) -> _Node:
         nodes: list[_Node] = []
         while not isinstance(event := self._events.get_event(), yaml.SequenceEndEvent):
+            self._path.append(len(nodes))
             nodes.append(self._node(event, depth + 1))
+            self._path.pop()
         return _whole(list, nodes, nodes, line)
 
     def _mapping(self, line: int, depth: int, flow: bool) -> _Node:
         pairs: list[tuple[_Node, _Node]] = []
         before: Any = None
         while not isinstance(event := self._events.get_event(), yaml.MappingEndEvent):
+            if is_simple := isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
+                self._path.append(getattr(event, "value", f"*{event.anchor}")[:_SHOWN])
             key = self._node(event, depth + 1)
             self._size -= key.size
-            if key.kind in (list, dict):
-                raise Refused("a key is a list or a mapping, write a word", key.line)
+            if not is_simple or key.kind in (list, dict):
+                raise Refused("has a list or a mapping as a key, write a word", key.line)
+            if key.kind is Unreadable:
+                raise Refused(key.value, key.line)
             following = self._events.get_event()
-            if flow and before is not None:
-                _check_comma(before, event, following)
+            if flow and before is not None and (what := _cut_at_comma(before, event, following)):
+                self._path.pop()
+                name, value = pairs.pop()
+                pairs.append((name, _Node(Unreadable, what, value.line)))
+                event.value = f"{before.value},{event.value}"  # more of it may follow
+                before = event
+                continue
+            self._path[-1] = key.text[:_SHOWN]
             pairs.append((key, self._node(following, depth + 1)))
+            self._path.pop()
             before = following
         return _whole(dict, pairs, [value for _, value in pairs], line)
 
@@ -253,16 +305,29 @@ def _whole(kind: type, value: Any, inside: list[_Node], line: int) -> _Node:
     return _Node(kind, value, line, None, size, 1 + max((n.height for n in inside), default=0))
 
 
+def _wrong_tag(tag: str | None, kind: type) -> str:
+    """Say what is wrong with the tag of a node of a kind, or nothing."""
+    if tag is not None and tag not in _TAGS:
+        told = tag.replace("tag:yaml.org,2002:", "!!")[:40]
+        return f"carries the tag {told}, write the value alone"
+    if tag in (None, "!") or kind is Unreadable or str(tag).endswith(f":{_FITTING.get(kind)}"):
+        return ""
+    return f"is not what its tag says ({tag}), leave the tag out"
+
+
 def _scalar(event: Any, line: int) -> _Node:
     text = event.value
     if len(text) > LONGEST_TEXT:
         what = f"has {len(text):,} characters, write at most {LONGEST_TEXT:,}"
-        raise Refused(what, line)
+        return _Node(Unreadable, what, line)
     if event.style == '"' and (what := unprintable(text)):  # written as an escape
-        raise Refused(what, line)
+        return _Node(Unreadable, what, line)
     if not event.implicit[0]:
         return _Node(str, text, line)
-    value = _plain_value(text, line)
+    try:
+        value = _plain_value(text, line)
+    except Refused as refused:
+        return _Node(Unreadable, str(refused), line)
     return _Node(type(value), value, line, text)
 
 
@@ -287,10 +352,10 @@ def _plain_value(text: str, line: int) -> Any:
     return value
 
 
-def _check_comma(before: Any, key: Any, value: Any) -> None:
-    """Refuse a number that is cut at its comma, as in ``{rate: 2,5 per hour}``."""
+def _cut_at_comma(before: Any, key: Any, value: Any) -> str:
+    """Say so if a number is cut at its comma, as in ``{rate: 2,5 per hour}``, or nothing."""
     if not all(isinstance(event, yaml.ScalarEvent) for event in (before, key, value)):
-        return
+        return ""
     parts = (before.value, key.value)
     if (
         before.implicit[0]
@@ -300,35 +365,14 @@ def _check_comma(before: Any, key: Any, value: Any) -> None:
         and re.match(r"[0-9]", parts[1])
         and key.start_mark.index == before.end_mark.index + 1
     ):
-        decimal, joined = ".".join(parts), "".join(parts)
+        decimal, joined = ".".join(parts), "".join(parts).replace(",", "")
         right = joined if re.match(r"[0-9]{3}(?![0-9])", parts[1]) else f"{decimal} or {joined}"
-        what = f"{','.join(parts)!r} is cut at its comma inside {{…}}, write {right}"
-        raise Refused(what, key.start_mark.line + 1)
+        right = decimal if joined[0] == "0" else right
+        return f"{','.join(parts)!r} is cut at its comma inside {{…}}, write {right}"
+    return ""
 
 
-def _build(node: _Node, path: KeyPath, lines: dict[KeyPath, int]) -> Any:
-    if node.kind is list:
-        items = []
-        for place, inner in enumerate(node.value):
-            lines[*path, place] = inner.line
-            items.append(_build(inner, (*path, place), lines))
-        return items
-    if node.kind is not dict:
-        return node.value
-    first: dict[Any, int] = {}
-    for key, _ in node.value:
-        if key.value in first:
-            what = f"stands here and on line {first[key.value]}, keep one of them"
-            raise Refused(what, key.line, (*path, key.text))
-        first[key.value] = key.line
-    built: dict[Any, Any] = {}
-    for key, inner in _pairs(node):
-        lines[*path, key.text] = key.line
-        built[key.value] = _build(inner, (*path, key.text), lines)
-    return built
-
-
-def _pairs(node: _Node) -> list[tuple[_Node, _Node]]:
+def _pairs(node: _Node, path: KeyPath) -> list[tuple[_Node, _Node]]:
     """Return keys and values, those of a merge (``<<``) before the mapping's own."""
     merged: list[tuple[_Node, _Node]] = []
     own: list[tuple[_Node, _Node]] = []
@@ -338,19 +382,19 @@ def _pairs(node: _Node) -> list[tuple[_Node, _Node]]:
             continue
         for inner in reversed(value.value) if value.kind is list else [value]:
             if inner.kind is not dict:
-                raise Refused("<< takes a mapping, or a list of some", key.line)
-            merged += _pairs(inner)
+                what = "<< takes a mapping, or a list of some"
+                raise Refused(what, key.line, (*path, _MERGE))
+            merged += _pairs(inner, path)
     return merged + own
 
 
 def _not_yaml(error: yaml.YAMLError, text: str) -> NotYaml:
-    """Return what the parser says, with its line."""
+    """Return what the parser says, or better what is wrong, with its line."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     told = getattr(error, "problem", None) or getattr(error, "context", None) or str(error)
     what = " ".join(str(told).split())
     if mark is None:
         return NotYaml(what, None)
-    lines = text.splitlines()
-    if mark.line < len(lines) and lines[mark.line][mark.column : mark.column + 1] == "\t":
-        what = "a tab stands where only spaces may, write spaces"
-    return NotYaml(what, mark.line + 1)
+    if (mistake := find_mistake(text, mark.line + 1, mark.column)) is not None:
+        return NotYaml(mistake.what, mistake.line, mistake.path)
+    return NotYaml(f"{what}; check indent and quotes", mark.line + 1)

@@ -44,7 +44,7 @@ DEFAULT_MAX_REPLICATIONS = 480
 """Replications after which a plan says that it is undecided …"""
 
 DEFAULT_MAX_CALLS = 200_000_000
-"""… or the replications that make so many calls, whichever are fewer."""
+"""… or as many replications as make this many calls, whichever are fewer."""
 
 _RESAMPLES = 2000
 
@@ -102,16 +102,24 @@ def plan(
             f"max_replications is {max_replications}, write at least the "
             f"{scenario.replications} replications that the plan begins with"
         )
-    for each in (scenario, *map(scenario.with_alternative, scenario.alternatives)):
+
+    def check(each: Scenario) -> None:
         check_sizes(each)
         if not force:
             check_workload(each, "compiled", cores(workers), sizes=len(purchasable(each)))
+
+    check(scenario)
+    scenario, warmup = with_warmup(scenario)
+    changed = [scenario.with_alternative(each) for each in scenario.alternatives]
+    for each in changed:
+        check(each)
     with ExitStack() as stack:
         output = out
         if isinstance(output, Path | str):
             output = stack.enter_context(OutputFolder(Path(output), PLAN_FILES, force))
-        scenario, warmup = with_warmup(scenario)
-        result = _plan(scenario, warmup, max_replications, confirm, cores(workers), Steps(progress))
+        result = _plan(
+            scenario, warmup, changed, max_replications, confirm, cores(workers), Steps(progress)
+        )
         if output is not None:
             save(result, output, "plan.json")
     return result
@@ -120,6 +128,7 @@ def plan(
 def _plan(
     scenario: Scenario,
     warmup: Warmup,
+    changed: list[Scenario],
     max_replications: int | None,
     confirm: int | Literal["all", "none"],
     workers: int,
@@ -136,7 +145,7 @@ def _plan(
         search.judge_up_to(min(2 * search.count, most))
     fresh = search.fresh(np.array(_to_confirm(search)))
     recommendation = _recommend(search, fresh, workers, steps)
-    alternatives = _alternatives(search, workers, steps)
+    alternatives = _alternatives(search, changed, workers, steps)
     confirmation = None
     if confirm != "none":
         places = _to_confirm(search)
@@ -221,10 +230,12 @@ def _to_confirm(search: Search) -> list[int]:
     return [chosen] if chosen == 0 else [chosen - 1, chosen]
 
 
-def _alternatives(search: Search, workers: int, steps: Steps) -> list[AlternativeResult]:
+def _alternatives(
+    search: Search, changed: list[Scenario], workers: int, steps: Steps
+) -> list[AlternativeResult]:
+    """Judge the scenarios that the alternatives make, in their order."""
     results = []
-    for alternative in search.scenario.alternatives:
-        scenario = search.scenario.with_alternative(alternative)
+    for alternative, scenario in zip(search.scenario.alternatives, changed, strict=True):
         sizes = purchasable(scenario)
         limits = limits_of(scenario, sizes)
         other = Search(Demand(scenario), search.goal, sizes, limits, workers, steps, True)

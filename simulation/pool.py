@@ -67,7 +67,7 @@ class Alarm(simpy.Event):
 class CreditPool:
     """Credits that can be consumed at once or not at all, and that come back after a window.
 
-    Nobody queues here: an attempt is accepted if ``used + credits <= limit``, and is
+    Nothing queues here: an attempt is accepted if ``used + credits <= limit``, and is
     answered `TooManyRequests` if not (rule 3). What is consumed at s is free again at
     exactly s + window, by an event of the pool's own.
 
@@ -135,7 +135,7 @@ class CreditPool:
         credits : int
             What the call costs.
         booked : bool
-            Whether the caller keeps a record of it; what nobody does is kept in ``unbooked``.
+            Whether the caller keeps a record of it; otherwise it is kept in ``unbooked``.
         """
         used = self.used + credits
         if used > self.limit:
@@ -154,7 +154,7 @@ class CreditPool:
     def _on_release(self, _: simpy.Event) -> None:
         times, credits, held, back = self._times, self._credits, self._held, 0
         made = len(times)
-        # All that comes back before the next event can come back now: nobody is there to see.
+        # All that comes back before the next event can come back now: nothing looks until then.
         seen_from = self.env.peek() - self.window
         while True:
             back += credits[held]

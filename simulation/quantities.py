@@ -66,6 +66,8 @@ _PART = re.compile(rf"({_NUMBER})\s*([a-zµ]+)\s*(?:,|and)?\s*")
 _RATE = re.compile(rf"({_NUMBER})\s*(?:calls?\s*)?(?:per|/|an?)\s*([a-zµ]+)")
 _GROWTH = re.compile(rf"([+-]?)({_NUMBER})\s*%\s*(?:per|/|an?)\s*([a-z]+)")
 _SHARE = re.compile(rf"({_NUMBER})\s*%")
+_CURRENCY = r"[$€£¥₹]|usd|eur|gbp|inr|us\$"
+_MONEY = re.compile(rf"(?:{_CURRENCY})\s*({_NUMBER})|({_NUMBER})\s*(?:{_CURRENCY})")
 _SIGNED = re.compile(rf"([+-]?)({_NUMBER}|[0-9]{{1,3}}(?:_[0-9]{{3}})+)(\.?)(e[+-]?[0-9]{{1,3}})?")
 
 _PLAIN = re.compile(r"[0-9]*\.?[0-9]+")
@@ -276,8 +278,18 @@ def parse_number(value: Any, thousands: bool = True) -> int | float | Decimal:
     """
     number = _decimal(value, thousands)
     if number is None:
-        raise ValueError(f"{_shown(value)} is not a number, write one such as 2.5")
+        raise ValueError(f"{_shown(value)} is not a number, write {_bare(value, thousands)}")
     return value if isinstance(value, int | float) else number
+
+
+def _bare(value: Any, thousands: bool) -> str:
+    """Return the number in a text with a unit that numbers do not take, or an example of one."""
+    if match := _SHARE.fullmatch(_text(value)):
+        return f"{_read(match[1], value, thousands=False) / 100:f}, which is the same"
+    if match := _MONEY.fullmatch(_text(value)):
+        number = _read(match[1] or match[2], value, thousands)
+        return f"{number:f} without a currency"
+    return "one such as 2.5"
 
 
 def parse_factor(value: Any) -> int | float | Decimal:

@@ -12,13 +12,14 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from simulation.bounds import MOST_CREDITS, MOST_CREDITS_A_CALL, MOST_DOLLARS, MOST_PER_LICENSE
 from simulation.documents import Document
 from simulation.errors import InputError, KeyProblem, KeyProblems
-from simulation.parts import Credits, Part, Records
+from simulation.parts import Credits, Part, Records, frozen
 from simulation.quantities import DAY, NUMBER, WHOLE, Count, Duration, write_duration
+from simulation.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,7 +67,7 @@ class Edition(Part):
 class CallKind(Part):
     """What one kind of call costs.
 
-    With ``per_records`` the credits are due for every so many records, begun ones counted.
+    With ``per_records`` the credits are due for each group of that many, a begun one counted.
     """
 
     category: Category
@@ -88,7 +89,7 @@ class ThrottledResponse(BaseModel):
     model_config = Part.model_config
 
     status: Annotated[int, Field(ge=100, le=599), WHOLE]
-    body: dict[str, Any]
+    body: Annotated[dict[str, Any], AfterValidator(frozen)]
 
 
 class Quote(BaseModel):
@@ -170,8 +171,11 @@ class RateCard(Part):
         if text in shipped_rate_cards():
             return _shipped(text)
         if Path(text).suffix not in {".yaml", ".yml"}:
+            meant = did_you_mean(text, shipped_rate_cards())
             shipped = ", ".join(shipped_rate_cards())
-            raise InputError(f"no rate card {text!r} ships, name one of {shipped}, or a .yaml file")
+            raise InputError(
+                f"no rate card {text!r} ships, {meant}name one of {shipped}, or a .yaml file"
+            )
         return Document.read(Path(folder) / text, "rate card").validate(cls)
 
     @cached_property
@@ -198,9 +202,10 @@ class RateCard(Part):
         try:
             return self._edition_of[name]
         except KeyError:
+            meant = did_you_mean(name, self._edition_of)
             known = ", ".join(self._edition_of)
             raise InputError(
-                f"{name!r} is no edition of rate card {self.name}, name one of: {known}"
+                f"{name!r} is no edition of rate card {self.name}, {meant}name one of: {known}"
             ) from None
 
     def maximum(self, edition: str) -> int | None:

@@ -52,7 +52,7 @@ class Pools:
             self._known.update(zip(new, kept.tolist(), strict=True))
 
     def do(self, limit: int) -> bool:
-        """Return whether a pool of so many credits meets the objective."""
+        """Return whether a pool of ``limit`` credits meets the objective."""
         self.judge([limit])
         return self._known.get(limit, True)
 
@@ -124,7 +124,7 @@ def _named(scenario: Scenario, edition: str) -> str:
 
 
 def _largest(card: RateCard, edition: str, licenses: int) -> int:
-    """Return the largest pool that so many licenses can have."""
+    """Return the largest pool that ``licenses`` licenses can have."""
     return card.limit(edition, licenses, card.addon_sizes(edition, licenses)[-1])
 
 

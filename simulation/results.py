@@ -19,6 +19,7 @@ from simulation.errors import InputError
 from simulation.estimates import CONFIDENCE, Estimate
 from simulation.output import OutputFolder, reading, stamp
 from simulation.scenario import Scenario
+from simulation.spelling import did_you_mean
 from simulation.summary import ESTIMATORS
 from simulation.warmup import Warmup
 
@@ -96,10 +97,21 @@ class RunResult:
             One of the statistics, such as ``lost_calls``.
         grain, name : str
             ``overall``, or ``client`` or ``category`` with its name.
+
+        Raises
+        ------
+        InputError
+            If there is no such statistic, grain or name.
         """
-        summary = self.summary
-        chosen = (summary["grain"] == grain) & (summary["name"] == name)
-        row = summary[chosen & (summary["statistic"] == statistic)].iloc[0]
+        rows = self.summary
+        for column, wanted in (("grain", grain), ("name", name), ("statistic", statistic)):
+            known = dict.fromkeys(rows[column])
+            if wanted not in known:
+                right = f"{did_you_mean(wanted, known)}name one of: {', '.join(known)}"
+                right = right if any(known) else "leave it out"
+                raise InputError(f"{wanted!r} is no {column} of this result, {right}")
+            rows = rows[rows[column] == wanted]
+        row = rows.iloc[0]
         return Estimate(*row[["mean", "ci95_low", "ci95_high", "replications"]])
 
     def to_dict(self) -> dict[str, Any]:

@@ -23,12 +23,13 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
+    ValidationError,
     ValidationInfo,
     WithJsonSchema,
     model_validator,
 )
 
-from simulation.bounds import MOST_CLIENTS
+from simulation.bounds import MOST_CLIENTS, MOST_REPLICATIONS
 from simulation.clients import Client
 from simulation.clock import Clock
 from simulation.documents import Document
@@ -36,11 +37,12 @@ from simulation.errors import InputError, KeyProblem, KeyProblems, Problem
 from simulation.input_files import TRACE_MEGABYTES, Access, real_path, shown
 from simulation.moments import read_start, read_zone
 from simulation.org import Alternative, Objective, Org
-from simulation.parts import Part, PositiveDuration
+from simulation.partial_reading import Unread, read_rest, with_further
+from simulation.parts import Part, PositiveDuration, thawed
 from simulation.plain_yaml import unprintable, write_yaml
 from simulation.quantities import WHOLE, Duration, write_duration
 from simulation.rate_card import DEFAULT_RATE_CARD, Category, RateCard
-from simulation.scenario_checks import problems_of, remarks_of
+from simulation.scenario_checks import alternative_problems, problems_of, remarks_of
 
 if TYPE_CHECKING:
     from simulation.traces import Trace
@@ -88,7 +90,7 @@ class Scenario(Part):
     warmup: Duration | None = Field(
         None, description="left out of the statistics; chosen by evidence unless given"
     )
-    replications: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] = Field(
+    replications: Annotated[int, Field(ge=1, le=MOST_REPLICATIONS), WHOLE] = Field(
         30, description="runs, each with its own random numbers"
     )
     seed: Annotated[int, Field(ge=0, lt=2**63), WHOLE] = Field(
@@ -157,24 +159,46 @@ class Scenario(Part):
     ) -> Scenario:
         if not isinstance(data, Scenario | Mapping):  # attributes of an object are no document
             raise ValueError("is no mapping, write 'key: value' pairs")
-        scenario = handler(data)
-        if scenario is not data:
-            document = (info.context or {}).get("document")
-            scenario._document = document or Document(deepcopy(data), "scenario")
-            if problems := [*scenario._read_files(), *problems_of(scenario)]:
-                raise KeyProblems(problems)
+        if isinstance(data, Scenario):
+            return handler(data)
+        document = (info.context or {}).get("document") or Document(thawed(dict(data)), "scenario")
+        try:
+            scenario = handler(data)
+        except ValidationError as error:
+            if (rest := read_rest(cls, handler, document, error)) is None:
+                raise
+            if found := rest.model._problems(document, rest.unread, rest.further):
+                raise with_further(error, found) from None
+            raise
+        if problems := scenario._problems(document, Unread(), []):
+            raise KeyProblems(problems)
         return scenario
 
-    def _read_files(self) -> Iterator[KeyProblem]:
-        """Read rate card and traces; without a card nothing else can be checked."""
+    def _problems(
+        self, document: Document, unread: Unread, told: list[KeyProblem]
+    ) -> list[KeyProblem]:
+        """Return all that is wrong beyond what the models see, but for what depends on unread keys.
+
+        ``told`` are problems of the document that are known.
+        """
+        self._document = document
+        found = [*self._read_files(unread), *problems_of(self, unread)]
+        return [*found, *alternative_problems(self, unread, [*told, *found])]
+
+    def _read_files(self, unread: Unread) -> Iterator[KeyProblem]:
+        """Read rate card and traces; without a card, one that ships stands in for it."""
         folder, access = self._document.folder, self._document.access
         try:
             if Path(self.rate_card).suffix:
                 access.check(folder, self.rate_card)
             self._card = RateCard.load(self.rate_card, folder)
         except InputError as error:
-            problems = (KeyProblem(("rate_card",), p.what, p.where, p.path) for p in error.problems)
-            raise KeyProblems(problems) from None
+            for p in error.problems:
+                yield KeyProblem(("rate_card",), p.what, p.where, p.path)
+            unread.add(("rate_card",))
+            self._card = RateCard.load(DEFAULT_RATE_CARD)
+        if unread.touches(("timezone",)):
+            return
         for place, client in enumerate(self.clients):
             if client.arrivals.file is not None:
                 try:
@@ -253,13 +277,8 @@ class Scenario(Part):
         )
 
     def remarks(self) -> list[Problem]:
-        """Return what may not be meant though it can be: dates outside the run, and their like.
-
-        Where ``--set`` has cut the run, that dates lie outside is what was asked for.
-        """
-        run = (self._document.where((key,)) for key in ("start", "horizon"))
-        is_cut = any(where.startswith("--set ") for where in run)
-        return [self._document.problem(path, what) for path, what, *_ in remarks_of(self, is_cut)]
+        """Return what may not be meant though it can be: dates outside the run, and their like."""
+        return [self._document.problem(path, what) for path, what, *_ in remarks_of(self)]
 
     def fingerprint(self) -> str:
         """Return a hash of all that decides its results: every key, the rate card, the traces.
@@ -291,7 +310,7 @@ class Scenario(Part):
         InputError
             If the change does not fit.
         """
-        return self.changed({**alternative.set, "alternatives": []})
+        return self.changed({**thawed(alternative.set), "alternatives": []})
 
     def to_yaml(self, folder: Path) -> str:
         """Write the scenario, every override applied, as YAML that can be run from ``folder``."""
@@ -325,7 +344,7 @@ def as_scenario(source: Scenario | Path | str, **changes: Any) -> Scenario:
 
 def load_scenario(
     path: Path | str,
-    set: Iterable[str] = (),  # noqa: A002 - as --set
+    set: str | Iterable[str] = (),  # noqa: A002 - as --set
     *,
     confined: bool = False,
     trace_megabytes: int | None = TRACE_MEGABYTES,
@@ -336,8 +355,8 @@ def load_scenario(
     ----------
     path : Path or str
         A YAML file; see ``scenarios/README.md`` for its keys.
-    set : iterable of str
-        Overrides such as ``"org.addon_credits=20000"``, applied in order.
+    set : str or iterable of str
+        An override such as ``"org.addon_credits=20000"``, or several, applied in order.
     confined : bool
         Whether its rate card and traces have to lie in its folder, links followed.
     trace_megabytes : int or None
@@ -349,6 +368,6 @@ def load_scenario(
         With one line for each thing that is wrong: file, line, key and remedy.
     """
     document = Document.read(path, access=Access(confined, trace_megabytes))
-    for assignment in set:
+    for assignment in [set] if isinstance(set, str) else set:
         document.set(assignment)
     return document.validate(Scenario)

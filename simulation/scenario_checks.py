@@ -11,23 +11,35 @@ from simulation.calendar_checks import calendar_problems, calendar_remarks
 from simulation.clients import Client
 from simulation.errors import InputError, KeyPath, KeyProblem
 from simulation.moments import wrong_start
+from simulation.partial_reading import Unread
 from simulation.quantities import DAY, write_duration
+from simulation.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from simulation.scenario import Scenario
     from simulation.traces import Trace
 
-__all__ = ["problems_of", "remarks_of"]
+__all__ = ["alternative_problems", "problems_of", "remarks_of"]
+
+_CARD: KeyPath = ("rate_card",)
+_API_KEYS: tuple[KeyPath, ...] = (_CARD, ("other_apis",))
+"""What says which call kinds there are."""
 
 
-def problems_of(scenario: Scenario) -> Iterator[KeyProblem]:
-    """Find what is wrong between keys, and against the rate card and the traces."""
+def problems_of(scenario: Scenario, unread: Unread) -> Iterator[KeyProblem]:
+    """Find what is wrong between keys, and against the rate card and the traces.
+
+    What depends on values that could not be read is left out.
+    """
     names = [client.name for client in scenario.clients]
     for place, what in _alike(names, "clients"):
-        yield KeyProblem(("clients", place, "name"), what)
-    if what := wrong_start(scenario.start, scenario.timezone):
+        if not unread.touches(("clients", place, "name")):
+            yield KeyProblem(("clients", place, "name"), what)
+    is_dated = not unread.touches(("start",), ("timezone",))
+    if is_dated and (what := wrong_start(scenario.start, scenario.timezone)):
         yield KeyProblem(("start",), what)
-    if scenario.warmup_end >= scenario.horizon:
+    has_lengths = not unread.touches(("horizon",), ("warmup",), _CARD)
+    if has_lengths and scenario.warmup_end >= scenario.horizon:
         what = f"leaves nothing of a horizon of {write_duration(scenario.horizon)}"
         if scenario.warmup is None:
             what = f"is one window ({scenario.card.window_in_words}) unless given and {what}"
@@ -36,19 +48,20 @@ def problems_of(scenario: Scenario) -> Iterator[KeyProblem]:
     if scenario.horizon > longest:  # a call's time and client are sorted as one number
         what = f"is too long for {len(names):,} clients, write at most {longest // DAY:,} days"
         yield KeyProblem(("horizon",), what)
-    yield from _org_problems(scenario)
+    yield from _org_problems(scenario, unread)
+    is_dated = is_dated and not unread.touches(("horizon",))
     for place, client in enumerate(scenario.clients):
-        yield from _call_problems(scenario, ("clients", place, "calls"), client)
-        yield from _trace_problems(scenario, ("clients", place), client)
-        yield from calendar_problems(scenario, ("clients", place), client)
-    yield from _planning_problems(scenario, names)
+        here: KeyPath = ("clients", place)
+        yield from _call_problems(scenario, here, client, unread)
+        if is_dated and not unread.touches((*here, "arrivals")):
+            if not unread.touches((*here, "calls"), *_API_KEYS):
+                yield from _trace_problems(scenario, here, client)
+            yield from calendar_problems(scenario, here, client)
+    yield from _planning_problems(scenario, names, unread)
 
 
-def remarks_of(scenario: Scenario, is_cut: bool = False) -> Iterator[KeyProblem]:
-    """Find what can be meant, but has no effect, or not the one that is hoped for.
-
-    Of a run that ``is_cut`` on purpose, dates outside are not worth a word.
-    """
+def remarks_of(scenario: Scenario) -> Iterator[KeyProblem]:
+    """Find what can be meant, but has no effect, or not the one that is hoped for."""
     org = scenario.org
     per_license = scenario.card.editions[scenario.card.edition(org.edition)].per_license
     if org.user_licenses and not per_license:
@@ -60,7 +73,7 @@ def remarks_of(scenario: Scenario, is_cut: bool = False) -> Iterator[KeyProblem]
             "write such as 99%"
         )
         yield KeyProblem(("objective", "probability"), what)
-    for place, client in enumerate(() if is_cut else scenario.clients):
+    for place, client in enumerate(scenario.clients):
         yield from calendar_remarks(scenario, ("clients", place), client)
 
 
@@ -87,33 +100,58 @@ def _plain(name: str) -> str:
     return unicodedata.normalize("NFKC", name)
 
 
-def _planning_problems(scenario: Scenario, names: list[str]) -> Iterator[KeyProblem]:
-    for place, name in enumerate(scenario.objective.protect):
+def _planning_problems(
+    scenario: Scenario, names: list[str], unread: Unread
+) -> Iterator[KeyProblem]:
+    has_names = not any(unread.touches(("clients", n, "name")) for n in range(len(names)))
+    for place, name in enumerate(scenario.objective.protect if has_names else ()):
         if name not in names:
-            what = f"{name!r} is no client, name one of: {', '.join(names)}"
-            yield KeyProblem(("objective", "protect", place), what)
-    for edition in scenario.org.license_prices:
+            what = f"{name!r} is no client, {did_you_mean(name, names)}name one of: "
+            yield KeyProblem(("objective", "protect", place), what + ", ".join(names))
+    for edition in () if unread.touches(_CARD) else scenario.org.license_prices:
         try:
             scenario.card.edition(edition)
         except InputError as error:
             yield KeyProblem(("org", "license_prices", edition), error.problems[0].what)
     for place, what in _alike([each.name for each in scenario.alternatives], "alternatives"):
-        yield KeyProblem(("alternatives", place, "name"), what)
+        if not unread.touches(("alternatives", place, "name")):
+            yield KeyProblem(("alternatives", place, "name"), what)
+
+
+def alternative_problems(
+    scenario: Scenario, unread: Unread, told: list[KeyProblem]
+) -> Iterator[KeyProblem]:
+    """Find changes that do not fit; what is wrong without them, and told, is not theirs."""
+    if not scenario.alternatives:
+        return
+    document, labels = scenario._document, dict[int, list[str]]()
+    told = [*told, *(KeyProblem(path, what) for path, what in document.unread.items())]
+    known = {(key or document.readable(path, labels), what) for path, what, _, key in told}
+    wrong = {path for path, _ in known}
     for place, alternative in enumerate(scenario.alternatives):
+        if unread.touches(("alternatives", place, "set")):
+            continue
         try:
             scenario.with_alternative(alternative)
         except InputError as error:
             for problem in error.problems:
-                what = f"{problem.path or problem.where}: {problem.what}"
-                yield KeyProblem(("alternatives", place, "set"), what)
+                parts = problem.path.split(".")
+                around = {".".join(parts[:length]) for length in range(1, len(parts))}
+                if (problem.path, problem.what) not in known and wrong.isdisjoint(around):
+                    what = f"{problem.path or problem.where}: {problem.what}"
+                    yield KeyProblem(("alternatives", place, "set"), what)
 
 
-def _org_problems(scenario: Scenario) -> Iterator[KeyProblem]:
+def _org_problems(scenario: Scenario, unread: Unread) -> Iterator[KeyProblem]:
     org, card = scenario.org, scenario.card
+    if unread.touches(_CARD, ("org", "edition")):
+        return
     try:
         rules = card.editions[card.edition(org.edition)]
     except InputError as error:
         yield KeyProblem(("org", "edition"), error.problems[0].what)
+        return
+    if unread.touches(("org",)):
         return
     if org.user_licenses is None and rules.per_license:
         what = f"is missing, {org.edition} gives credits per license: write how many"
@@ -125,13 +163,21 @@ def _org_problems(scenario: Scenario) -> Iterator[KeyProblem]:
         yield KeyProblem(("org", "addon_credits"), error.problems[0].what)
 
 
-def _call_problems(scenario: Scenario, path: KeyPath, client: Client) -> Iterator[KeyProblem]:
-    if client.arrivals.file is None and not client.calls:
-        yield KeyProblem(path, "is missing, say what this client calls")
+def _call_problems(
+    scenario: Scenario, path: KeyPath, client: Client, unread: Unread
+) -> Iterator[KeyProblem]:
+    calls = (*path, "calls")
+    has_law = not unread.touches(calls, (*path, "arrivals"))
+    if has_law and client.arrivals.file is None and not client.calls:
+        yield KeyProblem(calls, "is missing, say what this client calls")
     for place, call in enumerate(client.calls):
-        here = (*path, place)
+        here = (*calls, place)
+        if unread.touches((*here, "api"), *_API_KEYS):
+            continue
         if not scenario.knows(call.api):
             yield KeyProblem((*here, "api"), _unknown_api(scenario, call.api))
+        elif unread.touches((*here, "records")):
+            continue
         elif (most := _max_records(scenario, call.api)) and call.records.largest > most:
             what = f"{call.records.largest} is more than {call.api} takes, write at most {most}"
             yield KeyProblem((*here, "records"), what)
@@ -198,8 +244,13 @@ def _wrong_row(scenario: Scenario, client: Client, trace: Trace) -> tuple[int, s
 
 
 def _unknown_api(scenario: Scenario, api: str) -> str:
-    known = ", ".join((*scenario.card.calls, *scenario.other_apis))
-    return f"{api!r} is no call kind, declare it under 'other_apis' or use one of: {known}"
+    card, known = scenario.card, (*scenario.card.calls, *scenario.other_apis)
+    cost = card.calls["other"].credits
+    return (
+        f"{api!r} is no call kind of rate card {card.name}, {did_you_mean(api, known)}"
+        f"a call without a price of its own, such as another read, costs {cost} and is called "
+        f"'other': write that, declare it under 'other_apis', or use one of: {', '.join(known)}"
+    )
 
 
 def _max_records(scenario: Scenario, api: str) -> int | None:

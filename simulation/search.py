@@ -30,7 +30,7 @@ NOTABLE_SAVING = 0.01
 """Part of the cost: sizes that cannot save more than this are as good as the best."""
 
 _ALL_SIZES_ATTEMPTS = 500_000_000
-"""About so many attempts are decided for all sizes alike, before some are given up."""
+"""Attempts, roughly, that are decided for all sizes alike before some are given up."""
 
 _WORTH_PROCESSES_S = 2.0  # of work: processes take a second to start
 
@@ -41,7 +41,7 @@ Ints = NDArray[np.int64]
 
 
 class Steps:
-    """Counts the steps done, and those known to come, for whoever watches."""
+    """Counts the steps done, and those known to come, and reports them."""
 
     def __init__(self, progress: Callable[[int, int], None] | None = None) -> None:
         self._progress = progress
@@ -115,7 +115,7 @@ class Search:
         return 0 if self._judged is None else len(self._judged.calls)
 
     def judge_up_to(self, count: int) -> None:
-        """Judge on so many replications all that matters; all sizes on the first of them."""
+        """Judge on ``count`` replications all that matters; all sizes on the first of them."""
         everything = np.arange(len(self.sizes))
         while self.count < count:
             if self.count < 2:

@@ -1,6 +1,6 @@
 """Many pool sizes on one replication's demand: how many calls each throttles and loses.
 
-All sizes see the same calls. A pool that has throttled nobody for a window is like any other
+All sizes see the same calls. A pool that has throttled no call for a window is like any other
 such pool, so it is put to sleep until a call comes that it cannot grant.
 """
 
@@ -51,7 +51,7 @@ class Swept:
     throttled, lost : (m,) int64 array
         How many of them each pool throttled at first, and how many were lost.
     enough : int
-        The pool size that throttles nobody: the most credits asked for in any window (rule 5).
+        The pool size that throttles no call: the most credits asked for in any window (rule 5).
     work : int
         Attempts decided one by one, over all pools; where pools are decided side by side, as
         many as take that long.

@@ -63,7 +63,7 @@ def _escape(character: str) -> str:
 
 
 class _Guarded(io.TextIOBase):
-    """A stream that raises `PrintError`; errors of standard error are for no one to see."""
+    """A stream that raises `PrintError`; errors of standard error are dropped."""
 
     def __init__(self, stream: TextIO, quiet: bool) -> None:
         self._stream, self._quiet = stream, quiet

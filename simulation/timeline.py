@@ -89,7 +89,7 @@ def weekly(result: RunResult) -> pd.DataFrame:
 
 
 def sizes_to_compare(scenario: Scenario, named: Sequence[int] = (), most: int = 12) -> list[int]:
-    """Return sizes to show beside each other: from none to one that throttles nobody.
+    """Return sizes to show beside each other: from none to one that throttles no call.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Using the machine's cores: how many, and work that runs ahead of whoever takes it."""
+"""Using the machine's cores: how many, and work that runs ahead of its consumer."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from threading import Thread
 from typing import TypeVar
 
+from simulation.bounds import MOST_WORKERS
 from simulation.errors import InputError
 from simulation.signals import STOPPING, held_back
 
@@ -40,13 +41,13 @@ def cores(workers: int | None) -> int:
     Raises
     ------
     InputError
-        If fewer than one is wanted.
+        If fewer than one is wanted, or more than `MOST_WORKERS`.
     """
     if workers is None:
         allowed = getattr(os, "sched_getaffinity", None)  # not everywhere
         return len(allowed(0)) if allowed else os.cpu_count() or 1
-    if workers < 1:
-        raise InputError(f"workers is {workers}, write 1 or more")
+    if not 1 <= workers <= MOST_WORKERS:
+        raise InputError(f"workers is {workers}, write 1 to {MOST_WORKERS:,}")
     return workers
 
 

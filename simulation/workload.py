@@ -27,6 +27,7 @@ __all__ = [
     "MOST_SECONDS",
     "Workload",
     "check_workload",
+    "too_much",
     "workload_of",
 ]
 
@@ -69,7 +70,7 @@ class Workload:
     memory : float
         Bytes, in each process.
     seconds : float
-        With so many workers.
+        Of the whole, as many workers at it as were asked about.
     """
 
     calls: float
@@ -78,6 +79,23 @@ class Workload:
     replications: int
     memory: float
     seconds: float
+
+    def describe(self) -> str:
+        """Say in a few words how much it is.
+
+        >>> Workload(12_300.0, 410.0, 0, 30, 5e8, 170.0).describe()
+        'about 12,300 calls, 500 MB and 3 minutes'
+        >>> Workload(4e9, 4e7, 0, 30, 8e9, 9e4).describe()
+        'about 4 billion calls, 8 GB and 25 hours'
+        """
+        seconds, unit = self.seconds, "second"
+        for size, longer in ((3600, "hour"), (60, "minute")):
+            if self.seconds >= 1.5 * size:
+                seconds, unit = self.seconds / size, longer
+                break
+        count = _much(max(1.0, seconds))
+        plural = "" if count == "1" else "s"
+        return f"about {_much(self.calls)} calls, {_bytes(self.memory)} and {count} {unit}{plural}"
 
 
 def workload_of(
@@ -176,10 +194,16 @@ def check_workload(
         In one line, with the estimate and what to change.
     """
     found = workload_of(scenario, engine, workers, interval, sizes)
-    for path, what in _too_much(scenario, found):
-        document = scenario._document
-        told = f"{what}; --force goes ahead"
-        raise InputError([Problem(document.where(path), document.readable(path), told)])
+    if problems := too_much(scenario, found):
+        raise InputError(problems)
+
+
+def too_much(scenario: Scenario, found: Workload) -> list[Problem]:
+    """Return why a scenario is too much work, with the estimate and what to change; or nothing."""
+    return [
+        scenario._document.problem(path, f"{what}; --force goes ahead")
+        for path, what in _too_much(scenario, found)
+    ]
 
 
 def _too_much(scenario: Scenario, found: Workload) -> Iterator[tuple[KeyPath, str]]:
@@ -210,6 +234,10 @@ def _remedy(scenario: Scenario, found: Workload, what: str) -> tuple[KeyPath, st
 
 def _machine_memory() -> float:
     return float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _bytes(count: float) -> str:
+    return _gigabytes(count) if count >= 1e9 else f"{_much(max(1.0, count / 1e6))} MB"
 
 
 def _gigabytes(count: float) -> str:

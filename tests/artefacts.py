@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from simulation.arrival_laws import CountTrace, Event, Poisson, Schedule, TraceFile
 from simulation.clients import CallMix, Client, RecordCount, Retry
+from simulation.parts import FrozenDict
 from simulation.scenario import Alternative, Objective, Org, Scenario
 from simulation.starter import scenario_schema
 from tests.browser import Browser
@@ -69,7 +70,7 @@ def _rows(model: type[BaseModel]) -> Iterator[str]:
         default: Any = _DEFAULTS.get((model.__name__, name), field.default)
         if field.is_required():
             default = "required"
-        elif default in (None, ()) or field.default_factory in (dict, list):
+        elif default in (None, ()) or field.default_factory in (dict, list, FrozenDict):
             default = ""
         yield f"| `{name}` | {field.description or ''} | {default} |"
 

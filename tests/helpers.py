@@ -194,18 +194,21 @@ class _Clock:
         return self.now
 
 
-def moving_window(calls: Calls, limit: int) -> list[bool]:
-    """Decide calls by the moving window of the package `limits`, on our clock."""
+def moving_window(calls: Calls, limit: int, window: int = DAY - 1) -> list[bool]:
+    """Decide calls by the moving window of the package `limits`, on our clock.
+
+    It still counts what is exactly as old as its window; ours is free again by then. So a window
+    of 1 µs less decides as ours does.
+    """
     clock, granted = _Clock(), []
     with patch.object(limits.storage.memory, "time", clock):
         store = limits.storage.memory.MemoryStorage()
         for now, cost in zip(calls.time.tolist(), calls.credits.tolist(), strict=True):
             clock.now = now
-            # It still counts what is exactly as old as its window; ours is free again by then.
-            granted.append(store.acquire_entry("org", limit, DAY - 1, cost))
+            granted.append(store.acquire_entry("org", limit, window, cost))
     return granted
 
 
 def share_tolerance(share: float, trials: float, sigmas: float = 4.0) -> float:
-    """Return how far a share of so many independent trials may stray from its expectation."""
+    """Return how far a share of independent trials may stray from its expectation."""
     return float(sigmas * np.sqrt(share * (1 - share) / trials))

@@ -59,6 +59,7 @@ def test_daily_variation_is_the_coefficient_of_variation_beyond_poisson() -> Non
         (15, {"events": [{"date": "2026-01-20", "factor": 3}]}, 300),
         (16, {"events": [{"date": "2026-01-20", "factor": 3}]}, 100),
         (15, {"events": [{"date": "2026-01-20", "factor": 0}]}, 0),
+        (30, {"growth": "50% per month", "events": [{"date": "2026-02-04", "factor": 2}]}, 300),
     ],
 )
 def test_growth_and_events_move_the_mean(day: int, law: dict[str, Any], expected: float) -> None:
@@ -131,6 +132,10 @@ def test_a_run_may_begin_within_a_day_and_end_within_one() -> None:
     assert drawn(scenario, 0)[0].tolist() == [30 * MINUTE, 13 * HOUR + 30 * MINUTE]
     assert drawn(scenario, 1)[0].tolist() == [23 * HOUR + 30 * MINUTE]
     assert scenario.clock.date(1) == date(2026, 1, 6)
+    midnight = scheduled("s", "00:00", 1)
+    for start, expected in (("00:00", [0]), ("00:00:00.000001", [])):
+        scenario = build([midnight], start=f"2026-01-05 {start}", horizon="25 hours")
+        assert drawn(scenario, 0)[0].tolist() == expected
 
 
 def test_a_start_with_an_offset_is_moved_to_the_scenario_s_zone() -> None:
@@ -149,6 +154,15 @@ def test_bursts_spread_evenly_and_reach_over_midnight() -> None:
     scenario = build([client], horizon="3 days")
     minutes = [(times // MINUTE).tolist() for day in range(3) for times in drawn(scenario, day)]
     assert minutes == [[1430, 1435], [1440, 1445], []]
+    client = scheduled("s", "00:00", 4, schedule={"over": "96 hours", "days": ["mon"]})
+    scenario = build([client], horizon="6 days")
+    assert [(drawn(scenario, day)[0] // DAY).tolist() for day in range(5)] == [
+        [0],
+        [1],
+        [2],
+        [3],
+        [],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -222,16 +236,42 @@ def test_record_distributions_have_their_means_and_bounds() -> None:
         assert records.max() <= 100
 
 
-def test_a_mix_makes_each_kind_as_often_as_its_weight_says() -> None:
+def test_a_call_has_one_record_at_least_however_few_are_drawn() -> None:
+    client = poisson("p", "2000 per day", "upsert_records")
+    client["calls"][0]["records"] = {"poisson": 0.5}
+    records = Demand(build([client])).draw_day(0, 0).records
+    assert np.unique(records)[:2].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("jitter", ["none", "full"])
+def test_jitter_alone_makes_replications_differ(jitter: str) -> None:
+    retry = {"retry": {"first": "1 s", "jitter": jitter}}
+    scenario = build([scheduled("s", "08:00", 3, on_throttle=retry)])
+    assert Demand(scenario).is_random == (jitter == "full")
+
+
+def test_a_client_s_calls_are_numbered_through_all_days() -> None:
+    clients = [poisson("a", "20 per day"), scheduled("b", "08:00", 3)]
+    calls = Demand(build(clients, horizon="3 days")).draw_replication(0)
+    for place in range(2):
+        numbers = calls.call[calls.client == place]
+        assert numbers.tolist() == list(range(len(numbers)))
+
+
+@pytest.mark.parametrize("kinds", [1, 2, 3])
+def test_a_mix_makes_each_kind_as_often_as_its_weight_says(kinds: int) -> None:
     client = poisson("p", "30000 per day")
-    client["calls"] = [{"api": "other", "weight": 3}, {"api": "bulk_read"}, {"api": "get_users"}]
+    weights = dict([("other", 3), ("bulk_read", 1), ("get_users", 2)][:kinds])
+    client["calls"] = [{"api": api, "weight": weight} for api, weight in weights.items()]
     demand = Demand(build([client]))
     calls = demand.draw_day(0, 0)
-    shares = np.bincount(calls.api, minlength=3) / len(calls)
-    expected = {"get_users": 0.2, "bulk_read": 0.2, "other": 0.6}
+    assert len(demand.apis) == kinds
+    shares = np.bincount(calls.api, minlength=kinds) / len(calls)
+    credits = {"other": 1, "bulk_read": 50, "get_users": 1}
     for code, api in enumerate(demand.apis):
-        exact = expected[api]
-        assert abs(shares[code] - exact) < 4 * np.sqrt(exact * (1 - exact) / len(calls))
+        exact = weights[api] / sum(weights.values())
+        assert abs(shares[code] - exact) <= 4 * np.sqrt(exact * (1 - exact) / len(calls))
+        assert (calls.credits[calls.api == code] == credits[api]).all()
 
 
 def test_streams_of_other_clients_days_and_purposes_are_independent() -> None:

@@ -60,7 +60,7 @@ alternatives:
 
 
 def portfolio(folder: Path, count: int, slow: bool = False, broken: bool = False) -> Path:
-    """Write a portfolio of so many orgs; with ``broken`` every tenth row is wrong."""
+    """Write a portfolio of ``count`` orgs; with ``broken`` every tenth row is wrong."""
     (folder / "template.yaml").write_text(TEMPLATE)
     wrong = [
         {"org.edition": "gold"},
@@ -204,8 +204,8 @@ def test_the_cause_fills_the_window_of_the_largest_demand() -> None:
     assert cause is not None
     assert cause.client == "night"
     assert cause.share.low < cause.share.mean < cause.share.high
-    nobody = any_limit(100, [scheduled("never", "02:00", 1, schedule={"days": ["2026-03-31"]})])
-    assert biggest_cause(Demand(nobody), 4) is None
+    silent = any_limit(100, [scheduled("never", "02:00", 1, schedule={"days": ["2026-03-31"]})])
+    assert biggest_cause(Demand(silent), 4) is None
 
 
 def test_tables_do_not_depend_on_the_number_of_workers(
@@ -336,7 +336,7 @@ def test_a_missing_trace_is_a_row_and_is_planned_once_it_is_there(tmp_path: Path
 
 
 class _Dying:
-    """A job that kills its worker the first so many times that it is done."""
+    """A job that kills its worker the first times that it is done."""
 
     def __init__(self, counter: Path, times: int, victim: str = "Org 1") -> None:
         self._counter, self._times, self._victim = counter, times, victim
@@ -458,7 +458,7 @@ class Killed:
         self.kills = 0
 
     def disturb(self, longest_s: float) -> bool:
-        """Run, kill something before so many seconds are over, and return whether it was done."""
+        """Run, kill something within some seconds, and return whether it was done."""
         log = self.out.with_suffix(".log")
         with log.open("ab") as errors:
             parent = subprocess.Popen(

@@ -190,7 +190,7 @@ def test_validate_tells_of_every_file_and_fails_if_one_is_wrong(tmp_path: Path) 
         ("plan", MID_MARKET, "--confirm", "some"),
         ("plan", MID_MARKET, "--max-replications", "3"),
         ("plan", MID_MARKET, "--out", "README.md/out"),
-        ("plan", MID_MARKET, "--set", "objective.protect=[nobody]"),
+        ("plan", MID_MARKET, "--set", "objective.protect=[missing]"),
         ("run", MID_MARKET, "--no-such-option"),
         ("no-such-command",),
     ],

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +22,10 @@ from simulation.scenario import Scenario, load_scenario
 from simulation.streams import uniform
 from simulation.sweep import sweep
 from tests.helpers import SCENARIOS, any_limit, moving_window, poisson
+from tests.kept_figures import keep
 from tests.strategies import scenarios
+
+pytestmark = pytest.mark.proof
 
 
 def compare(demand: Demand, replication: int, limit: int) -> int:
@@ -57,17 +62,21 @@ def test_both_engines_agree_on_the_shipped_scenarios(path: Path) -> None:
 
 
 @pytest.mark.long
-def test_ten_million_decisions_are_the_same_in_both_engines() -> None:
-    compared = 0
+def test_ten_million_decisions_are_the_same_in_both_engines(long: bool) -> None:
+    decisions = dict[str, int]()
     for path in SCENARIOS:
         scenario = load_scenario(path)
         demand = Demand(scenario)
         enough = sweep(demand, 0, np.array([0]), np.ones(len(scenario.clients), bool)).enough
-        for share in (0.2, 0.6, 0.9, 0.99):
-            for replication in (0, 1):
-                compared += compare(demand, replication, int(share * enough))
+        decisions[path.stem] = sum(
+            compare(demand, replication, int(share * enough))
+            for share, replication in product((0.2, 0.6, 0.9, 0.99), (0, 1))
+        )
+    compared = sum(decisions.values())
     sys.stdout.write(f"{compared:,} decisions compared, none differed\n")
     assert compared > 10_000_000
+    if long:
+        keep("engines", pd.DataFrame(decisions.items(), columns=["scenario", "decisions"]))
 
 
 def test_a_day_without_calls_of_its_own_still_decides_what_waits() -> None:
@@ -124,9 +133,18 @@ def test_a_sweep_of_501_sizes_counts_what_501_single_runs_count(retries: bool) -
         assert swept.lost[place] == (counts & np.isin(records.outcome, (LOST, IMPOSSIBLE))).sum()
 
 
+def test_a_window_of_many_more_calls_than_sizes_is_counted_as_by_single_runs() -> None:
+    scenario = any_limit(0, [poisson("a", "400 per day", "two")], horizon="3 days", warmup=0)
+    demand, limits = Demand(scenario), np.array([0, 100, 500, 780])
+    swept = sweep(demand, 0, limits, np.ones(1, bool))
+    for place, limit in enumerate(limits):
+        throttled = compiled(demand, int(limit)).throttled_attempts
+        assert swept.throttled[place] == (throttled > 0).sum()
+
+
 @settings(max_examples=100, deadline=None)
 @given(scenarios())
-def test_what_is_enough_is_exactly_the_smallest_pool_that_throttles_nobody(
+def test_what_is_enough_is_exactly_the_smallest_pool_that_throttles_no_call(
     scenario: Scenario,
 ) -> None:
     demand = Demand(scenario)

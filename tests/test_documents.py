@@ -23,6 +23,7 @@ DOCUMENTS = [
     ROOT / "simulation" / "README.md",
     ROOT / "simulation" / "rate_cards" / "README.md",
     ROOT / "tests" / "README.md",
+    ROOT / "tests" / "STRESS-DES.md",
 ]
 
 
@@ -120,6 +121,16 @@ def test_the_readme_s_scenario_is_valid(tmp_path: Path) -> None:
 def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text()):
         assert (path.parent / target).exists(), target
+
+
+def test_every_item_of_the_reporting_guideline_is_answered() -> None:
+    text = (ROOT / "tests" / "STRESS-DES.md").read_text()
+    rows = re.findall(r"^\| (\d[\d.]+) ([^|]+) \| (.*) \|$", text, re.MULTILINE)
+    parts = [f"2.5.{n}" for n in range(1, 6)]
+    items = {1: 3, 2: 4, 3: 4, 4: 3, 5: 4, 6: 1}
+    wanted = [f"{section}.{n}" for section, last in items.items() for n in range(1, last + 1)]
+    assert [number for number, *_ in rows] == sorted([*wanted, *parts])
+    assert all(len(answer) > 60 for *_, answer in rows)
 
 
 def test_the_main_job_and_the_tests_are_one_line_each() -> None:

@@ -103,7 +103,7 @@ def test_a_writer_that_is_killed_at_any_step_leaves_a_whole_result(
         with simulation.output.reading(folder) as file:
             seen = {file(name).read_text() for name in RUN_FILES}
         assert seen in ({"old"}, {"new"}), f"a mixture after {steps} steps"
-        if not foreign:  # whoever reads the files by name sees one result, too
+        if not foreign:  # reading the files by name gives one result, too
             assert {(folder / name).read_text() for name in RUN_FILES} == seen
         put(folder, "next")
         names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}

@@ -256,7 +256,7 @@ def test_only_protected_clients_count_where_some_are_named() -> None:
     assert plan(protected, **QUICK).recommendation.addon_credits == 32
     early = protected.changed({"clients.checkout.arrivals.schedule.at": ["07:00"]})
     assert plan(early, **QUICK).recommendation.addon_credits == 0
-    with pytest.raises(InputError, match=r"objective.protect.0: 'till' is no client"):
+    with pytest.raises(InputError, match=r"objective.protect.#1: 'till' is no client"):
         protected.changed({"objective.protect": ["till"]})
 
 

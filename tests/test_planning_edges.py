@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from simulation import InputError, plan
-from simulation.frontier import MOST_SIZES
+from simulation.frontier import MOST_SIZES, check_sizes
 from simulation.plan_findings import plan_findings
 from tests.helpers import build, creditsim, scheduled
 from tests.test_planning import SMALL_STEPS, random_case
@@ -44,6 +48,33 @@ def test_a_card_of_a_million_sizes_is_refused_with_the_step_that_would_do(tmp_pa
     assert done.stderr.count("\n") == 1
     card(tmp_path, addon_step=101, purchase_cap_credits=1_000_000)
     assert plan(build(clients, **keys), confirm="none").recommendation.addon_credits == 101
+
+
+@settings(max_examples=25, deadline=None)
+@example(cap=MOST_SIZES - 1, step=1)
+@example(cap=MOST_SIZES, step=1)
+@example(cap=2 * MOST_SIZES - 1, step=1)
+@example(cap=2 * MOST_SIZES, step=1)
+@example(cap=11 * MOST_SIZES + 9, step=10)
+@given(cap=st.integers(MOST_SIZES - 1, 10 * MOST_SIZES), step=st.integers(1, 12))
+def test_the_step_that_a_refusal_names_is_the_least_that_will_do(cap: int, step: int) -> None:
+    def check(step: int) -> None:
+        with TemporaryDirectory() as folder:
+            own = card(Path(folder), addon_step=step, purchase_cap_credits=cap)
+            org = {"edition": "any", "user_licenses": 20}
+            check_sizes(build([scheduled("a", "09:00", 90, "one")], rate_card=own, org=org))
+
+    if cap // step + 1 <= MOST_SIZES:
+        check(step)
+        return
+    with pytest.raises(InputError) as refusal:
+        check(step)
+    said = re.search(r"write ([\d,]+) or more", refusal.value.problems[0].what)
+    assert said is not None
+    least = int(said[1].replace(",", ""))
+    check(least)
+    with pytest.raises(InputError):
+        check(least - 1)
 
 
 def test_what_a_change_or_a_remedy_could_buy_is_bounded_too(tmp_path: Path) -> None:

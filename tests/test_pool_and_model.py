@@ -8,10 +8,21 @@ from typing import Any
 import pytest
 import simpy
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simulation import CreditPool, Model, RateCard, TooManyRequests, run
 from simulation.quantities import DAY, HOUR, MINUTE, SECOND
-from tests.helpers import ANY_LIMIT, any_limit, as_ended, build, calls_of, recount, scheduled
+from tests.helpers import (
+    ANY_LIMIT,
+    any_limit,
+    as_ended,
+    build,
+    calls_of,
+    poisson,
+    recount,
+    scheduled,
+)
 
 
 def outcomes(calls: Any, client: str) -> list[str]:
@@ -51,7 +62,33 @@ def test_a_throttled_attempt_carries_the_vendor_s_body_and_consumes_nothing() ->
         "status": "error",
     }
     assert pool.available == 1
+    assert pool.unbooked == [(0, 2)]
     pool.consume(1)
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(1, 5)), max_size=30))
+def test_at_any_moment_the_pool_holds_what_was_accepted_in_the_window_before_it(
+    steps: list[tuple[int, int]],
+) -> None:
+    env, window = simpy.Environment(), 10
+    pool = CreditPool(env, limit=9, window=window)
+    accepted: list[tuple[int, int]] = []
+
+    def client() -> Any:
+        for wait, credits in steps:
+            yield env.timeout(wait)
+            held = sum(cost for since, cost in accepted if env.now - window < since)
+            assert pool.used == held
+            if held + credits <= 9:
+                pool.consume(credits)
+                accepted.append((int(env.now), credits))
+            else:
+                with pytest.raises(TooManyRequests):
+                    pool.consume(credits)
+
+    env.process(client())
+    env.run()
+    assert pool.unbooked == accepted
 
 
 def test_releases_come_before_attempts_of_the_same_instant() -> None:
@@ -145,6 +182,12 @@ def test_full_jitter_stays_below_the_delay_and_depends_on_nothing_else_that_happ
     assert len(set(alone)) == 200
     # The mean of 200 uniforms: half the delay, with a standard error of delay / √(12·200).
     assert abs(sum(alone) / 200 - 5 * MINUTE) < 4 * 10 * MINUTE / (12 * 200) ** 0.5
+
+
+def test_a_model_without_a_number_is_the_first_replication() -> None:
+    scenario = any_limit(900, [poisson("a", "20 per day")])
+    days = [next(model.run()) for model in (Model(scenario), Model(scenario, 0))]
+    assert days[0].settled.calls.time.tolist() == days[1].settled.calls.time.tolist()
 
 
 def test_a_retry_without_delay_happens_at_once_and_in_order() -> None:

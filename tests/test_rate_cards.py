@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from simulation import InputError, RateCard
 from simulation.rate_card import shipped_rate_cards
-from tests.helpers import build, creditsim, scheduled
+from tests.helpers import ROOT, build, creditsim, scheduled
 
+CARDS = ROOT / "simulation" / "rate_cards"
 KAIZEN_34 = RateCard.load("kaizen-34")
 every_card = pytest.mark.parametrize("name", shipped_rate_cards())
 
@@ -109,8 +110,29 @@ def test_prices_rise_with_size_and_are_exact_to_the_cent(thousands: int) -> None
 def test_sizes_that_are_not_sold_are_refused_with_the_nearest_ones() -> None:
     with pytest.raises(InputError, match="write 1,000 or 2,000"):
         KAIZEN_34.quote("professional", 40, 1500)
-    with pytest.raises(InputError, match="write 0 to 470,000"):
+    why = r"0 to 470,000 \(allowance 30,000 of at most 500,000\): write 0 to 470,000"
+    with pytest.raises(InputError, match=why):
         KAIZEN_34.quote("professional", 40, 471_000)
+    with pytest.raises(InputError, match="0 to 500,000: write 0 to 500,000"):
+        KAIZEN_34.quote("ultimate", 40, 501_000)
+
+
+@given(step=st.integers(1, 12), cap=st.integers(0, 40), amount=st.integers(-3, 45))
+def test_what_is_sold_is_every_step_up_to_the_cap_and_a_refusal_names_the_nearest(
+    step: int, cap: int, amount: int
+) -> None:
+    data = yaml.safe_load((CARDS / "kaizen-34.yaml").read_text())
+    card = RateCard.model_validate({**data, "addon_step": step, "purchase_cap_credits": cap})
+    sold = [size for size in range(cap + 1) if size % step == 0]
+    assert list(card.addon_sizes("ultimate", 1)) == sold
+    if amount in sold:
+        card.check_addon("ultimate", 1, amount)
+        return
+    nearest = f"0 to {sold[-1]}" if sold[-1] else "0"
+    if 0 < amount < sold[-1]:
+        nearest = f"{amount - amount % step} or {amount - amount % step + step}"
+    with pytest.raises(InputError, match=f": write {nearest}$"):
+        card.check_addon("ultimate", 1, amount)
 
 
 def test_an_unknown_edition_or_card_is_refused_with_the_known_ones() -> None:
@@ -133,8 +155,7 @@ def test_the_vendor_s_answer_is_quoted_exactly(name: str) -> None:
 
 
 def _own_card(folder: Path, **changes: object) -> Path:
-    shipped = Path(__file__).parent.parent / "simulation" / "rate_cards" / "kaizen-34.yaml"
-    data = {**yaml.safe_load(shipped.read_text()), "name": "own", **changes}
+    data = {**yaml.safe_load((CARDS / "kaizen-34.yaml").read_text()), "name": "own", **changes}
     path = folder / "own.yaml"
     path.write_text(yaml.safe_dump(data))
     return path
@@ -218,11 +239,11 @@ def test_a_key_that_is_called_as_a_part_of_a_model_is_named(
         ),
         (
             {"addon_slabs": [{"credits": 10**13, "price_per_1000": 1}]},
-            "addon_slabs.0.credits",
+            "addon_slabs.#1.credits",
         ),
         (
             {"addon_slabs": [{"credits": 500_000, "price_per_1000": "1e30"}]},
-            "addon_slabs.0.price_per_1000",
+            "addon_slabs.#1.price_per_1000",
         ),
     ],
 )

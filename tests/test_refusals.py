@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import math
+import operator
 import pickle
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,11 +19,13 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from simulation import InputError, load_scenario
 from simulation.compiled_model import CompiledModel
 from simulation.demand import Demand
 from simulation.documents import Document
+from simulation.quantities import DAY
 from simulation.records import concatenate
 from simulation.scenario import Scenario
 from simulation.sweep import sweep
@@ -92,6 +96,52 @@ def test_a_scenario_is_made_of_plain_data_alone() -> None:
         Scenario.model_validate(type("Like", (), data)(), from_attributes=True)
 
 
+def _changes(part: Any, path: str = "") -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Yield every way to change what is inside a model: its keys, items and attributes."""
+    inside: list[tuple[str, Any]] = []
+    if isinstance(part, BaseModel):
+        inside = [(f".{name}", getattr(part, name)) for name in type(part).model_fields]
+        for name, _ in inside:
+            yield f"{path}{name}=", partial(setattr, part, name[1:], None)
+    elif isinstance(part, dict):
+        inside = [(f"[{key}]", item) for key, item in part.items()]
+        key = next(iter(part), "new")
+        for name in ("__setitem__", "__delitem__", "pop", "setdefault"):
+            yield f"{path}.{name}", partial(getattr(part, name), key, *[1][: name[2:5] == "set"])
+        for name in ("update", "__ior__"):
+            yield f"{path}.{name}", partial(getattr(part, name), {"new": 1})
+        for name in ("clear", "popitem"):
+            yield f"{path}.{name}", getattr(part, name)
+    elif isinstance(part, list | tuple):
+        inside = [(f"[{place}]", item) for place, item in enumerate(part)]
+        yield f"{path}[0]=", partial(operator.setitem, part, 0, 1)
+    for name, item in inside:
+        yield from _changes(item, f"{path}{name}")
+
+
+def test_nothing_inside_a_scenario_or_its_card_can_be_changed_in_place() -> None:
+    mix = {"api": "other", "records": {"choices": {1: 2, 10: 1}}}
+    alternative = {"name": "all", "set": {"clients.a.calls": [mix], "org": {"edition": "free"}}}
+    scenario = build(
+        [poisson("a", "9 per day", calls=[mix]), scheduled("b", "09:00", 1)],
+        org={"edition": "free", "license_prices": {"free": 0}},
+        alternatives=[alternative],
+    )
+    before = scenario.model_dump(), scenario.card.model_dump()
+    again = pickle.loads(pickle.dumps(scenario))
+    for whole in (scenario, again, copy.deepcopy(scenario), scenario.card):
+        ways = [*_changes(whole)]
+        assert len(ways) > 50
+        for _, change in ways:
+            with pytest.raises((TypeError, ValueError)):
+                change()
+    assert (scenario.model_dump(), scenario.card.model_dump()) == before
+    assert again.fingerprint() == scenario.fingerprint()
+    given = scenario.changed({"org.license_prices": scenario.org.license_prices})
+    assert given.changed({"org.license_prices.free": 1}).org.license_prices == {"free": 1}
+    assert scenario.with_alternative(scenario.alternatives[0]).clients[0].calls[0].records.choices
+
+
 # --- dates, times and clients that never call ------------------------------------------
 
 
@@ -104,12 +154,12 @@ def test_a_scenario_is_made_of_plain_data_alone() -> None:
         ({"at": "09:00", "days": ["mon", "monday"]}, "days", "monday stands twice"),
         ({"at": ["09:00", "10:00", "09:00:00"]}, "at", "09:00:00 stands twice"),
         ({"at": "09:00", "calls": 0}, "calls", "0 is wrong, it should be greater"),
-        ({"at": ["6pm"]}, "at.0", "'6pm' is no time of the day, write it as 18:00"),
-        ({"at": ["10:00", "2:00"]}, "at.1", "'2:00' is no time of the day, write it as 02:00"),
-        ({"at": ["“18:00”"]}, "at.0", "is no time of the day, write it as 18:00"),
-        ({"at": [7200]}, "at.0", "7200 is no time of the day, write it as 02:00"),
-        ({"at": ["02:00+01:00"]}, "at.0", "is no time of the day, write it as 02:00"),
-        ({"at": "24:00"}, "at.0", "'24:00' is no time of the day"),
+        ({"at": ["6pm"]}, "at.#1", "'6pm' is no time of the day, write it as 18:00"),
+        ({"at": ["10:00", "2:00"]}, "at.#2", "'2:00' is no time of the day, write it as 02:00"),
+        ({"at": ["“18:00”"]}, "at.#1", "is no time of the day, write it as 18:00"),
+        ({"at": [7200]}, "at.#1", "7200 is no time of the day, write it as 02:00"),
+        ({"at": ["02:00+01:00"]}, "at.#1", "is no time of the day, write it as 02:00"),
+        ({"at": "24:00"}, "at.#1", "'24:00' is no time of the day"),
         ({"every": "21 years"}, "every", "is too long, write at most 7300 days"),
         ({"at": "09:00", "over": "9999999 years"}, "over", "write at most 7300 days"),
     ],
@@ -190,11 +240,13 @@ def test_dates_outside_the_run_are_remarked_on() -> None:
     )
 
 
-def test_a_run_that_was_cut_by_set_is_cut_on_purpose() -> None:
+def test_dates_outside_a_run_that_set_has_cut_are_told_as_well() -> None:
     load = scheduled("a", "09:00", 1, schedule={"days": ["2026-01-07"]})
     whole = build([load], horizon="3 days")
-    assert whole.remarks() == whole.changed({"horizon": "1 day"}).remarks() == []
-    assert len(build([load], horizon="1 day").remarks()) == 1
+    assert whole.remarks() == []
+    for cut in ({"horizon": "1 day"}, {"start": "2025-12-29"}):
+        (remark,) = whole.changed(cut).remarks()
+        assert "no call" in remark.what
 
 
 @pytest.mark.parametrize(
@@ -252,7 +304,7 @@ def test_names_that_look_alike_are_refused(name: str, data: st.DataObject) -> No
     blank = data.draw(st.sampled_from(["", " ", "\t", "\u00a0", "\u200b", "  "]))
     other = other[:place] + blank + other[place:]
     told = _refusal([poisson(name, "9 per day"), poisson(other, "9 per day")])
-    assert "clients.1.name: " in told or one_line(f"clients.{other}.name: ") in told
+    assert "clients.#2.name: " in told or one_line(f"clients.{other}.name: ") in told
     assert "give each a name of its own" in told
 
 
@@ -275,7 +327,7 @@ def _client(**keys: Any) -> dict[str, Any]:
         (
             {},
             _client(calls=[{"api": "other", "records": {"choices": [1, 9, 1]}}]),
-            "calls.0.records.choices",
+            "calls.other.records.choices",
             "1 stands twice",
         ),
         (
@@ -291,7 +343,7 @@ def _client(**keys: Any) -> dict[str, Any]:
         (
             {},
             poisson("a", "9 per day", poisson={"events": [{"date": 0, "factor": 2}]}),
-            "arrivals.poisson.events.0.date",
+            "arrivals.poisson.events.#1.date",
             "0 is not a date",
         ),
         (
@@ -471,28 +523,28 @@ def test_yes_and_no_are_refused_at_every_place(file: Path) -> None:
             "arrivals.poisson.profile",
         ),
         ({}, scheduled("a", "09:00", 10**7 + 1), "arrivals.schedule.calls"),
-        ({}, _client(calls=[{"api": "other", "weight": 1e308}]), "calls.0.weight"),
-        ({}, _client(calls=[{"api": "other", "weight": 1e-300}]), "calls.0.weight"),
-        ({}, _client(calls=[{"api": "other", "records": 2**63}]), "calls.0.records"),
+        ({}, _client(calls=[{"api": "other", "weight": 1e308}]), "calls.other.weight"),
+        ({}, _client(calls=[{"api": "other", "weight": 1e-300}]), "calls.other.weight"),
+        ({}, _client(calls=[{"api": "other", "records": 2**63}]), "calls.other.records"),
         (
             {},
             _client(calls=[{"api": "other", "records": {"uniform": [1, 10**20]}}]),
-            "calls.0.records.uniform.1",
+            "calls.other.records.uniform.#2",
         ),
         (
             {},
             _client(calls=[{"api": "other", "records": {"poisson": 1e7}}]),
-            "calls.0.records.poisson",
+            "calls.other.records.poisson",
         ),
         (
             {},
             _client(calls=[{"api": "other", "records": {"choices": {1: math.inf}}}]),
-            "calls.0.records.choices.1",
+            "calls.other.records.choices.1",
         ),
         (
             {},
             _client(calls=[{"api": "other", "records": {"choices": {10**20: 1}}}]),
-            f"calls.0.records.choices.{10**20}",
+            f"calls.other.records.choices.{10**20}",
         ),
         ({}, _client(on_throttle={"retry": {"first": "9999999 years"}}), "on_throttle.retry.first"),
         (
@@ -628,3 +680,11 @@ def test_a_trace_of_a_year_that_no_run_reaches_is_refused_in_every_zone(
     client = {"name": "a", "arrivals": {"trace": {"file": "t.csv"}}, "calls": [{"api": "other"}]}
     told = _refusal([client], tmp_path, timezone=zone)
     assert f"t.csv:2: clients.a.arrivals.trace.file: {stamp!r} is out of range" in told
+
+
+def test_the_longest_run_of_many_clients_is_that_whose_times_sort_with_their_clients() -> None:
+    clients = [scheduled(f"c{place}", "09:00", 1) for place in range(2**13 + 1)]  # 14 bits
+    longest = (2**63 // 2**14) // DAY - 2
+    build(clients, horizon=f"{longest} days")
+    with pytest.raises(InputError, match=f"8,193 clients, write at most {longest:,} days"):
+        build(clients, horizon=f"{longest + 1} days")

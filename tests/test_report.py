@@ -50,7 +50,7 @@ def storm() -> RunResult:
 @needs_browser
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1280])
-def test_the_page_is_readable_complains_of_nothing_and_asks_nobody(
+def test_the_page_is_readable_complains_of_nothing_and_asks_no_server(
     planned: Path, width: int, dark: bool
 ) -> None:
     with Browser(width, dark=dark) as browser:
@@ -307,7 +307,7 @@ def test_the_week_counts_each_hour_once(storm: RunResult) -> None:
     assert table.loc[1, 9] > table.loc[3, 9]
 
 
-def test_the_sizes_go_from_none_to_one_that_throttles_nobody(storm: RunResult) -> None:
+def test_the_sizes_go_from_none_to_one_that_throttles_no_call(storm: RunResult) -> None:
     scenario = load_scenario(MID_MARKET, ["replications=2", "horizon=10 days"])
     sizes = sizes_to_compare(scenario, [1000], most=4)
     assert sizes[0] == 0
@@ -340,6 +340,6 @@ def test_each_figure_shows_the_result_s_own_numbers(storm: RunResult, planned: P
     assert figures.alternatives(told) is not None
     assert percent(0.5) == "50 %"
     drop = run(any_limit(9, [scheduled("a", "09:00", 9)]), keep_calls=False)
-    assert figures.delays(drop) is None  # nobody loses a call, and nobody waits
+    assert figures.delays(drop) is None  # no call is lost, and none waits
     free = build([scheduled("a", "09:00", 5_600)])
     assert figures.frontier(plan(free, confirm="none")) is None  # nothing can be bought

@@ -79,7 +79,11 @@ def test_every_key_is_read_in_the_units_it_is_written_in(contract: Path) -> None
     ("before", "after", "complaint"),
     [
         ("seed: 34", "sed: 34", "9: sed: is an unknown key, did you mean 'seed'?"),
-        ("weight: 3", "wieght: 3", "16: clients.website-forms.calls.0.wieght: is an unknown key"),
+        (
+            "weight: 3",
+            "wieght: 3",
+            "16: clients.website-forms.calls.upsert_records.wieght: is an unknown key",
+        ),
         ("edition: professional", "edition: pro", "3: org.edition: 'pro' is no edition"),
         ("user_licenses: 40, ", "", "3: org.user_licenses: is missing"),
         ("addon_credits: 0", "addon_credits: 2500", "3: org.addon_credits: 2,500 add-on credits"),
@@ -107,40 +111,64 @@ def test_every_key_is_read_in_the_units_it_is_written_in(contract: Path) -> None
         (
             "uniform: [1, 5]",
             "uniform: [1, 101]",
-            "16: clients.website-forms.calls.0.records: 101 is",
+            "16: clients.website-forms.calls.upsert_records.records: 101 is",
         ),
         (
             "uniform: [1, 5]",
             "uniform: [5, 1]",
-            "calls.0.records: 'uniform' goes from least to most",
+            "calls.upsert_records.records: 'uniform' goes from least to most",
         ),
         (
             "api: convert_lead",
             "api: convert",
-            "17: clients.website-forms.calls.1.api: 'convert' is",
+            "17: clients.website-forms.calls.convert.api: 'convert' is",
         ),
         ("on_throttle: drop", "on_throttle: wait", "23: clients.nightly-sync.on_throttle: 'wait'"),
         ("max_attempts: 6", "max_attempts: 0", "on_throttle.retry.max_attempts: 0 is wrong"),
         (
             "name: nightly-sync",
             "name: website-forms",
-            "19: clients.1.name: 'website-forms' names two",
+            "19: clients.#2.name: 'website-forms' names two",
         ),
         ("days: weekdays", "days: workdays", "21: clients.nightly-sync.arrivals.schedule.days:"),
         ('at: ["02:00"], ', "", "schedule: needs one of 'at' (times of the day) and 'every'"),
         (
             "  - name: nightly-sync\n",
             "  - name: nightly-sync\n    name: twice\n",
-            "20: clients.1.name:",
+            "20: clients.twice.name: stands on lines 19 and 20",
         ),
         (
             "objective: {",
             "objective: {cost_of_lost_call: 1, ",
             "24: objective: names a share and a",
         ),
-        ("uniform: [1, 5]", "uniform: [1]", "calls.0.records.uniform.1: is missing, add it"),
-        ("records: 100", "records: 0", "22: clients.nightly-sync.calls.0.records: 0 is wrong"),
+        (
+            "uniform: [1, 5]",
+            "uniform: [1]",
+            "calls.upsert_records.records.uniform.#2: is missing, add it",
+        ),
+        (
+            "records: 100",
+            "records: 0",
+            "22: clients.nightly-sync.calls.upsert_records.records: 0 is wrong",
+        ),
         ("95%", "95", "24: objective.probability: 95 is more than the whole, write '95%'"),
+        (
+            "addon_credits: 0}",
+            "addon_credits: 0, license_prices: {professional: 35, pro: 35}}",
+            "3: org.license_prices.pro: 'pro' is no edition of rate card kaizen-34, name one of",
+        ),
+        (
+            "addon_credits: 0}",
+            "addon_credits: 500}",
+            "3: org.addon_credits: 500 add-on credits are not sold",
+        ),
+        ("user_licenses: 40, ", "", "3: org.user_licenses: is missing, professional gives"),
+        (
+            "probability: 95%}",
+            "probability: 95%, protect: [website-forms, forms]}",
+            "24: objective.protect.1: 'forms' is no client, name one of: website-forms, nightly",
+        ),
         ("clients:", "clients", "not valid YAML"),
         ("name: Mid-market sales org\n", "", "1: name: is missing"),
     ],
@@ -223,7 +251,7 @@ def test_set_reaches_any_key_by_position_or_by_name(contract: Path) -> None:
             "org.addon=5",
             "--set org.addon: org.addon: is an unknown key, did you mean 'addon_credits'",
         ),
-        ("clients.web.name=x", "--set clients.web.name: there is no 'web' here, name one of:"),
+        ("clients.web.name=x", "--set clients.web.name: there is no 'web' here, did you mean"),
         ("clients=[]", "--set clients: clients: has 0 items, write at least 1"),
         ("seed", "--set seed: write it as key=value"),
         ("seed=x", "--set seed: seed: 'x' is not a number, write a whole number"),
@@ -346,7 +374,7 @@ def test_the_schema_refuses_what_the_models_refuse(change: dict[str, object]) ->
 
 def test_an_item_that_is_wrong_is_told_and_not_counted_as_missing(tmp_path: Path) -> None:
     (tmp_path / "one.yaml").write_text(
-        "name: n\norg: {edition: free}\nstart: 2026-01-05\nhorizon: 1 day\nclients:\n"
+        "name: n\norg: {edition: free}\nstart: 2026-01-05\nhorizon: 2 days\nclients:\n"
         "  - {name: a, arrivals: {schedule: {every: never}}, calls: [{api: other}]}\n"
     )
     done = creditsim("validate", tmp_path / "one.yaml")

@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
+from scipy.stats import binomtest
 
 import simulation.frontier
 import simulation.peaks
 import simulation.search
 from simulation import Plan, plan
+from simulation.advice import reasons_for, rejections
 from simulation.demand import Demand
+from simulation.findings import percent
 from simulation.frontier import (
     Evidence,
     Goal,
@@ -23,7 +27,7 @@ from simulation.frontier import (
     purchasable,
 )
 from simulation.scenario import Scenario
-from simulation.search import Search
+from simulation.search import Search, Steps
 from tests.helpers import build, poisson
 from tests.test_planning import SMALL_STEPS
 
@@ -204,6 +208,76 @@ def test_the_decision_s_error_is_shared_among_the_looks(monkeypatch: pytest.Monk
         assert bracket(search) == expected
 
 
+def test_sizes_whose_cost_may_be_notably_less_than_the_best_are_in_doubt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    search = searched({"cost_of_lost_call": 1.0}, replications=4)
+    far, wavering, best, little, less = 100 + np.array(
+        [
+            [50.0, 51, 50, 51],  # surely dearer
+            [40.0, -38, 41, -39],  # dearer on average, which says nothing
+            [0.0, 0, 0, 0],
+            [0.1, 0.2, 0.1, 0.2],  # surely dearer, though by little
+            [0.9, -0.7, 0.9, -0.7],  # may be cheaper, but by less than one in a hundred
+        ]
+    )
+    costs = np.full((4, len(search.sizes)), 200.0)
+    costs[:, :5] = np.column_stack((far, wavering, best, little, less))
+    monkeypatch.setattr(Evidence, "monthly_costs", lambda _: costs)
+    assert search.chosen == 2
+    assert search.bracket(0.5) == (1, 2)
+    assert not search.decided
+    costs[:, 1] = 200.0
+    assert search.bracket(0.5) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("workers", "pace", "busy", "expected"),
+    [
+        (1, 60.0, 0, (1, False)),
+        (2, 1.0, 0, (1, False)),  # two replications of a second each are not worth it
+        (2, 1.1, 0, (2, True)),
+        (3, 0.0, -1, (1, False)),
+        (3, 0.0, 0, (1, False)),
+        (3, 0.0, 1, (3, False)),
+        (1, 0.0, 1, (1, False)),
+    ],
+)
+def test_workers_are_started_where_there_is_work_enough(
+    workers: int,
+    pace: float,
+    busy: int,
+    expected: tuple[int, bool],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scenario = case(4)
+    demand, goal, sizes = Demand(scenario), Goal.of(scenario), purchasable(scenario)
+    asked: list[tuple[int, bool]] = []
+
+    def noted(*task: Any) -> Judgement:
+        asked.append(task[4:6])
+        return judge(*task[:4])
+
+    monkeypatch.setattr(simulation.search, "judge", noted)
+    monkeypatch.setattr(simulation.search, "BUSY_DAY", demand.busiest_day - busy)
+    search = Search(demand, goal, sizes, limits_of(scenario, sizes), workers)
+    search._pace = pace
+    search.judge_up_to(2)
+    assert asked == [expected]
+
+
+def test_progress_counts_each_step_and_what_is_known_to_come() -> None:
+    heard: list[tuple[int, int]] = []
+    steps = Steps(lambda done, known: heard.append((done, known)))
+    steps.expect(2)
+    for _ in range(2):
+        steps.tick()
+    steps.expect(1, 1)
+    for _ in range(3):  # one more than was known
+        steps.tick()
+    assert heard == [(1, 2), (2, 2), (3, 4), (4, 4), (5, 5)]
+
+
 def test_what_throttles_no_call_throttles_none_in_any_replication() -> None:
     result = plan(case(3), replications=9, max_replications=9, confirm="none")
     assert result.judgement is not None
@@ -227,6 +301,105 @@ def test_no_interval_of_a_frontier_s_share_ends_above_the_whole() -> None:
     assert table["throttled_share_high"].iloc[0] == 1.0
     assert 0.03 < table["throttled_share_high"].iloc[1] < 1.0
     assert table["lost_calls_high"].iloc[0] > 10
+
+
+def known(throttled: list[list[int]], certain: bool = False, **keys: Any) -> Evidence:
+    """Return what replications of 100 calls say of the sizes 0, 4, 8 …; -1: not judged."""
+    scenario = case(1, **keys)
+    counts = np.array(throttled)
+    runs, sizes = len(counts), np.arange(0, 4 * counts.shape[1], 4)
+    calls = np.full(runs, 100)
+    enough = np.arange(30, 30 + runs)
+    judged = Judgement(limits_of(scenario, sizes), calls, counts, counts, enough, calls)
+    return Evidence(scenario, Goal.of(scenario), sizes, judged, certain)
+
+
+RUNS = [
+    [0, 5, 9, 9, 1, 0],
+    [-1, 2, 9, 3, 2, 0],
+    [-1, 9, 9, 9, 0, 0],
+    [-1, -1, 0, 9, 0, 9],
+]
+ENOUGH = "A pool of 33 credits throttles no call in any simulated run of 5 days; the allowance is"
+
+
+def of_four(kept: int) -> str:
+    interval = binomtest(kept, 4).proportion_ci(0.95, "exact")
+    low, high = (percent(bound) for bound in interval)
+    share = f"{kept * 25} % of 4 simulated runs of 5 days"
+    return f"keeps to it in {share} (95 % interval {low} to {high})"
+
+
+def test_each_reason_and_each_rejection_says_what_the_replications_showed() -> None:
+    evidence = known(RUNS)
+    assert reasons_for(evidence, 4, None) == [
+        "Wanted: at most 5 % of the calls throttled in at least 70 % of such runs of 5 days.",
+        f"16 add-on credits: this size {of_four(4)}, and so does every larger size.",
+        f"12 are too few: that size {of_four(1)}.",
+        (
+            "2 sizes from 0 to 4 were out of the question after 1 or more of the 4 simulated "
+            "runs of 5 days, and were judged on those alone."
+        ),
+        f"{ENOUGH} 10.",
+    ]
+    three = reasons_for(known([[0, 0, 0, 9, 0], [-1, -1, -1, 9, 0]]), 4, None)
+    assert any(reason.startswith("3 sizes from 0 to 8 were out of the") for reason in three)
+    said = {each["addon_credits"]: each["reason"] for each in rejections(evidence, 4)}
+    assert said[0] == "meets the objective, but 4, a larger size, does not"
+    assert said[4].startswith("keeps to it in 67 % of 3 simulated runs of 5 days (95 % interval")
+    assert [said[8], said[12]] == [of_four(1)] * 2
+    assert said[20] == "costs $12.00 a month more, and fewer do"
+    assert list(said) == [0, 4, 8, 12, 20]
+
+
+def test_a_size_that_meets_the_objective_is_rejected_for_the_next_larger_that_does_not() -> None:
+    evidence = known([[0, 0, 9, 9, 0, 9, 0, 0]])
+    said = {each["addon_credits"]: each["reason"] for each in rejections(evidence, 6)}
+    for size, worse in ((0, 8), (4, 8), (16, 20)):
+        assert said[size] == f"meets the objective, but {worse}, a larger size, does not"
+    assert list(said) == [0, 4, 8, 12, 16, 20, 28]
+
+
+def test_the_reasons_of_the_least_cost_name_it_with_its_interval() -> None:
+    goal = {"cost_of_lost_call": 0.5}
+    evidence = known(RUNS, objective=goal)
+    of_best = evidence.monthly_costs()[:, 4]
+    low, high = stats.t.interval(0.95, 3, loc=of_best.mean(), scale=stats.sem(of_best))
+    wanted, cost, *_ = reasons_for(evidence, 4, None)
+    assert wanted == "Wanted: the least expected cost, at $0.50 per lost call."
+    assert cost == (
+        f"16 add-on credits cost ${of_best.mean():.2f} a month "
+        f"(95 % interval ${low:.2f} to ${high:.2f}) in all."
+    )
+    for each in rejections(evidence, 4):
+        costs = evidence.monthly_costs()[:, each["addon_credits"] // 4]
+        more = np.nanmean(costs - of_best)
+        sign = "-" if more < 0 else ""
+        expected = f"costs {sign}${abs(more):.2f} a month more, lost calls included"
+        assert each["reason"] == expected
+    sure = known(RUNS[:1], certain=True, objective=goal)
+    assert reasons_for(sure, 4, None)[1].endswith(" a month in all.")
+
+
+def test_what_bounds_a_purchase_is_named_where_no_more_can_be_bought() -> None:
+    wanted = {"throttled_share": 0, "probability": "100%", "protect": ["a"]}
+    reasons = reasons_for(known(RUNS, objective=wanted), None, 7)
+    assert reasons[0] == (
+        "Wanted: at most 0 % of the calls of a throttled in at least 100 % of such runs of 5 days."
+    )
+    assert reasons[1] == f"20 add-on credits: this size {of_four(3)}."
+    assert reasons[-3:] == [
+        f"{ENOUGH} 10.",
+        "No more than 20 can be bought, because of the purchase cap of 120.",
+        "Even the largest purchase leaves 7 credits wanting.",
+    ]
+    capped = {"edition": "capped", "user_licenses": 40}
+    reasons = reasons_for(known(RUNS, org=capped), 5, None)
+    assert reasons[1] == f"20 add-on credits: this size {of_four(3)}."
+    assert reasons[-1] == ("No more than 20 can be bought, because of the edition's maximum of 60.")
+    sure = reasons_for(known([[9, 9, 6, 0, 0, 0]], certain=True), 0, None)
+    assert sure[1].startswith("0 add-on credits: this size throttles 9 % of the calls (nothing in ")
+    assert not any("too few" in reason or "No more" in reason for reason in sure)
 
 
 def test_no_interval_of_a_cause_s_share_ends_above_the_whole(

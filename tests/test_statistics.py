@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -298,15 +298,18 @@ def test_the_interval_of_a_percentile_covers_it() -> None:
     assert abs(covered / 400 - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 400)
 
 
-@pytest.mark.parametrize(("k", "n"), [(0, 30), (28, 30), (30, 30), (1, 1)])
-def test_shares_of_runs_come_with_the_clopper_pearson_interval(k: int, n: int) -> None:
-    exact = stats.binomtest(k, n).proportion_ci(0.95, "exact")
-    assert binomial_interval(k, n) == pytest.approx((exact.low, exact.high))
+@given(st.integers(0, 40), st.integers(0, 40), st.sampled_from([0.5, 0.95, 0.999]))
+def test_shares_of_runs_come_with_the_clopper_pearson_interval(
+    k: int, others: int, confidence: float
+) -> None:
+    n = max(1, k + others)
+    exact = stats.binomtest(k, n).proportion_ci(confidence, "exact")
+    assert binomial_interval(k, n, confidence) == pytest.approx((exact.low, exact.high))
 
 
 def test_the_summary_has_every_statistic_at_every_grain_and_null_where_there_is_none() -> None:
     idle = scheduled("idle", "10:00", 1, schedule={"days": ["2026-03-31"]})
-    scenario = build([scheduled("a", "10:00", 1), idle], replications=2)
+    scenario = build([scheduled("sync", "10:00", 1), idle], replications=2)
     summary = run(scenario).to_dict()
     assert list(summary) == [
         "scenario",
@@ -322,7 +325,7 @@ def test_the_summary_has_every_statistic_at_every_grain_and_null_where_there_is_
         "categories",
     ]
     assert tuple(summary["overall"]) == STATISTICS
-    assert list(summary["clients"]) == ["a", "idle"]
+    assert list(summary["clients"]) == ["sync", "idle"]  # as the scenario has them
     assert list(summary["categories"]) == ["other"]
     assert summary["overall"]["calls"] == {"mean": 1.0, "ci95": [1.0, 1.0]}
     none = {"mean": None, "ci95": [None, None]}
@@ -346,6 +349,8 @@ def test_intervals_of_any_length_add_up_and_the_last_may_be_shorter() -> None:
     assert odd["start_at"].diff().dropna().dt.total_seconds().unique() == 7 * HOUR / SECOND
 
 
+@example([7, 9], 0, 0.75)  # between the last two
+@example([9], 3, 0.99)
 @given(st.lists(st.integers(1, 10**9), max_size=12), st.integers(0, 12), st.floats(0, 1))
 def test_a_quantile_is_that_of_all_delays_those_of_none_included(
     delays: list[int], at_once: int, q: float

@@ -11,6 +11,8 @@ from simulation import run
 from simulation.theory import erlang_b, kaufman_roberts
 from tests.helpers import any_limit, poisson
 
+pytestmark = pytest.mark.proof
+
 
 def test_erlang_b_equals_its_definition() -> None:
     load, limit = 7.3, 11

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,7 @@ from simulation.demand import Demand
 from simulation.quantities import HOUR, MINUTE
 from simulation.scenario import Scenario
 from simulation.traces import read_count_trace
-from tests.helpers import SHARED_DATA, build, calls_of, printed_json
+from tests.helpers import ANY_LIMIT, SHARED_DATA, build, calls_of, printed_json
 
 
 def recorded(folder: Path, csv: str, calls: Any = None, **scenario: Any) -> Scenario:
@@ -178,6 +179,12 @@ def test_an_empty_cell_leaves_records_to_the_mix_as_it_leaves_the_api(tmp_path: 
     nothing_said = csv.replace(",11", ",").replace(",51", ",")
     demand = Demand(recorded(tmp_path, nothing_said, mix))
     assert demand.cheapest == {(0, upsert): 3, (0, tags): 1}
+    each = {"category": "crud", "credits": 3, "per_records": 1}
+    card = {**yaml.safe_load(ANY_LIMIT.read_text()), "calls": {"other": each}}
+    (tmp_path / "card.yaml").write_text(yaml.safe_dump(card))
+    keys: dict[str, Any] = {"rate_card": "card.yaml", "org": {"edition": "any", "user_licenses": 9}}
+    demand = Demand(recorded(tmp_path, "timestamp,api\n2026-01-05 01:00,other\n", **keys))
+    assert demand.cheapest == {(0, 0): 3}
     counts = "timestamp,count\n2026-01-05 01:00,\n"
     with pytest.raises(InputError, match=r"usage.csv:2: .*count: '' is not a number"):
         counted(tmp_path, counts, "1 hour")

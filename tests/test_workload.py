@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -107,3 +108,23 @@ def test_the_estimate_of_calls_is_near_what_is_drawn(scenario: Scenario) -> None
     assert sum(drawn) / 8 <= 2 * whole_day + 20
     if scenario.horizon >= 2 * 86_400_000_000:
         assert found.calls / scenario.replications <= 4 * max(drawn) + 60
+
+
+@pytest.mark.parametrize("kind", TOO_MUCH)
+def test_validate_says_how_much_work_a_run_is_and_warns_where_it_is_refused(
+    kind: str, tmp_path: Path
+) -> None:
+    clients, keys = TOO_MUCH[kind]
+    scenario = any_limit(10_000, clients, **keys)
+    file = tmp_path / "much.yaml"
+    file.write_text(scenario.to_yaml(tmp_path))
+    with pytest.raises(InputError) as refusal:
+        run(load_scenario(file))
+    done = creditsim("validate", file)
+    assert done.returncode == 0
+    assert done.stderr == f"{refusal.value} (a remark, the scenario is valid)\n"
+    assert re.search("; a run takes about [^\n]+ calls, [^\n]+B and [^\n]+s?\n", done.stdout)
+    told = creditsim("validate", SCENARIOS[0], file, "--json")
+    little, much = (each["run"] for each in json.loads(told.stdout)["valid"])
+    assert little["calls"] < much["calls"]
+    assert creditsim("validate", SCENARIOS[0]).stderr == ""

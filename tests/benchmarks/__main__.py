@@ -37,7 +37,7 @@ ROUNDS = 5
 
 
 def too_many(days: int = 30, calls: int = CALLS) -> Scenario:
-    """Return ten Poisson clients that make so many calls of one credit, 20 % too many."""
+    """Return ten Poisson clients that make calls of one credit, 20 % more than fit."""
     licenses = max(0, round((0.8 * calls / days - 15_000) / 1000))
     org = {"edition": "enterprise", "user_licenses": licenses}
     return scenario(calls, days, org=org)
@@ -95,7 +95,7 @@ def speed(program: Callable[[], int]) -> float:
 
 
 def peak_mb(days: int, out: bool) -> float:
-    """Return the peak memory of a run of so many days at the same calls per day, in a process."""
+    """Return the peak memory of a run of some days at the same calls per day, in a process."""
     code = (
         "import json, resource, sys\n"
         "from tests.benchmarks.__main__ import memory_run\n"
@@ -108,7 +108,7 @@ def peak_mb(days: int, out: bool) -> float:
 
 
 def memory_run(days: int, out: bool) -> None:
-    """Run so many days of 33,333 calls each, with and without files."""
+    """Run days of 33,333 calls each, with and without files."""
     benchmark = too_many(days, CALLS * days // 30)
     if out:
         with tempfile.TemporaryDirectory() as folder:

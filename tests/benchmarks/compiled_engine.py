@@ -32,7 +32,7 @@ CALLS = 10_000_000
 
 C_LOOP = r"""
 #include <stdint.h>
-/* Two pointers over the calls; the rule of the pool where nobody tries again. */
+/* Two pointers over the calls; the rule of the pool where no client tries again. */
 int64_t decide(int64_t n, const int64_t *time, const int64_t *credits, int64_t limit,
                int64_t window, uint8_t *granted) {
   int64_t used = 0, oldest = 0, count = 0;
@@ -52,7 +52,7 @@ int64_t decide(int64_t n, const int64_t *time, const int64_t *credits, int64_t l
 def scenario(
     calls: int, days: int = DAYS, mix: bool = False, retry: bool = False, **keys: Any
 ) -> Scenario:
-    """Return ten Poisson clients that make so many calls in all."""
+    """Return ten Poisson clients that make ``calls`` calls in all."""
     policy = {"retry": {"first": "30 s", "max_delay": "1 hour", "jitter": "full"}}
     calls_of: list[dict[str, Any]] = [{"api": "get_modules"}]
     if mix:

@@ -1,0 +1,118 @@
+"""Why a text is no YAML, as its author would see it: tabs, a missing blank, an indent one off."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+__all__ = ["Mistake", "find_mistake"]
+
+_KEY = re.compile(r"( *)((?:- +)*)([\"']?)([^\s\"'#:{}\[\],&*!|>%@`-][^\"':#]*)\3:(?= |$)")
+_ITEM = re.compile(r"( *)((?:- *)+)")
+_NO_BLANK = re.compile(r" *(?:- +)*([A-Za-z_]\w*):([^\s:/\\].*)")
+_LABELS = ("name", "api", "date")
+_TAB = "a tab stands where only spaces may, use spaces"
+_LINES_BEFORE = 3
+"""How far before the line at which YAML ends a key without a blank may stand."""
+
+
+class Mistake(NamedTuple):
+    """What is wrong with the text, on which line, and the key there; the path may be empty."""
+
+    line: int
+    path: tuple[str, ...]
+    what: str
+
+
+def find_mistake(text: str, line: int, column: int = 0) -> Mistake | None:
+    r"""Return the common mistake that made a text end to be YAML on a line, or None.
+
+    >>> find_mistake("org:\n\tedition: free\n", 2)
+    Mistake(line=2, path=('org', 'edition'), what='a tab stands where only spaces may, use spaces')
+    >>> find_mistake("org:\n  edition:free\n  user_licenses: 1\n", 3).what
+    "'edition:free' has no space after its colon, write 'edition: free'"
+    >>> find_mistake("org:\n  edition: free\n   addon_credits: 0\n", 3).what
+    'is indented by 3 spaces and what stands above it by 2, write 2'
+    """
+    lines = text.splitlines()
+    if not 0 < line <= len(lines):
+        return None
+    here = lines[line - 1]
+    if "\t" in here[: len(here) - len(here.lstrip())] or here[column : column + 1] == "\t":
+        return Mistake(line, _path_of_tabbed(lines, line - 1), _TAB)
+    for place in range(line, max(0, line - 1 - _LINES_BEFORE), -1):
+        if found := _NO_BLANK.fullmatch(lines[place - 1].rstrip()):
+            key, value = found.groups()
+            path = (*_path(lines, place - 1), key)
+            what = f"'{key}:{value}' has no space after its colon, write '{key}: {value}'"
+            return Mistake(place, path, what)
+    return _wrong_indent(lines, line - 1)
+
+
+def _wrong_indent(lines: list[str], place: int) -> Mistake | None:
+    """Say so if a line stands at the level of nothing before it."""
+    written = _indent(lines[place])
+    before = [line for line in lines[:place] if line.strip() and not line.lstrip().startswith("#")]
+    if not before or not lines[place].strip():
+        return None
+    levels: list[int] = []
+    for line in before:
+        level = _indent(line)
+        while levels and levels[-1] > level:
+            levels.pop()
+        item = _ITEM.match(line)
+        levels += [each for each in (level, item.end() if item else level) if each not in levels]
+    opens_one = before[-1].rstrip().endswith((":", "-", "|", ">"))
+    if written in levels or (opens_one and written > _indent(before[-1])):
+        return None
+    right = min(levels, key=lambda level: (abs(level - written), -level))
+    what = f"is indented by {written} space{'s' if written != 1 else ''} and what stands above it"
+    return Mistake(place + 1, _path(lines, place), f"{what} by {right}, write {right}")
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
+
+
+def _path_of_tabbed(lines: list[str], place: int) -> tuple[str, ...]:
+    """Return the keys that lead to a line that is indented by tabs: as if one step deeper."""
+    before = [line for line in lines[:place] if line.strip()]
+    last = before[-1] if before else ""
+    item = _ITEM.match(last)
+    level = item.end() if item else _indent(last)
+    if _holds_more(last.rpartition(":")[2]):
+        level += 2
+    return _path([*before, " " * level + lines[place].lstrip()], len(before))
+
+
+def _holds_more(rest: str) -> bool:
+    """Return whether nothing stands behind a key's colon, so that it holds what follows."""
+    return not rest.strip() or rest.lstrip().startswith(("#", "&"))
+
+
+def _path(lines: list[str], place: int) -> tuple[str, ...]:
+    """Return the keys that lead to a line, as far as they can be told from the indents."""
+    path: list[str] = []
+    key = _KEY.match(lines[place])
+    level = len(lines[place]) - len(lines[place].lstrip())
+    if key:
+        path.append(key[4].strip())
+        level = key.end(2)
+    is_item = False
+    for line in reversed(lines[:place]):
+        found, item = _KEY.match(line), _ITEM.match(line)
+        if item and item.end(1) < level <= item.end() + 1:
+            if found and found[4] in _LABELS:
+                path.append(line[found.end() :].strip())
+            level, is_item = item.end(1), True
+        elif (
+            found
+            and not item
+            and found.end(2) < level + is_item
+            and _holds_more(line[found.end() :])
+        ):
+            path.append(found[4].strip())
+            level, is_item = found.end(2), False
+        if not level + is_item:
+            break
+    return tuple(reversed(path))
