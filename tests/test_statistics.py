@@ -318,6 +318,7 @@ def test_the_summary_has_every_statistic_at_every_grain_and_null_where_there_is_
         "limit",
         "replications",
         "seed",
+        "warmup",
         "confidence",
         "estimators",
         "overall",

@@ -1,7 +1,6 @@
 """Pictures of runs and plans: each takes a result and returns a Plotly figure.
 
-Colours are those of Okabe and Ito (2008), which colour-blind readers tell apart. Names of a
-scenario appear as they are written: nothing in them is taken for markup.
+Names of a scenario appear as they are written: nothing in them is taken for markup.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from plotly.subplots import make_subplots
 
 from simulation.findings import number, percent
 from simulation.plan_result import Plan
+from simulation.report.colours import BLUE, GREEN, GREY, ORANGE, RED
+from simulation.report.timeline_parts import level_lines, timeline_traces, warm_up
 from simulation.results import RunResult
-from simulation.scenario import Scenario
 from simulation.timeline import timeline, weekly
-from simulation.usage import ALERT_LEVELS
 
 __all__ = [
     "alternatives",
@@ -31,9 +30,6 @@ __all__ = [
     "when_it_hurts",
 ]
 
-BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#7F7F7F"
-_BAND = "rgba(0,114,178,0.25)"
-_PALE = "rgba(127,127,127,0.25)"
 _MOST_BARS = 12
 _WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 
@@ -83,7 +79,7 @@ def available_credits_by_size(
     active = 0 if shown is None or shown not in results else sizes.index(shown)
     per_size = 0
     for size, result in results.items():
-        traces = _timeline_traces(timeline(result))
+        traces = timeline_traces(timeline(result))
         per_size = len(traces)
         for row, trace in traces:
             trace.visible = size == sizes[active]
@@ -92,8 +88,8 @@ def available_credits_by_size(
     _styled(figure, 460 if len(sizes) > 1 else 400)
     figure.update_yaxes(title_text="credits available", rangemode="tozero", row=1, col=1)
     figure.update_yaxes(tickformat=".0%", range=[0, 1], nticks=3, row=2, col=1)
-    pale = _warm_up(next(iter(results.values())).scenario)
-    shapes = [*_level_lines(limits[active]), *pale]
+    pale = warm_up(next(iter(results.values())).scenario)
+    shapes = [*level_lines(limits[active]), *pale]
     figure.update_layout(shapes=shapes, barmode="overlay", bargap=0)
     figure.update_yaxes(range=[0, limits[active] * 1.05], row=1, col=1)
     if len(sizes) > 1:
@@ -101,7 +97,7 @@ def available_credits_by_size(
         for place, size in enumerate(sizes):
             visible = [n // per_size == place for n in range(per_size * len(sizes))]
             layout = {
-                "shapes": [*_level_lines(limits[place]), *pale],
+                "shapes": [*level_lines(limits[place]), *pale],
                 "yaxis.range": [0, limits[place] * 1.05],
             }
             steps.append(
@@ -124,92 +120,6 @@ def available_credits_by_size(
             ]
         )
     return figure
-
-
-def _timeline_traces(line: pd.DataFrame) -> list[tuple[int, go.Scatter | go.Bar]]:
-    start = line["start"]
-    whole = [line[name].round().astype(int) for name in ("low", "median", "high")]
-    edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
-    band = "9 of 10 runs"
-    return [
-        (1, go.Scatter(x=start, y=whole[2], showlegend=False, **edge)),
-        (1, go.Scatter(x=start, y=whole[0], fill="tonexty", fillcolor=_BAND, name=band, **edge)),
-        (
-            1,
-            go.Scatter(
-                x=start,
-                y=whole[1],
-                mode="lines",
-                line={"color": BLUE, "width": 1.5},
-                name="median",
-                hovertemplate="%{y:,} available<extra></extra>",
-            ),
-        ),
-        (
-            2,
-            go.Bar(
-                x=start,
-                y=line["throttled"].round(4),
-                marker={"color": RED, "line": {"width": 0}},
-                name="runs that throttle",
-                hovertemplate="%{y:.0%} of runs throttle<extra></extra>",
-            ),
-        ),
-    ]
-
-
-def _warm_up(scenario: Scenario) -> list[dict[str, object]]:
-    """Return what lies over the warm-up, which counts for nothing."""
-    if not scenario.warmup_end:
-        return []
-    begins, ends = (
-        pd.Timestamp(scenario.clock.start_epoch + moment, unit="us", tz="UTC")
-        .tz_convert(scenario.timezone)
-        .tz_localize(None)
-        .isoformat()
-        for moment in (0, scenario.warmup_end)
-    )
-    return [
-        {
-            "type": "rect",
-            "x0": begins,
-            "x1": ends,
-            "yref": "paper",
-            "y0": 0,
-            "y1": 1,
-            "line": {"width": 0},
-            "fillcolor": _PALE,
-            "label": {
-                "text": "warm-up",
-                "textposition": "top center",
-                "font": {"size": 10, "color": GREY},
-            },
-        }
-    ]
-
-
-def _level_lines(limit: int) -> list[dict[str, object]]:
-    """Return lines where 50, 80, 90 and 100 % of the limit are used."""
-    line = {"color": ORANGE, "width": 1, "dash": "dot"}
-    return [
-        {
-            "type": "line",
-            "xref": "paper",
-            "x0": 0,
-            "x1": 1,
-            "yref": "y",
-            "y0": limit * (100 - level) / 100,
-            "y1": limit * (100 - level) / 100,
-            "line": line,
-            "label": {
-                "text": f"{level} % used",
-                "textposition": "end",
-                "font": {"size": 10, "color": GREY},
-                "yanchor": "bottom",
-            },
-        }
-        for level in ALERT_LEVELS
-    ]
 
 
 def frontier(plan: Plan) -> go.Figure | None:
