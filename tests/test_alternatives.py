@@ -15,7 +15,7 @@ from simulation.advice import dollars
 from simulation.console_plan import _alternative_table
 from simulation.plan_findings import best_alternative, plan_findings
 from simulation.portfolio_tables import Totals, alternative_rows, row_of
-from simulation.report import figures
+from simulation.report import colours, figures
 from tests.helpers import build, poisson, scheduled
 
 _CHANGES: dict[str, dict[str, Any]] = {
@@ -72,7 +72,7 @@ def test_where_prices_are_not_stated_the_saving_is_in_add_on_credits_alone() -> 
     chart = figures.alternatives(result)
     assert chart is not None
     assert list(chart.data[0].y) == ["dearer edition<br>(in add-on credits alone)"]
-    assert list(chart.data[0].marker.color) == [figures.GREY]
+    assert list(chart.data[0].marker.color) == [colours.GREY]
     totals = Totals()
     totals.add({"best_alternative": None, **row_of(result, None)}, alternative_rows(result))
     told = totals.to_dict()

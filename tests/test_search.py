@@ -319,7 +319,7 @@ RUNS = [
     [-1, 9, 9, 9, 0, 0],
     [-1, -1, 0, 9, 0, 9],
 ]
-ENOUGH = "A pool of 33 credits throttles no call in any simulated run of 5 days; the allowance is"
+ENOUGH = "A pool of 33 credits throttles no call in any simulated run of 4 days; the allowance is"
 
 
 def reasons(evidence: Evidence, chosen: int | None, shortfall: int | None) -> list[str]:

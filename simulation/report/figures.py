@@ -15,7 +15,7 @@ from plotly.subplots import make_subplots
 
 from simulation.findings import number, percent
 from simulation.plan_result import Plan
-from simulation.report.colours import BLUE, GREEN, GREY, ORANGE, RED
+from simulation.report.colours import BAND, BLUE, GREEN, GREY, ORANGE, RED
 from simulation.report.timeline_parts import level_lines, timeline_traces, warm_up
 from simulation.results import RunResult
 from simulation.timeline import timeline, weekly
@@ -143,7 +143,7 @@ def frontier(plan: Plan) -> go.Figure | None:
         x=pd.concat([prices, prices[::-1]]),
         y=pd.concat([high, low[::-1]]),
         fill="toself",
-        fillcolor=_BAND,
+        fillcolor=BAND,
         line={"width": 0},
         hoverinfo="skip",
         name="95 % interval",
