@@ -15,12 +15,13 @@ from scipy.special import bdtr, betaincinv, gammaincinv, stdtrit
 
 __all__ = [
     "CONFIDENCE",
+    "Delays",
     "Estimate",
     "binomial_interval",
     "mean_difference",
     "mean_of",
     "median_of",
-    "quantile_of",
+    "quantile_with_zeros",
     "ratio_of",
     "ratios",
     "share_of_replications",
@@ -70,7 +71,7 @@ class Estimate(NamedTuple):
 def ratios(
     numerators: NDArray[Any],
     denominators: NDArray[Any],
-    unseen: float = 1.0,
+    unseen: float | Floats = 1.0,
     confidence: float = CONFIDENCE,
 ) -> tuple[Floats, Floats, Floats]:
     """Return ratios of sums over n replications with their intervals, each (m,).
@@ -79,9 +80,9 @@ def ratios(
     ----------
     numerators : (n, m) array
         What is counted in each replication, not negative.
-    denominators : (n,) array
+    denominators : (n,) or (n, m) array
         What it is counted of; ones for a mean.
-    unseen : float
+    unseen : float or (m,) array
         What an event adds to the numerator if no replication shows one.
     confidence : float
         Level of the intervals.
@@ -96,25 +97,28 @@ def ratios(
     Both together covered best among Student's t, the jackknife, the bootstrap-t, Johnson's and
     Hall's intervals; ``tests/coverage_table.py`` measures it.
     """
-    x, c = np.asarray(numerators, np.float64), np.asarray(denominators, np.float64)
-    n, whole = len(x), c.sum()
-    if not whole:
-        none = np.full(x.shape[1], nan)
-        return none, none, none
+    x = np.asarray(numerators, np.float64)
+    c = np.asarray(denominators, np.float64)
+    c = np.broadcast_to(c if c.ndim == x.ndim else c[:, np.newaxis], x.shape)
+    n, whole = len(x), c.sum(axis=0)
+    whole = np.where(whole > 0, whole, nan)
     ratio: Floats = x.sum(axis=0) / whole
     if n == 1:
         none = np.full(x.shape[1], nan)
         return ratio, none, none
-    low, high = _transformed(x - ratio * c[:, np.newaxis], c.mean(), confidence)
+    low, high = _transformed(x - ratio * c, whole / n, confidence)
     low, high = ratio + low, ratio + high
-    rare = _RARE * (x > 0).sum(axis=0) <= n
+    rare = (_RARE * (x > 0).sum(axis=0) <= n) & ~np.isnan(whole)
     if rare.any():
-        ends = _of_rare(x[:, rare], unseen, confidence)
-        low[rare], high[rare] = (end / whole for end in ends)
+        one_more = np.broadcast_to(np.asarray(unseen, np.float64), rare.shape)[rare]
+        ends = _of_rare(x[:, rare], one_more, confidence)
+        low[rare], high[rare] = (end / whole[rare] for end in ends)
     return ratio, np.maximum(low, 0.0), high
 
 
-def _transformed(residuals: Floats, scale: float, confidence: float) -> tuple[Floats, Floats]:
+def _transformed(
+    residuals: Floats, scale: float | Floats, confidence: float
+) -> tuple[Floats, Floats]:
     """Return how far the interval of a mean of residuals reaches, below and above."""
     n = len(residuals)
     r = residuals / scale
@@ -137,7 +141,7 @@ def _transformed(residuals: Floats, scale: float, confidence: float) -> tuple[Fl
     return -error * untransformed(t), -error * untransformed(-t)
 
 
-def _of_rare(x: Floats, unseen: float, confidence: float) -> tuple[Floats, Floats]:
+def _of_rare(x: Floats, unseen: Floats, confidence: float) -> tuple[Floats, Floats]:
     """Return the gamma interval of sums of events that few replications show."""
     total, squares = x.sum(axis=0), (x**2).sum(axis=0)
     one_more = np.maximum(x.max(axis=0), unseen)
@@ -234,10 +238,8 @@ def binomial_interval(
     return low, high
 
 
-def quantile_of(
-    late: Sequence[Ints], counts: Ints, q: float, never: Ints | None = None, unseen: float = 1.0
-) -> Estimate:
-    """Return a quantile of what calls waited, those of all n replications together.
+class Delays:
+    """What calls waited, those of all n replications together.
 
     Parameters
     ----------
@@ -245,45 +247,53 @@ def quantile_of(
         What calls that waited did wait, µs; the others waited 0.
     counts : (n,) int64 array
         The calls in all.
-    q : float
-        Such as 0.95.
     never : (n,) int64 array, optional
         How many of the calls wait for ever.
     unseen : float
         How many calls wait in an event that no replication shows.
-
-    Returns
-    -------
-    Estimate
-        µs, linear between two calls; inf where it falls among those that wait for ever. The
-        interval holds what the interval of the share of calls that wait longer cannot tell from
-        1 - q.
     """
-    endless = np.zeros(len(counts), np.int64) if never is None else never
-    everyone = np.sort(np.concatenate(late)) if len(late) else np.empty(0, np.int64)
-    value = quantile_with_zeros(everyone, int(counts.sum()), q, int(endless.sum()))
-    with_calls = int((counts > 0).sum())
-    if len(counts) < 2 or isnan(value):
-        return Estimate(value, nan, nan, with_calls)
-    steps = np.concatenate(([0], np.unique(everyone)))
 
-    def first_below(end: int) -> float:
-        """Return the least wait that a share of at most 1 - q exceeds, at one end of it."""
-        below, above = 0, len(steps)
+    def __init__(
+        self, late: Sequence[Ints], counts: Ints, never: Ints | None = None, unseen: float = 1.0
+    ) -> None:
+        self._late, self._counts, self._unseen = late, counts, unseen
+        self._never = np.zeros(len(counts), np.int64) if never is None else never
+        self._all = np.sort(np.concatenate(late)) if len(late) else np.empty(0, np.int64)
+        self._steps = np.concatenate(([0], np.unique(self._all)))
+        self._longer: dict[int, Estimate] = {}
+
+    def quantile(self, q: float) -> Estimate:
+        """Return a quantile in µs, linear between two calls; inf where calls wait for ever.
+
+        The interval holds what the interval of the share of calls that wait longer cannot tell
+        from 1 - q.
+        """
+        whole, endless = int(self._counts.sum()), int(self._never.sum())
+        value = quantile_with_zeros(self._all, whole, q, endless)
+        with_calls = int((self._counts > 0).sum())
+        if len(self._counts) < 2 or isnan(value):
+            return Estimate(value, nan, nan, with_calls)
+        low, high = self._least(1, 1 - q), self._least(2, 1 - q)
+        return Estimate(value, min(low, value), max(high, value), with_calls)
+
+    def _least(self, end: int, share: float) -> float:
+        """Return the least wait that no more than this share exceeds, by one end of intervals."""
+        below, above = 0, len(self._steps)
         while below < above:
             middle = (below + above) // 2
-            longer = [
-                len(each) - np.searchsorted(each, steps[middle], side="right") for each in late
-            ]
-            share = ratio_of(np.array(longer) + endless, counts, unseen)
-            if share[end] <= 1 - q:
+            if self._share_longer(middle)[end] <= share:
                 above = middle
             else:
                 below = middle + 1
-        return float(steps[below]) if below < len(steps) else inf
+        return float(self._steps[below]) if below < len(self._steps) else inf
 
-    low, high = first_below(1), first_below(2)
-    return Estimate(value, min(low, value), max(high, value), with_calls)
+    def _share_longer(self, step: int) -> Estimate:
+        if step not in self._longer:
+            wait = self._steps[step]
+            longer = [len(each) - np.searchsorted(each, wait, side="right") for each in self._late]
+            counts = np.array(longer) + self._never
+            self._longer[step] = ratio_of(counts, self._counts, self._unseen)
+        return self._longer[step]
 
 
 def quantile_with_zeros(late: Ints, count: int, q: float, endless: int = 0) -> float:

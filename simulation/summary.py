@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import inf, nan
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from simulation.estimates import (
+    Delays,
     Estimate,
-    mean_of,
     median_of,
-    quantile_of,
-    ratio_of,
+    ratios,
     share_of_replications,
     unseen_calls,
 )
@@ -21,6 +22,8 @@ from simulation.quantities import HOUR, SECOND
 from simulation.scenario import Scenario
 from simulation.statistics import QUANTILES, STATISTICS, Late
 from simulation.usage import Group
+
+Floats = NDArray[np.float64]
 
 __all__ = ["ESTIMATORS", "SUMMARY_COLUMNS", "summarise"]
 
@@ -68,62 +71,110 @@ def summarise(
         is no value, and inf where it lies beyond the horizon.
     """
     overall = tables["overall"]
+    n = len(overall)
     demanded, calls = overall["credits_demanded"].sum(), overall["calls"].sum()
     unseen = unseen_calls(overall["peak_window_credits"], demanded / max(1, calls))
-    rows = []
-    for group in groups:
-        table = tables[group.grain]
-        if group.grain != "overall":
-            table = table[table[group.grain] == group.name]
-        delays = [each.of(group) for each in late]
-        for statistic in STATISTICS:
-            estimate = _estimate(statistic, table, delays, unseen, scenario)
-            if certain and len(table) > 1:
-                estimate = estimate.exact()
-            rows.append((group.grain, group.name, statistic, *estimate))
-    return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
-
-
-def _estimate(
-    statistic: str,
-    runs: pd.DataFrame,
-    delays: Sequence[np.ndarray],
-    unseen: float,
-    scenario: Scenario,
-) -> Estimate:
-    """Return one statistic of one group from its replications."""
-    if statistic in QUANTILES:
-        return _delay(runs, delays, *QUANTILES[statistic])
-    values, calls = runs[statistic], float(runs["calls"].mean())
-    event = max(1.0, min(unseen, calls))
-    match statistic:
-        case "throttled_share":
-            estimate = ratio_of(runs["throttled_calls"], runs["calls"], event).at_most(1.0)
-        case "hours_to_first_throttle":
-            estimate = median_of(values.fillna(inf)) if values.notna().any() else _NONE
-        case "peak_window_credits":
-            estimate = median_of(values)
-        case "any_throttled":
-            estimate = share_of_replications(values)
-        case "exhausted_hours":
-            counted = scenario.counted / HOUR
-            estimate = mean_of(values, event * counted / max(1.0, calls)).at_most(counted)
-        case "credits_demanded" | "credits_used":
-            each = float(runs["credits_demanded"].mean()) / max(1.0, calls)
-            estimate = mean_of(values, event * max(1.0, each))
-        case _:
-            estimate = mean_of(values, event)
-    return estimate
-
-
-def _delay(runs: pd.DataFrame, delays: Sequence[np.ndarray], q: float, of_all: bool) -> Estimate:
-    """Return a quantile of the delays in seconds."""
-    calls, succeeded = runs["calls"].to_numpy(), runs["succeeded_calls"].to_numpy()
-    found = quantile_of(
-        delays, calls if of_all else succeeded, q, calls - succeeded if of_all else None
+    counted = scenario.counted / HOUR
+    parts = []
+    for grain, table in tables.items():
+        alike = [group for group in groups if group.grain == grain]
+        columns = {name: table[name].to_numpy().reshape(n, len(alike)) for name in STATISTICS}
+        delays = [[each.of(group) for each in late] for group in alike]
+        for statistic, found in _estimates(columns, delays, unseen, counted).items():
+            points = found._replace(low=found.mean, high=found.mean)
+            ends = points if certain and n > 1 else found
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "grain": grain,
+                        "name": [group.name for group in alike],
+                        "statistic": statistic,
+                        **dict(zip(SUMMARY_COLUMNS[3:], ends, strict=True)),
+                    }
+                ).assign(place=np.arange(len(alike)), order=STATISTICS.index(statistic))
+            )
+    return (
+        pd.concat(
+            part.sort_values(["place", "order"], kind="stable")
+            for _, part in pd.concat(parts).groupby("grain", sort=False)
+        )[list(SUMMARY_COLUMNS)]
+        .reset_index(drop=True)
+        .astype({"replications": np.int64})
     )
-    mean, low, high = (end / SECOND for end in found[:3])
-    return Estimate(mean, low, high, found.replications)
 
 
-_NONE = Estimate(nan, nan, nan, 0)
+class _Ends(NamedTuple):
+    """Estimates of one statistic for several groups, each (groups,)."""
+
+    mean: Floats
+    low: Floats
+    high: Floats
+    replications: NDArray[np.int64]
+
+
+def _estimates(
+    columns: Mapping[str, NDArray[Any]],
+    delays: Sequence[Sequence[NDArray[np.int64]]],
+    unseen: float,
+    counted: float,
+) -> dict[str, _Ends]:
+    """Return every statistic of the groups of one grain; columns are (replications, groups)."""
+    calls = columns["calls"].astype(np.float64)
+    mean = calls.mean(axis=0)
+    event = np.maximum(1.0, np.minimum(unseen, mean))
+    each = columns["credits_demanded"].mean(axis=0) / np.maximum(1.0, mean)
+    events = {
+        "exhausted_hours": event * counted / np.maximum(1.0, mean),
+        **dict.fromkeys(("credits_demanded", "credits_used"), event * np.maximum(1.0, each)),
+    }
+    found: dict[str, _Ends] = {}
+    for statistic in STATISTICS:
+        values = columns[statistic]
+        if statistic in QUANTILES:
+            continue
+        if statistic == "throttled_share":
+            ends = ratios(columns["throttled_calls"], calls, event)
+            found[statistic] = _Ends(*ends, (calls > 0).sum(axis=0))
+        elif statistic in _ESTIMATED_ALONE:
+            alone = [_ESTIMATED_ALONE[statistic](values[:, n]) for n in range(values.shape[1])]
+            found[statistic] = _Ends(*map(np.array, zip(*alone, strict=True)))
+        else:
+            ends = ratios(values, np.ones_like(calls), events.get(statistic, event))
+            found[statistic] = _Ends(*ends, np.full(values.shape[1], len(values)))
+    for statistic, most in (("throttled_share", 1.0), ("exhausted_hours", counted)):
+        known = found[statistic]
+        found[statistic] = known._replace(high=np.minimum(known.high, most))
+    found |= _delays(columns, delays)
+    return {statistic: found[statistic] for statistic in STATISTICS}
+
+
+def _delays(
+    columns: Mapping[str, NDArray[Any]], delays: Sequence[Sequence[NDArray[np.int64]]]
+) -> dict[str, _Ends]:
+    """Return the quantiles of the delays of each group, in seconds."""
+    rows: dict[str, list[Estimate]] = {name: [] for name in QUANTILES}
+    for place, late in enumerate(delays):
+        calls, succeeded = (
+            columns[name][:, place].astype(np.int64) for name in ("calls", "succeeded_calls")
+        )
+        known = {False: Delays(late, succeeded), True: Delays(late, calls, calls - succeeded)}
+        for name, (q, of_all) in QUANTILES.items():
+            rows[name].append(known[of_all].quantile(q))
+    found = {}
+    for name, estimates in rows.items():
+        mean, low, high, count = map(np.array, zip(*estimates, strict=True))
+        found[name] = _Ends(mean / SECOND, low / SECOND, high / SECOND, count)
+    return found
+
+
+def _first_throttle(hours: NDArray[np.float64]) -> Estimate:
+    if np.isnan(hours).all():
+        return Estimate(nan, nan, nan, 0)
+    return median_of(np.where(np.isnan(hours), inf, hours))
+
+
+_ESTIMATED_ALONE: dict[str, Callable[[NDArray[Any]], Estimate]] = {
+    "hours_to_first_throttle": _first_throttle,
+    "peak_window_credits": median_of,
+    "any_throttled": share_of_replications,
+}

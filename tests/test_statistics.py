@@ -14,11 +14,11 @@ from scipy import stats
 
 from simulation import run
 from simulation.estimates import (
+    Delays,
     binomial_interval,
     mean_difference,
     mean_of,
     median_of,
-    quantile_of,
     quantile_with_zeros,
     ratio_of,
     ratios,
@@ -280,11 +280,11 @@ def test_no_interval_of_the_first_throttle_leaves_the_time_that_counts() -> None
 def test_delays_are_of_all_calls_together_and_calls_that_never_succeed_wait_for_ever() -> None:
     late = [np.array([5, 9]), np.array([7]), np.array([], np.int64)]
     counts, never = np.array([10, 4, 6]), np.array([0, 2, 0])
-    assert quantile_of(late, counts, 0.5).mean == 0
-    assert quantile_of(late, counts, 1.0).mean == 9
-    assert quantile_of(late, counts, 0.85, never).mean == pytest.approx(7 * 0.85 + 9 * 0.15)
-    assert quantile_of(late, counts, 1.0, never).mean == math.inf
-    assert quantile_of(late, counts, 0.99).high == math.inf  # 30 calls do not tell
+    assert Delays(late, counts).quantile(0.5).mean == 0
+    assert Delays(late, counts).quantile(1.0).mean == 9
+    assert Delays(late, counts, never).quantile(0.85).mean == pytest.approx(7 * 0.85 + 9 * 0.15)
+    assert Delays(late, counts, never).quantile(1.0).mean == math.inf
+    assert Delays(late, counts).quantile(0.99).high == math.inf  # 30 calls do not tell
 
 
 def test_the_interval_of_a_percentile_covers_it() -> None:
@@ -293,7 +293,7 @@ def test_the_interval_of_a_percentile_covers_it() -> None:
     for _ in range(400):
         waits = random.binomial(200, random.beta(30, 70, 20))
         late = [np.sort(random.exponential(1000, n)).astype(np.int64) for n in waits]
-        found = quantile_of(late, np.full(20, 200), 0.95)
+        found = Delays(late, np.full(20, 200)).quantile(0.95)
         covered += found.low <= truth <= found.high
     assert abs(covered / 400 - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 400)
 
