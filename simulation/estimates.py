@@ -103,7 +103,7 @@ def ratios(
     n, whole = len(x), c.sum(axis=0)
     whole = np.where(whole > 0, whole, nan)
     ratio: Floats = x.sum(axis=0) / whole
-    if n == 1:
+    if n < 2:
         none = np.full(x.shape[1], nan)
         return ratio, none, none
     low, high = _transformed(x - ratio * c, whole / n, confidence)
