@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 MOST_CALLS_A_DAY = 100_000_000
-"""A day is drawn and held as a whole; a hundred million calls take some 20 GB."""
+"""A day is drawn and held as a whole; a hundred million calls take some 35 GB."""
 
 MOST_MEMORY_SHARE = 1.0
 """Of the memory that the machine has: with more, the system ends the process, or crawls."""
@@ -41,11 +41,13 @@ MOST_SECONDS = 24 * 3600.0
 """A day and a night of work; --force allows more."""
 
 _MONTH_DAYS = 30
-_BYTES_A_CALL = 200.0  # of a day: its columns, and copies of them while they are sorted
+_BYTES = 250e6  # of Python and its libraries
+_BYTES_A_CALL = 350.0  # of a day: its columns, and copies of them while they are sorted
+_BYTES_A_RETRIED_CALL = 600.0  # where calls wait in the loops, too
 _BYTES_A_ROW = 4_000.0  # of a client or category in one replication, before it is a table
 _BYTES_AN_INTERVAL = 200.0
 _BYTES_A_SIZE = 50.0  # of a purchasable size in one replication
-_BYTES_A_CLIENT = 10_000.0
+_BYTES_A_CLIENT = 30_000.0
 _SECONDS_A_CALL = {"simpy": 2e-5, "compiled": 5e-7}
 _SECONDS_A_JUDGED_CALL = 1e-8  # at one purchasable size; two replications are judged at all
 _SECONDS_A_CLIENT_DAY = 1e-4
@@ -126,7 +128,9 @@ def workload_of(
     in_run = min(1.0, scenario.horizon / (days * DAY))
     n = scenario.replications
     day = float(by_day.max())
-    memory = _BYTES_A_CALL * day + _BYTES_A_CLIENT * clients
+    retries = any(client.on_throttle.retry is not None for client in scenario.clients)
+    a_call = _BYTES_A_RETRIED_CALL if retries else _BYTES_A_CALL
+    memory = _BYTES + a_call * day + _BYTES_A_CLIENT * clients
     seconds = drawn * _SECONDS_A_CALL["compiled"]
     seconds += days * (clients * _SECONDS_A_CLIENT_DAY + _SECONDS_A_DAY)
     if sizes:
