@@ -20,17 +20,19 @@ _LOOK_AFTER_S = 3.0
 
 def forecast(scenario: Scenario, watch: Watch, workers: int | None) -> Callable[[int, int], None]:
     """Return a progress callback that says, once it knows, that SimPy will take over a minute."""
-    begun, looked = time.monotonic(), False
+    begun, begun_at, looked = 0.0, 0, False
 
     def advance(done: int, of: int) -> None:
-        nonlocal looked
+        nonlocal begun, begun_at, looked
         watch.advance(done, of)
+        if not begun_at:  # what comes before the first day, such as pilot runs, comes once
+            begun, begun_at = time.monotonic(), done
         elapsed = time.monotonic() - begun
         if looked or elapsed < _LOOK_AFTER_S:
             return
         looked = True
         share = cores(workers) if scenario.replications > 2 else 1
-        left = elapsed / done * (of - done) / share
+        left = elapsed / (done - begun_at) * (of - done) / share
         if elapsed + left > _LONG_S:
             demand = Demand(scenario)
             days = min(done, demand.days, 7)

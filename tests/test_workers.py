@@ -15,7 +15,8 @@ import pytest
 import simulation.replications
 import simulation.search
 from simulation import InputError, load_scenario, plan, run
-from simulation.forecast import in_words
+from simulation.console import Watch
+from simulation.forecast import forecast, in_words
 from simulation.scenario import Scenario
 from simulation.workers import ahead, cores, in_processes, in_threads
 from tests.helpers import ROOT, any_limit, creditsim, poisson, scheduled
@@ -170,3 +171,18 @@ def test_a_long_simpy_run_says_what_the_compiled_engine_would_take() -> None:
     assert "The compiled engine gives the same results in about" in told
     assert "add --engine compiled." in told
     assert in_words(3600 * 3) == "about 3.0 hours"
+
+
+@pytest.mark.parametrize(("seconds_a_day", "told"), [(5, "2.5 hours"), (0.01, "")])
+def test_a_forecast_leaves_out_what_comes_before_the_first_day(
+    seconds_a_day: float, told: str, scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, said = [0.0], list[str]()
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr("simulation.forecast.seconds_for", lambda *_: 1.0)
+    advance = forecast(scenario, Watch(lambda *_: None, said.append), workers=1)
+    now[0] = 500.0  # pilot runs, compilation
+    for day in range(1, 1000):
+        now[0] += seconds_a_day
+        advance(day, 1800)
+    assert [told in line for line in said] == ([True] if told else [])
