@@ -14,7 +14,15 @@ from simulation.findings import number, percent, period, plural
 from simulation.frontier import Evidence, Goal
 from simulation.scenario import Scenario
 
-__all__ = ["Remedy", "dollars", "license_price", "licenses_per_month", "reasons_for", "rejections"]
+__all__ = [
+    "Remedy",
+    "calls_of",
+    "dollars",
+    "license_price",
+    "licenses_per_month",
+    "reasons_for",
+    "rejections",
+]
 
 Ints = NDArray[np.int64]
 
@@ -73,7 +81,8 @@ def _kept(known: Evidence, place: int, which: str = "simulated") -> str:
     unit = period(known.scenario.counted)
     if known.certain:
         share = judged.shares[0, place]
-        return f"throttles {percent(share)} of the calls (nothing in this {unit} is random)"
+        whose = calls_of(known.goal)
+        return f"throttles {percent(share)} of the {whose} (nothing in this {unit} is random)"
     low, high = binomial_interval(kept, n)
     return (
         f"keeps to it in {percent(kept / n)} of {n:,} {which} {plural(unit)} "
@@ -81,13 +90,18 @@ def _kept(known: Evidence, place: int, which: str = "simulated") -> str:
     )
 
 
+def calls_of(goal: Goal) -> str:
+    """Name the calls that count."""
+    return f"calls of {', '.join(goal.protect)}" if goal.protect else "calls"
+
+
 def wanted(goal: Goal, scenario: Scenario) -> str:
     """Say what the objective wants, in words."""
-    whose = f" of {', '.join(goal.protect)}" if goal.protect else ""
     if goal.cost_of_lost_call is not None:
+        whose = f" of {', '.join(goal.protect)}" if goal.protect else ""
         return f"the least expected cost, at {dollars(goal.cost_of_lost_call)} per lost call{whose}"
     return (
-        f"at most {percent(goal.throttled_share)} of the calls{whose} throttled in at least "
+        f"at most {percent(goal.throttled_share)} of the {calls_of(goal)} throttled in at least "
         f"{percent(goal.probability)} of such {plural(period(scenario.counted))}"
     )
 
@@ -107,7 +121,7 @@ def reasons_for(
     place = len(sizes) - 1 if chosen is None else chosen
     size = int(sizes[place])
     if goal.cost_of_lost_call is not None:
-        cost = known.cost_of(place)
+        cost = fresh.cost_of(len(fresh.sizes) - 1)
         interval = ""
         if cost.has_interval and not known.certain:
             interval = f" (95 % interval {dollars(cost.low)} to {dollars(cost.high)})"
@@ -116,8 +130,9 @@ def reasons_for(
         )
     else:
         verb = _kept(fresh, len(fresh.sizes) - 1, "fresh simulated")
-        more = ", and so does every larger size" if chosen is not None and size != sizes[-1] else ""
-        reasons.append(f"{size:,} add-on credits: this size {verb}{more}.")
+        reasons.append(f"{size:,} add-on credits: this size {verb}.")
+        if chosen is not None and decided and size != sizes[-1]:
+            reasons.append("On the replications of the search every larger size keeps to it too.")
         if chosen:
             few = "are too few" if decided else "may be too few"
             below = _kept(fresh, 0, "fresh simulated")
@@ -142,7 +157,7 @@ def reasons_for(
             bound = f"the edition's maximum of {maximum:,}"
         reasons.append(f"No more than {int(sizes[-1]):,} can be bought, because of {bound}.")
     if shortfall is not None:
-        reasons.append(f"Even the largest purchase leaves {shortfall:,} credits wanting.")
+        reasons.append(f"Even the largest purchase falls short by {shortfall:,} credits.")
     return reasons
 
 

@@ -229,7 +229,8 @@ def run(
     precision: Annotated[
         str | None,
         typer.Option(
-            help="Add replications until the throttled share is known so well, such as 5%."
+            help="Add replications until the throttled share is known to within a part of itself, "
+            "such as 5%."
         ),
     ] = None,
     max_replications: Annotated[

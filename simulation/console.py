@@ -46,8 +46,8 @@ _ROWS = {
     "peak_window_credits": "most credits held in any window",
     "exhausted_hours": "hours exhausted",
     "delay_p50_s": "seconds until success, median",
-    "delay_p95_s": "  95th percentile",
-    "delay_p99_s": "  99th percentile",
+    "delay_p95_s": "seconds until success, 95th percentile",
+    "delay_p99_s": "seconds until success, 99th percentile",
 }
 _ONLY_IF_ANY = {"impossible_calls", "unfinished_calls", "delay_p50_s", "delay_p95_s", "delay_p99_s"}
 
@@ -193,10 +193,10 @@ def run_view(result: RunResult) -> RenderableType:
         Text(""),
         Timeline(result, "Available credits"),
         _overall_table(result),
-        _group_table(result.client_runs, "client"),
+        _group_table(result, "client"),
     ]
     if result.category_runs["category"].nunique() > 1:
-        parts.append(_group_table(result.category_runs, "category"))
+        parts.append(_group_table(result, "category"))
     parts.append(_alert_table(result))
     return Group(*parts)
 
@@ -225,9 +225,9 @@ def _overall_table(result: RunResult) -> Table:
     return table
 
 
-def _group_table(runs: pd.DataFrame, key: str) -> Table:
+def _group_table(result: RunResult, key: str) -> Table:
     table = table_of(f"by {key}", "calls", "credits", "share", "throttled", "lost", "p95 delay")
-    means = runs.groupby(key, sort=False).mean(numeric_only=True)
+    means = result.estimates(key)
     total = means["credits_used"].sum()
     for name, row in means.iterrows():
         delay = f"{number(row['delay_p95_s'])} s" if row["delay_p95_s"] > 0 else ""

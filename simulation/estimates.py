@@ -59,6 +59,11 @@ class Estimate(NamedTuple):
         """Whether there were enough replications for an interval."""
         return not isnan(self.low)
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing is uncertain about it."""
+        return self.low == self.high
+
     def at_most(self, most: float) -> Estimate:
         """Return the estimate of what cannot be more than this."""
         return self._replace(high=min(most, self.high)) if self.has_interval else self
@@ -92,7 +97,7 @@ def ratios(
     On the removal of skewness by transformation, 1992). Where fewer do, their counts are the
     jumps of a compound Poisson number, and the interval is the gamma interval of such sums: exact
     for jumps of one size, and wide rather than narrow otherwise (Fay and Feuer 1997). It allows
-    for one more event as large as the largest, or as ``unseen``, and so never ends at 0.
+    for one more event as large as the largest, or as ``unseen``, and so its upper end is above 0.
 
     Both together covered best among Student's t, the jackknife, the bootstrap-t, Johnson's and
     Hall's intervals; ``tests/coverage_table.py`` measures it.

@@ -199,24 +199,26 @@ def _replicate(
         with closing(every):
             for replicated in every:
                 tables.add(replicated)
-        more = _enough(tables.throttled_share(), options.precision) if options.precision else 0
+        share = tables.throttled_share()
+        more = _enough(share, options.precision, tables.count) if options.precision else 0
         wanted = max(wanted, min(options.max_replications, more))
     return replace(tables.result(options.engine), warmup=options.warmup)
 
 
-def _enough(share: Estimate, precision: float) -> int:
+def _enough(share: Estimate, precision: float, count: int) -> int:
     """Return how many replications are likely to give a share this precision.
+
+    ``count`` are made.
 
     Intervals narrow with the root of the replications; they are looked at again when those are
     made, at the latest when they have doubled (the confidence interval method of Robinson 2004).
     """
-    n = share.replications
-    if not share.mean:
-        return 2 * n
+    if not (share.has_interval and share.mean > 0):
+        return 2 * count
     half = (share.high - share.low) / 2 / share.mean
     if half <= precision:
-        return n
-    return min(2 * n, max(n + 1, ceil(n * (half / precision) ** 2)))
+        return count
+    return min(2 * count, max(count + 1, ceil(count * (half / precision) ** 2)))
 
 
 def _interval(text: str, scenario: Scenario) -> int:

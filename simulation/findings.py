@@ -31,8 +31,12 @@ def percent(share: float) -> str:
 
     >>> percent(0.71), percent(0.0123), percent(0.00001), percent(1.0)
     ('71 %', '1.2 %', '0.001 %', '100 %')
+    >>> percent(0.995), percent(0.9999)
+    ('99.5 %', '99.99 %')
     """
     per_cent = share * 100
+    if 99 < per_cent < 100:  # what is left is what matters
+        return f"{100 - max(0.001, float(f'{100 - per_cent:.1g}')):.6g} %"
     if 0 < per_cent < 0.001:
         return "<0.001 %"
     if per_cent >= 9.95 or per_cent == 0:
@@ -74,14 +78,18 @@ def start_finding(warmup: Warmup | None) -> str:
         if warmup.given:
             return ""
         return (
-            f"The first {length} of each run are a warm-up and are left out: after them it makes "
-            "no difference whether the pool began full or spent."
+            f"The first {length} of each run are a warm-up and are left out: after them, whether "
+            f"the pool began full or spent changes {_changes(warmup.still_shows)}."
         )
     return (
         f"The start still shows after the warm-up of {length}: had the pool been spent at first, "
-        f"{percent(warmup.still_shows)} of the throttled calls would fall on other hours or not "
-        "be throttled; write a longer horizon" + (", or a longer warmup." if warmup.given else ".")
+        f"{percent(warmup.still_shows)} of the throttled calls would come at other hours, or be "
+        "more or fewer; write a longer horizon" + (", or a longer warmup." if warmup.given else ".")
     )
+
+
+def _changes(still_shows: float) -> str:
+    return f"{percent(still_shows)} of the throttled calls" if still_shows else "nothing"
 
 
 def run_findings(result: RunResult) -> list[str]:
@@ -89,7 +97,7 @@ def run_findings(result: RunResult) -> list[str]:
     used = _by(result.client_runs, "client", "credits_used")
     calls = _by(result.client_runs, "client", "calls")
     if not used.sum():
-        who = "No call was accepted"
+        who = "No call was accepted" if calls.sum() else "No call was submitted after the warm-up"
     else:
         name = str(used.idxmax())
         who = f"`{name}` used {percent(used[name] / used.sum())} of the credits with "
@@ -106,6 +114,9 @@ def _whether(result: RunResult) -> str:
     many, dry = len(runs), int((runs["throttled_calls"] > 0).sum())
     unit = period(scenario.counted)
     low, high = binomial_interval(dry, many)
+    if result.estimate("any_throttled").is_exact and many > 1:
+        runs, many = runs.head(1), 1
+        unit = f"{unit}, in which nothing is random,"
     if dry == 0:
         sure = f"In none of {many:,} simulated {plural(unit)} did the pool run dry (with 95 % "
         sure += f"confidence at most {percent(high)} of such {plural(unit)} would)"
@@ -134,7 +145,13 @@ def _lost(result: RunResult) -> str:
     by_client = _by(result.client_runs, "client", "lost_calls")
     if not by_client.sum():
         late = result.estimate("delay_p99_s").mean
-        waited = f", the slowest 1 % after {_seconds(late)} or more" if late else ""
+        waited = f", the slowest 1 % after {_seconds(late)} or more" if late > 0 else ""
+        waiting = result.estimate("unfinished_calls").mean
+        if waiting:
+            return (
+                "no call was lost: those that were throttled succeeded later"
+                f"{waited}, but for {number(waiting)} that were still waiting at the end"
+            )
         return f"no call was lost, every one that was throttled succeeded later{waited}"
     lost = result.estimate("lost_calls")
     share = lost.mean / result.estimate("calls").mean

@@ -61,7 +61,7 @@ def _of_another_kind(model: type[BaseModel], detail: ErrorDetails, path: KeyPath
 
 
 def _shown(value: Any) -> str:
-    words = {"dict": "a mapping", "list": "a list", "bool": "yes or no"}
+    words = {"dict": "a mapping", "list": "a list"}
     kind = type(value).__name__
     return words.get(kind, f"a {kind}")
 

@@ -382,7 +382,7 @@ def _pairs(node: _Node, path: KeyPath) -> list[tuple[_Node, _Node]]:
             continue
         for inner in reversed(value.value) if value.kind is list else [value]:
             if inner.kind is not dict:
-                what = "<< takes a mapping, or a list of some"
+                what = "<< takes a mapping, or a list of mappings"
                 raise Refused(what, key.line, (*path, _MERGE))
             merged += _pairs(inner, path)
     return merged + own

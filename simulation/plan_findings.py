@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulation.advice import dollars, wanted
+from simulation.advice import calls_of, dollars, wanted
 from simulation.findings import number, percent, period, plural
 from simulation.plan_result import AlternativeResult, Plan
 
@@ -18,13 +18,7 @@ def _what(plan: Plan) -> str:
     advice, unit = plan.recommendation, period(plan.scenario.counted)
     many = plural(unit)
     if advice.status == "not_reachable" and advice.decided:
-        largest = int(plan.frontier["addon_credits"].iloc[-1])
-        most = f"even the {largest:,} add-on credits that can be bought do" if largest else ""
-        most = most or f"{plan.scenario.org.edition} cannot buy add-on credits, and its limit does"
-        return (
-            f"No purchase is enough for {wanted(plan.goal, plan.scenario)}: {most} not do, by "
-            f"{advice.shortfall_credits:,} credits."
-        )
+        return _not_reachable(plan)
     if not advice.decided and plan.goal.cost_of_lost_call is None:
         return _undecided(plan)
     assert advice.addon_credits is not None
@@ -37,23 +31,15 @@ def _what(plan: Plan) -> str:
         do += f"a month (${advice.price_per_day} a day)"
     row = plan.fresh.iloc[-1]
     if plan.goal.cost_of_lost_call is not None:
-        ends = [dollars(row[f"cost_per_month_{end}"]) for end in ("low", "high")]
-        interval = f"95 % interval {ends[0]} to {ends[1]}; "
-        if plan.replications == 1 and not _certain(plan):
-            interval = "by one simulation, so without an interval; "
-        return (
-            f"{do}: with lost calls at {dollars(plan.goal.cost_of_lost_call)} the expected cost is "
-            f"then least, {dollars(row['cost_per_month'])} a month ({interval}it "
-            f"would be {dollars(plan.frontier['cost_per_month'].iloc[0])} without add-on credits)."
-        )
+        return f"{do}: {_least_cost(plan)}."
     sure = (
         f"in {percent(row['meets_probability'])} of such {many} (95 % interval "
         f"{percent(row['meets_low'])} to {percent(row['meets_high'])}, {plan.replications:,} "
-        f"fresh ones simulated) at most {percent(plan.goal.throttled_share)} of the calls are "
-        "throttled"
+        f"fresh ones simulated) at most {percent(plan.goal.throttled_share)} of the "
+        f"{calls_of(plan.goal)} are throttled"
     )
     if plan.replications == 1:
-        sure = f"{percent(row['throttled_share'])} of the calls are throttled then"
+        sure = f"{percent(row['throttled_share'])} of the {calls_of(plan.goal)} are throttled then"
         if not _certain(plan):
             sure += f", in the one {unit} that was simulated"
     fewer = ""
@@ -65,6 +51,37 @@ def _what(plan: Plan) -> str:
         else:
             fewer += f"that holds in only {percent(below['meets_probability'])}"
     return f"{do}: {sure}{fewer}."
+
+
+def _not_reachable(plan: Plan) -> str:
+    """Say by how much even the largest purchase falls short."""
+    largest = int(plan.frontier["addon_credits"].iloc[-1])
+    most = f"{plan.scenario.org.edition} cannot buy add-on credits, and its limit falls short"
+    if largest:
+        most = f"even the {largest:,} add-on credits that can be bought fall short"
+    return (
+        f"No purchase is enough for {wanted(plan.goal, plan.scenario)}: {most} by "
+        f"{plan.recommendation.shortfall_credits:,} credits."
+    )
+
+
+def _least_cost(plan: Plan) -> str:
+    """Say what the recommended size costs in all, and what none would."""
+    assert plan.goal.cost_of_lost_call is not None
+    row, without = plan.fresh.iloc[-1], plan.frontier["cost_per_month"].iloc[0]
+    said = []
+    if plan.replications == 1 and not _certain(plan):
+        said.append("by one simulation, so without an interval")
+    elif not _certain(plan):
+        ends = [dollars(row[f"cost_per_month_{end}"]) for end in ("low", "high")]
+        said.append(f"95 % interval {ends[0]} to {ends[1]}")
+    if plan.recommendation.addon_credits:
+        said.append(f"it would be {dollars(without)} without add-on credits")
+    return (
+        f"with lost calls at {dollars(plan.goal.cost_of_lost_call)} the expected cost is then "
+        f"least, {dollars(row['cost_per_month'])} a month"
+        + (f" ({'; '.join(said)})" if said else "")
+    )
 
 
 def _undecided(plan: Plan) -> str:
@@ -112,10 +129,12 @@ def _else(plan: Plan) -> str:
     if (best := best_alternative(plan)) is not None:
         assert best.saves_per_month is not None
         saving, low, high = best.saves_per_month
+        interval = f" (95 % interval {dollars(low)} to {dollars(high)})"
+        interval = "" if _certain(plan) else interval
         need = "no add-on credits" if not best.addon_credits else f"{best.addon_credits:,} of them"
         return (
-            f"Better: `{best.name}` needs {need} and saves {dollars(saving)} a month (95 % "
-            f"interval {dollars(low)} to {dollars(high)}){_how_sure(plan, best)}."
+            f"Better: `{best.name}` needs {need} and saves {dollars(saving)} a month"
+            f"{interval}{_how_sure(plan, best)}."
         )
     if (other := _most_saving(plan, addon_credits_alone=True)) is not None:
         assert other.saves_per_month is not None
@@ -125,7 +144,7 @@ def _else(plan: Plan) -> str:
         )
     if advice.status == "not_reachable":
         if not advice.remedies:
-            return "No number of licenses and no higher edition would do either."
+            return "No number of licenses and no higher edition would do."
         return f"What would do: {advice.remedies[0].change}."
     return _without_throttling(plan)
 

@@ -179,8 +179,8 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _interval(mean: Any, low: float, high: float) -> dict[str, Any]:
-    ends = [None if math.isnan(end) else end for end in (low, high)]
-    return {"mean": mean, "ci95": ends}
+    known = [None if math.isnan(end) else end for end in (mean, low, high)]
+    return {"mean": known[0], "ci95": known[1:]}
 
 
 def _alternative(alternative: AlternativeResult) -> dict[str, Any]:

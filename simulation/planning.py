@@ -31,7 +31,7 @@ from simulation.plan_result import AlternativeResult, Plan, Recommendation, Stat
 from simulation.remedies import Pools, remedies
 from simulation.results import save
 from simulation.scenario import Scenario, as_scenario
-from simulation.search import Search, Steps
+from simulation.search import Search, Steps, smallest_with_all_larger
 from simulation.streams import stream
 from simulation.warmup import Warmup, with_warmup
 from simulation.workers import cores
@@ -64,7 +64,7 @@ def plan(
     force: bool = False,
     progress: Progress | None = None,
 ) -> Plan:
-    """Find the cheapest purchase that meets the scenario's objective, and say why.
+    """Return the cheapest purchase that meets the scenario's objective, and why.
 
     Parameters
     ----------
@@ -188,6 +188,24 @@ def _holds(search: Search, fresh: Evidence) -> bool:
     return fails and (not does or ends[-1][1] >= wanted)
 
 
+def _by_fresh(search: Search, fresh: Evidence) -> tuple[int, int | None]:
+    """Return the sizes between which the answer lies where fresh replications disagree."""
+    kept = fresh.judged.keep_to(fresh.goal)
+    chosen, count = search.chosen, len(search.sizes)
+    if chosen is None:  # the largest does after all
+        return count - 1, None
+    if len(kept) > 1 and kept[0]:  # the next smaller one does, too
+        return chosen - 1, chosen
+    larger = np.arange(chosen + 1, count)
+    if not len(larger):
+        return chosen, None
+    met = search.fresh(larger).judged.meets(search.goal).sum(axis=0)
+    wanted = search.goal.probability
+    surely = [binomial_interval(int(k), search.count)[0] >= wanted for k in met]
+    place = smallest_with_all_larger(np.array(surely))
+    return chosen, None if place is None else chosen + 1 + place
+
+
 def _recommend(search: Search, fresh: Evidence, workers: int, steps: Steps) -> Recommendation:
     scenario, sizes, chosen = search.scenario, search.sizes, search.chosen
     enough = int(search.judged.enough.max())
@@ -195,9 +213,8 @@ def _recommend(search: Search, fresh: Evidence, workers: int, steps: Steps) -> R
     first, surely = search.bracket()
     decided, between = search.decided and _holds(search, fresh), None
     if not decided:
-        if search.decided:  # the next larger size is the surest that is left
-            first = len(sizes) if chosen is None else chosen
-            surely = first + 1 if first + 1 < len(sizes) else None
+        if search.decided:
+            first, surely = _by_fresh(search, fresh)
         last = None if surely is None else int(sizes[surely])
         between = (int(sizes[min(first, len(sizes) - 1)]), last)
     size = None if chosen is None else int(sizes[chosen])

@@ -132,7 +132,8 @@ def csv_items(file: Path) -> Iterator[Item]:
         found = f"found {', '.join(header)}" if header else "it is empty"
         what = f"has no column 'scenario' with the template of each org, {found}"
         raise csv_problem(file, 1, what)
-    if twice := {name for name in header if header.count(name) > 1}:
+    named = [name for name in header if name and not name.startswith("#")]
+    if twice := {name for name in named if named.count(name) > 1}:
         raise csv_problem(file, 1, f"names column {min(twice)!r} twice, keep one of them")
     unknown = {name: what for name in header if (what := _unknown_column(name))}
     filled = Counter[str]()
@@ -205,9 +206,12 @@ def yaml_items(file: Path) -> Iterator[Item]:
     """
     document = Document.read(file, "portfolio")
     wrong: dict[int, list[str]] = {}
-    for path in [path for path in document.unread if path[0] == "orgs" and len(path) > 1]:
+    of_orgs = [path for path in document.unread if path[0] == "orgs" and len(path) > 1]
+    for path in of_orgs:
+        if not isinstance(path[1], int):  # orgs are no list, which is told
+            continue
         what = f"{dotted(path[2:])}: {document.unread.pop(path)}".removeprefix(": ")
-        wrong.setdefault(int(path[1]), []).append(what)
+        wrong.setdefault(path[1], []).append(what)
     told = document.validate(_PortfolioFile)
     for place, org in enumerate(told.orgs):
         problem = "; ".join(wrong.get(place, []))

@@ -114,8 +114,18 @@ class RunResult:
         row = rows.iloc[0]
         return Estimate(*row[["mean", "ci95_low", "ci95_high", "replications"]])
 
+    def estimates(self, grain: str) -> pd.DataFrame:
+        """Return the estimates of a grain, a row for each name, a column for each statistic."""
+        rows = self.summary[self.summary["grain"] == grain]
+        names, statistics = (list(dict.fromkeys(rows[key])) for key in ("name", "statistic"))
+        table = rows.pivot(index="name", columns="statistic", values="mean")
+        return table.loc[names, statistics]
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the summary as ``creditsim run --json`` prints it; null where there is none."""
+        """Return the summary as ``creditsim run --json`` prints it.
+
+        Null stands where there is none, or where it lies beyond what was simulated.
+        """
         scenario = self.scenario
         result: dict[str, Any] = {
             "scenario": scenario.name,
@@ -163,6 +173,11 @@ class Saved(Protocol):
         """What it is the result of."""
         ...
 
+    @property
+    def warmup(self) -> Warmup | None:
+        """How it begins."""
+        ...
+
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """Return its tables by file name."""
         ...
@@ -200,7 +215,8 @@ def save(result: Saved, output: OutputFolder, summary: str) -> None:
             with output.part(name).open("wb") as file:  # pyarrow takes no names but UTF-8
                 table.to_parquet(file, index=False)
     output.part(summary).write_text(to_json(result.to_dict()) + "\n", encoding="utf-8")
-    scenario = result.scenario.to_yaml(output.folder)
+    chosen = result.warmup is not None and not result.warmup.given  # will be chosen again
+    scenario = result.scenario.to_yaml(output.folder, "warmup" if chosen else "")
     output.part("scenario.yaml").write_text(scenario, encoding="utf-8")
 
 

@@ -18,6 +18,7 @@ from simulation.frontier import Goal
 from simulation.input_files import shown
 from simulation.output import reading, reason_of
 from simulation.plan_result import AlternativeResult, Plan, Recommendation
+from simulation.quantities import write_duration
 from simulation.results import RunResult, calls_in
 from simulation.scenario import Scenario, load_scenario
 from simulation.warmup import warmup_from
@@ -61,7 +62,8 @@ def _load(folder: Path, file: Place) -> RunResult | Plan:
         if file(summary).is_file():
             try:
                 scenario = load_scenario(file("scenario.yaml"), trace_megabytes=None)
-                return load(file, scenario, _told(file(summary)))
+                told = _told(file(summary))
+                return load(file, _warmed(scenario, told), told)
             except (OSError, ValueError, KeyError, TypeError) as error:
                 if isinstance(error, InputError):
                     raise
@@ -73,6 +75,14 @@ def _load(folder: Path, file: Place) -> RunResult | Plan:
                 what = f"is not whole (look at {lacks}), write the result again with --out"
                 raise InputError(f"{shown(folder)}: {what}") from None
     raise InputError(f"{shown(folder)}: holds no result, {_NAME_ONE}")
+
+
+def _warmed(scenario: Scenario, told: dict[str, Any]) -> Scenario:
+    """Return a scenario with the warm-up that its result had."""
+    warmup = warmup_from(told["warmup"])
+    if warmup is None or warmup.given:
+        return scenario
+    return scenario.changed({"warmup": write_duration(warmup.length)})
 
 
 def _run(file: Place, scenario: Scenario, summary: dict[str, Any]) -> RunResult:
@@ -99,7 +109,8 @@ def _table(file: Path) -> pd.DataFrame:
 
 def load_plan(folder: Path, scenario: Scenario) -> Plan:
     """Read what ``plan --out`` wrote of a scenario that is at hand."""
-    return _plan(folder.joinpath, scenario, _told(folder / "plan.json"))
+    told = _told(folder / "plan.json")
+    return _plan(folder.joinpath, _warmed(scenario, told), told)
 
 
 def _told(file: Path) -> Any:
@@ -148,5 +159,7 @@ def _alternative(given: dict[str, Any]) -> AlternativeResult:
 
 
 def _triple(interval: dict[str, Any]) -> tuple[float, float, float]:
-    low, high = (float("nan") if end is None else float(end) for end in interval["ci95"])
-    return float(interval["mean"]), low, high
+    mean, low, high = (
+        float("nan") if end is None else float(end) for end in (interval["mean"], *interval["ci95"])
+    )
+    return mean, low, high

@@ -88,7 +88,7 @@ class Scenario(Part):
     )
     horizon: PositiveDuration = Field(description="how long a run lasts")
     warmup: Duration | None = Field(
-        None, description="left out of the statistics; chosen by evidence unless given"
+        None, description="left out of the statistics; chosen by pilot runs unless given"
     )
     replications: Annotated[int, Field(ge=1, le=MOST_REPLICATIONS), WHOLE] = Field(
         30, description="runs, each with its own random numbers"
@@ -312,9 +312,13 @@ class Scenario(Part):
         """
         return self.changed({**thawed(alternative.set), "alternatives": []})
 
-    def to_yaml(self, folder: Path) -> str:
-        """Write the scenario, every override applied, as YAML that can be run from ``folder``."""
+    def to_yaml(self, folder: Path, without: str = "") -> str:
+        """Return the scenario, every override applied, as YAML that can be run from ``folder``.
+
+        The key ``without`` is left out.
+        """
         data = deepcopy(self._document.data)
+        data.pop(without, None)
 
         def moved(file: str) -> str:
             path = os.path.relpath(real_path(self._document.folder / file), real_path(folder))

@@ -3,9 +3,8 @@
 The pool starts full, and with a fixed holding time the start repeats every window and fades
 slowly. Pilot runs show how slowly: each replication is simulated from a full pool and from a
 spent one, whose credits come back evenly over the first window, on the same demand. Where both
-throttle as many calls at the same hours, the start is forgotten; whatever it was, it lies between
-the two. Successive stretches of one run, which MSER-5 and tests for drift compare, cannot see a
-pattern that repeats every window.
+throttle the same number of calls in each hour, the start is forgotten. Successive stretches of one
+run, which MSER-5 and tests for drift compare, cannot see a pattern that repeats every window.
 """
 
 from __future__ import annotations

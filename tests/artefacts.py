@@ -56,7 +56,7 @@ _DEFAULTS = {
     ("Poisson", "daily_variation"): "0",
     ("Schedule", "days"): "all",
     ("Scenario", "timezone"): "UTC",
-    ("Scenario", "warmup"): "by evidence",
+    ("Scenario", "warmup"): "by pilot runs",
     ("Scenario", "objective"): "0.1 %, 95 %",
     ("Client", "on_throttle"): "drop",
     ("CallMix", "records"): "1",

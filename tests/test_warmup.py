@@ -15,6 +15,7 @@ from simulation.quantities import DAY, HOUR
 from simulation.saved import load_result
 from simulation.scenario import Scenario
 from simulation.warmup import Warmup, with_warmup
+from simulation.written import RUN_FILES
 from tests.helpers import any_limit, build, poisson, scheduled
 
 
@@ -85,6 +86,11 @@ def test_a_warm_up_that_is_given_stays_with_a_warning_where_it_is_too_short(
     assert start_finding(with_warmup(enough)[1]) == ""
     nothing = with_warmup(free("7500 per day", warmup=0))[1]
     assert start_finding(nothing) == ""
+    for name, scenario in (("given", enough), ("chosen", free("3000 per day", horizon="3 days"))):
+        done = run(scenario, out=tmp_path / name, engine="compiled")
+        again = load_result(tmp_path / name)
+        assert again.warmup == done.warmup
+        assert again.scenario.warmup == done.scenario.warmup == DAY
     run(enough, out=tmp_path / "out", engine="compiled")
     assert load_result(tmp_path / "out").warmup == with_warmup(enough)[1]
 
@@ -96,7 +102,7 @@ def test_what_is_chosen_is_the_same_for_every_engine_and_every_rerun(tmp_path: P
     run(scenario, engine="compiled", out=tmp_path / "one")
     again = load_scenario(tmp_path / "one" / "scenario.yaml")
     run(again, engine="compiled", out=tmp_path / "two")
-    for name in ("runs.parquet", "calls.parquet", "intervals.parquet"):
+    for name in RUN_FILES:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 

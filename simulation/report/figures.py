@@ -252,7 +252,7 @@ def delays(result: RunResult) -> go.Figure | None:
 
     At most 12 clients, those that lose most; None where no client loses a call or tries again.
     """
-    means = result.client_runs.groupby("client", sort=False, observed=True).mean(numeric_only=True)
+    means = result.estimates("client")
     again = [c.name for c in result.scenario.clients if c.on_throttle.retry is not None]
     means = means[(means["lost_calls"] > 0) | means.index.isin(again)]
     if means.empty:
