@@ -278,7 +278,7 @@ def run(
         if as_json:
             print_json(result.to_dict())
             return
-        Console().print(run_view(result))
+        Console().print(run_view(result, precision))
         if out is not None:
             print(f"Written to {out}: {', '.join(RUN_FILES)}")
 

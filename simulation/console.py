@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from math import isnan
+from math import isinf, isnan
 
 import pandas as pd
 from rich import box
@@ -20,7 +20,14 @@ from rich.table import Table
 from rich.text import Text
 
 from simulation.console_timeline import Timeline
-from simulation.findings import card_facts, number, percent, run_findings, start_finding
+from simulation.findings import (
+    card_facts,
+    number,
+    percent,
+    precision_finding,
+    run_findings,
+    start_finding,
+)
 from simulation.rate_card import Quote, RateCard
 from simulation.results import RunResult
 from simulation.terminal import neutral, unfiltered
@@ -183,13 +190,14 @@ def rate_card_view(card: RateCard) -> RenderableType:
     )
 
 
-def run_view(result: RunResult) -> RenderableType:
-    """Show what a run means, then its tables."""
+def run_view(result: RunResult, precision: str | None = None) -> RenderableType:
+    """Show what a run means, and how near it came to a precision, then its tables."""
     parts: list[RenderableType] = [
         Text(result.scenario.describe(), style="dim"),
         Text(""),
         Text(" ".join(run_findings(result)), style="bold"),
         *start_view(result.warmup),
+        *([] if precision is None else [Text(""), Text(precision_finding(result, precision))]),
         Text(""),
         Timeline(result, "Available credits"),
         _overall_table(result),
@@ -221,6 +229,8 @@ def _overall_table(result: RunResult) -> Table:
         interval = ""
         if estimate.has_interval:
             interval = f"{write(estimate.low)} to {write(estimate.high)}"
+            if isinf(estimate.high):
+                interval = f"{write(estimate.low)} or more"
         table.add_row(name, write(estimate.mean), interval)
     return table
 

@@ -109,7 +109,7 @@ def _frontier_table(plan: Plan) -> Table:
         table.add_row(
             f"{size:,}",
             f"{row['price_per_month']:,}",
-            percent(row["throttled_share"]),
+            "" if isnan(row["throttled_share"]) else percent(row["throttled_share"]),
             number(row["lost_calls"]),
             f"{row['cost_per_month']:,.2f}" if by_cost else kept,
             Text(name),

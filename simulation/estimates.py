@@ -226,6 +226,8 @@ def share_of_replications(shown: ArrayLike, confidence: float = CONFIDENCE) -> E
     """Return the share of replications that show something, with its exact interval."""
     flags = np.asarray(shown, bool)
     n, k = len(flags), int(flags.sum())
+    if n < 2:
+        return Estimate(k / n, nan, nan, n)
     return Estimate(k / n, *binomial_interval(k, n, confidence), n)
 
 

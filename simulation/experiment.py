@@ -115,6 +115,9 @@ def run(
     scenario = as_scenario(scenario, replications=replications, seed=seed)
     length = _interval(interval, scenario)
     wanted_precision = _precision(precision)
+    if max_replications < scenario.replications and wanted_precision:
+        what = f"write at least the {scenario.replications} replications that the run begins with"
+        raise InputError(f"max_replications is {max_replications}, {what}")
     if not force:
         check_workload(scenario, engine, cores(workers), length)
     warmup = None

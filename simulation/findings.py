@@ -10,7 +10,16 @@ from simulation.rate_card import RateCard
 from simulation.results import RunResult
 from simulation.warmup import Warmup
 
-__all__ = ["card_facts", "number", "percent", "period", "plural", "run_findings", "start_finding"]
+__all__ = [
+    "card_facts",
+    "number",
+    "percent",
+    "period",
+    "plural",
+    "precision_finding",
+    "run_findings",
+    "start_finding",
+]
 
 _PERIODS = {DAY: "day", 7 * DAY: "week", 30 * DAY: "month", 365 * DAY: "year"}
 
@@ -84,7 +93,21 @@ def start_finding(warmup: Warmup | None) -> str:
     return (
         f"The start still shows after the warm-up of {length}: had the pool been spent at first, "
         f"{percent(warmup.still_shows)} of the throttled calls would come at other hours, or be "
-        "more or fewer; write a longer horizon" + (", or a longer warmup." if warmup.given else ".")
+        "more or fewer"
+        + ("; write a longer horizon" if warmup.fades else ", however long the run is")
+        + (", or a longer warmup." if warmup.given else ".")
+    )
+
+
+def precision_finding(result: RunResult, wanted: str) -> str:
+    """Say how well the throttled share of a run to a precision is known."""
+    share, many = result.estimate("throttled_share"), len(result.runs)
+    if not (share.has_interval and share.mean > 0):
+        return f"No call was throttled in {many:,} replications: no precision can be told."
+    known = percent((share.high - share.low) / 2 / share.mean)
+    return (
+        f"After {many:,} replications the throttled share is known to ±{known} of itself; {wanted} "
+        "was wanted."
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isnan
+
 from simulation.advice import calls_of, dollars, wanted
 from simulation.findings import number, percent, period, plural
 from simulation.plan_result import AlternativeResult, Plan
@@ -30,6 +32,8 @@ def _what(plan: Plan) -> str:
         do = f"Buy {advice.addon_credits:,} add-on credits for {dollars(advice.price_per_month)} "
         do += f"a month (${advice.price_per_day} a day)"
     row = plan.fresh.iloc[-1]
+    if isnan(row["throttled_share"]):
+        return f"{do}: none of the {calls_of(plan.goal)} comes after the warm-up."
     if plan.goal.cost_of_lost_call is not None:
         return f"{do}: {_least_cost(plan)}."
     sure = (
@@ -144,7 +148,9 @@ def _else(plan: Plan) -> str:
         )
     if advice.status == "not_reachable":
         if not advice.remedies:
-            return "No number of licenses and no higher edition would do."
+            licenses = plan.scenario.user_licenses
+            held = f" with {licenses:,} licenses" if licenses else ""
+            return f"No number of licenses, and no higher edition{held}, would do."
         return f"What would do: {advice.remedies[0].change}."
     return _without_throttling(plan)
 

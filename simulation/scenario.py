@@ -336,6 +336,11 @@ class Scenario(Part):
                 for key in keys:
                     holder = holder[key]
                 holder[last] = moved(holder[last])
+        for change in data.get("alternatives") or ():
+            for key, value in change["set"].items():
+                names_file = key.endswith(".file") or (key == "rate_card" and Path(value).suffix)
+                if isinstance(value, str) and names_file:
+                    change["set"][key] = moved(value)
         return write_yaml(data)
 
 

@@ -103,6 +103,15 @@ def summarise(
     )
 
 
+_OF_CALLS = (
+    "throttled_calls",
+    "succeeded_calls",
+    "lost_calls",
+    "impossible_calls",
+    "unfinished_calls",
+)
+
+
 class _Ends(NamedTuple):
     """Estimates of one statistic for several groups, each (groups,)."""
 
@@ -141,7 +150,9 @@ def _estimates(
         else:
             ends = ratios(values, np.ones_like(calls), events.get(statistic, event))
             found[statistic] = _Ends(*ends, np.full(values.shape[1], len(values)))
-    for statistic, most in (("throttled_share", 1.0), ("exhausted_hours", counted)):
+    at_most: dict[str, float | Floats] = {"throttled_share": 1.0, "exhausted_hours": counted}
+    at_most |= dict.fromkeys(_OF_CALLS, found["calls"].high)
+    for statistic, most in at_most.items():
         known = found[statistic]
         found[statistic] = known._replace(high=np.minimum(known.high, most))
     found |= _delays(columns, delays)

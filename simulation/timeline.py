@@ -122,7 +122,7 @@ def timelines(
     count = min(scenario.replications, max(2, min(20, _MOST_CALLS // calls)))
     results = {}
     for place, size in enumerate(sizes):
-        at_size = scenario.changed({"org.addon_credits": size})
+        at_size = scenario.changed({"org.addon_credits": size, "alternatives": []})
         results[size] = run(
             at_size, engine="compiled", replications=count, keep_calls=False, examine_start=False
         )

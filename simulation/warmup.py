@@ -27,6 +27,9 @@ MOST_SHOWN = 0.02
 """Of the throttled calls: with fewer that the start adds, takes or moves, it is forgotten."""
 
 _WEEK = 7 * DAY
+_ALL = 1.0
+_MOST_CANDIDATES = 64
+_MOST_WINDOWS = 10_000  # of a run; of one with more, the start is hardly a part
 _PILOTS = 5
 _PILOT_CALLS = 10_000_000
 _HOURS = 24
@@ -48,11 +51,14 @@ class Warmup:
     still_shows : float
         The throttled calls that the start adds, takes away or moves to another hour of the
         window, as a share of those that a full or a spent pool throttles after the warm-up.
+    fades : bool
+        Whether it shows less after a longer warm-up, if it was chosen.
     """
 
     length: int
     given: bool
     still_shows: float
+    fades: bool = True
 
     @property
     def is_enough(self) -> bool:
@@ -63,8 +69,9 @@ class Warmup:
         """Return it as JSON holds it."""
         return {
             "duration": write_duration(self.length),
-            "chosen_by": "scenario" if self.given else "evidence",
+            "chosen_by": "scenario" if self.given else "pilot runs",
             "start_still_shows": self.still_shows,
+            "start_fades": self.fades,
             "is_enough": self.is_enough,
         }
 
@@ -74,7 +81,8 @@ def warmup_from(told: dict[str, Any] | None) -> Warmup | None:
     if told is None:
         return None
     length = parse_duration(told["duration"])
-    return Warmup(length, told["chosen_by"] == "scenario", float(told["start_still_shows"]))
+    given = told["chosen_by"] == "scenario"
+    return Warmup(length, given, float(told["start_still_shows"]), told["start_fades"])
 
 
 def with_warmup(scenario: Scenario, demand: Demand | None = None) -> tuple[Scenario, Warmup]:
@@ -83,20 +91,24 @@ def with_warmup(scenario: Scenario, demand: Demand | None = None) -> tuple[Scena
     A warm-up that the scenario names stays as it is, and one of 0 is not examined: there the
     start is wanted. Otherwise it is the shortest of whole windows, or of whole weeks where the
     demand differs by weekday and the run covers two, after which, and after any longer one, the
-    start is forgotten. It is at most half of the run.
+    start is forgotten. It is at most half of the run, and leaves something of what is throttled.
+    Where no such warm-up will do, it is the longest if that helps, and the shortest if not.
     """
-    if scenario.warmup == 0:
-        return scenario, Warmup(0, True, 0.0)
-    given = scenario.warmup is not None
-    candidates = [scenario.warmup_end] if scenario.warmup is not None else _candidates(scenario)
+    window, given = scenario.card.window, scenario.warmup is not None
+    if scenario.warmup == 0 or scenario.horizon // window > _MOST_WINDOWS:
+        return scenario, Warmup(scenario.warmup_end, given, 0.0)
+    candidates = [scenario.warmup_end] if given else _candidates(scenario)
     shown = _still_shown(demand or Demand(scenario), candidates)
-    place = len(candidates) - 1
-    while place and shown[place - 1] <= MOST_SHOWN and shown[place] <= MOST_SHOWN:
-        place -= 1
-    chosen = Warmup(candidates[place], given, float(shown[place]))
     if given:
-        return scenario, chosen
-    return scenario.changed({"warmup": write_duration(chosen.length)}), chosen
+        return scenario, Warmup(candidates[0], True, float(shown[0]))
+    too_much = np.flatnonzero(shown > MOST_SHOWN)
+    place = int(too_much[-1]) + 1 if len(too_much) else 0
+    helps = bool(shown[-1] < shown[0] / 2)
+    if place == len(candidates):
+        place = len(candidates) - 1 if helps else 0
+    length = candidates[place] if shown[place] < _ALL else window
+    chosen = Warmup(length, False, float(shown[place]), helps)
+    return scenario.changed({"warmup": write_duration(length)}), chosen
 
 
 def _candidates(scenario: Scenario) -> list[int]:
@@ -104,29 +116,38 @@ def _candidates(scenario: Scenario) -> list[int]:
     window, horizon = scenario.card.window, scenario.horizon
     weekly = any(is_weekly(client.arrivals) for client in scenario.clients)
     step = _WEEK if weekly and horizon >= 2 * _WEEK and _WEEK % window == 0 else window
+    step *= max(1, -(-horizon // 2 // step // _MOST_CANDIDATES))
     return list(range(step, horizon // 2 + 1, step)) or [window]
 
 
 def _still_shown(demand: Demand, candidates: list[int]) -> Floats:
     """Return what the start still adds, takes or moves after each of these warm-ups, a share.
 
-    It is measured over whole windows, since a part of one has its own hours.
+    It is measured over whole windows where one is left, since a part of one has its own hours. It
+    is all where a pool that starts full throttles calls after the first window, but none after the
+    warm-up: that would leave out what matters.
     """
     scenario = demand.scenario
     calls = max(1, demand.busiest_day * demand.days)
     pilots = max(2, min(_PILOTS, _PILOT_CALLS // calls)) if demand.is_random else 1
-    full, spent = (
-        np.sum([_throttled_by_hour(demand, pilot, held) for pilot in range(pilots)], axis=0)
-        for held in (0, scenario.limit)
-    )
+    after = []  # by window, what is throttled from it on
+    for held in (0, scenario.limit):
+        each = [_throttled_by_hour(demand, pilot, held) for pilot in range(pilots)]
+        counts = np.sum(each, axis=0)
+        later = np.zeros((len(counts) + 1, _HOURS), np.int64)
+        later[:-1] = np.cumsum(counts[::-1], axis=0)[::-1]
+        after.append(later)
     window, shown = scenario.card.window, []
+    whole_windows = scenario.horizon // window
     for length in candidates:
-        first = -(-length // window)
-        last = first + max(1, (scenario.horizon - first * window) // window)
-        by_hour = [counts[first:last].sum(axis=0) for counts in (full, spent)]
-        whole = sum(int(counts.sum()) for counts in by_hour) / 2
-        moved = int(np.abs(by_hour[0] - by_hour[1]).sum()) / 2
-        shown.append(moved / whole if whole else 0.0)
+        first, last = -(-length // window), whole_windows
+        if first >= last:
+            first, last = length // window, len(after[0]) - 1
+        full, spent = (later[first] - later[last] for later in after)
+        both = int(full.sum() + spent.sum())
+        moved = int(np.abs(full - spent).sum())
+        left_out = not full.any() and after[0][min(1, first)].any()
+        shown.append(_ALL if left_out else moved / both if both else 0.0)
     return np.array(shown)
 
 

@@ -157,8 +157,8 @@ def test_every_key_is_read_in_the_units_it_is_written_in(contract: Path) -> None
             "addon_credits: 0}",
             "addon_credits: 0, license_prices: {professional: 35, pro: 35}}",
             (
-                "3: org.license_prices.pro: 'pro' is no edition of rate card kaizen-34, did you mean "
-                "'professional'? name one of"
+                "3: org.license_prices.pro: 'pro' is no edition of rate card kaizen-34, did you "
+                "mean 'professional'? name one of"
             ),
         ),
         (

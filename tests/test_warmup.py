@@ -14,7 +14,7 @@ from simulation.findings import start_finding
 from simulation.quantities import DAY, HOUR
 from simulation.saved import load_result
 from simulation.scenario import Scenario
-from simulation.warmup import Warmup, with_warmup
+from simulation.warmup import Warmup, _candidates, with_warmup
 from simulation.written import RUN_FILES
 from tests.helpers import any_limit, build, poisson, scheduled
 
@@ -41,13 +41,31 @@ def test_a_pool_that_is_never_full_forgets_its_start_within_a_window() -> None:
 def test_a_pool_that_is_always_full_never_forgets_when_it_began_and_the_run_says_so() -> None:
     result = run(free("7500 per day"), engine="compiled")
     assert result.warmup is not None
-    assert result.warmup.length == 15 * DAY  # half of the run, and no more
+    assert result.warmup.length == DAY  # a longer one would not help
     assert result.warmup.still_shows > 0.3
     said = start_finding(result.warmup)
-    assert said.startswith("The start still shows after the warm-up of 15 days")
-    assert said.endswith("write a longer horizon.")
+    assert said.startswith("The start still shows after the warm-up of 1 day")
+    assert said.endswith("however long the run is.")
     told = result.to_dict()["warmup"]
-    assert (told["chosen_by"], told["is_enough"]) == ("evidence", False)
+    assert (told["chosen_by"], told["is_enough"]) == ("pilot runs", False)
+
+
+def test_no_warm_up_leaves_out_all_that_is_throttled(tmp_path: Path) -> None:
+    for horizon in ("4 days", "30 days"):
+        rows = "".join(f"2026-01-0{5 + day},{n}\n" for day, n in enumerate((9000, 9000, 4000, 0)))
+        (tmp_path / "t.csv").write_text(f"timestamp,count\n{rows}")
+        law = {"trace": {"counts": {"file": "t.csv", "bucket": "1 day"}}}
+        client = {"name": "a", "arrivals": law, "calls": [{"api": "other"}]}
+        scenario = build([client], tmp_path, horizon=horizon, warmup=None)
+        _, warmup = with_warmup(scenario)
+        assert warmup.length == DAY
+
+
+def test_a_run_of_very_many_windows_chooses_at_once_among_a_few_warm_ups() -> None:
+    scenario = any_limit(9, [poisson("a", "300 per day")], horizon="60 days", warmup=None)
+    assert len(_candidates(scenario)) == 30
+    year = any_limit(9, [poisson("a", "300 per day")], horizon="720 days", warmup=None)
+    assert len(_candidates(year)) <= 64
 
 
 @pytest.mark.parametrize("start", ["2026-01-08T12:00", "2026-01-05", "2026-01-10T18:00"])
@@ -113,7 +131,7 @@ def test_a_plan_judges_every_size_and_alternative_after_the_same_warm_up() -> No
     result = plan(scenario, replications=2, max_replications=4, confirm="none")
     assert result.warmup is not None
     assert result.scenario.warmup == result.warmup.length
-    assert result.to_dict()["warmup"]["chosen_by"] == "evidence"
+    assert result.to_dict()["warmup"]["chosen_by"] == "pilot runs"
 
 
 def test_a_spent_pool_gets_its_credits_back_evenly_over_the_first_window() -> None:
