@@ -156,7 +156,10 @@ def test_every_key_is_read_in_the_units_it_is_written_in(contract: Path) -> None
         (
             "addon_credits: 0}",
             "addon_credits: 0, license_prices: {professional: 35, pro: 35}}",
-            "3: org.license_prices.pro: 'pro' is no edition of rate card kaizen-34, name one of",
+            (
+                "3: org.license_prices.pro: 'pro' is no edition of rate card kaizen-34, did you "
+                "mean 'professional'? name one of"
+            ),
         ),
         (
             "addon_credits: 0}",
@@ -167,7 +170,10 @@ def test_every_key_is_read_in_the_units_it_is_written_in(contract: Path) -> None
         (
             "probability: 95%}",
             "probability: 95%, protect: [website-forms, forms]}",
-            "24: objective.protect.1: 'forms' is no client, name one of: website-forms, nightly",
+            (
+                "24: objective.protect.#2: 'forms' is no client, did you mean 'website-forms'? "
+                "name one of: website-forms, nightly"
+            ),
         ),
         ("clients:", "clients", "not valid YAML"),
         ("name: Mid-market sales org\n", "", "1: name: is missing"),
