@@ -225,7 +225,8 @@ class Document:
         parts: list[str] = []
         value = self.data
         for key in path:
-            part = dotted((str(key),))  # a key of a mapping may be a number
+            # A key of a mapping may be a number.
+            part = dotted((str(key) if isinstance(value, Mapping) else key,))
             if isinstance(value, list) and isinstance(key, int):
                 if id(value) not in known:
                     known[id(value)] = _labels(value)
