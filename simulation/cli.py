@@ -37,6 +37,7 @@ from simulation.terminal import PrintError, guard, one_line, stop_printing
 from simulation.written import PLAN_FILES, RUN_FILES
 
 if TYPE_CHECKING:
+    from simulation.errors import Problem
     from simulation.output import OutputFolder
     from simulation.plan_result import Plan
     from simulation.results import RunResult
@@ -61,7 +62,7 @@ def _load(
     given = [f"{key}={value}" for key, value in options.items() if value is not None]
     scenario = load_scenario(path, [*(assignments or []), *given], **access._asdict())
     for remark in scenario.remarks():
-        print(f"{remark} (a remark, the scenario is valid)", file=sys.stderr)
+        _tell_remark(remark)
     return scenario
 
 
@@ -128,6 +129,10 @@ def validate(
         fail("\n".join(problems))
 
 
+def _tell_remark(remark: Problem) -> None:
+    print(f"{remark} (a remark, the scenario is valid)", file=sys.stderr)
+
+
 def _tell_valid(valid: list[tuple[Path | str, Scenario]], problems: list[str] | None) -> None:
     """Say what scenarios are and how much work a run of each is; as JSON if with problems."""
     from simulation.workers import cores
@@ -137,7 +142,7 @@ def _tell_valid(valid: list[tuple[Path | str, Scenario]], problems: list[str] | 
     for place, scenario in valid:
         found = workload_of(scenario, "simpy", cores(None))
         for problem in too_much(scenario, found):
-            print(f"{problem} (a remark, the scenario is valid)", file=sys.stderr)
+            _tell_remark(problem)
         if problems is None:
             what = f"{scenario.describe()}; a run takes {found.describe()}"
             print(one_line(f"{shown(place)}: valid, {what}"))

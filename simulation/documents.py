@@ -13,7 +13,15 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from simulation.errors import InputError, KeyPath, KeyProblem, KeyProblems, Problem, dotted
+from simulation.errors import (
+    LABELS,
+    InputError,
+    KeyPath,
+    KeyProblem,
+    KeyProblems,
+    Problem,
+    dotted,
+)
 from simulation.input_files import ANYWHERE, Access, read_text, shown
 from simulation.model_errors import describe, next_keys
 from simulation.parts import thawed
@@ -23,9 +31,6 @@ from simulation.spelling import did_you_mean
 __all__ = ["Document", "value_of"]
 
 M = TypeVar("M", bound=BaseModel)
-
-_LABELS = ("name", "api", "date")
-"""Keys by which the items of a list are told apart."""
 
 _UNWRITTEN = ("[key]", "fixed")  # parts of a model's path that stand in no file, unless they do
 
@@ -193,7 +198,7 @@ class Document:
             label = ".".join(rest[:length])
             if label in labels:
                 return labels.index(label), rest[length:]
-        # A bare number counts from 0, as files of 0.1.0 have it; messages never write one.
+        # A bare number counts from 0, as in files that exist; messages never write one.
         if found := re.fullmatch("(#?)([0-9]{1,9})", rest[0]):
             place = int(found[2]) - len(found[1])
             if 0 <= place < len(target):
@@ -225,7 +230,8 @@ class Document:
         parts: list[str] = []
         value = self.data
         for key in path:
-            part = dotted((str(key),))  # a key of a mapping may be a number
+            # A key of a mapping may be a number.
+            part = dotted((str(key) if isinstance(value, Mapping) else key,))
             if isinstance(value, list) and isinstance(key, int):
                 if id(value) not in known:
                     known[id(value)] = _labels(value)
@@ -268,7 +274,7 @@ class Document:
         return valid
 
     def _in_order(self, problems: Iterable[KeyProblem]) -> list[Problem]:
-        """Return problems as they are told, in the order of the lines."""
+        """Return problems as messages name them, in the order of their lines."""
         known: dict[int, list[str]] = {}
         told: list[tuple[int, Problem]] = []
         for path, what, where, key in problems:
@@ -295,7 +301,7 @@ class Document:
                 and str(other["loc"][-1]).startswith(f"{loc[-1]}:")
                 for other in details
             ):
-                continue  # it is there, without a blank after its colon, which is told
+                continue  # the key lacks a space after its colon, which its own problem says
             cause = detail.get("ctx", {}).get("error")
             if isinstance(cause, KeyProblems):
                 for problem in cause.problems:
@@ -346,7 +352,7 @@ def _labels(items: list[Any]) -> list[str]:
     ['web', '#2', '#3', '#4']
     """
     found = [
-        next((item[key] for key in _LABELS if isinstance(item.get(key), str)), "")
+        next((item[key] for key in LABELS if isinstance(item.get(key), str)), "")
         if isinstance(item, dict)
         else ""
         for item in items

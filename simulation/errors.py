@@ -9,6 +9,7 @@ from typing import NamedTuple
 from simulation.terminal import one_line
 
 __all__ = [
+    "LABELS",
     "InputError",
     "KeyPath",
     "KeyProblem",
@@ -23,6 +24,10 @@ __all__ = [
 
 KeyPath = tuple[str | int, ...]
 """The way to a value in nested data: keys of mappings, positions in lists."""
+
+
+LABELS = ("name", "api", "date")
+"""Keys that identify an item of a list."""
 
 
 def dotted(path: KeyPath) -> str:

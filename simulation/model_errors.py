@@ -13,7 +13,7 @@ from simulation.spelling import did_you_mean
 
 __all__ = ["describe", "known_keys", "next_keys", "unknown_part"]
 
-_NO_BLANK = re.compile(r"(\w+):([^\s:/\\][^\s]*)")
+_NO_SPACE = re.compile(r"(\w+):([^\s:/\\][^\s]*)")
 _TYPOGRAPHIC = re.compile(
     "^[\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb]|[\u201c\u201d\u2018\u2019\u00ab\u00bb]$"
 )
@@ -31,7 +31,7 @@ def _describe(model: type[BaseModel], detail: ErrorDetails, path: KeyPath) -> st
     kind, message = detail["type"], detail["msg"]
     if kind == "extra_forbidden":
         known = known_keys(model, path[:-1])
-        if (right := _with_blank(path[-1])) and right.partition(":")[0] in known:
+        if (right := _with_space(path[-1])) and right.partition(":")[0] in known:
             return f"has no space after its colon, write {right!r}"
         meant = did_you_mean(str(path[-1]), known)
         return f"is an unknown key, {meant}known here: {', '.join(known)}"
@@ -52,7 +52,7 @@ def _of_another_kind(model: type[BaseModel], detail: ErrorDetails, path: KeyPath
     kind, message, value = detail["type"], detail["msg"], detail["input"]
     shown = repr(value) if isinstance(value, str | int | float | None) else _shown(value)
     if kind in {"model_type", "dict_type", "model_attributes_type"}:
-        if right := _with_blank(value):
+        if right := _with_space(value):
             return f"{shown} has no space after a colon, write {right!r}"
         return f"{shown} is not a mapping, write 'key: value' pairs"
     if kind in {"list_type", "tuple_type"}:
@@ -66,9 +66,9 @@ def _shown(value: Any) -> str:
     return words.get(kind, f"a {kind}")
 
 
-def _with_blank(value: Any) -> str:
-    """Return ``key: value`` where the blank after the colon was forgotten, or nothing."""
-    found = _NO_BLANK.search(value) if isinstance(value, str) else None
+def _with_space(value: Any) -> str:
+    """Return ``key: value`` where the space after the colon was forgotten, or nothing."""
+    found = _NO_SPACE.search(value) if isinstance(value, str) else None
     return f"{found[1]}: {found[2]}" if found else ""
 
 

@@ -1,7 +1,7 @@
 """What of a scenario with mistakes can still be checked: all that does not depend on them.
 
 Values that cannot be read are replaced by others that can, so that the checks between keys run all
-the same; what they find is told where no replaced value had a part in it.
+the same; what they find is reported unless a replaced value had a part in it.
 """
 
 from __future__ import annotations

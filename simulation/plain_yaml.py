@@ -308,7 +308,7 @@ def _whole(kind: type, value: Any, inside: list[_Node], line: int) -> _Node:
 def _wrong_tag(tag: str | None, kind: type) -> str:
     """Say what is wrong with the tag of a node of a kind, or nothing."""
     if tag is not None and tag not in _TAGS:
-        told = tag.replace("tag:yaml.org,2002:", "!!")[:40]
+        told = tag.replace("tag:yaml.org,2002:", "!!")[:_SHOWN]
         return f"carries the tag {told}, write the value alone"
     if tag in (None, "!") or kind is Unreadable or str(tag).endswith(f":{_FITTING.get(kind)}"):
         return ""

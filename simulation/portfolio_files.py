@@ -206,12 +206,10 @@ def yaml_items(file: Path) -> Iterator[Item]:
     """
     document = Document.read(file, "portfolio")
     wrong: dict[int, list[str]] = {}
-    of_orgs = [path for path in document.unread if path[0] == "orgs" and len(path) > 1]
-    for path in of_orgs:
-        if not isinstance(path[1], int):  # orgs are no list, which is told
-            continue
-        what = f"{dotted(path[2:])}: {document.unread.pop(path)}".removeprefix(": ")
-        wrong.setdefault(path[1], []).append(what)
+    for path in [path for path in document.unread if path[0] == "orgs"]:
+        if len(path) > 1 and isinstance(path[1], int):  # of an org; the rest is the file's
+            what = f"{dotted(path[2:])}: {document.unread.pop(path)}".removeprefix(": ")
+            wrong.setdefault(path[1], []).append(what)
     told = document.validate(_PortfolioFile)
     for place, org in enumerate(told.orgs):
         problem = "; ".join(wrong.get(place, []))

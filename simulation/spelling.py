@@ -36,7 +36,7 @@ def nearest(written: Any, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(written: Any, known: Iterable[str]) -> str:
-    """Return a question about the nearest known word, with a blank after it; or nothing.
+    """Return a question about the nearest known word, with a space after it; or nothing.
 
     >>> did_you_mean("Free", ["free"])
     "did you mean 'free'? "

@@ -1,19 +1,20 @@
-"""Why a text is no YAML, as its author would see it: tabs, a missing blank, an indent one off."""
+"""Why a text is no YAML, as its author would see it: tabs, a missing space, an indent one off."""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
 
+from simulation.errors import LABELS
+
 __all__ = ["Mistake", "find_mistake"]
 
 _KEY = re.compile(r"( *)((?:- +)*)([\"']?)([^\s\"'#:{}\[\],&*!|>%@`-][^\"':#]*)\3:(?= |$)")
 _ITEM = re.compile(r"( *)((?:- *)+)")
-_NO_BLANK = re.compile(r" *(?:- +)*([A-Za-z_]\w*):([^\s:/\\].*)")
-_LABELS = ("name", "api", "date")
+_NO_SPACE = re.compile(r" *(?:- +)*([A-Za-z_]\w*):([^\s:/\\].*)")
 _TAB = "a tab stands where only spaces may, use spaces"
 _LINES_BEFORE = 3
-"""How far before the line at which YAML ends a key without a blank may stand."""
+"""How far before the line at which YAML ends a key without a space may stand."""
 
 
 class Mistake(NamedTuple):
@@ -41,7 +42,7 @@ def find_mistake(text: str, line: int, column: int = 0) -> Mistake | None:
     if "\t" in here[: len(here) - len(here.lstrip())] or here[column : column + 1] == "\t":
         return Mistake(line, _path_of_tabbed(lines, line - 1), _TAB)
     for place in range(line, max(0, line - 1 - _LINES_BEFORE), -1):
-        if found := _NO_BLANK.fullmatch(lines[place - 1].rstrip()):
+        if found := _NO_SPACE.fullmatch(lines[place - 1].rstrip()):
             key, value = found.groups()
             path = (*_path(lines, place - 1), key)
             what = f"'{key}:{value}' has no space after its colon, write '{key}: {value}'"
@@ -102,7 +103,7 @@ def _path(lines: list[str], place: int) -> tuple[str, ...]:
     for line in reversed(lines[:place]):
         found, item = _KEY.match(line), _ITEM.match(line)
         if item and item.end(1) < level <= item.end() + 1:
-            if found and found[4] in _LABELS:
+            if found and found[4] in LABELS:
                 path.append(line[found.end() :].strip())
             level, is_item = item.end(1), True
         elif (

@@ -32,7 +32,7 @@ class _Gaps(ciw.dists.Distribution):  # type: ignore[misc]  # Ciw has no types
 
 
 def loss_queue_of_ciw(calls: Calls, servers: int) -> list[bool]:
-    """Decide calls of one cost by Ciw: a node with so many servers and no room to wait.
+    """Decide calls of one cost by Ciw: a node with as many servers as fit, and no waiting room.
 
     A call is a customer who is served for 24 hours, or is turned away. Ciw counts in floats, which
     hold whole µs exactly. Of several events of one instant it draws the first at random, so this

@@ -132,7 +132,7 @@ def _left_alone(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
 
 
 def sample(source: str, count: int, seed: str) -> list[Mutant]:
-    """Return one mutant each of so many places, in the order of the file."""
+    """Return one mutant for each of a number of places, in the order of the file."""
     places, draw = places_of(source), random.Random(seed)
     chosen = draw.sample(sorted(places), min(count, len(places)))
     return [mutant(source, place) for place in sorted(draw.choice(places[at]) for at in chosen)]

@@ -1,4 +1,4 @@
-"""Before and after a command's own work a signal ends it in silence; its workers warn nobody."""
+"""Before and after its own work a signal ends a command in silence; workers print no warning."""
 
 from __future__ import annotations
 

@@ -310,6 +310,12 @@ def test_every_command_that_reads_a_place_says_in_one_line_why_it_cannot(
         assert "name a" in done.stderr
 
 
+def test_orgs_that_are_no_list_are_refused_with_their_line(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text("scenarios: [t.yaml]\norgs: {a: !!int abc}\n")
+    with pytest.raises(InputError, match=r"p.yaml:2: orgs.a: carries the tag !!int"):
+        read_portfolio([tmp_path / "p.yaml"])
+
+
 def test_a_bad_cell_is_a_row_and_no_more(tmp_path: Path) -> None:
     (tmp_path / "n.yaml").write_text(SCENARIO)
     bad = ["!!int abc", "9" * 5000, "[" * 600, "a\0b", "&a [*a]", "1e999999999"]

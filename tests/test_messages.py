@@ -66,6 +66,14 @@ def _told(text: str, folder: Path) -> list[str]:
     return [str(problem).removeprefix(f"{folder}/") for problem in refusal.value.problems]
 
 
+def _only_line(written: str, instead_of: str, folder: Path) -> str:
+    """Return the one line that is said of the scenario with one thing written otherwise."""
+    assert instead_of in SCENARIO
+    told = _told(SCENARIO.replace(instead_of, written, 1), folder)
+    assert len(told) == 1
+    return told[0]
+
+
 @pytest.mark.parametrize(
     ("written", "instead_of", "line"),
     [
@@ -186,11 +194,9 @@ def _told(text: str, folder: Path) -> list[str]:
 def test_a_line_names_the_place_the_mistake_and_the_remedy(
     tmp_path: Path, written: str, instead_of: str, line: str
 ) -> None:
-    assert instead_of in SCENARIO
-    told = _told(SCENARIO.replace(instead_of, written, 1), tmp_path)
-    assert len(told) == 1
-    assert line in told[0]
-    assert told[0].startswith("case.yaml:")
+    told = _only_line(written, instead_of, tmp_path)
+    assert line in told
+    assert told.startswith("case.yaml:")
 
 
 # --- text that is no YAML -----------------------------------------------------------------
@@ -255,10 +261,8 @@ _TAB = "a tab stands where only spaces may, use spaces"
 def test_a_slip_in_the_layout_is_told_as_its_author_sees_it(
     tmp_path: Path, written: str, instead_of: str, line: str
 ) -> None:
-    assert instead_of in SCENARIO
-    told = _told(SCENARIO.replace(instead_of, written, 1), tmp_path)
-    assert len(told) == 1
-    assert f"case.yaml:{line}" in told[0] or line in told[0]
+    told = _only_line(written, instead_of, tmp_path)
+    assert f"case.yaml:{line}" in told or line in told
 
 
 _KEY_LINES = [n for n, line in enumerate(SCENARIO.splitlines()) if line.startswith("  ")]

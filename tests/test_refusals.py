@@ -495,7 +495,7 @@ def test_yes_and_no_are_refused_at_every_place(file: Path) -> None:
         (
             {},
             poisson("a", "9 per day", poisson={"events": [{"date": "2026-01-05", "factor": 1e7}]}),
-            "arrivals.poisson.events.0.factor",
+            "arrivals.poisson.events.2026-01-05.factor",
         ),
         (
             {},

@@ -232,7 +232,7 @@ def test_the_first_day_of_a_stationary_start_is_accepted_whole() -> None:
 def test_calls_that_tie_are_throttled_as_simple_cases_say() -> None:
     # One instant a window: empty each time, so E max(0, N - 1) / 2 for a Poisson N of mean 2.
     assert Slotting(2.0, 1, 1).share == pytest.approx((1 + math.exp(-2)) / 2)
-    # One server, two instants: it is taken now with probability x, or was before, or nobody comes.
+    # One server, two instants: it is taken now with probability x, or was before, or no call comes.
     come = 1 - math.exp(-1.0)
     taken = come / (1 + come)
     accepted_of_two = 2 * taken

@@ -69,7 +69,7 @@ class Effort:
     replications, most_days : int
         How many, and at most how long each, its first day left out.
     most_calls : int
-        At most so many calls a cell.
+        The most calls that a cell makes.
     """
 
     every: int
