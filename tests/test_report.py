@@ -223,7 +223,7 @@ def test_a_folder_without_a_result_is_refused(tmp_path: Path) -> None:
     done = creditsim("report", tmp_path)
     assert done.returncode == 2
     assert done.stderr == (
-        f"{tmp_path}: is not whole (look at 'recommendation' in plan.json), {remedy}\n"
+        f"{tmp_path}: is not whole (look at 'warmup' in plan.json), {remedy}\n"
     )
 
 
