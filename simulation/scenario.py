@@ -310,7 +310,11 @@ class Scenario(Part):
         InputError
             If the change does not fit.
         """
-        return self.changed({**thawed(alternative.set), "alternatives": []})
+        return self._without_alternatives(alternative.set)
+
+    def _without_alternatives(self, values: Mapping[str, Any]) -> Scenario:
+        """Return the scenario with values put at dotted keys, and no alternatives."""
+        return self.changed({**thawed(dict(values)), "alternatives": []})
 
     def to_yaml(self, folder: Path, without: str = "") -> str:
         """Return the scenario, every override applied, as YAML that can be run from ``folder``.

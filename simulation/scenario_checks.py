@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simulation.bounds import MOST_CREDITS_A_CALL
 from simulation.calendar_checks import calendar_problems, calendar_remarks
@@ -24,6 +24,22 @@ __all__ = ["alternative_problems", "problems_of", "remarks_of"]
 _CARD: KeyPath = ("rate_card",)
 _API_KEYS: tuple[KeyPath, ...] = (_CARD, ("other_apis",))
 """What says which call kinds there are."""
+
+_IN_FILE = "change it in the scenario, or write a scenario of its own"
+_SAME_TIME = (
+    f"is the same for the scenario and each alternative, which are compared run by run: {_IN_FILE}"
+)
+_SAME_LUCK = (
+    f"is the same for the scenario and each alternative, which share their demand: {_IN_FILE}"
+)
+_OF_THE_SCENARIO = {
+    "name": "has no effect here, reports call an alternative by the 'name' beside its 'set'",
+    "alternatives": "has no effect here, write each alternative beside the others",
+    "objective": f"is what the scenario and each alternative are judged by: {_IN_FILE}",
+    **dict.fromkeys(("start", "timezone", "horizon", "warmup"), _SAME_TIME),
+    **dict.fromkeys(("seed", "replications"), _SAME_LUCK),
+}
+"""Keys that no alternative may set: it could not follow, or be compared with the scenario."""
 
 
 def problems_of(scenario: Scenario, unread: Unread) -> Iterator[KeyProblem]:
@@ -131,15 +147,31 @@ def alternative_problems(
     for place, alternative in enumerate(scenario.alternatives):
         if unread.touches(("alternatives", place, "set")):
             continue
+        here: KeyPath = ("alternatives", place, "set")
+        values = dict[str, Any]()
+        for key, value in alternative.set.items():
+            if what := _not_for_alternatives(key):
+                yield KeyProblem((*here, key), what)
+            else:
+                values[key] = value
         try:
-            scenario.with_alternative(alternative)
+            scenario._without_alternatives(values)
         except InputError as error:
             for problem in error.problems:
                 parts = problem.path.split(".")
                 around = {".".join(parts[:length]) for length in range(1, len(parts))}
                 if (problem.path, problem.what) not in known and wrong.isdisjoint(around):
-                    what = f"{problem.path or problem.where}: {problem.what}"
-                    yield KeyProblem(("alternatives", place, "set"), what)
+                    key = problem.path or problem.where.removeprefix("--set ")
+                    what = f"{key}: {problem.what}"
+                    yield KeyProblem(here, what)
+
+
+def _not_for_alternatives(key: str) -> str:
+    """Say so if an alternative may not set a key."""
+    root, *inner = key.split(".")
+    if root == "clients" and len(inner) > 1 and inner[-1] == "name":
+        return f"names the random numbers of a client; another name draws other calls: {_IN_FILE}"
+    return _OF_THE_SCENARIO.get(root, "")
 
 
 def _org_problems(scenario: Scenario, unread: Unread) -> Iterator[KeyProblem]:

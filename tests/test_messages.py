@@ -344,7 +344,7 @@ def test_a_rate_card_that_cannot_be_read_hides_nothing_else(tmp_path: Path) -> N
 
 
 def test_a_broken_base_is_told_once_and_not_again_for_each_alternative(tmp_path: Path) -> None:
-    more = "".join(f"  - name: a{n}\n    set: {{seed: {n}}}\n" for n in range(5))
+    more = "".join(f"  - name: a{n}\n    set: {{org.user_licenses: {n}}}\n" for n in range(5))
     told = _told(SCENARIO.replace("edition: professional", "edition: pro") + more, tmp_path)
     assert len(told) == 1
 
