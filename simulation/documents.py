@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
@@ -13,8 +11,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from simulation.addresses import labels, split, step
 from simulation.errors import (
-    LABELS,
     InputError,
     KeyPath,
     KeyProblem,
@@ -26,7 +24,6 @@ from simulation.input_files import ANYWHERE, Access, read_text, shown
 from simulation.model_errors import describe, next_keys
 from simulation.parts import thawed
 from simulation.plain_yaml import LONGEST_TEXT, NotYaml, Refused, Tree, unprintable
-from simulation.spelling import did_you_mean
 
 __all__ = ["Document", "value_of"]
 
@@ -133,17 +130,15 @@ class Document:
         Raises
         ------
         InputError
-            If it is no assignment, or leads into a list item that does not exist.
+            If it is no assignment, leads into a list item that does not exist, or has two readings.
         """
-        key, equals, text = assignment.partition("=")
-        if not equals or not key.strip():
-            raise InputError([Problem(f"--set {assignment}", "", "write it as key=value")])
+        key, text = split(self.data, assignment)
         try:
             value = value_of(text)
         except InputError as error:
-            told = (replace(each, where=f"--set {key.strip()}") for each in error.problems)
+            told = (replace(each, where=f"--set {key}") for each in error.problems)
             raise InputError(told) from None
-        self.assign(key.strip(), value)
+        self.assign(key, value)
 
     def assign(self, key: str, value: Any, origin: str = "") -> None:
         """Put a value at a dotted key, making the mappings on the way.
@@ -155,14 +150,14 @@ class Document:
         Raises
         ------
         InputError
-            If the key leads into a list item that does not exist.
+            If the key leads into a list item that does not exist, or has two readings.
         """
         option = origin or f"--set {key}"
         path: KeyPath = ()
         target = self.data
         rest = key.split(".")
         while True:
-            here, rest = self._step(target, rest, option)
+            here, rest, _ = step(target, rest, path, option)
             path = (*path, here)
             if not rest:
                 break
@@ -184,28 +179,6 @@ class Document:
         for key, value in values.items():
             copy.assign(key, value, origin)
         return copy
-
-    @staticmethod
-    def _step(target: Any, rest: list[str], option: str) -> tuple[Any, list[str]]:
-        if not isinstance(target, list):
-            keys = {str(key): key for key in target}  # a number may be a key, and one hold dots
-            for length in range(len(rest), 0, -1):
-                if (key := ".".join(rest[:length])) in keys:
-                    return keys[key], rest[length:]
-            return rest[0], rest[1:]
-        labels = _labels(target)
-        for length in range(len(rest), 0, -1):  # a name may itself hold dots
-            label = ".".join(rest[:length])
-            if label in labels:
-                return labels.index(label), rest[length:]
-        # A bare number counts from 0, as in files that exist; messages never write one.
-        if found := re.fullmatch("(#?)([0-9]{1,9})", rest[0]):
-            place = int(found[2]) - len(found[1])
-            if 0 <= place < len(target):
-                return place, rest[1:]
-        meant = did_you_mean(rest[0], labels)
-        what = f"there is no {rest[0]!r} here, {meant}name one of: {', '.join(labels)}"
-        raise InputError([Problem(option, "", what if labels else "the list is empty, fill it")])
 
     def where(self, path: KeyPath) -> str:
         """Return ``file:line`` of a key, or of the nearest thing around it; or the option."""
@@ -234,9 +207,9 @@ class Document:
             part = dotted((str(key) if isinstance(value, Mapping) else key,))
             if isinstance(value, list) and isinstance(key, int):
                 if id(value) not in known:
-                    known[id(value)] = _labels(value)
-                labels = known[id(value)]
-                part = labels[key] if key < len(labels) else dotted((key,))
+                    known[id(value)] = labels(value)
+                called = known[id(value)]
+                part = called[key] if key < len(called) else dotted((key,))
                 value = value[key] if key < len(value) else None
             else:
                 value = value.get(key) if isinstance(value, Mapping) else None
@@ -343,22 +316,3 @@ class Document:
 
 def _problem(path: Path, what: str) -> InputError:
     return InputError([Problem(shown(path), "", what)])
-
-
-def _labels(items: list[Any]) -> list[str]:
-    """Return what each item of a list is called: a name of its own, or its place from #1 on.
-
-    >>> _labels([{"name": "web"}, {"api": "other"}, {"api": "other"}, 5])
-    ['web', '#2', '#3', '#4']
-    """
-    found = [
-        next((item[key] for key in LABELS if isinstance(item.get(key), str)), "")
-        if isinstance(item, dict)
-        else ""
-        for item in items
-    ]
-    times = Counter(found)
-    return [
-        label if label.strip() and label.isprintable() and times[label] == 1 else f"#{place}"
-        for place, label in enumerate(found, 1)
-    ]

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from simulation.addresses import misread
 from simulation.bounds import MOST_CREDITS_A_CALL
 from simulation.calendar_checks import calendar_problems, calendar_remarks
 from simulation.clients import Client
@@ -106,6 +107,14 @@ def _alike(names: list[str], what: str) -> Iterator[tuple[int, str]]:
             how = "differ only in blanks, capitals or Unicode form"
             yield place, f"{name!r} and {seen[plain]!r} {how}, give each a name of its own"
         seen.setdefault(plain, name)
+    yield from _misread(names)
+
+
+def _misread(names: list[str]) -> Iterator[tuple[int, str]]:
+    """Find names that keys would take for the place of an item: place, and what is wrong."""
+    for place, other in misread(names):
+        what = f"{names[place]!r} reads as item #{other + 1} in keys that --set takes"
+        yield place, f"{what}, write another name"
 
 
 def _plain(name: str) -> str:
@@ -199,6 +208,12 @@ def _call_problems(
     scenario: Scenario, path: KeyPath, client: Client, unread: Unread
 ) -> Iterator[KeyProblem]:
     calls = (*path, "calls")
+    apis = [
+        f"unread {n}" if unread.touches((*calls, n, "api")) else call.api
+        for n, call in enumerate(client.calls)
+    ]
+    for place, what in _misread(apis):
+        yield KeyProblem((*calls, place, "api"), what)
     has_law = not unread.touches(calls, (*path, "arrivals"))
     if has_law and client.arrivals.file is None and not client.calls:
         yield KeyProblem(calls, "is missing, say what this client calls")
