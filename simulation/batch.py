@@ -209,7 +209,7 @@ class _Batch:
             job = self._job(item)
             identity = _identity(job)
         except InputError as error:
-            if not self._fits and all(each.where.startswith("--") for each in error.problems):
+            if not self._fits and all(each.is_of_option for each in error.problems):
                 raise  # an option that fits nothing is told at once, not once for each org
             self._broke(place, encodable("; ".join(map(str, error.problems))))
             return None

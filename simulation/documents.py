@@ -32,6 +32,9 @@ M = TypeVar("M", bound=BaseModel)
 _UNWRITTEN = ("[key]", "fixed")  # parts of a model's path that stand in no file, unless they do
 
 
+_NOTHING = object()
+
+
 def value_of(text: str) -> Any:
     """Read a value as YAML; what is none is text.
 
@@ -90,6 +93,7 @@ class Document:
         self.unread: dict[KeyPath, str] = {}
         self._lines: dict[KeyPath, int] = {}
         self._overrides: dict[KeyPath, str] = {}
+        self._replaced: list[tuple[str, KeyPath, Any]] = []
 
     @classmethod
     def read(
@@ -161,10 +165,12 @@ class Document:
             path = (*path, here)
             if not rest:
                 break
-            inner = target[here] if isinstance(target, list) else target.get(here)
+            inner = _at(target, here)
             if not isinstance(inner, dict | list):
+                self._replaced.append((option, path, inner))
                 inner = target[here] = {}
             target = inner
+        self._replaced.append((option, path, _at(target, here)))
         target[here] = thawed(value)
         self._overrides[path] = option
         self.unread = {p: what for p, what in self.unread.items() if p[: len(path)] != path}
@@ -176,8 +182,23 @@ class Document:
         copy._lines = self._lines
         copy.unread = self.unread
         copy._overrides = dict(self._overrides)
+        copy._replaced = [*self._replaced]
         for key, value in values.items():
             copy.assign(key, value, origin)
+        return copy
+
+    def _before(self, origin: str) -> Document:
+        """Return a copy without the values of an origin, and without those that came later."""
+        copy = self.changed({})
+        first = [each for each, *_ in self._replaced].index(origin)
+        for _, path, value in reversed(self._replaced[first:]):
+            target = copy.data
+            for key in path[:-1]:
+                target = target[key]
+            if value is _NOTHING:
+                del target[path[-1]]
+            else:
+                target[path[-1]] = deepcopy(value)
         return copy
 
     def where(self, path: KeyPath) -> str:
@@ -220,14 +241,23 @@ class Document:
         """Return a problem at a key of this document."""
         return Problem(self.where(path), self.readable(path), what)
 
-    def validate(self, model: type[M]) -> M:
+    def validate(self, model: type[M], blame: bool = True) -> M:
         """Build a model of the data; its validators find this document in their context.
 
         Raises
         ------
         InputError
-            With a line for each thing that the model refuses.
+            With a line for each thing that the model refuses. If ``blame``, it names the override
+            without which a value of the file would be right.
         """
+        valid, wrong = self._validated(model)
+        if valid is None:
+            raise InputError(self._in_order(wrong, self._blamed(model, wrong) if blame else {}))
+        return valid
+
+    def _validated(self, model: type[M]) -> tuple[M | None, list[KeyProblem]]:
+        """Return a model of the data, or what is wrong with it."""
+        valid: M | None = None
         wrong: list[KeyProblem] = []
         try:
             valid = model.model_validate(self.data, context={"document": self})
@@ -242,16 +272,34 @@ class Document:
                 and not any(each.path[:n] in self.unread for n in range(len(each.path)))
             ]
             wrong += [KeyProblem(path, what) for path, what in self.unread.items()]
-        if wrong:
-            raise InputError(self._in_order(wrong))
-        return valid
+        return (None if wrong else valid), wrong
 
-    def _in_order(self, problems: Iterable[KeyProblem]) -> list[Problem]:
+    def _blamed(self, model: type[M], wrong: list[KeyProblem]) -> dict[KeyProblem, str]:
+        """Return by problem the override that makes it one, where its own value is no override."""
+        origins = [*dict.fromkeys(origin for origin, *_ in self._replaced)]
+        overrides = {*origins}
+        open_ = [each for each in wrong if each.where or self.where(each.path) not in overrides]
+        blamed: dict[KeyProblem, str] = {}
+        for origin in reversed(origins):
+            if not open_:
+                break
+            before = {*self._before(origin)._validated(model)[1]}
+            blamed |= {each: origin for each in open_ if each not in before}
+            open_ = [each for each in open_ if each in before]
+        return blamed
+
+    def _in_order(
+        self, problems: Iterable[KeyProblem], blamed: Mapping[KeyProblem, str]
+    ) -> list[Problem]:
         """Return problems as messages name them, in the order of their lines."""
         known: dict[int, list[str]] = {}
         told: list[tuple[int, Problem]] = []
-        for path, what, where, key in problems:
+        for problem in problems:
+            path, what, where, key = problem
             here = where or self.where(path)
+            if (origin := blamed.get(problem)) is not None:
+                stands = where or path[:1] in self._lines  # in the file, which may leave a key out
+                here = f"{origin}: {here}" if stands else origin
             own, _, line = here.rpartition(":")
             number = int(line) if own == self.name and line.isdecimal() else self._line(path)
             told.append((number, Problem(here, key or self.readable(path, known), what)))
@@ -312,6 +360,11 @@ class Document:
             except (LookupError, TypeError):
                 value = None
         return path
+
+
+def _at(target: Any, key: Any) -> Any:
+    """Return what stands in a list or mapping, or that nothing does."""
+    return target[key] if isinstance(target, list) else target.get(key, _NOTHING)
 
 
 def _problem(path: Path, what: str) -> InputError:

@@ -111,8 +111,9 @@ def plan(
     check(scenario)
     scenario, warmup = with_warmup(scenario)
     changed = [scenario.with_alternative(each) for each in scenario.alternatives]
-    for each in changed:
-        check(each)
+    for place, each in enumerate(changed):
+        with scenario._telling_alternative(place):
+            check(each)
     with ExitStack() as stack:
         output = out
         if isinstance(output, Path | str):

@@ -99,7 +99,7 @@ class Item:
 
     def _told(self, problem: Problem) -> Problem:
         """Name the portfolio's line as well, where a problem lies in the template."""
-        if problem.where.startswith((self.source, "--set")):
+        if problem.is_of_option or problem.where.startswith(self.source):
             return problem
         return replace(problem, where=f"{self.source}: {problem.where}")
 
