@@ -287,7 +287,8 @@ class _Batch:
             left = len(self._items) - done - failures
             pace = (monotonic() - self._begun) / self._worked if self._worked else None
             seconds = None if pace is None else pace * left
-            self._progress(BatchProgress(done, failures, left, seconds, failure))
+            source = self._items[place].source
+            self._progress(BatchProgress(done, failures, left, seconds, failure, source))
 
     def names_by_deed(self) -> dict[str, list[str]]:
         """Return the names of the orgs, by what was done about them."""

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -381,6 +382,28 @@ def _problems(file: Path, *assignments: str) -> list[Problem]:
     except InputError as error:
         return error.problems
     return []
+
+
+def test_a_mistake_of_a_template_is_told_once_with_how_many_orgs_it_fails(tmp_path: Path) -> None:
+    rows = "".join(f"base.yaml,a{n},{seed}\n" for n, seed in enumerate([1] * 25 + [-1]))
+    file = _portfolio(tmp_path, f"scenario,name,seed\n{rows}")
+    template = tmp_path / "base.yaml"
+    template.write_text(SCENARIO.replace("edition: professional", "edition: pro"))
+    done = CliRunner().invoke(app, ["validate", str(file)])
+    first, second = done.stderr.splitlines()
+    assert first.startswith(f"{file}:2: {template}:3: org.edition: 'pro' is no edition of ")
+    assert first.endswith(" (fails 26 orgs)")
+    assert second.startswith(f"{file}:27: seed: -1 is wrong")
+    out = tmp_path / "out"
+    done = CliRunner().invoke(app, ["batch", str(file), "--out", str(out)], env={"COLUMNS": "500"})
+    assert done.exit_code == 3
+    for text, begins in ((done.stderr, "failed: "), (done.stdout, "• a0 and 24 orgs more: ")):
+        lines = [line for line in text.splitlines() if "'pro' is no edition" in line]
+        assert len(lines) == 2
+        assert lines[0].startswith(f"{begins}{file}:2: {template}:3: org.edition: ")
+        assert f"{file}:27: seed: -1 is wrong" in lines[1]
+    errors = pd.read_csv(out / "portfolio.csv")["error"]
+    assert all(f"{file}:{n}: {template}:3" in error for n, error in enumerate(errors, 2))
 
 
 def test_a_mistake_that_a_portfolio_makes_names_its_line(tmp_path: Path) -> None:
