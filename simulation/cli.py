@@ -238,7 +238,8 @@ def run(
         ),
     ] = None,
     max_replications: Annotated[
-        int, typer.Option(min=1, help="Where --precision ends in any case.")
+        int,
+        typer.Option(min=1, max=MOST_REPLICATIONS, help="Where --precision ends in any case."),
     ] = 1000,
     interval: Annotated[str, typer.Option(help="Rows of intervals.parquet.")] = "1 hour",
     out: Annotated[
