@@ -209,7 +209,7 @@ class _Batch:
             job = self._job(item)
             identity = _identity(job)
         except InputError as error:
-            if not self._fits and all(each.where.startswith("--") for each in error.problems):
+            if not self._fits and all(each.is_of_option for each in error.problems):
                 raise  # an option that fits nothing is told at once, not once for each org
             self._broke(place, encodable("; ".join(map(str, error.problems))))
             return None
@@ -287,7 +287,8 @@ class _Batch:
             left = len(self._items) - done - failures
             pace = (monotonic() - self._begun) / self._worked if self._worked else None
             seconds = None if pace is None else pace * left
-            self._progress(BatchProgress(done, failures, left, seconds, failure))
+            source = self._items[place].source
+            self._progress(BatchProgress(done, failures, left, seconds, failure, source))
 
     def names_by_deed(self) -> dict[str, list[str]]:
         """Return the names of the orgs, by what was done about them."""

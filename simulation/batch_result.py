@@ -30,6 +30,8 @@ class BatchProgress(NamedTuple):
         By the pace so far; None before the first is planned.
     failure : str
         What went wrong with the org that failed just now, or nothing.
+    source : str
+        Where that org was named.
     """
 
     done: int
@@ -37,6 +39,7 @@ class BatchProgress(NamedTuple):
     remaining: int
     seconds_left: float | None
     failure: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,8 @@ class Stored:
         Its rows of the table of alternatives.
     files : dict
         The other files and their sizes.
+    failed : bool
+        Whether there is no plan, but a reason.
     """
 
     def __init__(self, told: dict[str, Any]) -> None:
@@ -61,11 +63,7 @@ class Stored:
         self.row = _with_money(told["row"], PORTFOLIO)
         self.alternatives = [_with_money(row, ALTERNATIVES) for row in told["alternatives"]]
         self.files: dict[str, int] = told["files"]
-
-    @property
-    def failed(self) -> bool:
-        """Whether there is no plan, but a reason."""
-        return bool(self.row["status"] == "failed")
+        self.failed: bool = self.row["status"] == "failed"
 
 
 def _with_money(row: dict[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
@@ -160,7 +158,7 @@ class BatchStore:
                 for name, size in stored.files.items()
                 if name != REPORT  # which may have been drawn anew since, as a page to send
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except Exception:  # there is no end to what damage may do: it is not whole
             return None
         return stored if whole else None
 
@@ -172,9 +170,9 @@ class BatchStore:
         """Return how long an org took, when, and at which attempt."""
         try:
             told: dict[str, Any] = json.loads((self.path(item) / _RUNTIME).read_text("utf-8"))
-        except (OSError, ValueError):
+            return told if told["seconds"] >= 0 else {}
+        except (OSError, ValueError, LookupError, TypeError):
             return {}
-        return told
 
     def read(self, item: str, names: tuple[str, ...]) -> dict[str, bytes]:
         """Return files of a result."""

@@ -29,6 +29,7 @@ from simulation.cli_common import (
     command,
     fail,
     print_json,
+    tell_remark,
 )
 from simulation.cli_results import Destination, draw_saved
 from simulation.input_files import TRACE_MEGABYTES, Access, shown
@@ -37,7 +38,6 @@ from simulation.terminal import PrintError, guard, one_line, stop_printing
 from simulation.written import PLAN_FILES, RUN_FILES
 
 if TYPE_CHECKING:
-    from simulation.errors import Problem
     from simulation.output import OutputFolder
     from simulation.plan_result import Plan
     from simulation.results import RunResult
@@ -62,7 +62,7 @@ def _load(
     given = [f"{key}={value}" for key, value in options.items() if value is not None]
     scenario = load_scenario(path, [*(assignments or []), *given], **access._asdict())
     for remark in scenario.remarks():
-        _tell_remark(remark)
+        tell_remark(remark)
     return scenario
 
 
@@ -105,7 +105,7 @@ def validate(
     Example: creditsim validate scenarios/*.yaml
     """
     from simulation.errors import InputError
-    from simulation.portfolio import is_portfolio, read_portfolio
+    from simulation.portfolio import is_portfolio, read_portfolio, told_once
 
     valid: list[tuple[Path | str, Scenario]] = []
     problems: list[str] = []
@@ -119,18 +119,17 @@ def validate(
         except InputError as error:
             problems += map(str, error.problems)
             continue
+        wrong: list[tuple[str, str]] = []
         for item in items:
             try:
                 valid.append((f"{item.source}: {item.name}", item.load(set_ or ())))
             except InputError as error:
-                problems += map(str, error.problems)
+                wrong += ((item.source, str(problem)) for problem in error.problems)
+        for first, count in told_once(wrong):
+            problems.append(f"{wrong[first][1]}{f' (fails {count:,} orgs)' if count > 1 else ''}")
     _tell_valid(valid, problems if as_json else None)
     if problems:
         fail("\n".join(problems))
-
-
-def _tell_remark(remark: Problem) -> None:
-    print(f"{remark} (a remark, the scenario is valid)", file=sys.stderr)
 
 
 def _tell_valid(valid: list[tuple[Path | str, Scenario]], problems: list[str] | None) -> None:
@@ -142,7 +141,7 @@ def _tell_valid(valid: list[tuple[Path | str, Scenario]], problems: list[str] | 
     for place, scenario in valid:
         found = workload_of(scenario, "simpy", cores(None))
         for problem in too_much(scenario, found):
-            _tell_remark(problem)
+            tell_remark(problem)
         if problems is None:
             what = f"{scenario.describe()}; a run takes {found.describe()}"
             print(one_line(f"{shown(place)}: valid, {what}"))
@@ -239,7 +238,8 @@ def run(
         ),
     ] = None,
     max_replications: Annotated[
-        int, typer.Option(min=1, help="Where --precision ends in any case.")
+        int,
+        typer.Option(min=1, max=MOST_REPLICATIONS, help="Where --precision ends in any case."),
     ] = 1000,
     interval: Annotated[str, typer.Option(help="Rows of intervals.parquet.")] = "1 hour",
     out: Annotated[

@@ -6,13 +6,16 @@ import functools
 import re
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, NoReturn, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, ParamSpec
 
 import typer
 
 from simulation.bounds import MOST_REPLICATIONS, MOST_SEED, MOST_WORKERS
 from simulation.signals import exit_code, stoppable
 from simulation.terminal import in_json
+
+if TYPE_CHECKING:
+    from simulation.errors import Problem
 
 __all__ = [
     "CANNOT_PRINT",
@@ -32,6 +35,7 @@ __all__ = [
     "command",
     "fail",
     "print_json",
+    "tell_remark",
 ]
 
 P = ParamSpec("P")
@@ -100,6 +104,11 @@ def fail(message: str, code: int = INPUT_IS_WRONG) -> NoReturn:
     """Say what is wrong, and end."""
     print(message, file=sys.stderr)
     raise typer.Exit(code)
+
+
+def tell_remark(remark: Problem) -> None:
+    """Say of a valid scenario what may not be meant."""
+    print(f"{remark} (a remark, the scenario is valid)", file=sys.stderr)
 
 
 def command(function: Callable[P, None]) -> Callable[P, None]:

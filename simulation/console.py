@@ -137,7 +137,8 @@ def table_of(*headings: str, title: str | None = None) -> Table:
 
 def quote_view(quote: Quote, card: RateCard) -> RenderableType:
     """Show what an org gets and pays."""
-    table = table_of(f"{quote.edition}, {quote.user_licenses:,} licenses", quote.rate_card)
+    held = f", {quote.user_licenses:,} licenses" if quote.user_licenses else ""
+    table = table_of(f"{quote.edition}{held}", quote.rate_card)
     maximum = "none" if quote.maximum is None else f"{quote.maximum:,}"
     for name, value in (
         ("allowance", f"{quote.allowance:,}"),

@@ -20,6 +20,7 @@ from simulation.batch import BatchProgress, BatchResult
 from simulation.console import Console, table_of
 from simulation.findings import percent
 from simulation.forecast import in_words
+from simulation.portfolio import told_once
 from simulation.portfolio_findings import orgs, portfolio_findings
 
 __all__ = ["batch_progress", "batch_view"]
@@ -47,15 +48,16 @@ def batch_progress() -> Iterator[Callable[[BatchProgress], None]]:
         disable=not console.is_terminal,
     )
     task = bar.add_task("", said="Planning")
-    failures, last_line = 0, time.monotonic()
+    told, last_line = set[str](), time.monotonic()
 
     def advance(state: BatchProgress) -> None:
-        nonlocal failures, last_line
-        if state.failure:
-            failures += 1
-            if failures <= _FAILURES:
+        nonlocal last_line
+        reason = state.failure.replace(f"{state.source}: ", "")
+        if reason and reason not in told:
+            told.add(reason)
+            if len(told) <= _FAILURES:
                 console.print(f"failed: {state.failure}", soft_wrap=True)
-            elif failures == _FAILURES + 1:
+            elif len(told) == _FAILURES + 1:
                 console.print("failed: more than these; portfolio.csv will name all of them")
         if console.is_terminal:
             done = state.done + state.failed
@@ -85,10 +87,24 @@ def batch_view(result: BatchResult) -> RenderableType:
     failed = rows[rows["status"] == "failed"]
     if len(failed):
         parts.append(Text(f"\n{orgs(len(failed))} failed", style="bold"))
-        parts += [Text(f"• {row.item}: {row.error}") for row in failed.head(_FAILURES).itertuples()]
-        if len(failed) > _FAILURES:
-            parts.append(Text(f"• and {len(failed) - _FAILURES:,} more in portfolio.csv"))
+        failures = _failures(failed)
+        parts += [Text(f"• {each}") for each, _ in failures[:_FAILURES]]
+        if more := sum(count for _, count in failures[_FAILURES:]):
+            parts.append(Text(f"• and {more:,} more in portfolio.csv"))
     return Group(*parts, Text(""), *map(Text, _deeds(result)))
+
+
+def _failures(failed: pd.DataFrame) -> list[tuple[str, int]]:
+    """Return why orgs failed, each reason once, and how many failed for it."""
+    rows = [*failed[["item", "source", "error"]].itertuples(index=False)]
+    return [
+        (f"{rows[first].item}{_others(count)}: {rows[first].error}", count)
+        for first, count in told_once((row.source, row.error) for row in rows)
+    ]
+
+
+def _others(count: int) -> str:
+    return f" and {orgs(count - 1)} more" if count > 1 else ""
 
 
 def _table(planned: pd.DataFrame) -> Table:

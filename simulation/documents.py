@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
@@ -13,8 +11,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from simulation.addresses import labels, split, step
 from simulation.errors import (
-    LABELS,
     InputError,
     KeyPath,
     KeyProblem,
@@ -26,13 +24,15 @@ from simulation.input_files import ANYWHERE, Access, read_text, shown
 from simulation.model_errors import describe, next_keys
 from simulation.parts import thawed
 from simulation.plain_yaml import LONGEST_TEXT, NotYaml, Refused, Tree, unprintable
-from simulation.spelling import did_you_mean
 
 __all__ = ["Document", "value_of"]
 
 M = TypeVar("M", bound=BaseModel)
 
 _UNWRITTEN = ("[key]", "fixed")  # parts of a model's path that stand in no file, unless they do
+
+
+_NOTHING = object()
 
 
 def value_of(text: str) -> Any:
@@ -93,6 +93,7 @@ class Document:
         self.unread: dict[KeyPath, str] = {}
         self._lines: dict[KeyPath, int] = {}
         self._overrides: dict[KeyPath, str] = {}
+        self._replaced: list[tuple[str, KeyPath, Any]] = []
 
     @classmethod
     def read(
@@ -133,17 +134,15 @@ class Document:
         Raises
         ------
         InputError
-            If it is no assignment, or leads into a list item that does not exist.
+            If it is no assignment, leads into a list item that does not exist, or has two readings.
         """
-        key, equals, text = assignment.partition("=")
-        if not equals or not key.strip():
-            raise InputError([Problem(f"--set {assignment}", "", "write it as key=value")])
+        key, text = split(self.data, assignment)
         try:
             value = value_of(text)
         except InputError as error:
-            told = (replace(each, where=f"--set {key.strip()}") for each in error.problems)
+            told = (replace(each, where=f"--set {key}") for each in error.problems)
             raise InputError(told) from None
-        self.assign(key.strip(), value)
+        self.assign(key, value)
 
     def assign(self, key: str, value: Any, origin: str = "") -> None:
         """Put a value at a dotted key, making the mappings on the way.
@@ -155,21 +154,23 @@ class Document:
         Raises
         ------
         InputError
-            If the key leads into a list item that does not exist.
+            If the key leads into a list item that does not exist, or has two readings.
         """
         option = origin or f"--set {key}"
         path: KeyPath = ()
         target = self.data
         rest = key.split(".")
         while True:
-            here, rest = self._step(target, rest, option)
+            here, rest, _ = step(target, rest, path, option)
             path = (*path, here)
             if not rest:
                 break
-            inner = target[here] if isinstance(target, list) else target.get(here)
+            inner = _at(target, here)
             if not isinstance(inner, dict | list):
+                self._replaced.append((option, path, inner))
                 inner = target[here] = {}
             target = inner
+        self._replaced.append((option, path, _at(target, here)))
         target[here] = thawed(value)
         self._overrides[path] = option
         self.unread = {p: what for p, what in self.unread.items() if p[: len(path)] != path}
@@ -181,31 +182,24 @@ class Document:
         copy._lines = self._lines
         copy.unread = self.unread
         copy._overrides = dict(self._overrides)
+        copy._replaced = [*self._replaced]
         for key, value in values.items():
             copy.assign(key, value, origin)
         return copy
 
-    @staticmethod
-    def _step(target: Any, rest: list[str], option: str) -> tuple[Any, list[str]]:
-        if not isinstance(target, list):
-            keys = {str(key): key for key in target}  # a number may be a key, and one hold dots
-            for length in range(len(rest), 0, -1):
-                if (key := ".".join(rest[:length])) in keys:
-                    return keys[key], rest[length:]
-            return rest[0], rest[1:]
-        labels = _labels(target)
-        for length in range(len(rest), 0, -1):  # a name may itself hold dots
-            label = ".".join(rest[:length])
-            if label in labels:
-                return labels.index(label), rest[length:]
-        # A bare number counts from 0, as in files that exist; messages never write one.
-        if found := re.fullmatch("(#?)([0-9]{1,9})", rest[0]):
-            place = int(found[2]) - len(found[1])
-            if 0 <= place < len(target):
-                return place, rest[1:]
-        meant = did_you_mean(rest[0], labels)
-        what = f"there is no {rest[0]!r} here, {meant}name one of: {', '.join(labels)}"
-        raise InputError([Problem(option, "", what if labels else "the list is empty, fill it")])
+    def _before(self, origin: str) -> Document:
+        """Return a copy without the values of an origin, and without those that came later."""
+        copy = self.changed({})
+        first = [each for each, *_ in self._replaced].index(origin)
+        for _, path, value in reversed(self._replaced[first:]):
+            target = copy.data
+            for key in path[:-1]:
+                target = target[key]
+            if value is _NOTHING:
+                del target[path[-1]]
+            else:
+                target[path[-1]] = deepcopy(value)
+        return copy
 
     def where(self, path: KeyPath) -> str:
         """Return ``file:line`` of a key, or of the nearest thing around it; or the option."""
@@ -234,9 +228,9 @@ class Document:
             part = dotted((str(key) if isinstance(value, Mapping) else key,))
             if isinstance(value, list) and isinstance(key, int):
                 if id(value) not in known:
-                    known[id(value)] = _labels(value)
-                labels = known[id(value)]
-                part = labels[key] if key < len(labels) else dotted((key,))
+                    known[id(value)] = labels(value)
+                called = known[id(value)]
+                part = called[key] if key < len(called) else dotted((key,))
                 value = value[key] if key < len(value) else None
             else:
                 value = value.get(key) if isinstance(value, Mapping) else None
@@ -247,14 +241,23 @@ class Document:
         """Return a problem at a key of this document."""
         return Problem(self.where(path), self.readable(path), what)
 
-    def validate(self, model: type[M]) -> M:
+    def validate(self, model: type[M], blame: bool = True) -> M:
         """Build a model of the data; its validators find this document in their context.
 
         Raises
         ------
         InputError
-            With a line for each thing that the model refuses.
+            With a line for each thing that the model refuses. If ``blame``, it names the override
+            without which a value of the file would be right.
         """
+        valid, wrong = self._validated(model)
+        if valid is None:
+            raise InputError(self._in_order(wrong, self._blamed(model, wrong) if blame else {}))
+        return valid
+
+    def _validated(self, model: type[M]) -> tuple[M | None, list[KeyProblem]]:
+        """Return a model of the data, or what is wrong with it."""
+        valid: M | None = None
         wrong: list[KeyProblem] = []
         try:
             valid = model.model_validate(self.data, context={"document": self})
@@ -269,16 +272,34 @@ class Document:
                 and not any(each.path[:n] in self.unread for n in range(len(each.path)))
             ]
             wrong += [KeyProblem(path, what) for path, what in self.unread.items()]
-        if wrong:
-            raise InputError(self._in_order(wrong))
-        return valid
+        return (None if wrong else valid), wrong
 
-    def _in_order(self, problems: Iterable[KeyProblem]) -> list[Problem]:
+    def _blamed(self, model: type[M], wrong: list[KeyProblem]) -> dict[KeyProblem, str]:
+        """Return by problem the override that makes it one, where its own value is no override."""
+        origins = [*dict.fromkeys(origin for origin, *_ in self._replaced)]
+        overrides = {*origins}
+        open_ = [each for each in wrong if each.where or self.where(each.path) not in overrides]
+        blamed: dict[KeyProblem, str] = {}
+        for origin in reversed(origins):
+            if not open_:
+                break
+            before = {*self._before(origin)._validated(model)[1]}
+            blamed |= {each: origin for each in open_ if each not in before}
+            open_ = [each for each in open_ if each in before]
+        return blamed
+
+    def _in_order(
+        self, problems: Iterable[KeyProblem], blamed: Mapping[KeyProblem, str]
+    ) -> list[Problem]:
         """Return problems as messages name them, in the order of their lines."""
         known: dict[int, list[str]] = {}
         told: list[tuple[int, Problem]] = []
-        for path, what, where, key in problems:
+        for problem in problems:
+            path, what, where, key = problem
             here = where or self.where(path)
+            if (origin := blamed.get(problem)) is not None:
+                stands = where or path[:1] in self._lines  # in the file, which may leave a key out
+                here = f"{origin}: {here}" if stands else origin
             own, _, line = here.rpartition(":")
             number = int(line) if own == self.name and line.isdecimal() else self._line(path)
             told.append((number, Problem(here, key or self.readable(path, known), what)))
@@ -341,24 +362,10 @@ class Document:
         return path
 
 
+def _at(target: Any, key: Any) -> Any:
+    """Return what stands in a list or mapping, or that nothing does."""
+    return target[key] if isinstance(target, list) else target.get(key, _NOTHING)
+
+
 def _problem(path: Path, what: str) -> InputError:
     return InputError([Problem(shown(path), "", what)])
-
-
-def _labels(items: list[Any]) -> list[str]:
-    """Return what each item of a list is called: a name of its own, or its place from #1 on.
-
-    >>> _labels([{"name": "web"}, {"api": "other"}, {"api": "other"}, 5])
-    ['web', '#2', '#3', '#4']
-    """
-    found = [
-        next((item[key] for key in LABELS if isinstance(item.get(key), str)), "")
-        if isinstance(item, dict)
-        else ""
-        for item in items
-    ]
-    times = Counter(found)
-    return [
-        label if label.strip() and label.isprintable() and times[label] == 1 else f"#{place}"
-        for place, label in enumerate(found, 1)
-    ]

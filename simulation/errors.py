@@ -58,6 +58,11 @@ class Problem:
     path: str
     what: str
 
+    @property
+    def is_of_option(self) -> bool:
+        """Whether an option alone is to blame, whatever the file holds."""
+        return self.where.startswith("--") and ": " not in self.where
+
     def __str__(self) -> str:
         """Return ``file:line: path.to.key: what is wrong, what would be right``."""
         return one_line(": ".join(part for part in (self.where, self.path, self.what) if part))

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from simulation.bounds import MOST_REPLICATIONS
 from simulation.demand import Demand
 from simulation.errors import InputError
 from simulation.estimates import Estimate, ratio_of
@@ -118,8 +119,12 @@ def run(
     if max_replications < scenario.replications and wanted_precision:
         what = f"write at least the {scenario.replications} replications that the run begins with"
         raise InputError(f"max_replications is {max_replications}, {what}")
+    if wanted_precision and max_replications > MOST_REPLICATIONS:
+        what = f"is {max_replications:,}, write at most {MOST_REPLICATIONS:,}"
+        raise InputError(f"max_replications {what}")
     if not force:
-        check_workload(scenario, engine, cores(workers), length)
+        most = max_replications if wanted_precision else None
+        check_workload(scenario, engine, cores(workers), length, replications=most)
     warmup = None
     if examine_start:
         scenario, warmup = with_warmup(scenario)

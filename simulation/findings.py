@@ -134,7 +134,12 @@ def run_findings(result: RunResult) -> list[str]:
 
 def _whether(result: RunResult) -> str:
     runs, scenario = result.runs, result.scenario
-    many, dry = len(runs), int((runs["throttled_calls"] > 0).sum())
+    many, throttled = len(runs), runs["throttled_calls"]
+    impossible = runs["impossible_calls"]
+    dry = int((throttled > impossible).sum())
+    ran_dry = "the pool ran dry"
+    if dry and impossible.any():  # which of them came first is not known
+        dry, ran_dry = int((throttled > 0).sum()), "calls were throttled"
     unit = period(scenario.counted)
     low, high = binomial_interval(dry, many)
     if result.estimate("any_throttled").is_exact and many > 1:
@@ -145,6 +150,7 @@ def _whether(result: RunResult) -> str:
         sure += f"confidence at most {percent(high)} of such {plural(unit)} would)"
         peak, limit = int(runs["peak_window_credits"].max()), scenario.limit
         held = f", {percent(peak / limit)} of the limit" if limit else ""
+        held += _never_served(result)
         never = sure if many > 1 else f"In the one simulated {unit} the pool did not run dry"
         return (
             f"{never}: at most {peak:,} credits were held in any "
@@ -154,13 +160,23 @@ def _whether(result: RunResult) -> str:
     warm = scenario.warmup_end
     after = f" after the warm-up of {write_duration(warm)}" if warm else ""
     if many == 1:
-        return f"In the one simulated {unit} the pool ran dry, first{after} on {moment}."
+        return f"In the one simulated {unit} {ran_dry}, first{after} on {moment}."
     sure = f"(95 % interval {percent(low)} to {percent(high)})"
     typically = "the first time" if dry == 1 else "typically (median) the first time"
     return (
-        f"In {dry:,} of {many:,} simulated {plural(unit)} {sure} the pool ran dry, "
+        f"In {dry:,} of {many:,} simulated {plural(unit)} {sure} {ran_dry}, "
         f"{typically}{after} on {moment}."
     )
+
+
+def _never_served(result: RunResult) -> str:
+    """Say of calls that cost more than the limit what they are: no pool that ran dry."""
+    count = result.estimate("impossible_calls").mean
+    if not count:
+        return ""
+    unit = period(result.scenario.counted)
+    refused = f"{number(count)} calls in a {unit}" if count > 1 else "calls"
+    return f"; {refused} were refused because each costs more than the whole limit"
 
 
 def _lost(result: RunResult) -> str:
@@ -187,6 +203,8 @@ def _lost(result: RunResult) -> str:
         interval = f" (95 % interval {number(lost.low)} to {number(lost.high)})"
     impossible = result.estimate("impossible_calls").mean
     never = f", and {number(impossible)} cost more than the whole limit" if impossible else ""
+    if impossible == lost.mean:
+        never = ", all because they cost more than the whole limit"
     return (
         f"{number(lost.mean)} calls{interval} are lost in a {unit}, {percent(share)} of all"
         f"{by_whom}{never}"

@@ -45,9 +45,9 @@ _STAND_INS: dict[KeyPath, Callable[[str], Any]] = {
     ("clients", _ANY, "calls", _ANY): lambda _: {"api": "other"},
     ("clients", _ANY, "calls", _ANY, "api"): lambda _: "other",
     ("clients", _ANY, "on_throttle", "retry"): lambda _: {},
-    ("alternatives", _ANY): lambda name: {"name": name, "set": {"seed": 1}},
+    ("alternatives", _ANY): lambda name: {"name": name, "set": {"other_apis": []}},
     ("alternatives", _ANY, "name"): lambda name: name,
-    ("alternatives", _ANY, "set"): lambda _: {"seed": 1},
+    ("alternatives", _ANY, "set"): lambda _: {"other_apis": []},
 }
 """What replaces a value that has to be there; any other is left out. A name is given to each."""
 

@@ -7,6 +7,7 @@ from math import isnan
 from simulation.advice import calls_of, dollars, wanted
 from simulation.findings import number, percent, period, plural
 from simulation.plan_result import AlternativeResult, Plan
+from simulation.scenario import Scenario
 
 __all__ = ["best_alternative", "plan_findings"]
 
@@ -148,11 +149,18 @@ def _else(plan: Plan) -> str:
         )
     if advice.status == "not_reachable":
         if not advice.remedies:
-            licenses = plan.scenario.user_licenses
-            held = f" with {licenses:,} licenses" if licenses else ""
-            return f"No number of licenses, and no higher edition{held}, would do."
+            return _nothing_would_do(plan.scenario)
         return f"What would do: {advice.remedies[0].change}."
     return _without_throttling(plan)
+
+
+def _nothing_would_do(scenario: Scenario) -> str:
+    """Say that no purchase at all would meet the objective."""
+    licenses, edition = scenario.user_licenses, scenario.org.edition
+    held = f" with {licenses:,} licenses" if licenses else ""
+    if not scenario.card.editions[scenario.card.edition(edition)].per_license:
+        return f"Licenses add no credits to {edition}, and no higher edition{held} would do."
+    return f"No number of licenses, and no higher edition{held}, would do."
 
 
 def _how_sure(plan: Plan, best: AlternativeResult) -> str:

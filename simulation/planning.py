@@ -35,7 +35,7 @@ from simulation.search import Search, Steps, smallest_with_all_larger
 from simulation.streams import stream
 from simulation.warmup import Warmup, with_warmup
 from simulation.workers import cores
-from simulation.workload import check_workload
+from simulation.workload import check_workload, workload_of
 from simulation.written import PLAN_FILES
 
 __all__ = ["DEFAULT_MAX_REPLICATIONS", "plan"]
@@ -111,8 +111,9 @@ def plan(
     check(scenario)
     scenario, warmup = with_warmup(scenario)
     changed = [scenario.with_alternative(each) for each in scenario.alternatives]
-    for each in changed:
-        check(each)
+    for place, each in enumerate(changed):
+        with scenario._telling_alternative(place):
+            check(each)
     with ExitStack() as stack:
         output = out
         if isinstance(output, Path | str):
@@ -166,7 +167,11 @@ def _plan(
 
 def _most_replications(search: Search) -> int:
     """Return the replications after which a plan gives up, by how many calls one makes."""
-    affordable = int(DEFAULT_MAX_CALLS // max(1.0, float(search.judged.calls.mean())))
+    calls = float(search.judged.calls.mean())
+    if search.goal.protect:  # the calls of other clients are not among those, and as much work
+        found = workload_of(search.scenario, "compiled")
+        calls = max(calls, found.calls / found.replications)
+    affordable = int(DEFAULT_MAX_CALLS // max(1.0, calls))
     return max(search.count, min(DEFAULT_MAX_REPLICATIONS, affordable))
 
 

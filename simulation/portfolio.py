@@ -16,7 +16,7 @@ from simulation.errors import InputError, Problem, encodable
 from simulation.input_files import ANYWHERE, Access, read_text, real_path, shown
 from simulation.portfolio_files import Item, csv_items, matching, yaml_items
 
-__all__ = ["Portfolio", "is_portfolio", "read_portfolio"]
+__all__ = ["Portfolio", "is_portfolio", "read_portfolio", "told_once"]
 
 _YAML = (".yaml", ".yml")
 _OF_A_BATCH = "item.json"
@@ -39,6 +39,26 @@ class Portfolio:
 
     items: list[Item]
     left_out: list[Path]
+
+
+def told_once(failures: Iterable[tuple[str, str]]) -> Iterator[tuple[int, int]]:
+    """Yield the first of the orgs that fail for one reason, and how many those are.
+
+    Parameters
+    ----------
+    failures : iterable of (str, str)
+        Where each org was named, and why it fails; where a template is wrong, every org that
+        begins with it fails for one reason.
+
+    >>> list(told_once([("a.csv:2", "a.csv:2: t.yaml: x"), ("a.csv:3", "a.csv:3: t.yaml: x")]))
+    [(0, 2)]
+    """
+    found: dict[str, tuple[int, int]] = {}
+    for place, (source, why) in enumerate(failures):
+        reason = why.replace(f"{source}: ", "")
+        first, count = found.get(reason, (place, 0))
+        found[reason] = first, count + 1
+    yield from found.values()
 
 
 def read_portfolio(paths: Iterable[Path | str], access: Access = ANYWHERE) -> Portfolio:

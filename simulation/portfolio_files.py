@@ -1,7 +1,8 @@
 """The orgs of a portfolio file, each a template with values of its own; or what is wrong with one.
 
 A portfolio file is a CSV file with an org in a row and a key, as ``--set`` takes it, over each
-column; or YAML with ``orgs``. A column whose name begins with # is the user's own.
+column; or YAML with ``orgs``. A column whose name begins with # is the user's own and may stand
+twice; one that has no name may hold no cell; any other name stands once.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class Item:
 
     def _told(self, problem: Problem) -> Problem:
         """Name the portfolio's line as well, where a problem lies in the template."""
-        if problem.where.startswith((self.source, "--set")):
+        if problem.is_of_option or problem.where.startswith(self.source):
             return problem
         return replace(problem, where=f"{self.source}: {problem.where}")
 
@@ -147,7 +148,7 @@ def csv_items(file: Path) -> Iterator[Item]:
         templates = [given.pop("scenario")] if "scenario" in given else []
         if len(cells) != len(header):
             problem = f"has {len(cells)} cells where line 1 names {len(header)}, add or drop some"
-        elif any(text for name, text in texts.items() if not name):
+        elif any(cell.strip() for name, cell in zip(header, cells, strict=True) if not name):
             problem = "has a cell under no name, name its column in line 1"
         yield from _row_items(file, source, templates, given, problem)
     if not count:

@@ -254,9 +254,12 @@ class RateCard(Part):
             if cap < self.purchase_cap_credits:
                 why = f" (allowance {self.allowance(edition, user_licenses):,}"
                 why += f" of at most {self.maximum(edition):,})"
+            org = self.edition(edition)
+            if user_licenses:
+                org += f" with {user_licenses:,} licenses"
             raise InputError(
-                f"{addon_credits:,} add-on credits are outside what {self.edition(edition)} with "
-                f"{user_licenses:,} licenses can buy, 0 to {cap:,}{why}: {remedy}"
+                f"{addon_credits:,} add-on credits are outside what {org} can buy, 0 to {cap:,}"
+                f"{why}: {remedy}"
             )
         below = addon_credits // self.addon_step * self.addon_step
         above = min(below + self.addon_step, sizes[-1])

@@ -120,7 +120,8 @@ def _no_licenses(scenario: Scenario, needed: int) -> dict[str, Any]:
 def _named(scenario: Scenario, edition: str) -> str:
     licenses = scenario.user_licenses
     alone = scenario.card.limit(edition, licenses)
-    return f"edition {edition} ({alone:,} credits with {licenses:,} licenses)"
+    with_them = f"with {licenses:,} licenses" if licenses else "before those of licenses"
+    return f"edition {edition} ({alone:,} credits {with_them})"
 
 
 def _largest(card: RateCard, edition: str, licenses: int) -> int:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pandas as pd
 
 from simulation.csv_files import write_csv
-from simulation.errors import InputError
+from simulation.errors import InputError, Problem, in_a_line
 from simulation.estimates import CONFIDENCE, Estimate
+from simulation.input_files import shown
 from simulation.output import OutputFolder, reading, stamp
 from simulation.scenario import Scenario
 from simulation.spelling import did_you_mean
@@ -276,8 +277,12 @@ def calls_in(folder: Path, file: Path | None = None) -> Callable[[], pd.DataFram
         with reading(folder) as place:
             if stamp(place(name)) != written:
                 raise InputError(f"{folder}: holds another result by now, read it again")
-            with place(name).open("rb") as content:
-                return pq.read_table(content).to_pandas()
+            try:
+                with place(name).open("rb") as content:
+                    return pq.read_table(content).to_pandas()
+            except (OSError, ValueError) as error:
+                what = f"cannot be read ({in_a_line(error)[:200]}), write the result again"
+                raise InputError([Problem(shown(folder / name), "", what)]) from None
 
     return read
 

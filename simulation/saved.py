@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
+from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
+from pydantic import TypeAdapter, ValidationError
 
 from simulation.advice import Remedy
 from simulation.confirmation import Confirmation
-from simulation.errors import InputError
+from simulation.errors import InputError, in_a_line
 from simulation.frontier import Goal
 from simulation.input_files import shown
 from simulation.output import reading, reason_of
@@ -21,10 +25,13 @@ from simulation.plan_result import AlternativeResult, Plan, Recommendation
 from simulation.quantities import write_duration
 from simulation.results import RunResult, calls_in
 from simulation.scenario import Scenario, load_scenario
+from simulation.statistics import STATISTICS
+from simulation.summary import SUMMARY_COLUMNS
 from simulation.warmup import warmup_from
 
 __all__ = ["load_plan", "load_result"]
 
+_SCENARIO = "scenario.yaml"
 _NAME_ONE = "name a folder that `creditsim run --out` or `plan --out` wrote"
 
 Place = Callable[[str], Path]
@@ -61,20 +68,40 @@ def _load(folder: Path, file: Place) -> RunResult | Plan:
     for summary, load in (("plan.json", _plan), ("summary.json", _run)):
         if file(summary).is_file():
             try:
-                scenario = load_scenario(file("scenario.yaml"), trace_megabytes=None)
-                told = _told(file(summary))
-                return load(file, _warmed(scenario, told), told)
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                if isinstance(error, InputError):
-                    raise
-                lacks = (
-                    Path(str(error.filename or error)).name
-                    if isinstance(error, OSError)
-                    else f"{error} in {summary}"
-                )
-                what = f"is not whole (look at {lacks}), write the result again with --out"
+                with _looking_at(_SCENARIO):
+                    scenario = load_scenario(file(_SCENARIO), trace_megabytes=None)
+                with _looking_at(summary):
+                    told = _told(file(summary))
+                    scenario = _warmed(scenario, told)
+                    return load(file, scenario, told)
+            except _NotWholeError as error:
+                what = f"is not whole (look at {error}), write the result again with --out"
                 raise InputError(f"{shown(folder)}: {what}") from None
     raise InputError(f"{shown(folder)}: holds no result, {_NAME_ONE}")
+
+
+class _NotWholeError(Exception):
+    """A file of a result is not what was written there; the text names it, and may say why."""
+
+
+@contextmanager
+def _looking_at(name: str) -> Iterator[None]:
+    """Name the file that is read, whatever its contents make of the reading."""
+    try:
+        yield
+    except _NotWholeError:
+        raise
+    except InputError as error:  # of a scenario, of which one line is enough
+        raise _NotWholeError(f"{name}: {error.problems[0]}") from None
+    except KeyError as error:
+        raise _NotWholeError(f"{error} in {name}") from None
+    except OSError as error:
+        raise _NotWholeError(name if error.filename else f"{name}: {reason_of(error)}") from None
+    except ValidationError as error:
+        key = ".".join(map(str, error.errors()[0]["loc"]))
+        raise _NotWholeError(f"{key!r} in {name}") from None
+    except Exception as error:  # there is no end to what damage may do
+        raise _NotWholeError(f"{name}: {in_a_line(error)[:200]}") from None
 
 
 def _warmed(scenario: Scenario, told: dict[str, Any]) -> Scenario:
@@ -86,35 +113,98 @@ def _warmed(scenario: Scenario, told: dict[str, Any]) -> Scenario:
 
 
 def _run(file: Place, scenario: Scenario, summary: dict[str, Any]) -> RunResult:
-    def table(name: str) -> pd.DataFrame:
-        return _table(file(f"{name}.parquet"))
+    tables = {name: _table(file(f"{name}.parquet"), name) for name in _BEGIN if name not in _PLANS}
+    of_runs = {*tables["runs"]["replication"]}
+    _compare("runs", of_runs, {*range(_whole(summary["replications"]))}, "summary.json")
+    for name in ("client_runs", "category_runs", "intervals"):
+        _compare(name, {*tables[name]["replication"]}, of_runs, "runs.parquet")
+    names = {client.name for client in scenario.clients}
+    _compare("client_runs", {*tables["client_runs"]["client"]}, names, _SCENARIO)
+    of_all = {
+        statistic: len(names) + 1 + tables["category_runs"]["category"].nunique()
+        for statistic in STATISTICS
+    }
+    counted = Counter(tables["summary"]["statistic"])
+    _compare("summary", counted, of_all, "runs.parquet")
+    engine = TypeAdapter(Literal["simpy", "compiled"]).validate_python(summary["engine"])
+    return RunResult(scenario, engine, **tables, warmup=warmup_from(summary["warmup"]))
 
-    return RunResult(
-        scenario,
-        summary["engine"],
-        table("runs"),
-        table("client_runs"),
-        table("category_runs"),
-        table("intervals"),
-        table("alerts"),
-        table("summary"),
-        warmup_from(summary["warmup"]),
-    )
+
+_PLANS = ("frontier", "fresh")
+_SIZES = (
+    "addon_credits limit price_per_day price_per_month throttled_share throttled_share_low "
+    "throttled_share_high lost_calls lost_calls_low lost_calls_high meets_probability meets_low "
+    "meets_high replications"
+)
+_INTERVALS = (
+    "replication start_at calls credits_demanded credits_used credits_available throttled_attempts"
+)
+_BEGIN = {
+    "runs": ("replication", *STATISTICS),
+    "client_runs": ("replication", "client", *STATISTICS),
+    "category_runs": ("replication", "category", *STATISTICS),
+    "intervals": tuple(_INTERVALS.split()),
+    "alerts": ("replication", "level_percent", "day", "crossed_at"),
+    "summary": SUMMARY_COLUMNS,
+    **dict.fromkeys(_PLANS, tuple(_SIZES.split())),
+}
+"""The columns with which each table begins, in their order."""
+
+_NO_NUMBERS = {"client", "category", "grain", "name", "statistic", "start_at", "crossed_at"} | {
+    "price_per_day",
+    "price_per_month",
+}
 
 
-def _table(file: Path) -> pd.DataFrame:
-    with file.open("rb") as content:
-        return pd.read_parquet(content)
+def _table(file: Path, name: str) -> pd.DataFrame:
+    """Read a table, if it is the one of this name."""
+    with _looking_at(f"{name}.parquet"):
+        with file.open("rb") as content:
+            table: pd.DataFrame = pd.read_parquet(content)
+        expected = [*_BEGIN[name]]
+        if [*table.columns[: len(expected)]] != expected:
+            missing = [column for column in expected if column not in table.columns]
+            told = f"has no column {missing[0]!r}" if missing else "has other columns"
+            raise _NotWholeError(f"{name}.parquet: it {told}, another version or table wrote it")
+        for column in {*expected} - _NO_NUMBERS:
+            if not is_numeric_dtype(table[column]):
+                raise _NotWholeError(f"{name}.parquet: its column {column!r} holds no numbers")
+        for column in {"start_at", "crossed_at"} & {*expected}:
+            if not is_datetime64_any_dtype(table[column]):
+                raise _NotWholeError(f"{name}.parquet: its column {column!r} holds no times")
+        return table
+
+
+def _whole(count: Any) -> int:
+    return TypeAdapter(int).validate_python(count)
+
+
+def _compare(name: str, found: Any, expected: Any, of: str) -> None:
+    if found != expected:
+        raise _NotWholeError(f"{name}.parquet and {of}: they are of different results")
 
 
 def load_plan(folder: Path, scenario: Scenario) -> Plan:
-    """Read what ``plan --out`` wrote of a scenario that is at hand."""
-    told = _told(folder / "plan.json")
-    return _plan(folder.joinpath, _warmed(scenario, told), told)
+    """Read what ``plan --out`` wrote of a scenario that is at hand.
+
+    Raises
+    ------
+    InputError
+        If a file is not what was written there.
+    """
+    try:
+        with _looking_at("plan.json"):
+            told = _told(folder / "plan.json")
+            return _plan(folder.joinpath, _warmed(scenario, told), told)
+    except _NotWholeError as error:
+        raise InputError(f"the plan is not whole (look at {error}), make it again") from None
 
 
-def _told(file: Path) -> Any:
-    return json.loads(file.read_text("utf-8"), parse_float=Decimal)
+def _told(file: Path) -> dict[str, Any]:
+    told = json.loads(file.read_text("utf-8"), parse_float=Decimal)
+    if not isinstance(told, dict):
+        raise TypeError("holds no mapping")
+    return told
 
 
 def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
@@ -126,18 +216,39 @@ def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
         advice["price_per_day"] = scenario.card.price_per_day(advice["addon_credits"])
         advice["price_per_month"] = scenario.card.price_per_month(advice["addon_credits"])
     confirmed = told["confirmation"]
-    return Plan(
+    tables = {name: _table(file(f"{name}.parquet"), name) for name in _PLANS}
+    for name, table in tables.items():
+        rows = [row["addon_credits"] for row in told[name]]
+        _compare(name, [*table["addon_credits"]], rows, "plan.json")
+    current = scenario.org.addon_credits
+    if current not in {*tables["frontier"]["addon_credits"]}:
+        raise _NotWholeError(f"frontier.parquet: it has no row of {current:,} add-on credits")
+    plan = Plan(
         scenario,
         Goal.of(scenario),
-        told["replications"],
-        _table(file("frontier.parquet")),
-        _table(file("fresh.parquet")),
+        _whole(told["replications"]),
+        tables["frontier"],
+        tables["fresh"],
         warmup_from(told["warmup"]),
         Recommendation(**advice),
         [_alternative(given) for given in told["alternatives"]],
         None if confirmed is None else Confirmation(**confirmed),
         None,
     )
+    _check(Recommendation, plan.recommendation)
+    for rejected in plan.recommendation.rejected:
+        TypeAdapter(str).validate_python(rejected["reason"])
+    for alternative in plan.alternatives:
+        _check(AlternativeResult, alternative)
+    if plan.confirmation is not None:
+        _check(Confirmation, plan.confirmation)
+    return plan
+
+
+def _check(kind: type[Any], value: Any) -> None:
+    """Raise ValidationError where a part of a plan is not of the types that it states."""
+    kept: TypeAdapter[Any] = TypeAdapter(kind)
+    kept.validate_python(asdict(value))
 
 
 def _alternative(given: dict[str, Any]) -> AlternativeResult:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from datetime import datetime
 from functools import cached_property
@@ -310,7 +311,22 @@ class Scenario(Part):
         InputError
             If the change does not fit.
         """
-        return self.changed({**thawed(alternative.set), "alternatives": []})
+        return self._without_alternatives(alternative.set)
+
+    def _without_alternatives(self, values: Mapping[str, Any]) -> Scenario:
+        """Return the scenario with values put at dotted keys, and no alternatives."""
+        values = {**thawed(dict(values)), "alternatives": []}
+        return self._document.changed(values).validate(Scenario, blame=False)
+
+    @contextmanager
+    def _telling_alternative(self, place: int) -> Iterator[None]:
+        """Say of what is wrong with a scenario that an alternative makes which one that is."""
+        try:
+            yield
+        except InputError as error:
+            key = ("alternatives", place, "set")
+            told = (self._document.problem(key, f"{p.path}: {p.what}") for p in error.problems)
+            raise InputError(told) from None
 
     def to_yaml(self, folder: Path, without: str = "") -> str:
         """Return the scenario, every override applied, as YAML that can be run from ``folder``.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from simulation.addresses import misread
 from simulation.bounds import MOST_CREDITS_A_CALL
 from simulation.calendar_checks import calendar_problems, calendar_remarks
 from simulation.clients import Client
@@ -24,6 +25,22 @@ __all__ = ["alternative_problems", "problems_of", "remarks_of"]
 _CARD: KeyPath = ("rate_card",)
 _API_KEYS: tuple[KeyPath, ...] = (_CARD, ("other_apis",))
 """What says which call kinds there are."""
+
+_IN_FILE = "change it in the scenario, or write a scenario of its own"
+_SAME_TIME = (
+    f"is the same for the scenario and each alternative, which are compared run by run: {_IN_FILE}"
+)
+_SAME_LUCK = (
+    f"is the same for the scenario and each alternative, which share their demand: {_IN_FILE}"
+)
+_OF_THE_SCENARIO = {
+    "name": "has no effect here, reports call an alternative by the 'name' beside its 'set'",
+    "alternatives": "has no effect here, write each alternative beside the others",
+    "objective": f"is what the scenario and each alternative are judged by: {_IN_FILE}",
+    **dict.fromkeys(("start", "timezone", "horizon", "warmup"), _SAME_TIME),
+    **dict.fromkeys(("seed", "replications"), _SAME_LUCK),
+}
+"""Keys that no alternative may set: it could not follow, or be compared with the scenario."""
 
 
 def problems_of(scenario: Scenario, unread: Unread) -> Iterator[KeyProblem]:
@@ -90,6 +107,14 @@ def _alike(names: list[str], what: str) -> Iterator[tuple[int, str]]:
             how = "differ only in blanks, capitals or Unicode form"
             yield place, f"{name!r} and {seen[plain]!r} {how}, give each a name of its own"
         seen.setdefault(plain, name)
+    yield from _misread(names)
+
+
+def _misread(names: list[str]) -> Iterator[tuple[int, str]]:
+    """Find names that keys would take for the place of an item: place, and what is wrong."""
+    for place, other in misread(names):
+        what = f"{names[place]!r} reads as item #{other + 1} in keys that --set takes"
+        yield place, f"{what}, write another name"
 
 
 def _plain(name: str) -> str:
@@ -131,15 +156,31 @@ def alternative_problems(
     for place, alternative in enumerate(scenario.alternatives):
         if unread.touches(("alternatives", place, "set")):
             continue
+        here: KeyPath = ("alternatives", place, "set")
+        values = dict[str, Any]()
+        for key, value in alternative.set.items():
+            if what := _not_for_alternatives(key):
+                yield KeyProblem((*here, key), what)
+            else:
+                values[key] = value
         try:
-            scenario.with_alternative(alternative)
+            scenario._without_alternatives(values)
         except InputError as error:
             for problem in error.problems:
                 parts = problem.path.split(".")
                 around = {".".join(parts[:length]) for length in range(1, len(parts))}
                 if (problem.path, problem.what) not in known and wrong.isdisjoint(around):
-                    what = f"{problem.path or problem.where}: {problem.what}"
-                    yield KeyProblem(("alternatives", place, "set"), what)
+                    key = problem.path or problem.where.removeprefix("--set ")
+                    what = f"{key}: {problem.what}"
+                    yield KeyProblem(here, what)
+
+
+def _not_for_alternatives(key: str) -> str:
+    """Say so if an alternative may not set a key."""
+    root, *inner = key.split(".")
+    if root == "clients" and len(inner) > 1 and inner[-1] == "name":
+        return f"names the random numbers of a client; another name draws other calls: {_IN_FILE}"
+    return _OF_THE_SCENARIO.get(root, "")
 
 
 def _org_problems(scenario: Scenario, unread: Unread) -> Iterator[KeyProblem]:
@@ -167,6 +208,12 @@ def _call_problems(
     scenario: Scenario, path: KeyPath, client: Client, unread: Unread
 ) -> Iterator[KeyProblem]:
     calls = (*path, "calls")
+    apis = [
+        f"unread {n}" if unread.touches((*calls, n, "api")) else call.api
+        for n, call in enumerate(client.calls)
+    ]
+    for place, what in _misread(apis):
+        yield KeyProblem((*calls, place, "api"), what)
     has_law = not unread.touches(calls, (*path, "arrivals"))
     if has_law and client.arrivals.file is None and not client.calls:
         yield KeyProblem(calls, "is missing, say what this client calls")

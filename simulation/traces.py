@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from simulation.bounds import FIRST_YEAR, LAST_YEAR
 from simulation.csv_files import csv_problem, csv_rows
 from simulation.errors import InputError, Problem
 from simulation.input_files import TRACE_MEGABYTES, shown
-from simulation.quantities import parse_count
+from simulation.quantities import parse_count, write_duration
 
 __all__ = ["Trace", "read_call_trace", "read_count_trace"]
 
@@ -95,11 +95,16 @@ class _Table:
         self.columns = dict(zip(self.header, zip(*rows, strict=True), strict=True))
 
     def _header_problems(self, columns: Mapping[Any, str]) -> Iterator[Problem]:
-        """Find columns of one name, and names under ``columns`` that no column bears."""
+        """Find columns of one name, and names under ``columns`` that no column bears.
+
+        A column that has no name, or one that begins with #, is none of ours unless ``columns``
+        names it, and may stand twice.
+        """
         where = f"{self.file}:{self.header_line}"
         for name in dict.fromkeys(self.header):
             times = self.header.count(name)
-            if times > 1 and (name or name in columns.values()):
+            is_own = not name or name.startswith("#")
+            if times > 1 and (not is_own or name in columns.values()):
                 what = f"has {times} columns called {name!r}, give each a name of its own"
                 yield Problem(where, "", what)
         for meaning, name in columns.items():
@@ -138,11 +143,14 @@ class _Table:
                 raise self.error(self.lines[row], what)
         return numbers
 
-    def times(self, zone: ZoneInfo, counted: bool = False) -> NDArray[np.int64]:
+    def times(self, zone: ZoneInfo, bucket: int = 0) -> NDArray[np.int64]:
         """Read the timestamps; those without an offset are local times of ``zone``.
 
-        Where they are ``counted`` buckets, a stamp of the hour that comes twice may stand twice,
-        once for each; else the rows are in order of time.
+        Where they start buckets of a length in µs, a stamp of the hour that comes twice may stand
+        twice, once for each; else the rows are in order of time. A bucket in which the clock is
+        put back by a time that is no multiple of its length, such as the hour of Lord Howe Island
+        with half an hour twice, has two lengths, and is refused without an offset. Where the time
+        is less than a quarter of it, as for a day of 25 hours, its own length is meant.
         """
         times = np.empty(len(self.lines), np.int64)
         first, again = times.copy(), times.copy()  # of the times at which the clock shows a stamp
@@ -159,6 +167,18 @@ class _Table:
             now = _microseconds(stamp.replace(tzinfo=zone) if stamp.tzinfo is None else stamp)
             first[row] = again[row] = now
             if stamp.tzinfo is None:
+                if (
+                    bucket
+                    and (back := _put_back(stamp, zone, bucket)) % bucket
+                    and 4 * back >= bucket
+                ):
+                    what = (
+                        f"{text!r}: {zone} puts its clock back by {write_duration(back)} in this "
+                    )
+                    what += f"bucket, whose calls may be those of {write_duration(bucket)} or of "
+                    what += f"{write_duration(bucket + back)}: write timestamps with their offset, "
+                    what += f"this one as {stamp.replace(tzinfo=zone).isoformat()}"
+                    raise self.error(self.lines[row], what)
                 if _skipped(stamp, zone):
                     what = (
                         f"{text!r} does not exist in {zone}: daylight saving skips it; set timezone"
@@ -171,7 +191,7 @@ class _Table:
                 what = f"{text!r} is earlier than the row before, sort the rows by time"
                 raise self.error(self.lines[row], what)
             times[row] = before = now
-        if counted:
+        if bucket:
             _share_the_hour_that_comes_twice(times, first, again)
         return times
 
@@ -179,6 +199,14 @@ class _Table:
 def _microseconds(moment: datetime) -> int:
     since = moment - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def _put_back(stamp: datetime, zone: ZoneInfo, bucket: int) -> int:
+    """Return by how much the clock is put back while it shows a bucket, µs; 0 if it is not."""
+    last = stamp + timedelta(microseconds=bucket - 1)
+    before, after = stamp.replace(tzinfo=zone), last.replace(tzinfo=zone, fold=1)
+    moved = (before.utcoffset() or timedelta()) - (after.utcoffset() or timedelta())
+    return max(0, moved // timedelta(microseconds=1))
 
 
 def _share_the_hour_that_comes_twice(
@@ -246,6 +274,6 @@ def read_count_trace(
     Parameters and errors are those of `read_call_trace`; ``bucket`` is the length in µs.
     """
     table = _Table(file, columns or {}, megabytes)
-    counts, times = table.whole_numbers("count", least=0), table.times(zone, counted=True)
+    counts, times = table.whole_numbers("count", least=0), table.times(zone, bucket)
     order, lines = np.argsort(times, kind="stable"), np.array(table.lines)
     return Trace(shown(file), times[order], counts[order], bucket, None, None, lines[order])

@@ -48,6 +48,7 @@ _BYTES_A_ROW = 4_000.0  # of a client or category in one replication, before it 
 _BYTES_AN_INTERVAL = 200.0
 _BYTES_A_SIZE = 50.0  # of a purchasable size in one replication
 _BYTES_A_CLIENT = 30_000.0
+_BYTES_A_LATE_CALL = 16.0  # of all replications: delay and account, for exact percentiles
 _SECONDS_A_CALL = {"simpy": 2e-5, "compiled": 5e-7}
 _SECONDS_A_JUDGED_CALL = 1e-8  # at one purchasable size; two replications are judged at all
 _SECONDS_A_CLIENT_DAY = 1e-4
@@ -101,7 +102,12 @@ class Workload:
 
 
 def workload_of(
-    scenario: Scenario, engine: str, workers: int = 1, interval: int = DAY // 24, sizes: int = 0
+    scenario: Scenario,
+    engine: str,
+    workers: int = 1,
+    interval: int = DAY // 24,
+    sizes: int = 0,
+    replications: int | None = None,
 ) -> Workload:
     """Estimate what a run takes, or with a number of purchasable sizes what a plan takes.
 
@@ -115,21 +121,24 @@ def workload_of(
         Length of a row of ``intervals.parquet``, µs.
     sizes : int
         How many sizes a plan judges; 0 for a run.
+    replications : int, optional
+        In place of the scenario's own: the most that a run to a precision may come to.
     """
     days, clients = scenario.clock.days, len(scenario.clients)
-    by_day, drawn, most, busiest = np.zeros(days), 0.0, -1.0, 0
+    by_day, drawn, most, busiest, patient = np.zeros(days), 0.0, -1.0, 0, 0.0
     for place, client in enumerate(scenario.clients):
         calls, again = _calls_by_day(scenario, client)
         by_day += calls
         total = float(calls.sum())
         drawn += total * again
+        if client.on_throttle.retry is not None:
+            patient += total
         if total > most:
             most, busiest = total, place
     in_run = min(1.0, scenario.horizon / (days * DAY))
-    n = scenario.replications
+    n = replications or scenario.replications
     day = float(by_day.max())
-    retries = any(client.on_throttle.retry is not None for client in scenario.clients)
-    a_call = _BYTES_A_RETRIED_CALL if retries else _BYTES_A_CALL
+    a_call = _BYTES_A_RETRIED_CALL if patient else _BYTES_A_CALL
     memory = _BYTES + a_call * day + _BYTES_A_CLIENT * clients
     seconds = drawn * _SECONDS_A_CALL["compiled"]
     seconds += days * (clients * _SECONDS_A_CLIENT_DAY + _SECONDS_A_DAY)
@@ -139,6 +148,7 @@ def workload_of(
     else:
         memory += n * (clients + 6) * _BYTES_A_ROW
         memory += n * (scenario.horizon / interval) * _BYTES_AN_INTERVAL
+        memory += n * patient * in_run * _BYTES_A_LATE_CALL  # if each of them waits
         seconds = n * (seconds + drawn * in_run * _SECONDS_A_CALL[engine])
     in_all = float(by_day.sum()) * in_run * n
     return Workload(in_all, day, busiest, n, memory, seconds / min(workers, n))
@@ -188,7 +198,12 @@ def _scheduled(scenario: Scenario, law: Schedule, days: int) -> Floats:
 
 
 def check_workload(
-    scenario: Scenario, engine: str, workers: int, interval: int = DAY // 24, sizes: int = 0
+    scenario: Scenario,
+    engine: str,
+    workers: int,
+    interval: int = DAY // 24,
+    sizes: int = 0,
+    replications: int | None = None,
 ) -> None:
     """Refuse a scenario that is too much work; the parameters are those of `workload_of`.
 
@@ -197,7 +212,7 @@ def check_workload(
     InputError
         In one line, with the estimate and what to change.
     """
-    found = workload_of(scenario, engine, workers, interval, sizes)
+    found = workload_of(scenario, engine, workers, interval, sizes, replications)
     if problems := too_much(scenario, found):
         raise InputError(problems)
 
@@ -229,6 +244,9 @@ def _too_much(scenario: Scenario, found: Workload) -> Iterator[tuple[KeyPath, st
 def _remedy(scenario: Scenario, found: Workload, what: str) -> tuple[KeyPath, str]:
     """Return the key that makes most of the work, and what to write there."""
     n, clients = found.replications, len(scenario.clients)
+    if n > scenario.replications:
+        told = f"up to {n:,} replications, until the precision is reached: {what}"
+        return ("replications",), f"{told}: lower --max-replications"
     if n > max(1000, clients):
         return ("replications",), f"{n:,} replications: {what}: write fewer"
     if clients > max(1000, scenario.clock.days):

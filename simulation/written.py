@@ -107,7 +107,7 @@ def marked(folder: Path) -> dict[str, str] | None:
         hashes: dict[str, str] = json.loads(mark)
     except ValueError:
         return None
-    return hashes
+    return hashes if isinstance(hashes, dict) else None
 
 
 def ours(folder: Path, names: Collection[str] | None = None) -> set[str]:
@@ -199,7 +199,7 @@ def _is_written_scenario(file: Path) -> bool:
         again = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
     except (yaml.YAMLError, ValueError, RecursionError):
         return False
-    return again == text and data.get("name") == told["scenario"]
+    return again == text and isinstance(data, dict) and data.get("name") == told["scenario"]
 
 
 def _set(place: Path, mark: str) -> None:

@@ -6,17 +6,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from simulation import Plan, load_result, plan
+from simulation import InputError, Plan, Scenario, load_result, plan
 from simulation.advice import dollars
 from simulation.console_plan import _alternative_table
 from simulation.plan_findings import best_alternative, plan_findings
 from simulation.portfolio_tables import Totals, alternative_rows, row_of
 from simulation.report import colours, figures
-from tests.helpers import build, poisson, scheduled
+from tests.helpers import build, creditsim, poisson, scheduled
 
 _CHANGES: dict[str, dict[str, Any]] = {
     "dearer edition": {"org.edition": "enterprise"},
@@ -141,3 +142,62 @@ def test_a_plan_read_back_tells_the_same_of_its_alternatives(tmp_path: Path) -> 
     assert again.alternatives == first.alternatives
     assert any(each.addon_credits_alone for each in again.alternatives)
     assert dollars(again.alternatives[1].total_per_month or 0) == "$585.20"
+
+
+_NOT_COMPARABLE = {
+    "name": "other",
+    "objective": {"throttled_share": "1%"},
+    "objective.protect": ["web"],
+    "start": "2026-06-01",
+    "timezone": "Asia/Tokyo",
+    "horizon": "2 days",
+    "warmup": "1 hour",
+    "seed": 7,
+    "replications": 7,
+    "alternatives": [],
+    "clients.web.name": "site",
+}
+_COMPARABLE = {
+    "rate_card": "kaizen-93",
+    "org": {"edition": "free"},
+    "clients.web.calls.other.weight": 2,
+    "clients": [poisson("web", "1 per day")],
+    "other_apis": ["mine"],
+}
+
+
+def test_whether_an_alternative_may_set_it_is_decided_for_every_key() -> None:
+    decided = {key.split(".")[0] for key in (*_NOT_COMPARABLE, *_COMPARABLE)}
+    assert decided == set(Scenario.model_fields)
+
+
+@given(st.sets(st.sampled_from([*_NOT_COMPARABLE, *_COMPARABLE]), min_size=1))
+@settings(deadline=None)
+def test_what_would_compare_unlike_things_is_refused_beside_all_other_mistakes(
+    keys: set[str],
+) -> None:
+    change = {key: {**_NOT_COMPARABLE, **_COMPARABLE}[key] for key in sorted(keys)}
+    wrong = {f"alternatives.x.set.{key}" for key in keys & _NOT_COMPARABLE.keys()}
+    alternatives = [{"name": "x", "set": change}, {"name": "y", "set": {"seedd": 1}}]
+    with pytest.raises(InputError) as refusal:
+        build([poisson("web", "5 per day")], alternatives=alternatives)
+    told = {problem.path: problem.what for problem in refusal.value.problems}
+    assert told.keys() == {*wrong, "alternatives.y.set"}
+    assert told["alternatives.y.set"].startswith("seedd: is an unknown key")
+    for path in wrong:
+        assert "the scenario" in told[path] or "has no effect here" in told[path]
+
+
+@pytest.mark.parametrize("command", ["validate", "run", "plan"])
+def test_every_command_tells_what_no_alternative_may_set(tmp_path: Path, command: str) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(
+        "name: A\norg: {edition: free}\nstart: 2026-01-05\nhorizon: 2 days\nwarmup: 0\nclients:\n"
+        "- name: a\n  arrivals: {schedule: {every: 1 hour}}\n  calls: [{api: other}]\n"
+        "alternatives:\n- name: longer\n  set:\n    horizon: 3 days\n    objective.protect: [a]\n"
+    )
+    done = creditsim(command, file)
+    assert done.returncode == 2
+    first, second = done.stderr.splitlines()
+    assert first.startswith(f"{file}:13: alternatives.longer.set.horizon: is the same for the ")
+    assert second.startswith(f"{file}:14: alternatives.longer.set.objective.protect: is what ")

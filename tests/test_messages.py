@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from simulation import InputError, load_scenario, run
 from simulation.batch import plan_portfolio
 from simulation.cli import app
 from simulation.documents import Document
+from simulation.errors import Problem
 from simulation.portfolio import read_portfolio
 from simulation.scenario import Scenario
 from tests.helpers import SCENARIOS, build, creditsim, scheduled
@@ -335,6 +337,91 @@ def test_all_mistakes_of_a_file_are_told_at_once(planted: set[tuple[str, str, st
     assert lines == sorted(lines)
 
 
+_OVERRIDDEN = {  # with what is told of the file because of it
+    "org.edition=free": "org.addon_credits: 5,000 add-on credits are outside",
+    "horizon=1 day": "warmup: leaves nothing of a horizon of 1 day",
+    "warmup=90 days": "warmup: leaves nothing of a horizon of",
+    "clients.web.name=erp": "clients.#2.name: 'erp' names two clients",
+    "org.edition.x=1": "org.edition: a mapping is wrong",
+    "clients.erp.arrivals.poisson.rate=1 per day": "clients.erp.arrivals: needs exactly one of",
+    "objective.cost_of_lost_call=1": "objective: names a share and a cost",
+    "clients.third.calls.other.api=x": "clients.third.calls.x.api: 'x' is no call kind",
+    "clients.third=4": "clients.#3: 4 is not a mapping",
+    "seed=-1": "seed: -1 is wrong",
+    "rate_card=none.yaml": "rate_card: there is no such file",
+}
+
+
+@given(
+    st.sampled_from([None, *_PLANTED[1:]]), st.lists(st.sampled_from([*_OVERRIDDEN]), max_size=2)
+)
+@settings(deadline=None)
+def test_what_an_override_makes_wrong_is_not_blamed_on_the_file_alone(
+    planted: tuple[str, str, str] | None, assignments: list[str]
+) -> None:
+    text = SCENARIO.replace("  user_licenses: 12", "  user_licenses: 12\n  addon_credits: 5000")
+    text = text.replace("horizon:", "warmup: 2 days\nhorizon:")
+    wrong = text if planted is None else text.replace(planted[0], planted[1], 1)
+    keys = [each.partition("=")[0] for each in assignments]
+    file = _written(wrong)
+    before = {(problem.where, problem.what) for problem in _problems(file)}
+    for problem in _problems(file, *assignments):
+        if problem.where.startswith(f"{file}:"):
+            assert (problem.where, problem.what) in before
+        else:
+            assert problem.where.startswith(tuple(f"--set {key}" for key in keys))
+    alone = [problem for each in assignments for problem in _problems(_written(text), each)]
+    told = "\n".join(map(str, alone))
+    for assignment, key in zip(assignments, keys, strict=True):
+        assert re.search(f"--set {re.escape(key)}: .*{re.escape(_OVERRIDDEN[assignment])}", told)
+
+
+def _problems(file: Path, *assignments: str) -> list[Problem]:
+    try:
+        load_scenario(file, assignments)
+    except InputError as error:
+        return error.problems
+    return []
+
+
+def test_a_mistake_of_a_template_is_told_once_with_how_many_orgs_it_fails(tmp_path: Path) -> None:
+    rows = "".join(f"base.yaml,a{n},{seed}\n" for n, seed in enumerate([1] * 25 + [-1]))
+    file = _portfolio(tmp_path, f"scenario,name,seed\n{rows}")
+    template = tmp_path / "base.yaml"
+    template.write_text(SCENARIO.replace("edition: professional", "edition: pro"))
+    done = CliRunner().invoke(app, ["validate", str(file)])
+    first, second = done.stderr.splitlines()
+    assert first.startswith(f"{file}:2: {template}:3: org.edition: 'pro' is no edition of ")
+    assert first.endswith(" (fails 26 orgs)")
+    assert second.startswith(f"{file}:27: seed: -1 is wrong")
+    out = tmp_path / "out"
+    done = CliRunner().invoke(app, ["batch", str(file), "--out", str(out)], env={"COLUMNS": "500"})
+    assert done.exit_code == 3
+    for text, begins in ((done.stderr, "failed: "), (done.stdout, "• a0 and 24 orgs more: ")):
+        lines = [line for line in text.splitlines() if "'pro' is no edition" in line]
+        assert len(lines) == 2
+        assert lines[0].startswith(f"{begins}{file}:2: {template}:3: org.edition: ")
+        assert f"{file}:27: seed: -1 is wrong" in lines[1]
+    errors = pd.read_csv(out / "portfolio.csv")["error"]
+    assert all(f"{file}:{n}: {template}:3" in error for n, error in enumerate(errors, 2))
+
+
+def test_a_mistake_that_a_portfolio_makes_names_its_line(tmp_path: Path) -> None:
+    file = _portfolio(tmp_path, "scenario,horizon\nbase.yaml,7 days\nbase.yaml,1 day\n")
+    first, second = read_portfolio([file]).items
+    first.load()
+    with pytest.raises(InputError) as refusal:
+        second.load()
+    assert str(refusal.value).startswith(f"{file}:3: warmup: is one window (24 hours) unless ")
+    with pytest.raises(InputError) as refusal:
+        first.load(["org.edition=pro"])
+    assert str(refusal.value).startswith("--set org.edition: org.edition: 'pro' is no edition")
+    with pytest.raises(InputError) as refusal:
+        first.load(["clients.web.name=erp"])
+    told = f"{file}:2: --set clients.web.name: {tmp_path / 'base.yaml'}:14: clients.#2.name: 'erp'"
+    assert str(refusal.value).startswith(told)
+
+
 def test_a_rate_card_that_cannot_be_read_hides_nothing_else(tmp_path: Path) -> None:
     text = SCENARIO.replace("name: Messages", "name: Messages\nrate_card: none.yaml")
     told = _told(text.replace("name: third", "name: erp"), tmp_path)
@@ -344,7 +431,7 @@ def test_a_rate_card_that_cannot_be_read_hides_nothing_else(tmp_path: Path) -> N
 
 
 def test_a_broken_base_is_told_once_and_not_again_for_each_alternative(tmp_path: Path) -> None:
-    more = "".join(f"  - name: a{n}\n    set: {{seed: {n}}}\n" for n in range(5))
+    more = "".join(f"  - name: a{n}\n    set: {{org.user_licenses: {n}}}\n" for n in range(5))
     told = _told(SCENARIO.replace("edition: professional", "edition: pro") + more, tmp_path)
     assert len(told) == 1
 

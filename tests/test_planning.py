@@ -347,12 +347,12 @@ def test_alternatives_are_judged_on_the_same_demand_with_paired_differences() ->
     ("alternatives", "complaint"),
     [
         (
-            [{"name": "x", "set": {"clients.c.name": "y"}}],
-            "alternatives.x.set: --set clients.c.name",
+            [{"name": "x", "set": {"clients.c.calls": []}}],
+            "alternatives.x.set: clients.c.calls: there is no 'c' here",
         ),
         ([{"name": "x", "set": {"horizn": 1}}], "alternatives.x.set: horizn: is an unknown key"),
         ([{"name": "x", "set": {}}], "alternatives.x.set: has 0 items, write at least 1"),
-        ([{"name": "x", "set": {"seed": 1}}] * 2, "'x' names two alternatives"),
+        ([{"name": "x", "set": {"org.user_licenses": 60}}] * 2, "'x' names two alternatives"),
     ],
 )
 def test_a_broken_alternative_is_refused(

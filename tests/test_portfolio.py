@@ -371,3 +371,31 @@ def test_the_page_sorts_searches_and_links_to_each_report(folder: Path) -> None:
 def test_the_example_portfolio_can_be_planned() -> None:
     portfolio = read_portfolio([ROOT / "scenarios/portfolio.csv"])
     assert [item.load().name for item in portfolio.items] == [item.name for item in portfolio.items]
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "told"),
+    [
+        (["", "seed", ""], [" ", "7", ""], ""),
+        (["", "seed", ""], ["lost", "7", ""], "has a cell under no name"),
+        (["", "seed", ""], ["", "7", "lost"], "has a cell under no name"),
+        (["#a", "seed", "#a"], ["x", "7", "y"], ""),
+        (["#", "seed", "#"], ["x", "7", ""], ""),
+    ],
+)
+def test_columns_without_a_name_or_of_one_s_own_may_stand_twice_and_lose_no_cell(
+    tmp_path: Path, header: list[str], cells: list[str], told: str
+) -> None:
+    file = tmp_path / "orgs.csv"
+    file.write_text(f"scenario,{','.join(header)}\nbase.yaml,{','.join(cells)}\n")
+    (item,) = read_portfolio([file]).items
+    assert item.problem.startswith(told)
+    assert bool(item.problem) == bool(told)
+    assert dict(item.values) == {"seed": 7}
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "orgs.csv"
+    file.write_text("scenario,seed,seed\nbase.yaml,7,8\n")
+    with pytest.raises(InputError, match=r"orgs.csv:1: names column 'seed' twice, keep one"):
+        read_portfolio([file])

@@ -187,7 +187,7 @@ def test_the_tables_of_a_batch_are_safe_to_open(tmp_path: Path) -> None:
     (tmp_path / "org.yaml").write_text(
         "name: '@SUM(A1)'\norg: {edition: free}\nstart: 2026-01-05\nhorizon: 1 day\nwarmup: 0\n"
         "replications: 2\nclients:\n- name: '=cmd|x'\n  arrivals: {schedule: {every: 1 s}}\n"
-        "  calls: [{api: get_modules}]\nalternatives:\n- {name: '+1+1', set: {horizon: 1 day}}\n"
+        "  calls: [{api: get_modules}]\nalternatives:\n- {name: '+1+1', set: {other_apis: [x]}}\n"
     )
     (tmp_path / "orgs.csv").write_text("scenario,name\norg.yaml,=1+1\norg.yaml,-2\n")
     quick = ("--max-replications", "2", "--confirm", "none")

@@ -7,13 +7,18 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
+from typer.testing import CliRunner
 
 from simulation import InputError, load_scenario, plan, run
+from simulation.cli import app
 from simulation.demand import Demand
-from simulation.frontier import purchasable
+from simulation.frontier import Goal, purchasable
+from simulation.planning import _most_replications
 from simulation.scenario import Scenario
+from simulation.search import Search
 from simulation.workload import check_workload, workload_of
 from tests.helpers import SCENARIOS, any_limit, creditsim, poisson, scheduled
 from tests.strategies import scenarios
@@ -68,7 +73,8 @@ def test_an_alternative_that_is_too_much_is_refused_too() -> None:
     more = {"name": "more", "set": {"clients.a.arrivals.poisson.rate": "90000000 per day"}}
     clients = [poisson("a", "5 per day"), poisson("b", "90000000 per day")]
     fewer = {"clients.b.arrivals.poisson.rate": "20000000 per day"}
-    with pytest.raises(InputError, match="calls on a day"):
+    told = r"^--set alternatives: alternatives.more.set: clients.[ab].arrivals: .* calls on a day"
+    with pytest.raises(InputError, match=told):
         plan(any_limit(100, clients).changed({**fewer, "alternatives": [more]}))
 
 
@@ -128,3 +134,55 @@ def test_validate_says_how_much_work_a_run_is_and_warns_where_it_is_refused(
     little, much = (each["run"] for each in json.loads(told.stdout)["valid"])
     assert little["calls"] < much["calls"]
     assert creditsim("validate", SCENARIOS[0]).stderr == ""
+
+
+def test_a_run_to_a_precision_is_estimated_with_the_most_replications() -> None:
+    waiting = {"retry": {"first": "1 min"}}
+    scenario = any_limit(5, [poisson("a", "3000000 per day", on_throttle=waiting)], replications=2)
+    known = workload_of(scenario, "compiled")
+    most = workload_of(scenario, "compiled", replications=1_000)
+    assert (known.replications, most.replications) == (2, 1_000)
+    assert most.calls == pytest.approx(500 * known.calls)
+    assert most.seconds == pytest.approx(500 * known.seconds)
+    told = "replications: up to 200,000 replications, until .* lower --max-replications; --force"
+    with pytest.raises(InputError, match=told):
+        run(scenario, engine="compiled", precision="5%", max_replications=200_000)
+    with pytest.raises(
+        InputError, match="max_replications is 10,000,000,000, write at most 1,000,"
+    ):
+        run(scenario, engine="compiled", precision="5%", max_replications=10**10)
+    done = CliRunner().invoke(app, ["run", "n.yaml", "--max-replications", "10000000000"])
+    assert done.exit_code == 2
+    assert "Invalid value for '--max-replications'" in done.output
+
+
+_PATIENCE: tuple[dict[str, Any], ...] = ({}, {"on_throttle": {"retry": {"first": "1 min"}}})
+
+
+def test_what_waits_is_kept_of_all_replications() -> None:
+    few, many = (
+        [
+            workload_of(
+                any_limit(5, [poisson("a", "1000000 per day", **keys)], replications=n), "simpy"
+            )
+            for keys in _PATIENCE
+        ]
+        for n in (10, 1_010)
+    )
+    drops, retries = (after.memory - before.memory for before, after in zip(few, many, strict=True))
+    assert retries - drops == pytest.approx(1_000 * 1_000_000 * 16)
+
+
+def test_a_plan_that_protects_a_few_calls_counts_the_work_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("simulation.planning.DEFAULT_MAX_CALLS", 40_000)
+    clients = [poisson("few", "5 per day"), poisson("many", "2000 per day")]
+    goal = {"throttled_share": "10%", "probability": "50%"}
+    keys: dict[str, Any] = {"replications": 3, "horizon": "2 days"}
+    sizes = np.array([10])
+    for protect in ([], ["few"]):
+        scenario = any_limit(10, clients, objective={**goal, "protect": protect}, **keys)
+        search = Search(Demand(scenario), Goal.of(scenario), sizes, sizes)
+        search.judge_up_to(3)
+        assert _most_replications(search) in (9, 10)

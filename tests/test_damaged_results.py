@@ -1,0 +1,139 @@
+"""Damaged results: whatever happened to a file, reading it back names it in one line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from simulation import InputError, load_result, plan, run
+from simulation.batch import plan_portfolio
+from simulation.cli_results import draw
+from simulation.written import PLAN_FILES, RUN_FILES
+from tests.helpers import any_limit, creditsim, poisson, scheduled
+
+_READ = {name for name in (*RUN_FILES, *PLAN_FILES) if not name.endswith(".csv")}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Make a result of a run, of a plan with all that one can hold, and of a batch."""
+    folder = tmp_path_factory.mktemp("results")
+    change = {"name": "half", "set": {"clients.a.arrivals.poisson.rate": "10 per day"}}
+    clients = [poisson("a", "20 per day"), scheduled("b", "09:00", 4)]
+    scenario = any_limit(20, clients, replications=2, horizon="2 days", alternatives=[change])
+    run(scenario, out=folder / "run")
+    plan(scenario, max_replications=2, out=folder / "plan", confirm=10)
+    plan_portfolio(
+        folder / "plan" / "scenario.yaml", out=folder / "batch", confirm="none", confined=False
+    )
+    return {name: folder / name for name in ("run", "plan", "batch")}
+
+
+def damages(file: Path) -> Iterator[tuple[str, Callable[[Path], Any]]]:
+    """Yield ways in which a file is damaged."""
+    content = file.read_bytes()
+    for name, damaged in (
+        ("empty", b""),
+        ("cut in half", content[: len(content) // 2]),
+        ("cut by a byte", content[:-8]),
+        ("garbage", bytes(range(256)) * 4),
+        ("garbage inside", content[:9] + b"\xff\xfe\x00" * (len(content) // 6) + content[-9:]),
+        ("a list", b"[]"),
+        ("null", b"null"),
+        ("a deep list", b"[" * 100_000),
+        ("no keys", b"{}"),
+    ):
+        yield name, lambda place, damaged=damaged: place.write_bytes(damaged)  # type: ignore[misc]
+    for other in sorted(file.parent.iterdir()):
+        if other.is_file() and other != file and other.read_bytes() != content:
+            yield f"as {other.name}", lambda place, other=other: shutil.copy(other, place)  # type: ignore[misc]
+    if file.suffix == ".json":
+        told = json.loads(content)
+        for key in told:
+            rest = {name: value for name, value in told.items() if name != key}
+            text = json.dumps(rest)
+            yield f"without {key}", lambda place, text=text: place.write_text(text)  # type: ignore[misc]
+            value: Any
+            for value in (7, [7], {}):
+                text = json.dumps({**told, key: value})
+                yield (
+                    f"{key} as {value}",
+                    lambda place, text=text: place.write_text(text),  # type: ignore[misc]
+                )
+    elif file.suffix == ".parquet":
+        table = pq.read_table(file)
+        for column in table.column_names[:3]:
+            less = table.drop_columns([column])
+            yield f"without {column}", lambda place, less=less: pq.write_table(less, place)  # type: ignore[misc]
+        yield "no rows", lambda place: pq.write_table(table.slice(0, 0), place)
+        texts = table.to_pandas().astype(str)
+        yield "texts", texts.to_parquet
+
+
+@pytest.mark.parametrize("kind", ["run", "plan"])
+def test_a_damaged_file_is_named_in_one_line(
+    results: dict[str, Path], kind: str, tmp_path: Path
+) -> None:
+    drawn = 0
+    for file in sorted(results[kind].iterdir()):
+        for name, damage in damages(file):
+            folder = tmp_path / "result"
+            shutil.copytree(results[kind], folder)
+            damage(folder / file.name)
+            try:
+                found = load_result(folder)
+                if file.name == "calls.parquet":  # which is read when asked for
+                    assert len(found.calls.columns)  # type: ignore[union-attr]
+                elif file.name in _READ:
+                    drawn += 1
+                    draw(found)
+            except InputError as error:
+                told = str(error)
+            else:
+                told = file.name
+            assert "\n" not in told, (file.name, name)
+            is_summary = file.name in ("summary.json", "plan.json")
+            assert file.name in told or (is_summary and "holds no result" in told), (name, told)
+            shutil.rmtree(folder)
+    assert drawn < 40
+
+
+def test_the_command_says_it_in_one_line(results: dict[str, Path], tmp_path: Path) -> None:
+    for kind, name in (("run", "intervals.parquet"), ("plan", "frontier.parquet")):
+        folder = tmp_path / kind
+        shutil.copytree(results[kind], folder)
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[: len(content) // 2])
+        done = creditsim("report", folder)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert done.stderr.startswith(f"{folder}: is not whole (look at {name}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "damaged"),
+    [
+        ("item.json", b""),
+        ("item.json", b"[7]"),
+        ("item.json", b'{"identity": "x", "row": [], "alternatives": {}, "files": 7}'),
+        ("runtime.json", b"[]"),
+        ("runtime.json", b'{"seconds": "long"}'),
+        ("frontier.parquet", b"PAR1"),
+    ],
+)
+def test_a_batch_makes_anew_what_is_damaged(
+    results: dict[str, Path], tmp_path: Path, name: str, damaged: bytes
+) -> None:
+    folder = tmp_path / "batch"
+    shutil.copytree(results["batch"], folder)
+    (item,) = (folder / "items").iterdir()
+    (item / name).write_bytes(damaged)
+    source = results["plan"] / "scenario.yaml"
+    done = plan_portfolio(source, out=folder, confirm="none", confined=False, workers=1)
+    assert (done.totals["planned"], done.totals["failed"]) == (1, 0)
+    assert (name == "runtime.json") == ("kept" in done.did)
