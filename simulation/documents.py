@@ -185,6 +185,10 @@ class Document:
             copy.assign(key, value, origin)
         return copy
 
+    def overrides(self) -> list[str]:
+        """Return the keys that have another value than the file gives, as ``--set`` takes them."""
+        return [self.readable(path) for path in self._overrides]
+
     @staticmethod
     def _step(target: Any, rest: list[str], option: str) -> tuple[Any, list[str]]:
         if not isinstance(target, list):

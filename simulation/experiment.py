@@ -205,7 +205,8 @@ def _replicate(
         share = tables.throttled_share()
         more = _enough(share, options.precision, tables.count) if options.precision else 0
         wanted = max(wanted, min(options.max_replications, more))
-    return replace(tables.result(options.engine), warmup=options.warmup)
+    result = tables.result(options.engine)
+    return replace(result, warmup=options.warmup, _precision=options.precision)
 
 
 def _enough(share: Estimate, precision: float, count: int) -> int:
