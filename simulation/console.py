@@ -50,8 +50,8 @@ _ROWS = {
     "throttled_attempts": "  throttled",
     "credits_demanded": "credits demanded",
     "credits_used": "credits used",
-    "peak_window_credits": "most credits held in any window",
-    "exhausted_hours": "hours exhausted",
+    "peak_window_credits": "most credits held in any window, median",
+    "exhausted_hours": "hours with the pool exhausted",
     "delay_p50_s": "seconds until success, median",
     "delay_p95_s": "seconds until success, 95th percentile",
     "delay_p99_s": "seconds until success, 99th percentile",
@@ -220,8 +220,8 @@ def start_view(warmup: Warmup | None) -> list[Text]:
 
 def _overall_table(result: RunResult) -> Table:
     many = len(result.runs)
-    title = f"In one run (mean of {many:,})" if many > 1 else "In the one run"
-    table = table_of(title, "mean", "95 % interval")
+    title = f"In one run, by {many:,} simulated" if many > 1 else "In the one run"
+    table = table_of(title, "estimate", "95 % interval")
     for statistic, name in _ROWS.items():
         estimate = result.estimate(statistic)
         if isnan(estimate.mean) or (statistic in _ONLY_IF_ANY and not estimate.mean):
@@ -237,7 +237,7 @@ def _overall_table(result: RunResult) -> Table:
 
 
 def _group_table(result: RunResult, key: str) -> Table:
-    table = table_of(f"by {key}", "calls", "credits", "share", "throttled", "lost", "p95 delay")
+    table = table_of(f"by {key}", "calls", "credits", "share", "throttled", "lost", "95 % within")
     means = result.estimates(key)
     total = means["credits_used"].sum()
     for name, row in means.iterrows():
@@ -255,7 +255,8 @@ def _group_table(result: RunResult, key: str) -> Table:
 
 
 def _alert_table(result: RunResult) -> Table:
-    table = table_of("usage rose to", "in runs", "first, median", "days a run")
+    what = "usage, warm-up too" if result.scenario.warmup_end else "usage rose to"
+    table = table_of(what, "in runs", "first, median", "days a run")
     many, alerts = len(result.runs), result.alerts
     epoch = result.scenario.clock.start_epoch
     for level in ALERT_LEVELS:

@@ -109,6 +109,12 @@ def _others(count: int) -> str:
 
 def _table(planned: pd.DataFrame) -> Table:
     """Show the orgs at risk first, those that cost most on top."""
+    safe = planned["safe_addon_credits"].notna()
+    advised = {
+        name: planned[f"safe_{name}"].where(safe, planned[name])
+        for name in ("addon_credits", "price_per_month")
+    }
+    planned = planned.assign(**advised)
     price = planned["price_per_month"].map(_known)
     first = planned.assign(_price=price).sort_values(
         ["at_risk", "_price"], ascending=False, kind="stable"
@@ -116,7 +122,9 @@ def _table(planned: pd.DataFrame) -> Table:
     shown = first.head(_ROWS)
     rest = f", the first {_ROWS} of {len(first):,}" if len(first) > _ROWS else ""
     title = f"Add-on credits for each org{rest}"
-    unsure = "" if shown["decided"].all() else "?: not decided yet, more replications would tell"
+    unsure = (
+        "" if shown["decided"].all() else "?: not decided; fewer may be enough, or this may not be"
+    )
     table = table_of("org", "now", "advised", "$ a month", "sure", "cause", title=title)
     names = [_short(row.item, row.source) for row in shown.itertuples()]
     table.columns[0].min_width = min(20, max(map(len, names)))

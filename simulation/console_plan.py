@@ -14,7 +14,7 @@ from simulation.advice import dollars, say_number
 from simulation.console import start_view, table_of
 from simulation.console_timeline import Timeline
 from simulation.findings import number, percent
-from simulation.plan_findings import plan_findings
+from simulation.plan_findings import plan_findings, surely_enough, what_it_is
 from simulation.plan_result import Plan
 from simulation.results import RunResult
 
@@ -40,8 +40,9 @@ def sizes_worth_seeing(plan: Plan) -> dict[int, str]:
                 named.setdefault(sizes[near], "")
     now = plan.scenario.org.addon_credits
     named[now] = "now" if now or not named.get(now) else named[now]
-    if advice.addon_credits is not None:
-        named[advice.addon_credits] = "recommended"
+    for size in (advice.addon_credits, surely_enough(plan)):
+        if size is not None:
+            named[size] = what_it_is(plan, size)
     return dict(sorted(named.items()))
 
 
@@ -81,8 +82,8 @@ def plan_view(plan: Plan, by_size: Mapping[int, RunResult]) -> RenderableType:
         sizes = " and ".join(f"{size:,}" for size in done.addon_credits)
         parts.append(
             Text(
-                f"\nConfirmed: the SimPy model decided {done.calls:,} calls of {done.days:,} days "
-                f"again at {sizes} add-on credits; every record is identical.",
+                f"\nChecked: the reference model, in SimPy, decided {done.calls:,} of the calls "
+                f"again with {sizes} add-on credits, and each ended the same.",
                 style="dim",
             )
         )

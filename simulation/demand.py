@@ -20,7 +20,7 @@ from simulation.draws import choose, deal, line_up
 from simulation.scenario import Scenario
 from simulation.streams import stream
 
-__all__ = ["Calls", "Demand", "demand_of"]
+__all__ = ["Calls", "Demand", "demand_of", "is_drawn"]
 
 Ints = NDArray[np.int64]
 Columns = tuple[Ints, NDArray[np.int32], Ints, Ints]
@@ -94,7 +94,7 @@ class Demand:
     def is_random(self) -> bool:
         """Whether replications differ: some arrivals, mix, records or jitter are drawn."""
         return any(
-            _is_drawn(client)
+            is_drawn(client)
             or (client.on_throttle.retry is not None and client.on_throttle.retry.jitter == "full")
             for client in self.scenario.clients
         )
@@ -162,8 +162,8 @@ def demand_of(scenario: bytes) -> Demand:
     return Demand(pickle.loads(scenario))
 
 
-def _is_drawn(client: Client) -> bool:
-    """Whether a client's calls differ between replications."""
+def is_drawn(client: Client) -> bool:
+    """Return whether a client's calls differ between replications."""
     return (
         client.arrivals.poisson is not None
         or len(client.calls) > 1
@@ -182,7 +182,7 @@ class _ClientDemand:
         self.code = {api: code for code, api in enumerate(demand.apis)}
         weights = np.array([call.weight for call in client.calls])
         self.thresholds = np.cumsum(weights)[:-1] / weights.sum()
-        self._is_random = _is_drawn(client)
+        self._is_random = is_drawn(client)
         self._known: dict[int, Columns] = {}
         self._remembered = 0
         self.codes = np.array([self.code[call.api] for call in client.calls], np.int32)

@@ -31,6 +31,7 @@ __all__ = [
 CONFIDENCE = 0.95
 
 _RARE = 3  # where an event shows in at most a third of the replications, it is counted as rare
+_ROUNDING = 1e-12  # ratios that differ by less are the same
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -99,6 +100,12 @@ def ratios(
     for jumps of one size, and wide rather than narrow otherwise (Fay and Feuer 1997). It allows
     for one more event as large as the largest, or as ``unseen``, and so its upper end is above 0.
 
+    Where the ratio is the same in all replications, that does not make it certain: an event may
+    add ``unseen`` to one replication of many, or take it away. The interval reaches as far, up and
+    down, as the gamma interval of such events that none shows, and where that is wider (two or
+    three replications) as Student's t would if one replication showed one. It is a point only if
+    ``unseen`` is 0; of what is known not to be random, the caller says so.
+
     Both together covered best among Student's t, the jackknife, the bootstrap-t, Johnson's and
     Hall's intervals; ``tests/coverage_table.py`` measures it.
     """
@@ -113,10 +120,13 @@ def ratios(
         return ratio, none, none
     low, high = _transformed(x - ratio * c, whole / n, confidence)
     low, high = ratio + low, ratio + high
+    event = np.broadcast_to(np.asarray(unseen, np.float64), ratio.shape)
+    alike = (np.abs(x - ratio * c) <= _ROUNDING * x).all(axis=0)
+    reach = event[alike] * _of_none(n, confidence) / whole[alike]
+    low[alike], high[alike] = ratio[alike] - reach, ratio[alike] + reach
     rare = (_RARE * (x > 0).sum(axis=0) <= n) & ~np.isnan(whole)
     if rare.any():
-        one_more = np.broadcast_to(np.asarray(unseen, np.float64), rare.shape)[rare]
-        ends = _of_rare(x[:, rare], one_more, confidence)
+        ends = _of_rare(x[:, rare], event[rare], confidence)
         low[rare], high[rare] = (end / whole[rare] for end in ends)
     return ratio, np.maximum(low, 0.0), high
 
@@ -144,6 +154,12 @@ def _transformed(
 
     error = spread / root
     return -error * untransformed(t), -error * untransformed(-t)
+
+
+def _of_none(n: int, confidence: float) -> float:
+    """Return how many events there may be in n replications of which none shows one."""
+    tail = (1 + confidence) / 2
+    return max(float(gammaincinv(1, tail)), float(stdtrit(n - 1, tail)))
 
 
 def _of_rare(x: Floats, unseen: Floats, confidence: float) -> tuple[Floats, Floats]:
@@ -189,7 +205,11 @@ def mean_of(values: ArrayLike, unseen: float = 1.0, confidence: float = CONFIDEN
 
 
 def mean_difference(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
-    """Return the mean of values of either sign, such as paired differences; nan are left out."""
+    """Return the mean of values of either sign, such as paired differences; nan are left out.
+
+    Where all are equal the interval is a point: a difference on the same demand often is the same
+    in all replications because nothing in it is random, such as that of two prices.
+    """
     given = np.asarray(values, np.float64)
     given = given[~np.isnan(given)]
     n = len(given)

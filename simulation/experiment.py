@@ -17,7 +17,7 @@ import pyarrow as pa
 from simulation.bounds import MOST_REPLICATIONS
 from simulation.demand import Demand
 from simulation.errors import InputError
-from simulation.estimates import Estimate, ratio_of
+from simulation.estimates import Estimate
 from simulation.output import OutputFolder
 from simulation.quantities import parse_duration, parse_share
 from simulation.replications import ENGINES, Progress, Replicated
@@ -25,7 +25,7 @@ from simulation.replications import replications as replications_of
 from simulation.results import CallWriter, RunResult, calls_in, concatenate, save
 from simulation.scenario import Scenario, as_scenario
 from simulation.statistics import Late
-from simulation.summary import summarise
+from simulation.summary import summarise, throttled_share
 from simulation.usage import groups_of
 from simulation.warmup import Warmup, with_warmup
 from simulation.workers import cores
@@ -210,7 +210,8 @@ def _replicate(
         share = tables.throttled_share()
         more = _enough(share, options.precision, tables.count) if options.precision else 0
         wanted = max(wanted, min(options.max_replications, more))
-    return replace(tables.result(options.engine), warmup=options.warmup)
+    result = tables.result(options.engine)
+    return replace(result, warmup=options.warmup, _precision=options.precision)
 
 
 def _enough(share: Estimate, precision: float, count: int) -> int:
@@ -274,9 +275,8 @@ class _Tables:
         return len(self._late)
 
     def throttled_share(self) -> Estimate:
-        """Return the throttled share by the replications so far."""
-        runs = pd.DataFrame(self._rows["overall"])
-        return ratio_of(runs["throttled_calls"], runs["calls"])
+        """Return the throttled share by the replications so far, as the summary will have it."""
+        return throttled_share(pd.DataFrame(self._rows["overall"]))
 
     def result(self, engine: str) -> RunResult:
         """Return the result."""

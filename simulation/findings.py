@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 import pandas as pd
 
 from simulation.estimates import binomial_interval
@@ -156,17 +158,20 @@ def _whether(result: RunResult) -> str:
             f"{never}: at most {peak:,} credits were held in any "
             f"{scenario.card.window_in_words}{held}."
         )
-    moment = scenario.clock.say(int(runs["hours_to_first_throttle"].median() * HOUR))
     warm = scenario.warmup_end
-    after = f" after the warm-up of {write_duration(warm)}" if warm else ""
+    after = f", the warm-up of {write_duration(warm)} not counted" if warm else ""
+    after = "" if start_finding(result.warmup) else after  # which says so itself
+    first = result.estimate("hours_to_first_throttle").mean
+    half = f"half of all {plural(unit)}"
+    if not isfinite(first):  # of all runs most never throttle
+        first = float(runs["hours_to_first_throttle"].quantile(0.5, interpolation="lower"))
+        half = "half of those"
+    moment = f"{scenario.clock.say(int(first * HOUR))}{after}"
     if many == 1:
-        return f"In the one simulated {unit} {ran_dry}, first{after} on {moment}."
+        return f"In the one simulated {unit} {ran_dry}, first on {moment}."
     sure = f"(95 % interval {percent(low)} to {percent(high)})"
-    typically = "the first time" if dry == 1 else "typically (median) the first time"
-    return (
-        f"In {dry:,} of {many:,} simulated {plural(unit)} {sure} {ran_dry}, "
-        f"{typically}{after} on {moment}."
-    )
+    when = f"there first on {moment}" if dry == 1 else f"in {half} by {moment}"
+    return f"In {dry:,} of {many:,} simulated {plural(unit)} {sure} {ran_dry}, {when}."
 
 
 def _never_served(result: RunResult) -> str:

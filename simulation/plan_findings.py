@@ -9,12 +9,32 @@ from simulation.findings import number, percent, period, plural
 from simulation.plan_result import AlternativeResult, Plan
 from simulation.scenario import Scenario
 
-__all__ = ["best_alternative", "plan_findings"]
+__all__ = ["advice_in_brief", "best_alternative", "plan_findings", "surely_enough", "what_it_is"]
 
 
 def plan_findings(plan: Plan) -> list[str]:
     """Return the advice in two sentences: what to buy and how sure it is; what else there is."""
     return [_what(plan), _else(plan)]
+
+
+def surely_enough(plan: Plan) -> int | None:
+    """Return the smallest size that is known to be enough, if there is one.
+
+    It is the recommended one, or where that is not decided the upper end of what it lies between.
+    """
+    advice = plan.recommendation
+    if advice.decided or plan.goal.cost_of_lost_call is not None:
+        return advice.addon_credits
+    return None if advice.undecided_between is None else advice.undecided_between[1]
+
+
+def what_it_is(plan: Plan, size: int) -> str:
+    """Name a size by what the plan says of it; empty where it says nothing of its own."""
+    advice = plan.recommendation
+    if size == advice.addon_credits:
+        sure = advice.decided or plan.goal.cost_of_lost_call is not None
+        return "recommended" if sure else "may be enough"
+    return "surely enough" if size == surely_enough(plan) else ""
 
 
 def _what(plan: Plan) -> str:
@@ -104,14 +124,14 @@ def _undecided(plan: Plan) -> str:
     looked = f"{plan.replications:,} replication{'s' if plan.replications > 1 else ''}"
     if high is None:
         return (
-            f"Whether any purchase is enough {goal} is not decided after {looked}: with "
-            f"{size:,} add-on credits, the most for sale, {kept}."
+            f"Whether any purchase is enough {goal} is not decided after {looked}, more would "
+            f"tell: with {size:,} add-on credits, the most for sale, {kept}."
         )
     price = plan.scenario.card.price_per_month(high)
     fewer = f"{low:,} may be enough too" if low else "It may be that none are needed"
     return (
         f"Buy {high:,} add-on credits for {dollars(price)} a month: they are surely enough {goal}. "
-        f"{fewer}, which is not decided after {looked}: {kept}."
+        f"{fewer}, which is not decided after {looked}, more would tell: {kept}."
     )
 
 
@@ -183,6 +203,35 @@ def _without_throttling(plan: Plan) -> str:
         many = f"{plan.replications:,} simulated {plural(period(plan.scenario.counted))}"
         return f"{none}was throttled in any of the {many}."
     return "No purchase prevents every throttled call."
+
+
+def advice_in_brief(plan: Plan) -> str:
+    """Say in a few words what to do; where that is not decided, what is surely enough first."""
+    advice, now = plan.recommendation, plan.scenario.org.addon_credits
+    size, safe = advice.addon_credits, surely_enough(plan)
+    if not advice.decided and safe is None:
+        looks = "" if size is None else f", {size:,} may be" if size else ", perhaps none is needed"
+        return f"not decided whether any purchase is enough{looks}"
+    if size is None:
+        most = int(plan.frontier["addon_credits"].iloc[-1])
+        if not most:
+            return "no purchase is enough: none can be made"
+        held = plan.fresh["meets_probability"].iloc[-1]
+        return f"no purchase is enough: {most:,} add-on credits do in {percent(held)} of periods"
+    if safe in (None, size):
+        return _deed(size, now)
+    fewer = f"{size:,} may be too" if size else "perhaps none are needed"
+    return f"{_deed(safe, now)}: surely enough; {fewer}"
+
+
+def _deed(size: int | None, now: int) -> str:
+    """Say what to do to have a size."""
+    assert size is not None
+    if size == now:
+        return "keep what you have" if now else "nothing to buy"
+    if size < now:
+        return f"cut to {size:,}, {now - size:,} too many are bought"
+    return f"buy {size:,}" if not now else f"buy {size:,}, {size - now:,} more than now"
 
 
 def best_alternative(plan: Plan) -> AlternativeResult | None:

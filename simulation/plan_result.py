@@ -13,6 +13,7 @@ import pandas as pd
 from simulation.advice import Remedy
 from simulation.confirmation import Confirmation
 from simulation.frontier import Goal, Judgement
+from simulation.plan_methods import plan_methods
 from simulation.scenario import Scenario
 from simulation.warmup import Warmup
 
@@ -163,6 +164,19 @@ class Plan:
             "frontier.csv": self.frontier,
             "fresh.parquet": self.fresh,
         }
+
+    def methods(self) -> Mapping[str, str]:
+        """Return how its figures were made, for a report on them, by file name."""
+        text = plan_methods(
+            self.scenario,
+            self.warmup,
+            self.goal,
+            self.frontier["addon_credits"].tolist(),
+            self.replications,
+            self.fresh["addon_credits"].tolist(),
+            self.confirmation,
+        )
+        return {"plan_methods.md": text}
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:

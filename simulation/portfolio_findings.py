@@ -43,16 +43,20 @@ def _risk(totals: dict[str, Any]) -> str:
 def _spend(totals: dict[str, Any]) -> str:
     if totals["planned"] == totals["not_reachable"]:
         return ""
-    change = totals["change_per_month"]
+    change = totals["safe_change_per_month"]
     whose = "the other orgs" if totals["not_reachable"] else "all orgs"
     than = "as much as is paid now"
     if change:
         than = f"{dollars(abs(change))} {'more' if change > 0 else 'less'} than is paid now"
-    unsure = ""
-    if totals["undecided"]:
-        unsure = f" For {totals['undecided']:,} of them more replications are needed to be sure."
-    price = dollars(totals["price_per_month"])
-    return f"What is recommended for {whose} costs {price} a month, {than}.{unsure}"
+    price, least = totals["safe_price_per_month"], totals["price_per_month"]
+    said = [f"What is advised for {whose} costs {dollars(price)} a month, {than}."]
+    if least < price:
+        said.append(f"It may be that {dollars(least)} are enough, more replications would tell.")
+    if none := totals["without_safe_size"]:
+        said.append(f"For {orgs(none)} no size is surely enough yet.")
+    elif totals["undecided"] and not least < price:
+        said.append(f"For {totals['undecided']:,} of them more replications are needed to be sure.")
+    return " ".join(said)
 
 
 def _savings(totals: dict[str, Any]) -> str:

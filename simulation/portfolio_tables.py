@@ -12,9 +12,8 @@ import pandas as pd
 
 from simulation.csv_files import csv_writer, for_spreadsheets
 from simulation.errors import encodable
-from simulation.findings import percent
 from simulation.peaks import Cause
-from simulation.plan_findings import best_alternative
+from simulation.plan_findings import advice_in_brief, best_alternative, surely_enough
 from simulation.plan_result import Plan
 from simulation.scenario import Scenario
 
@@ -49,6 +48,8 @@ PORTFOLIO = {
     "decided": "yes",
     "addon_credits": "count",
     "price_per_month": "money",
+    "safe_addon_credits": "count",
+    "safe_price_per_month": "money",
     "meets_probability": "share",
     "meets_low": "share",
     "meets_high": "share",
@@ -82,7 +83,9 @@ PORTFOLIO = {
 
 ``status`` is that of the recommendation, or ``failed``, or ``pending`` where a batch was
 interrupted. ``at_risk``: the org does not reach its objective with the add-on credits that it
-has. ``meets_*`` are of the recommended size, or of the largest where none is enough. ``caused_by``
+has. ``safe_*`` are of the smallest size that is surely enough: the recommended one where that is
+decided, null where none is known. ``meets_*`` are of the safe size, or else of the recommended one,
+or of the largest where none is enough, on fresh replications where they judged it. ``caused_by``
 asks for most of the credits, ``caused_share``, in the window in which most are asked for.
 ``remedy``: licenses or an edition that would do where no purchase is enough.
 """
@@ -133,7 +136,10 @@ def row_of(plan: Plan, cause: Cause | None) -> Row:
     advice, scenario = plan.recommendation, plan.scenario
     frontier = plan.frontier.set_index("addon_credits")
     size, now = advice.addon_credits, scenario.org.addon_credits
-    held = frontier.loc[frontier.index[-1] if size is None else size]
+    safe = surely_enough(plan)
+    shown = next((each for each in (safe, size) if each is not None), frontier.index[-1])
+    fresh = plan.fresh.set_index("addon_credits")
+    held = (fresh if shown in fresh.index else frontier).loc[shown]
     current = frontier.loc[now]
     row: Row = {
         **scenario_row(scenario),
@@ -142,12 +148,14 @@ def row_of(plan: Plan, cause: Cause | None) -> Row:
         "decided": advice.decided,
         "addon_credits": size,
         "price_per_month": advice.price_per_month,
+        "safe_addon_credits": safe,
+        "safe_price_per_month": None if safe is None else scenario.card.price_per_month(safe),
         **{name: float(held[name]) for name in ("meets_probability", "meets_low", "meets_high")},
         "replications": plan.replications,
         "zero_throttle_addon_credits": advice.zero_throttle_addon_credits,
         "shortfall_credits": advice.shortfall_credits,
         "current_meets_probability": float(current["meets_probability"]),
-        "advice": _advice(plan),
+        "advice": advice_in_brief(plan),
         "remedy": advice.remedies[0].change if advice.remedies else None,
     }
     for name in ("throttled_share", "lost_calls"):
@@ -178,23 +186,6 @@ def _rescue(plan: Plan) -> str | None:
     return min(enough)[-1] if enough else None
 
 
-def _advice(plan: Plan) -> str:
-    """Say in a few words what to do."""
-    advice, now = plan.recommendation, plan.scenario.org.addon_credits
-    size = advice.addon_credits
-    if size is None:
-        most = int(plan.frontier["addon_credits"].iloc[-1])
-        if not most:
-            return "no purchase is enough: none can be made"
-        held = plan.frontier["meets_probability"].iloc[-1]
-        return f"no purchase is enough: {most:,} add-on credits do in {percent(held)} of periods"
-    if size == now:
-        return "keep what you have" if now else "nothing to buy"
-    if size < now:
-        return f"cut to {size:,}, {now - size:,} too many are bought"
-    return f"buy {size:,}" if not now else f"buy {size:,}, {size - now:,} more than now"
-
-
 def alternative_rows(plan: Plan) -> list[Row]:
     """Return a row for each named change."""
     return [
@@ -221,7 +212,7 @@ def fitting(row: Row) -> Row:
     ('failed', 'addon_credits: 9223372036854775808 is too large for the table')
     """
     for name, kind in PORTFOLIO.items():
-        value, most = row[name], _LARGEST.get(kind)
+        value, most = row.get(name), _LARGEST.get(kind)
         if value is not None and most is not None and not abs(value) < most:
             what = f"{name}: {value} is too large for the table"
             told = {"item": row["item"], "source": row["source"], "status": "failed", "error": what}
@@ -315,7 +306,8 @@ class Totals:
             ("items", "none_needed", "buy", "not_reachable", "failed", "pending"), 0
         )
         self.at_risk = self.undecided = 0
-        self.now = self.now_of_enough = self.recommended = Decimal(0)
+        self.unsafe = 0
+        self.now = self.now_of_enough = self.recommended = self.safe = Decimal(0)
         self.saved = Saving()
         self.by_alternative: dict[str, Saving] = {}
 
@@ -331,6 +323,9 @@ class Totals:
         if row["price_per_month"] is not None:
             self.now_of_enough += row["current_price_per_month"]
             self.recommended += row["price_per_month"]
+            safe = row.get("safe_price_per_month")
+            self.unsafe += safe is None
+            self.safe += row["price_per_month"] if safe is None else safe
         if row["best_alternative"] is not None:
             self.saved.add(row, "best_alternative_saves_per_month", True)
         for each in alternatives:
@@ -352,6 +347,9 @@ class Totals:
             "current_price_per_month": self.now,
             "price_per_month": self.recommended,
             "change_per_month": self.recommended - self.now_of_enough,
+            "safe_price_per_month": self.safe,
+            "safe_change_per_month": self.safe - self.now_of_enough,
+            "without_safe_size": self.unsafe,
             "best_alternatives": self.saved.to_dict(),
             "alternatives": {name: each.to_dict() for name, each in self.by_alternative.items()},
         }

@@ -18,6 +18,7 @@ from simulation.csv_files import write_csv
 from simulation.errors import InputError, Problem, in_a_line
 from simulation.estimates import CONFIDENCE, Estimate
 from simulation.input_files import shown
+from simulation.methods import run_methods
 from simulation.output import OutputFolder, reading, stamp
 from simulation.scenario import Scenario
 from simulation.spelling import did_you_mean
@@ -75,6 +76,7 @@ class RunResult:
     warmup: Warmup | None = None
     folder: Path | None = None
     _read_calls: Callable[[], pd.DataFrame] | None = field(default=None, repr=False)
+    _precision: float = field(default=0.0, repr=False)
 
     @cached_property
     def calls(self) -> pd.DataFrame:
@@ -161,6 +163,11 @@ class RunResult:
             "summary.parquet": self.summary,
         }
 
+    def methods(self) -> Mapping[str, str]:
+        """Return how its figures were made, for a report on them, by file name."""
+        text = run_methods(self.scenario, self.warmup, self.engine, self._precision)
+        return {"run_methods.md": text}
+
 
 def _or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None
@@ -187,6 +194,10 @@ class Saved(Protocol):
         """Return its summary."""
         ...
 
+    def methods(self) -> Mapping[str, str]:
+        """Return how its figures were made, by file name."""
+        ...
+
 
 def to_json(data: Any) -> str:
     """Write data as JSON; prices, which are decimals, with exactly their digits.
@@ -208,7 +219,7 @@ def to_json(data: Any) -> str:
 
 
 def save(result: Saved, output: OutputFolder, summary: str) -> None:
-    """Write a result's tables, its summary under this name, and its scenario."""
+    """Write a result's tables, its summary under this name, its methods, and its scenario."""
     for name, table in result.tables().items():
         if name.endswith(".csv"):
             write_csv(table, output.part(name))
@@ -216,6 +227,8 @@ def save(result: Saved, output: OutputFolder, summary: str) -> None:
             with output.part(name).open("wb") as file:  # pyarrow takes no names but UTF-8
                 table.to_parquet(file, index=False)
     output.part(summary).write_text(to_json(result.to_dict()) + "\n", encoding="utf-8")
+    for name, text in result.methods().items():
+        output.part(name).write_text(text, encoding="utf-8", newline="\n")
     chosen = result.warmup is not None and not result.warmup.given  # will be chosen again
     scenario = result.scenario.to_yaml(output.folder, "warmup" if chosen else "")
     output.part("scenario.yaml").write_text(scenario, encoding="utf-8")

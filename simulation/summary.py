@@ -14,6 +14,7 @@ from simulation.estimates import (
     Delays,
     Estimate,
     median_of,
+    ratio_of,
     ratios,
     share_of_replications,
     unseen_calls,
@@ -25,7 +26,7 @@ from simulation.usage import Group
 
 Floats = NDArray[np.float64]
 
-__all__ = ["ESTIMATORS", "SUMMARY_COLUMNS", "summarise"]
+__all__ = ["ESTIMATORS", "SUMMARY_COLUMNS", "summarise", "throttled_share"]
 
 ESTIMATORS = {
     **dict.fromkeys(STATISTICS, "mean of the replications"),
@@ -70,17 +71,18 @@ def summarise(
         `SUMMARY_COLUMNS`; ``replications`` are those that had a value. nan stands where there
         is no value, and inf where it lies beyond the horizon.
     """
-    overall = tables["overall"]
-    n = len(overall)
-    demanded, calls = overall["credits_demanded"].sum(), overall["calls"].sum()
-    unseen = unseen_calls(overall["peak_window_credits"], demanded / max(1, calls))
+    n, unseen = len(tables["overall"]), _unseen(tables["overall"])
     counted = scenario.counted / HOUR
     parts = []
     for grain, table in tables.items():
         alike = [group for group in groups if group.grain == grain]
         columns = {name: table[name].to_numpy().reshape(n, len(alike)) for name in STATISTICS}
         delays = [[each.of(group) for each in late] for group in alike]
-        for statistic, found in _estimates(columns, delays, unseen, counted).items():
+        drawn = {
+            "calls": np.array([group.draws_calls for group in alike]),
+            "credits_demanded": np.array([group.draws_credits for group in alike]),
+        }
+        for statistic, found in _estimates(columns, delays, drawn, unseen, counted).items():
             points = found._replace(low=found.mean, high=found.mean)
             ends = points if certain and n > 1 else found
             parts.append(
@@ -101,6 +103,31 @@ def summarise(
         .reset_index(drop=True)
         .astype({"replications": np.int64})
     )
+
+
+def throttled_share(runs: pd.DataFrame) -> Estimate:
+    """Return the share of calls throttled, with the interval that the summary has.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        A row for each replication, a column for each statistic.
+    """
+    calls = runs["calls"].to_numpy()
+    event = _event(calls.mean(), _unseen(runs))
+    return ratio_of(runs["throttled_calls"], calls, float(event)).at_most(1.0)
+
+
+def _unseen(runs: pd.DataFrame) -> float:
+    """Return how many calls an event may throttle that none of these replications shows."""
+    demanded, calls = runs["credits_demanded"].sum(), runs["calls"].sum()
+    return unseen_calls(runs["peak_window_credits"], demanded / max(1, calls))
+
+
+def _event(calls: float | Floats, unseen: float) -> Floats:
+    """Return the same of a group that makes this many calls: no more than those, at least one."""
+    event: Floats = np.maximum(1.0, np.minimum(unseen, calls))
+    return event
 
 
 _OF_CALLS = (
@@ -124,13 +151,17 @@ class _Ends(NamedTuple):
 def _estimates(
     columns: Mapping[str, NDArray[Any]],
     delays: Sequence[Sequence[NDArray[np.int64]]],
+    drawn: Mapping[str, NDArray[np.bool_]],
     unseen: float,
     counted: float,
 ) -> dict[str, _Ends]:
-    """Return every statistic of the groups of one grain; columns are (replications, groups)."""
+    """Return every statistic of the groups of one grain; columns are (replications, groups).
+
+    What the demand alone decides is a point where it is not ``drawn``.
+    """
     calls = columns["calls"].astype(np.float64)
     mean = calls.mean(axis=0)
-    event = np.maximum(1.0, np.minimum(unseen, mean))
+    event = _event(mean, unseen)
     each = columns["credits_demanded"].mean(axis=0) / np.maximum(1.0, mean)
     events = {
         "exhausted_hours": event * counted / np.maximum(1.0, mean),
@@ -151,7 +182,13 @@ def _estimates(
             ends = ratios(values, np.ones_like(calls), events.get(statistic, event))
             found[statistic] = _Ends(*ends, np.full(values.shape[1], len(values)))
     at_most: dict[str, float | Floats] = {"throttled_share": 1.0, "exhausted_hours": counted}
+    if len(calls) > 1:
+        for statistic, differs in drawn.items():
+            given = found[statistic]
+            low, high = (np.where(differs, end, given.mean) for end in (given.low, given.high))
+            found[statistic] = given._replace(low=low, high=high)
     at_most |= dict.fromkeys(_OF_CALLS, found["calls"].high)
+    at_most["credits_used"] = found["credits_demanded"].high
     for statistic, most in at_most.items():
         known = found[statistic]
         found[statistic] = known._replace(high=np.minimum(known.high, most))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.demand import Demand
+from simulation.demand import Demand, is_drawn
 from simulation.jit import compiled
 from simulation.quantities import HOUR
 from simulation.records import DayRecords, Entries
@@ -35,12 +35,16 @@ class Group:
         Which accounts (client × call kind) belong to it.
     cheapest : int
         The least that one of its calls can cost, credits.
+    draws_calls, draws_credits : bool
+        Whether how many calls it makes, and what they cost together, differs between replications.
     """
 
     grain: str
     name: str
     members: NDArray[np.bool_]
     cheapest: int
+    draws_calls: bool
+    draws_credits: bool
 
 
 def groups_of(demand: Demand) -> list[Group]:
@@ -48,11 +52,16 @@ def groups_of(demand: Demand) -> list[Group]:
     scenario, kinds = demand.scenario, len(demand.apis)
     account = np.arange(len(scenario.clients) * kinds)
     category = np.array([scenario.category(api) for api in demand.apis])
+    poisson = [client.arrivals.poisson is not None for client in scenario.clients]
+    drawn = [is_drawn(client) for client in scenario.clients]
     costs = {client * kinds + api: cost for (client, api), cost in demand.cheapest.items()}
 
     def group(grain: str, name: str, members: NDArray[np.bool_]) -> Group:
-        cheapest = min((cost for key, cost in costs.items() if members[key]), default=0)
-        return Group(grain, name, members, cheapest)
+        its = [key for key in costs if members[key]]
+        cheapest = min((costs[key] for key in its), default=0)
+        credits = any(drawn[key // kinds] for key in its)
+        calls = credits if grain == "category" else any(poisson[key // kinds] for key in its)
+        return Group(grain, name, members, cheapest, calls, credits)
 
     groups = [group("overall", "", np.ones(len(account), bool))]
     for place, client in enumerate(scenario.clients):

@@ -37,9 +37,17 @@ RUN_FILES = (
     "alerts.parquet",
     "summary.parquet",
     "summary.json",
+    "run_methods.md",
     "scenario.yaml",
 )
-PLAN_FILES = ("frontier.parquet", "frontier.csv", "fresh.parquet", "plan.json", "scenario.yaml")
+PLAN_FILES = (
+    "frontier.parquet",
+    "frontier.csv",
+    "fresh.parquet",
+    "plan.json",
+    "plan_methods.md",
+    "scenario.yaml",
+)
 
 _MARK = "user.creditsim"
 _SCENARIO = "scenario.yaml"
@@ -63,6 +71,8 @@ _FIRST_LINE = {
     "portfolio.csv": b"item,source,scenario,rate_card,",
     "alternatives.csv": b"item,alternative,status,",
     "runtimes.csv": b"item,did,seconds,",
+    "run_methods.md": b"# Methods: a run of creditsim\n\nHow the model decides, ",
+    "plan_methods.md": b"# Methods: a plan of creditsim\n\nHow the model decides, ",
 }
 _KEYS = {
     "summary.json": {"scenario", "engine", "overall", "clients", "categories"},

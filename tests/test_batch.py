@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ from simulation.batch_store import BatchStore
 from simulation.demand import Demand
 from simulation.executors import processes
 from simulation.peaks import biggest_cause, shares_of_peak
+from simulation.plan_findings import surely_enough
+from simulation.portfolio_findings import portfolio_findings
 from tests.helpers import ROOT, any_limit, creditsim, poisson, scheduled
 
 Process = subprocess.Popen[bytes]
@@ -132,11 +135,61 @@ def test_each_org_is_planned_as_plan_does(ten: tuple[Path, BatchResult], tmp_pat
     assert row["addon_credits"] == advice.addon_credits
     assert row["price_per_month"] == advice.price_per_month
     assert row["zero_throttle_addon_credits"] == advice.zero_throttle_addon_credits
-    held = expected.frontier.set_index("addon_credits").loc[advice.addon_credits]
+    safe = surely_enough(expected)
+    assert (None if pd.isna(row["safe_addon_credits"]) else row["safe_addon_credits"]) == safe
+    shown = advice.addon_credits if safe is None else safe
+    fresh = expected.fresh.set_index("addon_credits")
+    held = (fresh if shown in fresh.index else expected.frontier.set_index("addon_credits")).loc[
+        shown
+    ]
     for column in ("meets_probability", "meets_low", "meets_high"):
         assert row[column] == held[column]
     assert row["seed"] == 7
     assert pd.isna(row["error"])
+
+
+def test_what_is_advised_where_that_is_not_decided_is_what_is_surely_enough_first(
+    ten: tuple[Path, BatchResult],
+) -> None:
+    rows = ten[1].portfolio
+    known, open_ = rows["safe_addon_credits"].notna(), ~rows["decided"]
+    assert (rows["safe_addon_credits"] == rows["addon_credits"])[known & rows["decided"]].all()
+    for row in rows[known & open_].to_dict("records"):
+        size, now = row["safe_addon_credits"], row["current_addon_credits"]
+        if size == row["addon_credits"]:
+            continue
+        begins = f"{'cut to' if size < now else 'buy'} {size:,}"
+        assert row["advice"].startswith("keep what you have" if size == now else begins)
+        assert "surely enough; " in row["advice"]
+    for row in rows[~known & open_].to_dict("records"):
+        assert row["advice"].startswith("not decided whether any purchase is enough")
+    totals, bought = ten[1].totals, rows["price_per_month"].notna()
+    advised = rows["safe_price_per_month"].where(known, rows["price_per_month"])[bought]
+    assert totals["safe_price_per_month"] == advised.sum()
+    assert totals["without_safe_size"] == (bought & ~known).sum()
+    said = " ".join(portfolio_findings(totals))
+    assert f"${advised.sum():,.2f} a month, " in said
+
+
+def test_the_headline_of_a_portfolio_leads_with_what_is_surely_enough() -> None:
+    counts = dict.fromkeys(("not_reachable", "failed", "pending", "at_risk"), 0)
+    money = {"safe_price_per_month": Decimal("33.60"), "safe_change_per_month": Decimal("8.40")}
+    totals: dict[str, Any] = {
+        **counts,
+        **money,
+        "planned": 2,
+        "undecided": 2,
+        "price_per_month": Decimal("16.80"),
+        "without_safe_size": 0,
+        "best_alternatives": {"items": 0, "make_reachable": 0},
+    }
+    said = portfolio_findings(totals)
+    assert said[1] == (
+        "What is advised for all orgs costs $33.60 a month, $8.40 more than is paid now. It may be "
+        "that $16.80 are enough, more replications would tell."
+    )
+    unsafe = {**totals, "price_per_month": Decimal("33.60"), "without_safe_size": 1}
+    assert portfolio_findings(unsafe)[1].endswith("For 1 org no size is surely enough yet.")
 
 
 def test_orgs_at_risk_are_those_that_do_not_keep_to_their_objective_now(

@@ -311,6 +311,7 @@ def test_the_same_plan_twice_is_the_same_to_the_byte(tmp_path: Path) -> None:
         "frontier.csv",
         "fresh.parquet",
         "plan.json",
+        "plan_methods.md",
         "scenario.yaml",
     }
     for name in names:

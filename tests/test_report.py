@@ -13,7 +13,7 @@ import pytest
 
 from simulation import Plan, RunResult, load_result, load_scenario, plan, run
 from simulation.findings import percent
-from simulation.plan_findings import plan_findings
+from simulation.plan_findings import plan_findings, what_it_is
 from simulation.report import figures
 from simulation.report.page import _json, report, write
 from simulation.timeline import sizes_to_compare, timeline, timelines, weekly
@@ -335,7 +335,9 @@ def test_each_figure_shows_the_result_s_own_numbers(storm: RunResult, planned: P
     assert isinstance(told, Plan)
     curve = traces(figures.frontier(told))
     assert list(curve["throttled share"].y) == (100 * told.frontier["throttled_share"]).tolist()
-    assert f"recommended: {told.recommendation.addon_credits:,}" in curve
+    advised = told.recommendation.addon_credits
+    assert advised is not None
+    assert f"{what_it_is(told, advised)}: {advised:,}" in curve
     assert figures.alternatives(told) is not None
     assert percent(0.5) == "50 %"
     drop = run(any_limit(9, [scheduled("a", "09:00", 9)]), keep_calls=False)

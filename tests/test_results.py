@@ -23,6 +23,7 @@ FILES = {
     "alerts.parquet",
     "summary.parquet",
     "summary.json",
+    "run_methods.md",
     "scenario.yaml",
 }
 

@@ -27,6 +27,7 @@ from simulation.estimates import (
 from simulation.quantities import DAY, HOUR, SECOND
 from simulation.scenario import Scenario
 from simulation.statistics import STATISTICS
+from simulation.summary import throttled_share
 from tests.helpers import any_limit, build, poisson, scheduled
 from tests.strategies import scenarios
 
@@ -224,6 +225,30 @@ def test_what_no_replication_shows_may_be_as_large_as_peaks_differ() -> None:
     assert none.high == pytest.approx(20 * one.high)
 
 
+@pytest.mark.parametrize("n", [2, 3, 5, 30, 480])
+def test_what_is_the_same_in_all_replications_is_not_certain_for_that(n: int) -> None:
+    reach = max(stats.chi2.ppf(0.975, 2) / 2, stats.t.ppf(0.975, n - 1)) / n
+    for value, unseen in ((1.0, 1.0), (577.0, 1.0), (577.0, 20.0)):
+        found = mean_of([value] * n, unseen)
+        ends = max(0.0, value - unseen * reach), value + unseen * reach
+        assert found == pytest.approx((value, *ends, n))
+    calls = np.arange(1, n + 1) * 300  # shares are the same, counts are not
+    thirds = ratio_of(calls / 3, calls)
+    assert thirds.low < thirds.mean < thirds.high
+    assert thirds.high - thirds.mean == pytest.approx(reach / calls.mean())
+    assert mean_of([1.0] * n, unseen=0.0) == (1.0, 1.0, 1.0, n)
+    assert mean_difference([1.0] * n) == (1.0, 1.0, 1.0, n)
+
+
+@pytest.mark.parametrize(("n", "chance"), [(2, 0.3), (5, 0.1), (30, 0.02), (30, 0.1), (30, 0.004)])
+def test_a_count_that_seldom_differs_is_covered_all_the_same(n: int, chance: float) -> None:
+    random, covered = np.random.default_rng(13), 0
+    for _ in range(2000):
+        found = mean_of(1.0 + (random.random(n) < chance))
+        covered += found.low <= 1 + chance <= found.high
+    assert covered / 2000 > 0.93 - 4 * math.sqrt(0.95 * 0.05 / 2000)
+
+
 def _sums(random: np.random.Generator, kind: str) -> tuple[list[float], float]:
     """Draw 30 replications of a kind; return them with their true mean."""
     if kind == "steady":
@@ -376,7 +401,8 @@ def test_the_first_delayed_call_is_the_first_that_is_not_zero() -> None:
 def test_no_interval_of_a_share_ends_above_the_whole() -> None:
     clients = [poisson("big", "3 per day", "fifty")]
     result = run(any_limit(20, clients, horizon="3 days", replications=9))
-    assert result.estimate("throttled_share")[:3] == (1.0, 1.0, 1.0)
+    share = result.estimate("throttled_share")
+    assert 0.9 < share.low < share.mean == share.high == 1.0
     assert result.estimate("calls").high > result.estimate("calls").mean
 
 
@@ -386,3 +412,35 @@ def test_what_is_not_random_is_certain_and_all_else_never_is() -> None:
     drawn = run(any_limit(100, [poisson("a", "5 per day")], horizon="4 days", replications=9))
     for statistic in ("throttled_share", "lost_calls", "throttled_calls", "exhausted_hours"):
         assert drawn.estimate(statistic).mean == 0 < drawn.estimate(statistic).high
+
+
+def test_calls_by_the_clock_are_as_many_in_every_replication_but_what_becomes_of_them_is_not() -> (
+    None
+):
+    clients = [poisson("a", "5 per day", "one"), scheduled("b", "02:00", 1, "fifty")]
+    result = run(any_limit(20, clients, horizon="4 days", warmup="1 day", replications=6))
+    assert result.client_runs.groupby("client")["lost_calls"].unique()["b"].tolist() == [3]
+    lost = result.estimate("lost_calls", "client", "b")
+    assert lost.low < lost.mean == 3.0 == lost.high  # no more than there are calls
+    assert result.estimate("lost_calls").low < result.estimate("lost_calls").high
+    for statistic in ("calls", "credits_demanded"):
+        assert result.estimate(statistic, "client", "b").is_exact
+        assert not result.estimate(statistic, "client", "a").is_exact
+        assert not result.estimate(statistic).is_exact
+    used = result.estimate("credits_used", "category", "bulk")
+    assert used.high <= result.estimate("credits_demanded", "category", "bulk").high
+    mixed = scheduled("b", "02:00", 1, "two")
+    mixed["calls"] = [{"api": "two"}, {"api": "one"}]
+    drawn = run(any_limit(99, [mixed], horizon="4 days", replications=6))
+    assert drawn.estimate("calls").is_exact
+    assert not drawn.estimate("credits_demanded").is_exact
+    assert not drawn.estimate("credits_demanded", "client", "b").is_exact
+
+
+@pytest.mark.parametrize("limit", [1, 60, 75, 90, 500])
+def test_a_precision_is_that_of_the_interval_which_the_summary_tells(limit: int) -> None:
+    clients = [poisson("a", "60 per day", "one"), poisson("b", "0.1 per day", "fifty")]
+    result = run(any_limit(limit, clients, horizon="4 days", warmup="1 day", replications=9))
+    assert throttled_share(result.runs) == pytest.approx(
+        result.estimate("throttled_share"), nan_ok=True
+    )

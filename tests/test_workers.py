@@ -55,6 +55,8 @@ def test_a_run_s_files_are_the_same_whatever_the_engine_and_the_workers(
     assert results["compiled", 1] == results["compiled", 2]
     summary = results["compiled", 1].pop("summary.json")
     assert summary.replace(b'"compiled"', b'"simpy"') == results["simpy", 1].pop("summary.json")
+    methods = results["compiled", 1].pop("run_methods.md")
+    assert methods.replace(b"`compiled`", b"`simpy`") == results["simpy", 1].pop("run_methods.md")
     assert results["compiled", 1] == results["simpy", 1]
 
 

@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from simulation.findings import number, percent
+from simulation.plan_findings import surely_enough, what_it_is
 from simulation.plan_result import Plan
 from simulation.report.colours import BAND, BLUE, GREEN, GREY, ORANGE, RED
 from simulation.report.timeline_parts import level_lines, timeline_traces, warm_up
@@ -159,7 +160,11 @@ def frontier(plan: Plan) -> go.Figure | None:
         "%{y:.3g} % throttled<extra></extra>",
         name="throttled share",
     )
-    named = {} if advice.addon_credits is None else {advice.addon_credits: "recommended"}
+    named = {
+        size: what_it_is(plan, size)
+        for size in (advice.addon_credits, surely_enough(plan))
+        if size is not None
+    }
     place = 0 if advice.addon_credits is None else int((size < advice.addon_credits).sum())
     if place:
         named[int(size.iloc[place - 1])] = "next smaller"
@@ -171,8 +176,8 @@ def frontier(plan: Plan) -> go.Figure | None:
             mode="markers",
             marker={
                 "size": 12,
-                "color": GREEN if words == "recommended" else ORANGE,
-                "symbol": "diamond" if words == "recommended" else "circle",
+                "color": GREEN if words in ("recommended", "surely enough") else ORANGE,
+                "symbol": "diamond" if words in ("recommended", "surely enough") else "circle",
             },
             name=f"{words}: {each:,}",
             hoverinfo="skip",

@@ -1,0 +1,141 @@
+"""How the figures of a plan were made, for a report on them: the page beside a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from simulation.confirmation import Confirmation
+from simulation.demand import Demand
+from simulation.estimates import CONFIDENCE
+from simulation.frontier import Goal
+from simulation.methods import (
+    exact_percent,
+    initialisation,
+    inputs,
+    page,
+    quoted,
+    random_numbers,
+    what_was_bought,
+)
+from simulation.quantities import write_duration
+from simulation.scenario import Scenario
+from simulation.search import DECISION_ERROR
+from simulation.warmup import Warmup
+
+__all__ = ["plan_methods"]
+
+
+def plan_methods(
+    scenario: Scenario,
+    warmup: Warmup | None,
+    goal: Goal,
+    sizes: Sequence[int],
+    replications: int,
+    fresh: Sequence[int],
+    confirmation: Confirmation | None,
+) -> str:
+    """Return how the figures of a plan were made, as Markdown.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        As it was planned for, with the warm-up that it had.
+    warmup : Warmup or None
+    goal : Goal
+    sizes, fresh : sequence of int
+        The add-on credits that were judged, and those that fresh replications judged again.
+    replications : int
+        Those of the search; as many fresh ones followed.
+    confirmation : Confirmation or None
+    """
+    return page(
+        "a plan of creditsim",
+        {
+            "Purpose": [f"{what_was_bought(scenario)} {_objective(scenario, goal)}"],
+            "Inputs": _inputs(scenario),
+            "Initialisation": initialisation(scenario, warmup),
+            "Estimation": _estimation(scenario, goal, sizes, replications, fresh, confirmation),
+            "Software": random_numbers(scenario),
+        },
+    )
+
+
+def _objective(scenario: Scenario, goal: Goal) -> str:
+    whose = f"calls of {', '.join(map(quoted, goal.protect))}" if goal.protect else "calls"
+    if goal.cost_of_lost_call is not None:
+        return (
+            "The plan looks for the purchase of add-on credits with the least expected cost a "
+            f"month: its price, and ${goal.cost_of_lost_call:,.12g} for each of the {whose} that "
+            "is lost."
+        )
+    return (
+        "The plan looks for the smallest purchase of add-on credits such that it and every larger "
+        f"one meets the objective: in at least {exact_percent(goal.probability)} of runs of "
+        f"{write_duration(scenario.counted)} at most {exact_percent(goal.throttled_share)} of the "
+        f"{whose} are throttled at first."
+    )
+
+
+def _inputs(scenario: Scenario) -> Iterator[str]:
+    yield from inputs(scenario)
+    for each in scenario.alternatives:
+        keys = ", ".join(map(quoted, each.set))
+        yield f"- Alternative {quoted(each.name)}: the same but for {keys}."
+
+
+def _estimation(
+    scenario: Scenario,
+    goal: Goal,
+    sizes: Sequence[int],
+    replications: int,
+    fresh: Sequence[int],
+    confirmation: Confirmation | None,
+) -> Iterator[str]:
+    yield (
+        f"- Sizes: {len(sizes):,} can be bought, from 0 to {sizes[-1]:,} add-on credits, and all "
+        "are judged on the same demand (common random numbers)."
+    )
+    judged = " and ".join(f"{size:,}" for size in fresh)
+    if not Demand(scenario).is_random:
+        yield "- Nothing in the scenario is random: one replication tells all, and is exact."
+    else:
+        level = f"{CONFIDENCE:.0%}".replace("%", " %")
+        yield (
+            f"- Search: {replications:,} replications. It began with {scenario.replications:,} and "
+            "added as many again while the answer was open, up to a maximum. In at most "
+            f"{exact_percent(DECISION_ERROR)} of plans may a decision be wrong, an error that all "
+            "looks at the growing sample share; sizes that were out of the question early were "
+            "judged on fewer, as `frontier.csv` says."
+        )
+        yield (
+            f"- Fresh replications: {replications:,} more, which chose nothing, judged {judged} "
+            "add-on credits again (`fresh.parquet`). These are the figures of the advice, since "
+            "those of the search flatter what it chose."
+        )
+        yield f"- Intervals hold with {level} confidence each, over replications. {_by_what(goal)}"
+    if scenario.alternatives:
+        yield (
+            "- Alternatives are judged on the same replications. What one saves is a paired "
+            "difference with a bootstrap interval; those of all alternatives hold together."
+        )
+    if confirmation is not None:
+        again = " and ".join(f"{size:,}" for size in confirmation.addon_credits)
+        yield (
+            f"- Confirmation: the SimPy model decided {confirmation.calls:,} calls again, those of "
+            f"{confirmation.days:,} days (replications: {confirmation.replications:,}), with "
+            f"{again} add-on credits; every record was identical."
+        )
+
+
+def _by_what(goal: Goal) -> str:
+    shares = (
+        "Throttled shares are ratios of sums, lost calls are means: Student's t after Hall's "
+        "transformation, or the gamma interval of Fay and Feuer where at most a third of the "
+        "replications show any."
+    )
+    if goal.cost_of_lost_call is not None:
+        return f"{shares} The cost is the price and the mean of what lost calls cost."
+    return (
+        "The probability that a run meets the objective is the share of replications that do, with "
+        f"the interval of Clopper and Pearson. {shares}"
+    )
