@@ -344,7 +344,8 @@ def test_each_reason_and_each_rejection_says_what_the_replications_showed() -> N
     evidence = known(RUNS)
     assert reasons(evidence, 4, None) == [
         "Wanted: at most 5 % of the calls throttled in at least 70 % of such runs of 4 days.",
-        f"16 add-on credits: this size {of_four(4)}, and so does every larger size.",
+        f"16 add-on credits: this size {of_four(4)}.",
+        "On the replications of the search every larger size keeps to it too.",
         f"12 are too few: that size {of_four(1)}.",
         (
             "2 sizes from 0 to 4 were out of the question after 1 or more of the 4 simulated "
@@ -402,7 +403,7 @@ def test_what_bounds_a_purchase_is_named_where_no_more_can_be_bought() -> None:
     assert said[-3:] == [
         f"{ENOUGH} 10.",
         "No more than 20 can be bought, because of the purchase cap of 120.",
-        "Even the largest purchase leaves 7 credits wanting.",
+        "Even the largest purchase falls short by 7 credits.",
     ]
     capped = {"edition": "capped", "user_licenses": 40}
     said = reasons(known(RUNS, org=capped), 5, None)
