@@ -10,22 +10,24 @@ from scipy import stats
 
 from simulation.estimates import (
     Delays,
+    binomial_interval,
     mean_difference,
     mean_of,
     quantile_with_zeros,
     ratio_of,
     ratios,
+    share_of_replications,
 )
 
 
 @pytest.mark.parametrize("confidence", [0.8, 0.95, 0.999])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("seed", "n"), [(0, 3), (1, 4), (2, 12), (3, 40)])
 def test_the_interval_of_what_is_skewed_is_student_s_of_the_transformed(
-    seed: int, confidence: float
+    seed: int, n: int, confidence: float
 ) -> None:
     random = np.random.default_rng(seed)
-    values = random.lognormal(1, 0.3 + seed / 4, int(random.integers(3, 40))) * [1, -1][seed % 2]
-    n, mean, spread = len(values), values.mean(), values.std(ddof=1)
+    values = random.lognormal(1, 0.3 + seed / 4, n) * [1, -1][seed % 2]
+    mean, spread = values.mean(), values.std(ddof=1)
     skew = stats.skew(values, bias=False)
 
     def transformed(end: float) -> float:
@@ -43,6 +45,18 @@ def test_the_interval_of_what_is_skewed_is_student_s_of_the_transformed(
     if seed % 2 == 0:
         low = max(0.0, found.low)
         assert mean_of(values, confidence=confidence)[:3] == pytest.approx((mean, low, found.high))
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+def test_two_values_have_an_interval_and_one_has_none(confidence: float) -> None:
+    interval = stats.t.interval(confidence, 1, loc=5.0, scale=2.0)
+    assert mean_difference([3.0, 7.0], confidence) == pytest.approx((5.0, *interval, 2))
+    assert share_of_replications([True, False], confidence)[:3] == pytest.approx(
+        (0.5, *binomial_interval(1, 2, confidence))
+    )
+    for estimate in (mean_difference([3.0]), mean_of([3.0]), share_of_replications([True])):
+        assert math.isnan(estimate.low)
+        assert estimate.mean in {3.0, 1.0}
 
 
 def test_a_ratio_s_interval_is_that_of_its_linearised_residuals() -> None:

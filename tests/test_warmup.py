@@ -181,6 +181,7 @@ def chosen(
         # 20 fewer at one hour, 30 more at another, of 90
         ({}, {(1, 5): 30, (2, 5): 10}, {(1, 6): 30, (2, 5): 20}, 50 / 90),
         ({}, {(0, 1): 99, (1, 5): 10}, {(1, 5): 10}, 0.0),  # what the warm-up itself leaves out
+        ({}, {(0, 5): 10}, {(0, 5): 10}, 0.0),  # the first window is never told
         ({}, {}, {(2, 5): 10}, 1.0),
         ({}, {}, {}, 0.0),
         # a last part of a window counts only where no whole one is left
@@ -289,7 +290,9 @@ def test_pilot_runs_are_fewer_where_they_are_long_but_never_one(
     assert simulated == [(0, 0), (0, 9)]  # nothing is random
 
 
-def test_candidates_are_all_windows_of_half_the_run_thinned_where_they_are_too_many() -> None:
+def test_candidates_are_all_windows_of_half_the_run_thinned_where_they_are_too_many(
+    tmp_path: Path,
+) -> None:
     def days(horizon: str, **schedule: Any) -> list[int]:
         client = scheduled("a", "02:00", 1, schedule=schedule)
         lengths = _candidates(any_limit(9, [client], horizon=horizon, warmup=None))
@@ -315,6 +318,12 @@ def test_candidates_are_all_windows_of_half_the_run_thinned_where_they_are_too_m
         ("1000 days", [*range(14, 501, 14)]),
     ):
         assert days(horizon, days="weekdays") == expected, horizon
+    card = {**yaml.safe_load(ANY_LIMIT.read_text()), "window": "5 days"}  # not a part of a week
+    (tmp_path / "card.yaml").write_text(yaml.safe_dump(card))
+    weekly = scheduled("a", "02:00", 1, schedule={"days": "weekdays"})
+    keys: dict[str, Any] = {"rate_card": str(tmp_path / "card.yaml"), "warmup": None}
+    lengths = _candidates(any_limit(9, [weekly], horizon="30 days", **keys))
+    assert lengths == [5 * DAY, 10 * DAY, 15 * DAY]
 
 
 def test_a_start_that_is_wanted_or_hardly_a_part_is_not_examined(
