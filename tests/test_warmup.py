@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
+import simulation.warmup
 from simulation import load_scenario, plan, run
 from simulation.compiled_model import CompiledModel
+from simulation.demand import Demand
 from simulation.findings import start_finding
 from simulation.quantities import DAY, HOUR
 from simulation.saved import load_result
 from simulation.scenario import Scenario
-from simulation.warmup import Warmup, _candidates, with_warmup
+from simulation.warmup import Warmup, _candidates, _throttled_by_hour, with_warmup
 from simulation.written import RUN_FILES
-from tests.helpers import any_limit, build, poisson, scheduled
+from tests.helpers import ANY_LIMIT, any_limit, build, poisson, scheduled
 
 
 def free(rate: str, **keys: Any) -> Scenario:
@@ -35,7 +39,7 @@ def test_a_pool_that_a_quiet_night_empties_forgets_its_start_within_a_week() -> 
 
 def test_a_pool_that_is_never_full_forgets_its_start_within_a_window() -> None:
     _, warmup = with_warmup(free("3000 per day"))
-    assert warmup == Warmup(DAY, False, 0.0)
+    assert warmup == Warmup(DAY, False, 0.0, fades=False)
 
 
 def test_a_pool_that_is_always_full_never_forgets_when_it_began_and_the_run_says_so() -> None:
@@ -142,3 +146,194 @@ def test_a_spent_pool_gets_its_credits_back_evenly_over_the_first_window() -> No
     assert hours.tolist() == [6, 12, 23]
     # A 1,023rd of the credits is back at each of 1,023 moments.
     assert accepted.tolist() == pytest.approx([600, 600, 1200], abs=5)
+
+
+# --- what the pilot runs show, counted by hand --------------------------------------------
+
+Throttled = dict[tuple[int, int], int]
+
+
+def chosen(
+    full: Throttled, spent: Throttled, monkeypatch: pytest.MonkeyPatch, **keys: Any
+) -> Warmup:
+    """Return the warm-up where a full and a spent pool throttle so many calls.
+
+    They are given by window and hour, from 0.
+    """
+
+    def counts(demand: Demand, replication: int, held: int) -> np.ndarray:
+        by_hour = np.zeros((demand.scenario.horizon // DAY + 1, 24), np.int64)
+        for place, calls in (spent if held else full).items():
+            by_hour[place] = calls
+        return by_hour
+
+    monkeypatch.setattr(simulation.warmup, "_throttled_by_hour", counts)
+    scenario, warmup = with_warmup(
+        any_limit(9, [scheduled("a", "02:00", 50)], **{"warmup": None, **keys})
+    )
+    assert scenario.warmup_end == warmup.length
+    return warmup
+
+
+@pytest.mark.parametrize(
+    ("keys", "full", "spent", "shows"),
+    [
+        # 20 fewer at one hour, 30 more at another, of 90
+        ({}, {(1, 5): 30, (2, 5): 10}, {(1, 6): 30, (2, 5): 20}, 50 / 90),
+        ({}, {(0, 1): 99, (1, 5): 10}, {(1, 5): 10}, 0.0),  # what the warm-up itself leaves out
+        ({}, {(0, 5): 10}, {(0, 5): 10}, 0.0),  # the first window is never told
+        ({}, {}, {(2, 5): 10}, 1.0),
+        ({}, {}, {}, 0.0),
+        # a last part of a window counts only where no whole one is left
+        ({"horizon": "60 hours"}, {(1, 3): 10, (2, 3): 5}, {(1, 3): 10}, 0.0),
+        ({"horizon": "36 hours", "warmup": "30 hours"}, {(1, 3): 10}, {(0, 9): 9, (1, 3): 6}, 0.25),
+        ({"horizon": "20 hours", "warmup": "5 hours"}, {(0, 7): 8}, {(0, 7): 12}, 0.2),
+        # of a warm-up of a window and a half, the window in which it ends is left out
+        ({"warmup": "36 hours"}, {(1, 5): 10, (2, 5): 3}, {(2, 5): 1}, 0.5),
+    ],
+)
+def test_what_still_shows_is_all_that_the_start_adds_takes_or_moves(
+    keys: dict[str, Any],
+    full: Throttled,
+    spent: Throttled,
+    shows: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    warmup = chosen(full, spent, monkeypatch, **{"horizon": "3 days", **keys})
+    assert warmup.still_shows == pytest.approx(shows)
+    assert warmup.given == ("warmup" in keys)
+
+
+@pytest.mark.parametrize(
+    ("days", "full", "spent", "expected"),
+    [
+        # two in a hundred are few enough; a longer warm-up, after which none are, is not needed
+        (5, {(1, 3): 2, (2, 3): 49}, {(2, 3): 49}, Warmup(DAY, False, 0.02, True)),
+        (5, {(1, 3): 3, (2, 3): 49}, {(2, 3): 49}, Warmup(2 * DAY, False, 0.0, True)),
+        # the shortest after which any longer one would do as well
+        (
+            9,
+            {(2, 3): 1000, (3, 3): 10, (8, 3): 100},
+            {(2, 3): 1000, (3, 4): 10, (8, 3): 100},
+            Warmup(4 * DAY, False, 0.0, True),
+        ),
+        # none will do: the longest, since it more than halves what shows …
+        (
+            5,
+            {(1, 3): 20, (2, 3): 95},
+            {(1, 4): 20, (2, 3): 105},
+            Warmup(2 * DAY, False, 0.05, True),
+        ),
+        # … and the shortest where half of it is left
+        (5, {(2, 3): 18}, {(1, 3): 5, (2, 3): 22}, Warmup(DAY, False, 0.2, False)),
+        # a longer one would leave out all that a full pool throttles
+        (5, {(1, 3): 10}, {(1, 4): 10}, Warmup(DAY, False, 1.0, False)),
+        (5, {(1, 3): 10, (2, 3): 1}, {(1, 4): 10, (2, 3): 1}, Warmup(2 * DAY, False, 0.0, True)),
+    ],
+)
+def test_the_shortest_warm_up_that_will_do_is_chosen(
+    days: int,
+    full: Throttled,
+    spent: Throttled,
+    expected: Warmup,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = chosen(full, spent, monkeypatch, horizon=f"{days} days")
+    assert found == replace(expected, still_shows=pytest.approx(expected.still_shows))
+
+
+def test_throttled_calls_are_counted_by_window_and_part_of_it(tmp_path: Path) -> None:
+    retry = {"retry": {"first": "3 hours", "max_attempts": 2, "jitter": "none"}}
+    clients = [
+        scheduled("a", "01:30", 15, on_throttle=retry),
+        scheduled("b", "23:30", 20),
+    ]
+    demand = Demand(any_limit(10, clients, horizon="30 hours"))
+    full = _throttled_by_hour(demand, 0, 0)
+    assert full.shape == (2, 24)
+    assert {tuple(map(int, at)): int(full[*at]) for at in np.argwhere(full)} == {
+        (0, 1): 5,
+        (0, 23): 20,
+        (1, 1): 5,
+    }
+    spent = _throttled_by_hour(demand, 0, 10)
+    assert spent[0, 1] == 15
+    assert spent[1, 1] > 5  # retries were granted after 04:30, and are not back
+    card = {**yaml.safe_load(ANY_LIMIT.read_text()), "window": "6 hours"}
+    (tmp_path / "card.yaml").write_text(yaml.safe_dump(card))
+    twice = {"at": ["01:30", "07:45"], "calls": 2}
+    client = {"name": "c", "arrivals": {"schedule": twice}, "calls": [{"api": "other"}]}
+    quarters = any_limit(1, [client], rate_card=str(tmp_path / "card.yaml"), horizon="13 hours")
+    found = _throttled_by_hour(Demand(quarters), 0, 0)
+    assert found.shape == (3, 24)
+    assert np.argwhere(found).tolist() == [[0, 6], [1, 7]]
+
+
+@pytest.mark.parametrize(("most_calls", "pilots"), [(0, 2), (2.9, 2), (3, 3), (4.5, 4), (99, 5)])
+def test_pilot_runs_are_fewer_where_they_are_long_but_never_one(
+    most_calls: float, pilots: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulated: list[tuple[int, int]] = []
+
+    def noted(demand: Demand, replication: int, held: int) -> np.ndarray:
+        simulated.append((replication, held))
+        return _throttled_by_hour(demand, replication, held)
+
+    demand = Demand(any_limit(9, [poisson("a", "30 per day")], horizon="3 days", warmup=None))
+    calls = demand.busiest_day * demand.days
+    monkeypatch.setattr(simulation.warmup, "_throttled_by_hour", noted)
+    monkeypatch.setattr(simulation.warmup, "_PILOT_CALLS", int(most_calls * calls))
+    with_warmup(demand.scenario, demand)
+    assert simulated == [(pilot, held) for held in (0, 9) for pilot in range(pilots)]
+    simulated.clear()
+    with_warmup(any_limit(9, [scheduled("a", "02:00", 50)], horizon="3 days", warmup=None))
+    assert simulated == [(0, 0), (0, 9)]  # nothing is random
+
+
+def test_candidates_are_all_windows_of_half_the_run_thinned_where_they_are_too_many(
+    tmp_path: Path,
+) -> None:
+    def days(horizon: str, **schedule: Any) -> list[int]:
+        client = scheduled("a", "02:00", 1, schedule=schedule)
+        lengths = _candidates(any_limit(9, [client], horizon=horizon, warmup=None))
+        assert all(length % DAY == 0 for length in lengths)
+        return [length // DAY for length in lengths]
+
+    for horizon, expected in (
+        ("30 hours", [1]),  # half of it is not a window, but there is no shorter one
+        ("2 days", [1]),
+        ("71 hours", [1]),
+        ("5 days", [1, 2]),
+        ("128 days", [*range(1, 65)]),
+        ("130 days", [*range(2, 65, 2)]),
+        ("256 days", [*range(2, 129, 2)]),
+        ("258 days", [*range(3, 130, 3)]),
+    ):
+        assert days(horizon) == expected, horizon
+    for horizon, expected in (
+        ("13 days", [1, 2, 3, 4, 5, 6]),
+        ("14 days", [7]),
+        ("28 days", [7, 14]),
+        ("41 days", [7, 14]),
+        ("1000 days", [*range(14, 501, 14)]),
+    ):
+        assert days(horizon, days="weekdays") == expected, horizon
+    card = {**yaml.safe_load(ANY_LIMIT.read_text()), "window": "5 days"}  # not a part of a week
+    (tmp_path / "card.yaml").write_text(yaml.safe_dump(card))
+    weekly = scheduled("a", "02:00", 1, schedule={"days": "weekdays"})
+    keys: dict[str, Any] = {"rate_card": str(tmp_path / "card.yaml"), "warmup": None}
+    lengths = _candidates(any_limit(9, [weekly], horizon="30 days", **keys))
+    assert lengths == [5 * DAY, 10 * DAY, 15 * DAY]
+
+
+def test_a_start_that_is_wanted_or_hardly_a_part_is_not_examined(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert with_warmup(free("7500 per day", warmup=0))[1] == Warmup(0, True, 0.0)
+    monkeypatch.setattr(simulation.warmup, "_MOST_WINDOWS", 5)
+    keys: dict[str, Any] = {"warmup": None}
+    for days in (5, 6):
+        scenario = any_limit(9, [scheduled("a", "02:00", 50)], horizon=f"{days} days", **keys)
+        same, warmup = with_warmup(scenario)
+        assert warmup == Warmup(DAY, False, 0.0, fades=days == 6)
+        assert (same is scenario) == (days == 6)
