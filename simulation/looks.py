@@ -54,7 +54,7 @@ class Looks:
     --------
     >>> looks = Looks(0.95, 960, 0.05)
     >>> looks.at(60), looks.at(120), looks.at(480)
-    (Bounds(fails=50, meets=61), Bounds(fails=106, meets=120), Bounds(fails=443, meets=468))
+    (Bounds(fails=50, meets=61), Bounds(fails=106, meets=120), Bounds(fails=444, meets=467))
     """
 
     def __init__(self, wanted: float, most: int, error: float) -> None:
