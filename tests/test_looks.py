@@ -82,7 +82,7 @@ def test_of_100_per_cent_one_failure_decides_and_nothing_else() -> None:
 
 
 GOAL = Goal(0.0, 0.95, None, ())
-SIZES = np.arange(5)
+SIZES = np.arange(6)
 
 
 def invented(monkeypatch: pytest.MonkeyPatch, probabilities: Sequence[float], seed: int) -> Search:
@@ -206,3 +206,28 @@ def test_a_last_look_sees_the_sizes_in_doubt_and_leaves_the_others_as_they_are(
             seen = search._last.throttled[240:, search.to_show]
             assert (seen[seen >= 0] == fresh.throttled[seen >= 0]).all()  # the very same
     assert kinds == {(True, True), (False, False)}
+
+
+@pytest.mark.parametrize("rashly", [False, True])
+def test_sizes_that_were_given_up_early_change_no_decision(
+    rashly: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_again = 0
+    for seed in range(40):
+        with monkeypatch.context() as all_sizes:
+            full = invented(all_sizes, [0.2, 0.3, 0.93, 0.957, 0.968, 0.99], seed)
+            full.decide(240)
+        with monkeypatch.context() as few:
+            few.setattr(simulation.search, "_ALL_SIZES_ATTEMPTS", 0)
+            if rashly:
+                few.setattr(Search, "_in_doubt", lambda _: np.array([4, 5]))
+            lean = invented(few, [0.2, 0.3, 0.93, 0.957, 0.968, 0.99], seed)
+            lean.decide(240)
+        counts = lean.judged.replications
+        assert counts[0] <= 30
+        assert (lean.decided, lean.chosen) == (full.decided, full.chosen)
+        assert lean.bracket() == full.bracket()
+        if lean._last is not None:  # what fails does so by all replications
+            assert counts[lean.bracket()[0] - 1] == lean.count
+            looked_again += 1
+    assert looked_again > 20
