@@ -101,10 +101,11 @@ class Plan:
     Attributes
     ----------
     frontier : DataFrame
-        A row for every purchasable size.
+        A row for every purchasable size. Where a last look decided, the sizes that were in doubt
+        have twice as many replications.
     fresh : DataFrame
         The same of the next smaller size and the recommended one, or of the largest where none
-        will do, on as many replications that the search did not see.
+        will do, on as many replications that chose neither.
     warmup : Warmup or None
         The warm-up, and whether the start still shows after it.
     recommendation : Recommendation
@@ -112,7 +113,7 @@ class Plan:
     confirmation : Confirmation or None
         What was simulated again in the SimPy model, call for call.
     replications : int
-        How many decided.
+        How many the search judged. Where they leave a doubt, a last look sees as many more.
     judgement : Judgement or None
         What each replication said of each size; None where the plan was read from its files.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -73,8 +74,9 @@ def plan(
     replications, seed : int, optional
         In place of the scenario's own; replications are what the search begins with.
     max_replications : int, optional
-        Replications after which the answer stays undecided; unless given 480, or as many as
-        make 200 million calls, but never fewer than it begins with.
+        Replications after which the search ends; unless given 480, or as many as make 200
+        million calls, but never fewer than it begins with. Where a doubt is left, the sizes in
+        doubt are judged on as many again, and if this does not decide, the answer stays undecided.
     confirm : int, ``all`` or ``none``
         How many calls are decided again by the SimPy model, for the recommended size and the
         next smaller one.
@@ -140,16 +142,13 @@ def _plan(
     compared = bool(scenario.alternatives)
     search = Search(demand, goal, sizes, limits_of(scenario, sizes), workers, steps, compared)
     search.judge_up_to(scenario.replications if demand.is_random else 1)
-    most = max_replications or _most_replications(search)
-    search.will_grow_to(most)
-    while demand.is_random and not search.decided and search.count < most:
-        search.judge_up_to(min(2 * search.count, most))
-    fresh = search.fresh(np.array(_to_confirm(search)))
+    search.decide(max_replications or _most_replications(search))
+    fresh = search.fresh(search.to_show)
     recommendation = _recommend(search, fresh, workers, steps)
     alternatives = _alternatives(search, changed, workers, steps)
     confirmation = None
     if confirm != "none":
-        places = _to_confirm(search)
+        places = search.to_show
         confirmation = confirm_sizes(demand, search.count, places, sizes, search.limits, confirm)
     return Plan(
         scenario,
@@ -204,7 +203,7 @@ def _by_fresh(search: Search, fresh: Evidence) -> tuple[int, int | None]:
     larger = np.arange(chosen + 1, count)
     if not len(larger):
         return chosen, None
-    met = search.fresh(larger).judged.meets(search.goal).sum(axis=0)
+    met = search.fresh(larger.tolist()).judged.meets(search.goal).sum(axis=0)
     wanted = search.goal.probability
     surely = [binomial_interval(int(k), search.count)[0] >= wanted for k in met]
     place = smallest_with_all_larger(np.array(surely))
@@ -231,6 +230,13 @@ def _recommend(search: Search, fresh: Evidence, workers: int, steps: Steps) -> R
         needed = pools.needed()
         shortfall = needed - int(search.limits[-1])
         found, unfit = remedies(scenario, pools, needed)
+    searched = replace(search.evidence, judged=search.judged)
+    reasons = reasons_for(searched, fresh, chosen, decided, shortfall)
+    if search.last_look_chose and decided:
+        reasons.append(
+            f"This was decided by {2 * search.count:,} replications, the {search.count:,} of the "
+            f"search and a last look at as many; {search.count:,} others are the fresh ones."
+        )
     return Recommendation(
         _status(size),
         size,
@@ -241,15 +247,9 @@ def _recommend(search: Search, fresh: Evidence, workers: int, steps: Steps) -> R
         between,
         shortfall,
         found,
-        reasons_for(search.evidence, fresh, chosen, decided, shortfall),
+        reasons,
         [*rejections(search.evidence, chosen), *unfit],
     )
-
-
-def _to_confirm(search: Search) -> list[int]:
-    """Return the places of the recommended size and the next smaller one."""
-    chosen = len(search.sizes) - 1 if search.chosen is None else search.chosen
-    return [chosen] if chosen == 0 else [chosen - 1, chosen]
 
 
 def _alternatives(
@@ -260,13 +260,13 @@ def _alternatives(
     for alternative, scenario in zip(search.scenario.alternatives, changed, strict=True):
         sizes = purchasable(scenario)
         limits = limits_of(scenario, sizes)
-        other = Search(Demand(scenario), search.goal, sizes, limits, workers, steps, True)
-        other.confidence = search.confidence
+        other = Search(Demand(scenario), search.goal, sizes, limits, workers, steps, True, search)
         other.judge_up_to(search.count)
+        other.decide(search.count)
         now, then = _at_current(search), _at_current(other)
         chosen = other.chosen
-        place = len(other.sizes) - 1 if chosen is None else chosen
-        judged = frontier_table(other.fresh(np.array([place]))).iloc[0]
+        fresh = other.fresh(other.to_show)
+        judged = frontier_table(fresh).iloc[-1]
         size = None if chosen is None else int(other.sizes[chosen])
         price = None if size is None else scenario.card.price_per_month(size)
         licenses = licenses_per_month(scenario)
@@ -284,7 +284,7 @@ def _alternatives(
                 unknown,
                 float(judged["meets_probability"]),
                 (float(judged["meets_low"]), float(judged["meets_high"])),
-                other.decided,
+                other.decided and _holds(other, fresh),
             )
         )
     return results

@@ -4,12 +4,16 @@ Every size is judged on the first replications. Where that is dear, with retries
 of calls, only the sizes that these leave in doubt are judged on the rest: the smallest that may
 still meet the objective, the next smaller one, and all larger ones, since a larger pool does
 not always throttle fewer calls.
+
+What the replications say is looked at whenever their number has doubled. Where they leave a
+doubt at the largest number, the sizes in doubt are judged on as many again, for a last look at
+all of them together.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
 
@@ -19,12 +23,13 @@ from numpy.typing import NDArray
 from simulation.demand import Demand
 from simulation.estimates import binomial_interval, mean_difference
 from simulation.frontier import Evidence, Goal, Judgement, judge
+from simulation.looks import Looks
 from simulation.workers import BUSY_DAY
 
 __all__ = ["DECISION_ERROR", "Search", "Steps", "smallest_with_all_larger"]
 
 DECISION_ERROR = 0.05
-"""How often a decision may be wrong; shared among the looks at a growing sample (Bonferroni)."""
+"""How often a decision may be wrong; spent by the looks at a growing sample."""
 
 NOTABLE_SAVING = 0.01
 """Part of the cost: sizes that cannot save more than this are as good as the best."""
@@ -35,7 +40,11 @@ _ALL_SIZES_ATTEMPTS = 500_000_000
 _WORTH_PROCESSES_S = 2.0  # of work: processes take a second to start
 
 _LOOKS = 9
-"""Looks at 2, 4, 8 … 512 replications."""
+"""Looks at 2, 4, 8 … 512 replications, at each of which sizes may be given up.
+
+That spends nothing of the decision's error: what is decided stands on the recommended size, the
+next smaller one and all larger ones, and those are judged after all where they were given up.
+"""
 
 Ints = NDArray[np.int64]
 
@@ -74,13 +83,17 @@ class Search:
         Told of progress.
     keep_current : bool
         Whether the size that the org has is judged on all replications, whatever it is.
+    follows : Search, optional
+        One that decides on how many replications this one is judged, too.
 
     Attributes
     ----------
     certain : bool
         Whether nothing is random, so that one replication tells all.
+    looks : Looks
+        What decides whether a size meets the objective.
     confidence : float
-        Of the intervals by which the search is decided.
+        Of the intervals by which the least cost is decided.
     """
 
     def __init__(
@@ -92,14 +105,21 @@ class Search:
         workers: int = 1,
         steps: Steps | None = None,
         keep_current: bool = False,
+        follows: Search | None = None,
     ) -> None:
         self.scenario = demand.scenario
         self.demand, self.goal, self.sizes, self.limits = demand, goal, sizes, limits
         self.certain = not demand.is_random
         self.confidence = 1 - DECISION_ERROR
+        self.looks = Looks(goal.probability, 1, DECISION_ERROR)  # one look, unless it decides
+        self._follows = follows
+        if follows is not None:
+            self.confidence, self.looks = follows.confidence, follows.looks
         self._workers, self._keep_current = workers, keep_current
         self._steps = steps or Steps()
         self._judged: Judgement | None = None
+        self._last: Judgement | None = None  # with what the last look saw
+        self._unused: Judgement | None = None  # what it saw of sizes that it did not choose
         self._pilot = 2  # replications on which all sizes are judged
         self._pace = 0.0  # seconds a replication, of late
 
@@ -129,6 +149,45 @@ class Search:
         while len(behind := self._behind()):  # a size was given up too early
             self._judge(behind, count, count)
 
+    def decide(self, most: int) -> None:
+        """Judge on more and more replications, up to ``most``, until their looks decide.
+
+        Where they do not, a last look at twice as many follows, but not at the least cost.
+        """
+        if self._follows is None:
+            self.looks.most = 2 * most
+            looks = 1 + math.ceil(math.log2(most / self.count))
+            self.confidence = 1 - DECISION_ERROR / looks
+        while not self.decided and self.count < most:
+            self.judge_up_to(min(2 * self.count, most))
+        if self.goal.cost_of_lost_call is None and not self.decided:
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """Judge the sizes in doubt on as many replications again, for a last look at all of them.
+
+        Where this decides, or rules out the size that was recommended, these replications chose
+        a size, and `fresh` takes others: they would flatter it, by 0.3 to 1.4 points at 480
+        replications and true probabilities of 95.5 % to 97 %, where 95 % is wanted.
+
+        Where it does not, they are the fresh ones. Those that would have decided are not among
+        them, so an undecided size is shown a little too near to what is wanted: by 0.1 points at
+        95.5 %, and by 0.5 at 96.5 %, where half of the plans are decided. Over all plans, decided
+        or not, the intervals hold as often as they say.
+        """
+        first, end = self._undecided()
+        while first and self.judged.replications[first - 1] < self.count:  # it was given up
+            self._judge(np.array([first - 1]), self.count, self.count)
+            first, end = self._undecided()
+        places = np.union1d(np.arange(first, end), self.to_show)
+        self._steps.expect(self.count)
+        seen = self._sweep(range(self.count, 2 * self.count), self.limits[places])
+        doubtful = np.arange(first, end)
+        before = self.to_show
+        self._last = self.judged.and_then(_of(seen, np.searchsorted(places, doubtful)), doubtful)
+        if not self.decided and self.to_show == before:
+            self._unused = _of(seen, np.searchsorted(places, before))
+
     def _behind(self) -> Ints:
         """Return the places that the recommendation stands on and that missed replications."""
         chosen = self.chosen
@@ -142,16 +201,24 @@ class Search:
 
         What was given up stays so.
         """
-        first, last = self.bracket(1 - DECISION_ERROR / _LOOKS)
-        end = len(self.sizes)
-        if self.goal.cost_of_lost_call is not None and last is not None:
+        end, sure = len(self.sizes), 1 - DECISION_ERROR / _LOOKS
+        if self.goal.cost_of_lost_call is not None:
+            first, last = self._cost_bracket(sure)
             end = min(end, last + 2)
+        else:
+            kept, counts = self.judged.meets(self.goal).sum(axis=0), self.judged.replications
+            known = {
+                (k, n): binomial_interval(k, n, sure)[1] < self.goal.probability
+                for k, n in set(zip(kept.tolist(), counts.tolist(), strict=True))
+            }
+            fails = [known[each] for each in zip(kept.tolist(), counts.tolist(), strict=True)]
+            first = int(np.flatnonzero([True, *fails])[-1])
         wanted: Ints = np.arange(max(0, min(first, end) - 1), end)
         if self._keep_current:
             now = np.flatnonzero(self.sizes == self.scenario.org.addon_credits)
             wanted = np.union1d(wanted, now)
-        kept: Ints = wanted[self.judged.replications[wanted] == self.count]
-        return kept
+        not_given_up: Ints = wanted[self.judged.replications[wanted] == self.count]
+        return not_given_up
 
     def _judge(self, places: Ints, upto: int, count: int) -> None:
         behind = self._judged.replications[places] if self._judged else np.zeros(len(places), int)
@@ -163,19 +230,31 @@ class Search:
             self._pace = (perf_counter() - begun) / more
             self._judged = judged if self._judged is None else self._judged.and_then(judged, these)
 
-    def fresh(self, places: Ints) -> Evidence:
-        """Judge some sizes on as many replications that the search did not see.
+    @property
+    def last_look_chose(self) -> bool:
+        """Whether a last look chose the recommended size."""
+        return self._last is not None and self._unused is None
+
+    @property
+    def to_show(self) -> list[int]:
+        """The places of the next smaller size and the recommended one, or of the largest."""
+        chosen = len(self.sizes) - 1 if self.chosen is None else self.chosen
+        return [chosen] if chosen == 0 else [chosen - 1, chosen]
+
+    def fresh(self, places: Sequence[int]) -> Evidence:
+        """Judge some sizes on as many replications that did not choose any.
 
         What the search chose it chose for looking well, so its own replications flatter it.
         Where nothing is random, what is known is all there is.
         """
-        judged = self.judged
         if self.certain:
-            kept = {name: getattr(judged, name)[:, places] for name in ("throttled", "lost")}
-            judged = replace(judged, limits=self.limits[places], **kept)
+            judged = _of(self.judged, places)
+        elif self._unused is not None and list(places) == self.to_show:
+            judged = self._unused
         else:
+            first = (2 if self.last_look_chose else 1) * self.count
             self._steps.expect(self.count)
-            judged = self._sweep(range(self.count, 2 * self.count), self.limits[places])
+            judged = self._sweep(range(first, first + self.count), self.limits[places])
         return replace(self.evidence, sizes=self.sizes[places], judged=judged)
 
     def _sweep(self, replications: range, limits: Ints) -> Judgement:
@@ -198,33 +277,44 @@ class Search:
         if self.goal.cost_of_lost_call is not None:
             means = self.evidence.monthly_costs().mean(axis=0)  # nan where not in doubt any more
             return int(np.nanargmin(means))
-        return smallest_with_all_larger(self.judged.keep_to(self.goal))
+        chosen = smallest_with_all_larger(self.judged.keep_to(self.goal))
+        if self._last is not None:
+            first, end = self._undecided()
+            if not first <= (len(self.sizes) if chosen is None else chosen) <= end or first == end:
+                return smallest_with_all_larger(self._last.keep_to(self.goal))
+        return chosen
 
     @property
     def evidence(self) -> Evidence:
-        """What is known of the sizes."""
-        return Evidence(self.scenario, self.goal, self.sizes, self.judged, self.certain)
+        """What is known of the sizes; with what the last look saw, where that chose."""
+        judged = self.judged
+        if self._last is not None and self._unused is None:
+            judged = self._last
+        return Evidence(self.scenario, self.goal, self.sizes, judged, self.certain)
 
-    def bracket(self, confidence: float | None = None) -> tuple[int, int | None]:
+    def bracket(self) -> tuple[int, int | None]:
         """Return the first place that may be right, and the first that surely is, if any."""
-        confidence = confidence or self.confidence
         if self.certain:
             surely = self.chosen
             return (len(self.sizes) if surely is None else surely), surely
         if self.goal.cost_of_lost_call is not None:
-            return self._cost_bracket(confidence)
-        kept, counts = self.judged.meets(self.goal).sum(axis=0), self.judged.replications
-        known = {
-            (k, n): binomial_interval(k, n, confidence)
-            for k, n in set(zip(kept.tolist(), counts.tolist(), strict=True))
-        }
-        bounds = [known[each] for each in zip(kept.tolist(), counts.tolist(), strict=True)]
-        wanted = self.goal.probability
-        surely = smallest_with_all_larger(np.array([low >= wanted for low, _ in bounds]))
-        failing = [place for place, (_, high) in enumerate(bounds) if high < wanted]
-        return (failing[-1] + 1 if failing else 0), surely
+            return self._cost_bracket(self.confidence)
+        judged = self._last or self.judged
+        kept, counts = judged.meets(self.goal).sum(axis=0), judged.replications
+        fails = counts < self.count  # given up
+        meets = np.zeros(len(fails), np.bool_)
+        for count in np.unique(counts[~fails]):
+            bounds, seen = self.looks.at(int(count)), counts == count
+            fails |= seen & (kept <= bounds.fails)
+            meets |= seen & (kept >= bounds.meets)
+        return int(np.flatnonzero([True, *fails])[-1]), smallest_with_all_larger(meets)
 
-    def _cost_bracket(self, confidence: float) -> tuple[int, int | None]:
+    def _undecided(self) -> tuple[int, int]:
+        """Return the first place that may be right, and the first after those in doubt."""
+        first, surely = self.bracket()
+        return first, len(self.sizes) if surely is None else surely
+
+    def _cost_bracket(self, confidence: float) -> tuple[int, int]:
         """Return the range of sizes that may yet cost a notable part less than the best."""
         costs, best = self.evidence.monthly_costs(), self.chosen
         assert best is not None
@@ -240,13 +330,14 @@ class Search:
     @property
     def decided(self) -> bool:
         """Whether the first size that may be right is the first that surely is."""
-        first, surely = self.bracket()
-        return first == (len(self.sizes) if surely is None else surely)
+        first, end = self._undecided()
+        return first == end
 
-    def will_grow_to(self, most: int) -> None:
-        """Share the decision's error among the looks at a sample that doubles up to ``most``."""
-        looks = 1 + math.ceil(math.log2(most / self.count))
-        self.confidence = 1 - DECISION_ERROR / looks
+
+def _of(judged: Judgement, places: Sequence[int] | Ints) -> Judgement:
+    """Return what a judgement says of some of its sizes."""
+    kept = {name: getattr(judged, name)[:, places] for name in ("throttled", "lost")}
+    return replace(judged, limits=judged.limits[places], **kept)
 
 
 def smallest_with_all_larger(meets: NDArray[np.bool_]) -> int | None:

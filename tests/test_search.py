@@ -15,6 +15,7 @@ import simulation.search
 from simulation import Plan, plan
 from simulation.advice import reasons_for, rejections
 from simulation.demand import Demand
+from simulation.estimates import binomial_interval
 from simulation.findings import percent
 from simulation.frontier import (
     Evidence,
@@ -25,6 +26,7 @@ from simulation.frontier import (
     limits_of,
     purchasable,
 )
+from simulation.looks import Looks
 from simulation.scenario import Scenario
 from simulation.search import Search, Steps
 from tests.helpers import build, poisson
@@ -167,6 +169,7 @@ def searched(goal: dict[str, Any], replications: int = 8) -> Search:
 def test_a_probability_of_0_is_reached_by_every_size_and_surely() -> None:
     search = searched({"throttled_share": 0, "probability": "100%"})
     search.goal = replace(search.goal, probability=0.0)  # which a scenario cannot ask for
+    search.looks = Looks(0.0, 16, 0.05)
     assert not search.judged.meets(search.goal)[:, 0].any()
     assert search.chosen == 0
     assert search.bracket() == (0, 0)
@@ -183,28 +186,22 @@ def test_a_probability_of_100_is_never_sure_and_refuted_by_one_replication() -> 
     assert not search.decided
 
 
-def test_the_decision_s_error_is_shared_among_the_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    search = searched({"throttled_share": "5%", "probability": "70%"})
-    assert search.confidence == 0.95
-    for most, looks in ((8, 1), (9, 2), (16, 2), (64, 4), (480, 7)):
-        search.will_grow_to(most)
-        assert search.confidence == pytest.approx(1 - 0.05 / looks)
-    asked: list[float | None] = []
+def test_the_decision_s_error_is_shared_among_the_looks() -> None:
+    for most, looks in ((8, 1), (9, 2), (16, 2), (64, 4)):
+        search = searched({"throttled_share": 0, "probability": "100%"})
+        assert search.confidence == 0.95
+        search.decide(most)  # never, of 100 %
+        assert search.count == most
+        assert search.looks.most == 2 * most
+        assert search.confidence == pytest.approx(1 - 0.05 / looks)  # of the least cost
 
-    def noted(of: Search, confidence: float | None = None) -> tuple[int, int | None]:
-        asked.append(confidence)
-        return bracket(of, confidence)
 
-    bracket = Search.bracket
-    monkeypatch.setattr(Search, "bracket", noted)
-    assert search.decided in (True, False)
-    search._in_doubt()
-    assert asked == [None, pytest.approx(1 - 0.05 / 9)]  # that of all looks; 2, 4, 8 ... 512
-    wide, narrow = bracket(search, 0.999), bracket(search, 0.5)
-    assert wide[0] < narrow[0]
-    for confidence, expected in ((0.999, wide), (0.5, narrow)):
-        search.confidence = confidence
-        assert bracket(search) == expected
+def test_sizes_are_given_up_where_all_looks_together_hardly_ever_do_so_wrongly() -> None:
+    search = searched({"throttled_share": "5%", "probability": "70%"}, replications=40)
+    kept = search.judged.meets(search.goal).sum(axis=0)
+    doubtful = [binomial_interval(int(k), 40, 1 - 0.05 / 9)[1] >= 0.7 for k in kept]
+    assert doubtful.index(True) > 1
+    assert search._in_doubt().tolist() == [*range(doubtful.index(True) - 1, len(doubtful))]
 
 
 def test_sizes_whose_cost_may_be_notably_less_than_the_best_are_in_doubt(
@@ -224,10 +221,11 @@ def test_sizes_whose_cost_may_be_notably_less_than_the_best_are_in_doubt(
     costs[:, :5] = np.column_stack((far, wavering, best, little, less))
     monkeypatch.setattr(Evidence, "monthly_costs", lambda _: costs)
     assert search.chosen == 2
-    assert search.bracket(0.5) == (1, 2)
+    search.confidence = 0.5
+    assert search.bracket() == (1, 2)
     assert not search.decided
     costs[:, 1] = 200.0
-    assert search.bracket(0.5) == (2, 2)
+    assert search.bracket() == (2, 2)
 
 
 @pytest.mark.parametrize(
