@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from copy import deepcopy
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -35,12 +33,12 @@ from simulation.clients import Client
 from simulation.clock import Clock
 from simulation.documents import Document
 from simulation.errors import InputError, KeyProblem, KeyProblems, Problem
-from simulation.input_files import TRACE_MEGABYTES, Access, real_path, shown
+from simulation.input_files import TRACE_MEGABYTES, Access
 from simulation.moments import read_start, read_zone
 from simulation.org import Alternative, Objective, Org
 from simulation.partial_reading import Unread, read_rest, with_further
 from simulation.parts import Part, PositiveDuration, thawed
-from simulation.plain_yaml import unprintable, write_yaml
+from simulation.portable_yaml import portable_yaml
 from simulation.quantities import WHOLE, Duration, write_duration
 from simulation.rate_card import DEFAULT_RATE_CARD, Category, RateCard
 from simulation.scenario_checks import alternative_problems, problems_of, remarks_of
@@ -346,31 +344,12 @@ class Scenario(Part):
 
         The key ``without`` is left out.
         """
-        data = deepcopy(self._document.data)
-        data.pop(without, None)
-
-        def moved(file: str) -> str:
-            path = os.path.relpath(real_path(self._document.folder / file), real_path(folder))
-            if unprintable(path):
-                what = "its path is no UTF-8 text, which a saved scenario cannot name: rename it"
-                raise InputError([Problem(shown(path), "", what)])
-            return path
-
-        if Path(self.rate_card).suffix:
-            data["rate_card"] = moved(data["rate_card"])
-        for place, client in enumerate(self.clients):
-            if client.arrivals.file is not None:
-                *keys, last = client.arrivals.file_key
-                holder = data["clients"][place]
-                for key in keys:
-                    holder = holder[key]
-                holder[last] = moved(holder[last])
-        for change in data.get("alternatives") or ():
-            for key, value in change["set"].items():
-                names_file = key.endswith(".file") or (key == "rate_card" and Path(value).suffix)
-                if isinstance(value, str) and names_file:
-                    change["set"][key] = moved(value)
-        return write_yaml(data)
+        traces = [
+            ("clients", place, *client.arrivals.file_key)
+            for place, client in enumerate(self.clients)
+            if client.arrivals.file is not None
+        ]
+        return portable_yaml(self._document, traces, folder, without)
 
 
 def as_scenario(source: Scenario | Path | str, **changes: Any) -> Scenario:

@@ -201,24 +201,30 @@ class Search:
 
         What was given up stays so.
         """
-        end, sure = len(self.sizes), 1 - DECISION_ERROR / _LOOKS
-        if self.goal.cost_of_lost_call is not None:
-            first, last = self._cost_bracket(sure)
-            end = min(end, last + 2)
-        else:
-            kept, counts = self.judged.meets(self.goal).sum(axis=0), self.judged.replications
-            known = {
-                (k, n): binomial_interval(k, n, sure)[1] < self.goal.probability
-                for k, n in set(zip(kept.tolist(), counts.tolist(), strict=True))
-            }
-            fails = [known[each] for each in zip(kept.tolist(), counts.tolist(), strict=True)]
-            first = int(np.flatnonzero([True, *fails])[-1])
+        first, last = self._may_be_right()
+        end = len(self.sizes) if last is None else min(len(self.sizes), last + 2)
         wanted: Ints = np.arange(max(0, min(first, end) - 1), end)
         if self._keep_current:
             now = np.flatnonzero(self.sizes == self.scenario.org.addon_credits)
             wanted = np.union1d(wanted, now)
         not_given_up: Ints = wanted[self.judged.replications[wanted] == self.count]
         return not_given_up
+
+    def _may_be_right(self) -> tuple[int, int | None]:
+        """Return the first place that may be right, and at the least cost the last.
+
+        Its confidence is shared among all looks, so that hardly any of them gives up wrongly.
+        """
+        sure = 1 - DECISION_ERROR / _LOOKS
+        if self.goal.cost_of_lost_call is not None:
+            return self._cost_bracket(sure)
+        kept, counts = self.judged.meets(self.goal).sum(axis=0), self.judged.replications
+        known = {
+            (k, n): binomial_interval(k, n, sure)[1] < self.goal.probability
+            for k, n in set(zip(kept.tolist(), counts.tolist(), strict=True))
+        }
+        fails = [known[each] for each in zip(kept.tolist(), counts.tolist(), strict=True)]
+        return int(np.flatnonzero([True, *fails])[-1]), None
 
     def _judge(self, places: Ints, upto: int, count: int) -> None:
         behind = self._judged.replications[places] if self._judged else np.zeros(len(places), int)

@@ -12,7 +12,8 @@ from simulation.advice import reasons_for
 from simulation.estimates import mean_of, ratio_of
 from simulation.frontier import Evidence, frontier_table, judge
 from simulation.search import Search
-from tests.test_search import RUNS, known, searched
+from tests.test_advice import RUNS, known
+from tests.test_search import searched
 
 
 def with_given_up(search: Search, places: list[int], after: int = 2) -> Search:
@@ -28,8 +29,9 @@ def with_given_up(search: Search, places: list[int], after: int = 2) -> Search:
 def in_doubt(search: Search, first: int, last: int | None) -> list[int]:
     """Return the places that stay in doubt where these are the ends of what may be right."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Search, "bracket", lambda *_: (first, last))
-        return search._in_doubt().tolist()
+        costs = search.goal.cost_of_lost_call is not None
+        patched.setattr(Search, "_may_be_right", lambda _: (first, last if costs else None))
+        return [int(place) for place in search._in_doubt()]
 
 
 def test_in_doubt_are_what_may_be_right_the_next_smaller_and_all_larger() -> None:
@@ -85,7 +87,7 @@ def test_of_the_least_cost_the_sizes_on_either_side_are_judged_after_all() -> No
 
 def test_fresh_replications_are_those_that_the_search_did_not_see() -> None:
     search = searched({"throttled_share": "5%", "probability": "70%"})
-    places = np.array([3, 4])
+    places = [3, 4]
     fresh = search.fresh(places)
     expected = judge(search.demand, range(8, 16), search.limits[places], search.goal)
     assert fresh.sizes.tolist() == search.sizes[places].tolist()
