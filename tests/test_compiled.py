@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import simulation.compiled_model
+from simulation.compiled import decide
 from simulation.compiled import uniform as compiled_uniform
 from simulation.compiled_model import CompiledModel
 from simulation.confirmation import differences
@@ -21,7 +24,15 @@ from simulation.records import IMPOSSIBLE, LOST, CallRecords, concatenate
 from simulation.scenario import Scenario, load_scenario
 from simulation.streams import uniform
 from simulation.sweep import sweep
-from tests.helpers import SCENARIOS, any_limit, moving_window, poisson
+from tests.helpers import (
+    ANY_LIMIT,
+    CHARGING,
+    SCENARIOS,
+    any_limit,
+    moving_window,
+    poisson,
+    scheduled,
+)
 from tests.kept_figures import keep
 from tests.strategies import scenarios
 
@@ -91,6 +102,108 @@ def test_a_day_without_calls_of_its_own_still_decides_what_waits() -> None:
     demand = Demand(scenario)
     compare(demand, 0, 1)
     assert sorted(compiled(demand, 1).attempts.tolist()) == [1, 3, 5, 7, 7]
+
+
+def crowd(**keys: Any) -> Scenario:
+    """Return a scenario whose calls outgrow every array that the loops begin with."""
+
+    def retry(first: str, **more: Any) -> dict[str, Any]:
+        return {"retry": {"first": first, "max_delay": "1 day", "max_attempts": 5, **more}}
+
+    clients = [
+        scheduled("burst", "06:00", 150, on_throttle=retry("10 minutes", jitter="full")),
+        poisson("steady", "1300 per day", on_throttle=retry("1 ms", factor=9)),
+        poisson("late", "60 per day", "five", on_throttle=retry("20 hours", factor=1)),
+        scheduled("big", "12:00", 3, "five_hundred", on_throttle=retry("30 s")),
+        poisson("drops", "60 per day", "two"),
+    ]
+    return any_limit(0, clients, **{"horizon": "3 days", "seed": 3, **keys})
+
+
+@pytest.mark.parametrize(
+    ("limit", "card"), [(40, ANY_LIMIT), (700, CHARGING), (1500, ANY_LIMIT), (2500, ANY_LIMIT)]
+)
+def test_a_crowd_that_outgrows_every_array_is_decided_alike(limit: int, card: Path) -> None:
+    assert compare(Demand(crowd(rate_card=str(card))), 0, limit) > 4_000
+
+
+@pytest.mark.parametrize("card", [ANY_LIMIT, CHARGING], ids=lambda path: path.stem)
+def test_a_sweep_of_a_crowd_counts_what_single_runs_count(card: Path) -> None:
+    demand = Demand(crowd(rate_card=str(card), warmup="6 hours"))
+    counted, limits = np.array([True, False, True, True, False]), np.array([0, 700, 1500, 2500])
+    attempts = assert_counts_as_by_single_runs(demand, limits, counted)
+    assert 0 < sweep(demand, 0, limits, counted).work <= attempts  # what sleeps decides nothing
+    assert sweep(demand, 0, limits[:1], counted).work == compiled(demand, 0).attempts.sum()
+
+
+def assert_counts_as_by_single_runs(demand: Demand, limits: np.ndarray, counted: np.ndarray) -> int:
+    """Return how many attempts the single runs of all sizes decide."""
+    swept, attempts = sweep(demand, 0, limits, counted), 0
+    for place, limit in enumerate(limits):
+        records = compiled(demand, int(limit))
+        counts = counted[records.calls.client] & (records.calls.time >= demand.scenario.warmup_end)
+        assert swept.calls == counts.sum()
+        assert swept.throttled[place] == (counts & (records.throttled_attempts > 0)).sum()
+        lost = np.isin(records.outcome, (LOST, IMPOSSIBLE))
+        assert swept.lost[place] == (counts & lost).sum()
+        attempts += int(records.attempts.sum())
+    return attempts
+
+
+def test_a_crowd_of_one_day_leaves_the_days_after_it_asleep() -> None:
+    retry = {"retry": {"first": "1 hour", "factor": 1, "max_attempts": 3}}
+    first, later = ({"days": [day]} for day in ("2026-01-05", "2026-01-09"))
+    clients = [
+        scheduled("burst", "09:00", 200, schedule=first, on_throttle=retry),
+        scheduled("lesser", "09:00", 120, schedule=later, on_throttle=retry),  # wakes two of three
+        poisson("steady", "50 per day", on_throttle=retry),
+    ]
+    demand = Demand(any_limit(0, clients, horizon="7 days"))
+    limits = np.array([100, 150, 240])
+    attempts = assert_counts_as_by_single_runs(demand, limits, np.ones(3, bool))
+    assert sweep(demand, 0, limits, np.ones(3, bool)).work < attempts - 300
+
+
+def test_what_has_ended_makes_room_for_others_in_a_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
+    room = set[tuple[int, int]]()
+
+    def noted(*task: Any) -> Any:
+        lanes, tape = decide(*task)
+        room.add((lanes.grant_time.shape[1], lanes.calls.shape[1]))
+        return lanes, tape
+
+    monkeypatch.setattr(simulation.compiled_model, "decide", noted)
+    retry = {"retry": {"first": "10 minutes", "factor": 1, "max_attempts": 3}}
+    client = {
+        "name": "a",
+        "arrivals": {"schedule": {"every": "3 minutes"}},
+        "calls": [{"api": "other"}],
+        "on_throttle": retry,
+    }
+    records = compiled(Demand(any_limit(100, [client], horizon="20 days")), 100)
+    assert (records.outcome == 0).sum() > 1024
+    assert (records.attempts > 1).sum() > 64
+    assert room == {(1024, 64)}  # as much as there is at first
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_at_one_instant_a_retry_and_a_first_attempt_go_by_client(first: str) -> None:
+    retry = {"first": "6 hours", "max_delay": "1 day", "jitter": "none"}
+    clients = [
+        scheduled(
+            "a",
+            "00:00",
+            1,
+            schedule={"days": ["2026-01-06"]},
+            on_throttle={"retry": retry},  # when the only credit is back
+        ),
+        scheduled("b", "06:00", 1),
+    ]
+    demand = Demand(any_limit(1, clients[:: 1 if first == "a" else -1], horizon="2 days"))
+    compare(demand, 0, 1)
+    granted = compiled(demand, 1)
+    names = [demand.scenario.clients[n].name for n in granted.calls.client[granted.outcome == 0]]
+    assert sorted(names) == sorted(["b", first])
 
 
 def test_jitter_is_the_same_number_in_both() -> None:
