@@ -121,7 +121,7 @@ def _undecided(plan: Plan) -> str:
         f"to it (95 % interval {percent(row['meets_low'])} to {percent(row['meets_high'])})"
     )
     goal = f"({wanted(plan.goal, plan.scenario)})"
-    looked = f"{plan.replications:,} replication{'s' if plan.replications > 1 else ''}"
+    looked = f"{2 * plan.replications:,} replications"  # the search's and the last look's
     if high is None:
         return (
             f"Whether any purchase is enough {goal} is not decided after {looked}, more would "

@@ -102,13 +102,13 @@ def _estimation(
         level = f"{CONFIDENCE:.0%}".replace("%", " %")
         yield (
             f"- Search: {replications:,} replications. It began with {scenario.replications:,} and "
-            "added as many again while the answer was open, up to a maximum. In at most "
-            f"{exact_percent(DECISION_ERROR)} of plans may a decision be wrong, an error that all "
-            "looks at the growing sample share; sizes that were out of the question early were "
-            "judged on fewer, as `frontier.csv` says."
+            f"added as many again while the answer was open, up to a maximum.{_last_look(goal)} In "
+            f"at most {exact_percent(DECISION_ERROR)} of plans may a decision be wrong, an error "
+            "that all looks at the growing sample share; sizes that were out of the question early "
+            "were judged on fewer, as `frontier.csv` says."
         )
         yield (
-            f"- Fresh replications: {replications:,} more, which chose nothing, judged {judged} "
+            f"- Fresh replications: {replications:,} more, which decided nothing, judged {judged} "
             "add-on credits again (`fresh.parquet`). These are the figures of the advice, since "
             "those of the search flatter what it chose."
         )
@@ -125,6 +125,12 @@ def _estimation(
             f"{confirmation.days:,} days (replications: {confirmation.replications:,}), with "
             f"{again} add-on credits; every record was identical."
         )
+
+
+def _last_look(goal: Goal) -> str:
+    if goal.cost_of_lost_call is not None:
+        return ""
+    return " Sizes that were in doubt even then were judged on as many again, for a last look."
 
 
 def _by_what(goal: Goal) -> str:

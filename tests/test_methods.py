@@ -101,7 +101,7 @@ def test_a_plan_says_its_objective_its_search_and_its_fresh_replications(tmp_pat
         "Sizes: 479 can be bought, from 0 to 478,000 add-on credits",
         f"Search: {result.replications} replications. It began with 2 ",
         "In at most 5 % of plans may a decision be wrong",
-        f"Fresh replications: {result.replications} more, which chose nothing, judged {fresh} ",
+        f"Fresh replications: {result.replications} more, which decided nothing, judged {fresh} ",
         f"the SimPy model decided {result.confirmation.calls:,} calls again",
         (
             "Alternative `load the quarter on Saturday`: the same but for "

@@ -115,7 +115,8 @@ def test_a_plan_of_few_replications_says_what_it_can_say(
     advice = result.recommendation
     assert advice.addon_credits is not None
     assert not advice.decided
-    told = "1 replication" if replications == 1 else f"{replications} replications"
+    looked = replications if "cost_of_lost_call" in goal else 2 * replications
+    told = f"{looked} replication{'s' if looked > 1 else ''}"
     after = f"After {told} this is not decided", f"is not decided after {told}"
     assert any(said in words for said in after)
     assert np.isfinite(result.frontier["throttled_share"]).all()
