@@ -59,6 +59,14 @@ def test_two_values_have_an_interval_and_one_has_none(confidence: float) -> None
         assert estimate.mean in {3.0, 1.0}
 
 
+def test_an_estimate_ends_at_what_cannot_be_more() -> None:
+    share = ratio_of([10, 10, 7], [10, 10, 10])
+    assert share.high > 1
+    assert share.at_most(1.0) == (share.mean, share.low, 1.0, 3)
+    assert share.at_most(2.0) == share
+    assert math.isnan(ratio_of([9], [10]).at_most(1.0).high)
+
+
 def test_a_ratio_s_interval_is_that_of_its_linearised_residuals() -> None:
     random = np.random.default_rng(6)
     calls = random.integers(50, 150, (12, 3))
