@@ -17,6 +17,7 @@ from simulation.estimates import (
     ratio_of,
     ratios,
     share_of_replications,
+    unseen_calls,
 )
 
 
@@ -65,6 +66,12 @@ def test_an_estimate_ends_at_what_cannot_be_more() -> None:
     assert share.at_most(1.0) == (share.mean, share.low, 1.0, 3)
     assert share.at_most(2.0) == share
     assert math.isnan(ratio_of([9], [10]).at_most(1.0).high)
+
+
+def test_an_event_that_no_replication_shows_is_told_from_one_or_two_peaks_too() -> None:
+    assert unseen_calls([400.0], 2.0) == 1.0
+    assert unseen_calls([400.0, 100.0], 2.0) == (400 - 100) / 2
+    assert unseen_calls([*[100.0] * 8, 300.0, 400.0], 2.0) == (400 - 100) / 2
 
 
 def test_a_ratio_s_interval_is_that_of_its_linearised_residuals() -> None:
