@@ -17,6 +17,7 @@ from simulation.estimates import (
     ratio_of,
     ratios,
     share_of_replications,
+    unseen_calls,
 )
 
 
@@ -57,6 +58,20 @@ def test_two_values_have_an_interval_and_one_has_none(confidence: float) -> None
     for estimate in (mean_difference([3.0]), mean_of([3.0]), share_of_replications([True])):
         assert math.isnan(estimate.low)
         assert estimate.mean in {3.0, 1.0}
+
+
+def test_an_estimate_ends_at_what_cannot_be_more() -> None:
+    share = ratio_of([10, 10, 7], [10, 10, 10])
+    assert share.high > 1
+    assert share.at_most(1.0) == (share.mean, share.low, 1.0, 3)
+    assert share.at_most(2.0) == share
+    assert math.isnan(ratio_of([9], [10]).at_most(1.0).high)
+
+
+def test_an_event_that_no_replication_shows_is_told_from_one_or_two_peaks_too() -> None:
+    assert unseen_calls([400.0], 2.0) == 1.0
+    assert unseen_calls([400.0, 100.0], 2.0) == (400 - 100) / 2
+    assert unseen_calls([*[100.0] * 8, 300.0, 400.0], 2.0) == (400 - 100) / 2
 
 
 def test_a_ratio_s_interval_is_that_of_its_linearised_residuals() -> None:
