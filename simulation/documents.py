@@ -187,10 +187,6 @@ class Document:
             copy.assign(key, value, origin)
         return copy
 
-    def overrides(self) -> list[str]:
-        """Return the keys that have another value than the file gives, as ``--set`` takes them."""
-        return [self.readable(path) for path in self._overrides]
-
     def _before(self, origin: str) -> Document:
         """Return a copy without the values of an origin, and without those that came later."""
         copy = self.changed({})

@@ -128,11 +128,7 @@ def what_was_bought(scenario: Scenario) -> str:
 
 def inputs(scenario: Scenario) -> Iterator[str]:
     """Yield what went in, with its sources, a list item each."""
-    file = quoted(Path(scenario.file).name)
-    yield f"- Scenario: {file}. As it was simulated it is beside this page, `scenario.yaml`."
-    if changed := scenario.overrides():
-        keys = ", ".join(map(quoted, changed))
-        yield f"- Keys with another value than in {file}, by `--set` or the like: {keys}."
+    yield "- Scenario: `scenario.yaml` beside this page, as it was simulated, `--set` included."
     card = scenario.card
     whose = "which comes with creditsim"
     if Path(scenario.rate_card).suffix:

@@ -279,19 +279,6 @@ class Scenario(Part):
         """Return what may not be meant though it can be: dates outside the run, and their like."""
         return [self._document.problem(path, what) for path, what, *_ in remarks_of(self)]
 
-    @property
-    def file(self) -> str:
-        """The file that it was read from, as messages name it."""
-        return self._document.name
-
-    def overrides(self) -> list[str]:
-        """Return the keys that have another value than the file gives, but for a result's own.
-
-        How often it is run, with which seed and after which warm-up, is chosen for a result.
-        """
-        of_result = ("replications", "seed", "warmup")
-        return [key for key in self._document.overrides() if key not in of_result]
-
     def fingerprint(self) -> str:
         """Return a hash of all that decides its results: every key, the rate card, the traces.
 

@@ -52,7 +52,7 @@ class Warmup:
         The throttled calls that the start adds, takes away or moves to another hour of the
         window, as a share of those that a full or a spent pool throttles after the warm-up.
     fades : bool
-        Whether it shows less after a longer warm-up, if it was chosen.
+        Whether it shows not at all, or less after a longer warm-up, if it was chosen.
     """
 
     length: int
@@ -103,7 +103,7 @@ def with_warmup(scenario: Scenario, demand: Demand | None = None) -> tuple[Scena
         return scenario, Warmup(candidates[0], True, float(shown[0]))
     too_much = np.flatnonzero(shown > MOST_SHOWN)
     place = int(too_much[-1]) + 1 if len(too_much) else 0
-    helps = bool(shown[-1] <= shown[0] / 2)
+    helps = bool(shown[0] == 0 or shown[-1] < shown[0] / 2)
     if place == len(candidates):
         place = len(candidates) - 1 if helps else 0
     length = candidates[place] if shown[place] < _ALL else window

@@ -39,7 +39,7 @@ def test_a_pool_that_a_quiet_night_empties_forgets_its_start_within_a_week() -> 
 
 def test_a_pool_that_is_never_full_forgets_its_start_within_a_window() -> None:
     _, warmup = with_warmup(free("3000 per day"))
-    assert warmup == Warmup(DAY, False, 0.0, fades=False)
+    assert warmup == Warmup(DAY, False, 0.0)
 
 
 def test_a_pool_that_is_always_full_never_forgets_when_it_began_and_the_run_says_so() -> None:
@@ -336,5 +336,5 @@ def test_a_start_that_is_wanted_or_hardly_a_part_is_not_examined(
     for days in (5, 6):
         scenario = any_limit(9, [scheduled("a", "02:00", 50)], horizon=f"{days} days", **keys)
         same, warmup = with_warmup(scenario)
-        assert warmup == Warmup(DAY, False, 0.0, fades=days == 6)
+        assert warmup == Warmup(DAY, False, 0.0)
         assert (same is scenario) == (days == 6)
