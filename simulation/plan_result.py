@@ -176,6 +176,7 @@ class Plan:
             self.replications,
             self.fresh["addon_credits"].tolist(),
             self.confirmation,
+            last_look=bool((self.frontier["replications"] > self.replications).any()),
         )
         return {"plan_methods.md": text}
 

@@ -230,6 +230,7 @@ def _recommend(search: Search, fresh: Evidence, workers: int, steps: Steps) -> R
         needed = pools.needed()
         shortfall = needed - int(search.limits[-1])
         found, unfit = remedies(scenario, pools, needed)
+    surely = chosen if decided else surely
     searched = replace(search.evidence, judged=search.judged)
     reasons = reasons_for(searched, fresh, chosen, decided, shortfall)
     if search.last_look_chose and decided:
@@ -248,7 +249,7 @@ def _recommend(search: Search, fresh: Evidence, workers: int, steps: Steps) -> R
         shortfall,
         found,
         reasons,
-        [*rejections(search.evidence, chosen), *unfit],
+        [*rejections(search.evidence, chosen, surely), *unfit],
     )
 
 
