@@ -176,7 +176,7 @@ def alternative_problems(
 
 
 def _not_for_alternatives(key: str) -> str:
-    """Say so if an alternative may not set a key."""
+    """Return why an alternative may not set a key; nothing where it may."""
     root, *inner = key.split(".")
     if root == "clients" and len(inner) > 1 and inner[-1] == "name":
         return f"names the random numbers of a client; another name draws other calls: {_IN_FILE}"
