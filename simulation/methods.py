@@ -280,7 +280,9 @@ def initialisation(scenario: Scenario, warmup: Warmup | None) -> Iterator[str]:
     chosen = "chosen by pilot runs, since the scenario names none"
     if warmup.given:
         chosen = "named by the scenario"
-    forgotten = "forgotten" if warmup.is_enough else "**not** forgotten, and decides some of this"
+    forgotten = (
+        "forgotten" if warmup.is_enough else "**not** forgotten, so the figures depend on it"
+    )
     yield (
         f"- The warm-up was {chosen}. Pilot runs from a full pool and from a spent one, whose "
         f"credits come back evenly in the first {window}, on the same demand: after the warm-up "
