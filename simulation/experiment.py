@@ -85,8 +85,8 @@ def run(
         How many replications run at once; unless given as many as there are cores. No result
         depends on it.
     examine_start : bool
-        Whether pilot runs tell how long the start shows: they choose the warm-up where the
-        scenario names none (one window otherwise), and say whether it is enough.
+        Whether pilot runs examine how long the start shows: they choose the warm-up where the
+        scenario names none (without them it is one window), and say whether it is enough.
     progress : callable, optional
         Called with the days simulated and the days in all.
 

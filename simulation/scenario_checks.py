@@ -59,7 +59,9 @@ def problems_of(scenario: Scenario, unread: Unread) -> Iterator[KeyProblem]:
     if has_lengths and scenario.warmup_end >= scenario.horizon:
         what = f"leaves nothing of a horizon of {write_duration(scenario.horizon)}"
         if scenario.warmup is None:
-            what = f"is one window ({scenario.card.window_in_words}) unless given and {what}"
+            what = (
+                f"is at least one window ({scenario.card.window_in_words}) unless given and {what}"
+            )
         yield KeyProblem(("warmup",), f"{what}, write a shorter one, or 0")
     longest = (2**63 >> (len(names) - 1).bit_length()) - 2 * DAY
     if scenario.horizon > longest:  # a call's time and client are sorted as one number
