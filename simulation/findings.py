@@ -94,8 +94,8 @@ def start_finding(warmup: Warmup | None) -> str:
         )
     return (
         f"The start still shows after the warm-up of {length}: had the pool been spent at first, "
-        f"{percent(warmup.still_shows)} of the throttled calls would come at other hours, or be "
-        "more or fewer"
+        f"{percent(warmup.still_shows)} of the throttled calls would come at other hours, be added "
+        "or be missing"
         + ("; write a longer horizon" if warmup.fades else ", however long the run is")
         + (", or a longer warmup." if warmup.given else ".")
     )
