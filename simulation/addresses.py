@@ -44,7 +44,7 @@ def _names(items: list[Any]) -> list[str]:
 
 
 def _place(word: str, count: int) -> int | None:
-    """Return the place in a list that a word means if it is no name, or None."""
+    """Return the place in a list that a word means where it is no name; None where it is none."""
     if found := _PLACE.fullmatch(word):
         place = int(found[2]) - len(found[1])
         return place if 0 <= place < count else None
@@ -78,7 +78,7 @@ def labels(items: list[Any]) -> list[str]:
 
 
 def misread(names: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield the places of names that begin as the place of an item is written, and its place.
+    """Yield the place of each name that begins like the place of an item, and that item's place.
 
     >>> list(misread(["#2", "#1.calls", "#3", "#9"]))
     [(0, 1), (1, 0)]

@@ -164,8 +164,13 @@ def reasons_for(
 def rejections(
     known: Evidence,
     chosen: int | None,
+    enough: int | None,
 ) -> list[dict[str, Any]]:
-    """Say of every size that is not recommended why it is not."""
+    """Return for every size that is not recommended why it is not.
+
+    ``chosen`` is the place of the recommended size, and ``enough`` that of the smallest size that
+    is surely enough: the same where the plan is decided, None where no size is.
+    """
     card, goal, sizes, judged = known.scenario.card, known.goal, known.sizes, known.judged
     met = judged.keep_to(goal)
     costs = None if goal.cost_of_lost_call is None else known.monthly_costs()
@@ -178,8 +183,12 @@ def rejections(
             more = np.nanmean(costs[:, place] - costs[:, chosen])
             reason = f"costs {dollars(float(more))} a month more, lost calls included"
         elif chosen is not None and place > chosen:
-            price = card.price_per_month(int(size)) - card.price_per_month(int(sizes[chosen]))
-            reason = f"costs {dollars(price)} a month more, and fewer do"
+            less = chosen if enough is None or place <= enough else enough
+            price = card.price_per_month(int(size)) - card.price_per_month(int(sizes[less]))
+            reason = f"costs {dollars(price)} a month more than needed: a smaller size is enough"
+            if less != enough:
+                best = f"{int(sizes[chosen]):,}"
+                reason = f"costs {dollars(price)} a month more than {best}, which may be enough"
         elif met[place]:
             worse = int(sizes[place + 1 + int(np.flatnonzero(~met[place + 1 :])[0])])
             reason = f"meets the objective, but {worse:,}, a larger size, does not"

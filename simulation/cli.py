@@ -239,7 +239,7 @@ def run(
     ] = None,
     max_replications: Annotated[
         int,
-        typer.Option(min=1, max=MOST_REPLICATIONS, help="Where --precision ends in any case."),
+        typer.Option(min=1, max=MOST_REPLICATIONS, help="Give up on --precision after this many."),
     ] = 1000,
     interval: Annotated[str, typer.Option(help="Rows of intervals.parquet.")] = "1 hour",
     out: Annotated[

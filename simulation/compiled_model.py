@@ -100,9 +100,9 @@ def empty_tape(read: bool = True) -> Tape:
 
 
 def hold(lanes: Lanes, credits: int, window: int) -> None:
-    """Let empty pools begin with so many credits in use, which come back evenly over a window."""
+    """Start unused pools with ``credits`` in use, which come back evenly over a window (µs)."""
     parts = min(lanes.grant_time.shape[1] - 1, credits)
-    for part in range(parts):  # whole numbers that no product overflows
+    for part in range(parts):  # Python's whole numbers, since no product of them overflows
         lanes.grant_time[:, part] = (part + 1) * window // parts - window
         lanes.grant_credits[:, part] = (part + 1) * credits // parts - part * credits // parts
     lanes.state[:, MADE], lanes.state[:, USED] = parts, credits

@@ -104,7 +104,7 @@ def _failures(failed: pd.DataFrame) -> list[tuple[str, int]]:
 
 
 def _others(count: int) -> str:
-    return f" and {orgs(count - 1)} more" if count > 1 else ""
+    return f" and {count - 1:,} more org{'s' if count > 2 else ''}" if count > 1 else ""
 
 
 def _table(planned: pd.DataFrame) -> Table:

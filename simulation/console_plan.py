@@ -72,7 +72,7 @@ def plan_view(plan: Plan, by_size: Mapping[int, RunResult]) -> RenderableType:
     parts.append(Text("Why", style="bold"))
     parts += [Text(f"• {reason}") for reason in plan.recommendation.reasons]
     if plan.recommendation.remedies:
-        parts.append(Text("\nWhat would do", style="bold"))
+        parts.append(Text("\nWhat would be enough", style="bold"))
         for remedy in plan.recommendation.remedies:
             total = remedy.total_per_month
             cost = "" if total is None else f": {dollars(total)} a month in all"

@@ -363,7 +363,7 @@ class Document:
 
 
 def _at(target: Any, key: Any) -> Any:
-    """Return what stands in a list or mapping, or that nothing does."""
+    """Return what stands at a key of a list or mapping, or `_NOTHING`."""
     return target[key] if isinstance(target, list) else target.get(key, _NOTHING)
 
 

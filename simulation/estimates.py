@@ -1,6 +1,6 @@
 """Estimates from independent replications, each with its confidence interval.
 
-Every interval that the product tells comes from here; it holds 95 % unless asked otherwise.
+Every interval that the product tells comes from here, at 95 % confidence unless another is asked.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 
 CONFIDENCE = 0.95
 
-_RARE = 3  # where an event shows in at most a third of the replications, it is counted as rare
+_RARE = 3  # an event that shows in at most one of three replications is rare
 _ROUNDING = 1e-12  # ratios that differ by less are the same
 
 Floats = NDArray[np.float64]
@@ -43,11 +43,11 @@ class Estimate(NamedTuple):
     Attributes
     ----------
     mean : float
-        The estimate: a mean, or what the function that gave it says.
+        The estimate: a mean, a ratio, a median or a quantile, by the function that returned it.
     low, high : float
         The ends of the interval; inf where it has no end.
     replications : int
-        Those that had a value.
+        How many had a value.
     """
 
     mean: float
@@ -66,11 +66,11 @@ class Estimate(NamedTuple):
         return self.low == self.high
 
     def at_most(self, most: float) -> Estimate:
-        """Return the estimate of what cannot be more than this."""
+        """Return the estimate with its interval cut off at the most that is possible."""
         return self._replace(high=min(most, self.high)) if self.has_interval else self
 
     def exact(self) -> Estimate:
-        """Return the estimate of what is not random."""
+        """Return the estimate with a point as its interval, for what is not random."""
         return self._replace(low=self.mean, high=self.mean)
 
 
@@ -89,7 +89,7 @@ def ratios(
     denominators : (n,) or (n, m) array
         What it is counted of; ones for a mean.
     unseen : float or (m,) array
-        What an event adds to the numerator if no replication shows one.
+        What one event adds to the numerator, for events that no replication shows.
     confidence : float
         Level of the intervals.
 
@@ -106,7 +106,7 @@ def ratios(
     three replications) as Student's t would if one replication showed one. It is a point only if
     ``unseen`` is 0; of what is known not to be random, the caller says so.
 
-    Both together covered best among Student's t, the jackknife, the bootstrap-t, Johnson's and
+    These two together covered best among Student's t, the jackknife, the bootstrap-t, Johnson's and
     Hall's intervals; ``tests/coverage_table.py`` measures it.
     """
     x = np.asarray(numerators, np.float64)
@@ -266,14 +266,14 @@ def binomial_interval(
 
 
 class Delays:
-    """What calls waited, those of all n replications together.
+    """The delays of the calls of all n replications together.
 
     Parameters
     ----------
     late : n sorted int64 arrays
-        What calls that waited did wait, µs; the others waited 0.
+        The delays of the calls that waited, µs, by replication; the others waited 0.
     counts : (n,) int64 array
-        The calls in all.
+        How many calls there are, those that wait for ever included.
     never : (n,) int64 array, optional
         How many of the calls wait for ever.
     unseen : float
@@ -292,8 +292,8 @@ class Delays:
     def quantile(self, q: float) -> Estimate:
         """Return a quantile in µs, linear between two calls; inf where calls wait for ever.
 
-        The interval holds what the interval of the share of calls that wait longer cannot tell
-        from 1 - q.
+        Its interval has every wait for which 1 - q lies in the interval of the share of calls that
+        wait longer.
         """
         whole, endless = int(self._counts.sum()), int(self._never.sum())
         value = quantile_with_zeros(self._all, whole, q, endless)
@@ -350,13 +350,16 @@ def quantile_with_zeros(late: Ints, count: int, q: float, endless: int = 0) -> f
 def unseen_calls(peaks: ArrayLike, credits_per_call: float) -> float:
     """Return how many calls an event may throttle that no replication shows.
 
-    Throttling comes when a peak of demand exceeds the limit, so an event is taken to be as large
-    as the highest peak exceeds what a fifth of the replications reach; a call at least.
+    Throttling comes when a peak of demand exceeds the limit. So an event is taken to be as large as
+    the difference between the highest peak and the peak that a fifth of the replications exceed;
+    it is one call at least.
 
     Parameters
     ----------
     peaks : (n,) array
         The most credits in any window of each replication.
+    credits_per_call : float
+        The mean over all calls.
     """
     ordered = np.sort(np.asarray(peaks, np.float64))
     busy = ordered[max(0, len(ordered) - 1 - max(1, len(ordered) // 5))]

@@ -35,7 +35,7 @@ from simulation.written import RUN_FILES
 __all__ = ["run"]
 
 MAX_REPLICATIONS = 1000
-"""Where a run to a precision ends."""
+"""Replications after which a run to a precision gives up."""
 
 _MOST_INTERVALS = 2_000_000
 
@@ -70,7 +70,7 @@ def run(
         Replications are added, beyond those that the scenario asks for, until half the width of
         the throttled share's interval is at most this part of the share, such as ``5%``.
     max_replications : int
-        Where that ends in any case.
+        Replications after which that is given up.
     interval : str
         Length of the rows of ``result.intervals``, a duration such as ``15 minutes``.
     out : Path, str or OutputFolder, optional
@@ -85,8 +85,8 @@ def run(
         How many replications run at once; unless given as many as there are cores. No result
         depends on it.
     examine_start : bool
-        Whether pilot runs tell how long the start shows: they choose the warm-up where the
-        scenario names none (one window otherwise), and say whether it is enough.
+        Whether pilot runs examine how long the start shows: they choose the warm-up where the
+        scenario names none (without them it is one window), and say whether it is enough.
     progress : callable, optional
         Called with the days simulated and the days in all.
 
@@ -169,7 +169,7 @@ def _precision(value: str | float | None) -> float:
     except ValueError as error:
         raise InputError(f"precision {error}") from None
     if not 0 < share < 1:
-        raise InputError(f"precision {value} cannot be reached or is none, write such as 5%")
+        raise InputError(f"precision is {value}, write more than 0 and less than 100%, such as 5%")
     return share
 
 
@@ -191,7 +191,7 @@ def _replicate(
     keep: Callable[[pa.Table], None] | None = None,
     aside: Path | None = None,
 ) -> RunResult:
-    """Run replications until they are as many as the scenario asks for, and precise enough."""
+    """Return the result of as many replications as the scenario and the precision ask for."""
     tables, wanted = _Tables(demand, options.interval), demand.scenario.replications
     while tables.count < wanted:
         every = replications_of(
@@ -215,9 +215,7 @@ def _replicate(
 
 
 def _enough(share: Estimate, precision: float, count: int) -> int:
-    """Return how many replications are likely to give a share this precision.
-
-    ``count`` are made.
+    """Return how many replications are likely to give a share this precision, of ``count`` so far.
 
     Intervals narrow with the root of the replications; they are looked at again when those are
     made, at the latest when they have doubled (the confidence interval method of Robinson 2004).

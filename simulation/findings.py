@@ -94,8 +94,8 @@ def start_finding(warmup: Warmup | None) -> str:
         )
     return (
         f"The start still shows after the warm-up of {length}: had the pool been spent at first, "
-        f"{percent(warmup.still_shows)} of the throttled calls would come at other hours, or be "
-        "more or fewer"
+        f"{percent(warmup.still_shows)} of the throttled calls would come at other hours, be added "
+        "or be missing"
         + ("; write a longer horizon" if warmup.fades else ", however long the run is")
         + (", or a longer warmup." if warmup.given else ".")
     )
@@ -104,8 +104,13 @@ def start_finding(warmup: Warmup | None) -> str:
 def precision_finding(result: RunResult, wanted: str) -> str:
     """Say how well the throttled share of a run to a precision is known."""
     share, many = result.estimate("throttled_share"), len(result.runs)
-    if not (share.has_interval and share.mean > 0):
-        return f"No call was throttled in {many:,} replications: no precision can be told."
+    if many == 1:
+        return "One replication does not tell how precisely the throttled share is known."
+    if not share.mean > 0:  # nor where it is nan, without a call
+        return (
+            f"No call was throttled in {many:,} replications, so the precision of the throttled "
+            "share is not known."
+        )
     known = percent((share.high - share.low) / 2 / share.mean)
     return (
         f"After {many:,} replications the throttled share is known to ±{known} of itself; {wanted} "

@@ -81,7 +81,7 @@ def often_enough(shares: Floats, goal: Goal) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What n replications say of m pool sizes, each on the same demand.
+    """Throttled and lost calls of m pool sizes in n replications of the same demand.
 
     Attributes
     ----------
@@ -145,7 +145,7 @@ class Judgement:
         return kept
 
     def and_then(self, more: Judgement, places: Ints) -> Judgement:
-        """Return this judgement with what more replications say of some of the sizes.
+        """Return this judgement with further replications of some of the sizes merged in.
 
         ``more`` begins with the first replication on which those sizes are not yet judged.
         """
@@ -190,7 +190,10 @@ class Evidence:
         return self.monthly_costs_of(self.judged.lost_calls)
 
     def monthly_costs_of(self, lost_calls: Floats) -> Floats:
-        """Return price and cost in $ per month of so many lost calls in a replication, (…, m)."""
+        """Return the price and the cost of lost calls in $ per month, (…, m).
+
+        ``lost_calls`` are those of one replication, at each size.
+        """
         assert self.goal.cost_of_lost_call is not None
         months = self.scenario.counted / (DAYS_PER_MONTH * DAY)
         prices = np.array([float(price) for price in self.prices_per_month()])

@@ -1,10 +1,11 @@
-"""The looks at a growing sample, at which it is decided whether a probability is reached.
+"""Looks at a growing sample: each may decide whether a probability is reached.
 
 A sample that is looked at again and again until it seems clear misleads more often than one
-that is looked at once. So the decision's error is spent bit by bit (Lan and DeMets 1983), and
-whether a replication keeps to the objective is a Bernoulli trial, whatever the demand: what each
-look spends is computed exactly, by following the distribution of the number that do. What an
-early look cannot use, since so few replications decide nothing, is left to the later ones.
+that is looked at once. So the looks share the error of the decision (Lan and DeMets 1983).
+Whether a replication keeps to the objective is a Bernoulli trial, whatever the demand, so what
+each look spends is computed exactly, from the distribution of the number of replications that
+keep to it. What an early look cannot spend, since a few replications decide nothing, is left to
+the later ones.
 """
 
 from __future__ import annotations
@@ -18,28 +19,32 @@ from scipy.special import bdtr
 __all__ = ["Bounds", "Looks"]
 
 _RISE = 0.8
-"""Of the part that is spent by a look with the part of the sample it sees. Half of the largest
-sample may spend 57 %, an eighth 19 %: enough to decide what is easy as early as equal shares do,
-where all of the first 60 replications keep to a probability of 90 %, or 120 to one of 95 %."""
+"""Exponent: a look that sees a part of the largest sample may have spent this power of the part.
+
+Half of it may have spent 57 % of the error, an eighth 19 %. That decides what is easy as early as
+equal shares would: a probability of 90 % where all of the first 60 replications keep to the
+objective, one of 95 % where all of the first 120 do.
+"""
 
 Floats = NDArray[np.float64]
 
 
 class Bounds(NamedTuple):
-    """From how many successes on, and up to how many, a look decides."""
+    """The numbers of successes at which a look decides."""
 
     fails: int
-    """With at most so many the probability is not reached."""
+    """With this number or fewer the probability is not reached."""
     meets: int
-    """With at least so many it is."""
+    """With this number or more it is."""
 
 
 class Looks:
     """Tells for each look at a sample how many successes decide.
 
     The probability that any look decides for ``meets`` though the true probability is less than
-    ``wanted`` is at most half of ``error``; so is that of deciding for ``fails`` though it is
-    not. Both are largest where the true probability is just ``wanted``, and are computed there.
+    ``wanted`` is at most half of ``error``; so is that of deciding for ``fails`` though the
+    probability is reached. Both are largest where the true probability is just ``wanted``, and are
+    computed there.
 
     Parameters
     ----------
@@ -66,9 +71,9 @@ class Looks:
         self._spent = [0.0, 0.0]
 
     def at(self, count: int) -> Bounds:
-        """Return what decides when ``count`` replications are seen; looks come in rising order.
+        """Return the bounds when ``count`` replications are seen; counts have to rise.
 
-        A look that was left out decides nothing.
+        A look at fewer than an earlier one decides nothing, unless it was made before.
         """
         if count > self._seen:
             self._bounds[count] = self._look(count)
@@ -82,7 +87,7 @@ class Looks:
         self._not_failed = np.convolve(self._not_failed, more)
         self._seen = count
         may_spend = self.error / 2 * min(1.0, count / self.most) ** _RISE
-        # Successes and failures are alike: the most that fail, as the fewest failures that do not.
+        # _cut takes from the front, so the distribution is turned round for the most successes.
         met, self._spent[0] = _cut(self._not_met[::-1], may_spend - self._spent[0], self._spent[0])
         failed, self._spent[1] = _cut(self._not_failed, may_spend - self._spent[1], self._spent[1])
         return Bounds(failed - 1, count + 1 - met)

@@ -276,12 +276,14 @@ def initialisation(scenario: Scenario, warmup: Warmup | None) -> Iterator[str]:
     chosen = "chosen by pilot runs, since the scenario names none"
     if warmup.given:
         chosen = "named by the scenario"
-    forgotten = "forgotten" if warmup.is_enough else "**not** forgotten, and decides some of this"
+    forgotten = (
+        "forgotten" if warmup.is_enough else "**not** forgotten, so the figures depend on it"
+    )
     yield (
         f"- The warm-up was {chosen}. Pilot runs from a full pool and from a spent one, whose "
         f"credits come back evenly in the first {window}, on the same demand: after the warm-up "
         f"{exact_percent(round(warmup.still_shows, 6))} of the throttled calls of the two come at "
-        "other hours, or are more or fewer. The start counts as forgotten up to "
+        "other hours, or in one of them alone. The start counts as forgotten up to "
         f"{exact_percent(MOST_SHOWN)}: it is {forgotten}."
     )
 

@@ -124,14 +124,14 @@ def _undecided(plan: Plan) -> str:
     looked = f"{2 * plan.replications:,} replications"  # the search's and the last look's
     if high is None:
         return (
-            f"Whether any purchase is enough {goal} is not decided after {looked}, more would "
+            f"Whether any purchase is enough {goal} is not decided after {looked}; more would "
             f"tell: with {size:,} add-on credits, the most for sale, {kept}."
         )
     price = plan.scenario.card.price_per_month(high)
     fewer = f"{low:,} may be enough too" if low else "It may be that none are needed"
     return (
         f"Buy {high:,} add-on credits for {dollars(price)} a month: they are surely enough {goal}. "
-        f"{fewer}, which is not decided after {looked}, more would tell: {kept}."
+        f"{fewer}, which is not decided after {looked}; more would tell: {kept}."
     )
 
 
@@ -170,7 +170,7 @@ def _else(plan: Plan) -> str:
     if advice.status == "not_reachable":
         if not advice.remedies:
             return _nothing_would_do(plan.scenario)
-        return f"What would do: {advice.remedies[0].change}."
+        return f"What would be enough: {advice.remedies[0].change}."
     return _without_throttling(plan)
 
 
@@ -179,8 +179,8 @@ def _nothing_would_do(scenario: Scenario) -> str:
     licenses, edition = scenario.user_licenses, scenario.org.edition
     held = f" with {licenses:,} licenses" if licenses else ""
     if not scenario.card.editions[scenario.card.edition(edition)].per_license:
-        return f"Licenses add no credits to {edition}, and no higher edition{held} would do."
-    return f"No number of licenses, and no higher edition{held}, would do."
+        return f"Licenses add no credits to {edition}, and no higher edition{held} is enough."
+    return f"No number of licenses, and no higher edition{held}, is enough."
 
 
 def _how_sure(plan: Plan, best: AlternativeResult) -> str:
@@ -210,7 +210,9 @@ def advice_in_brief(plan: Plan) -> str:
     advice, now = plan.recommendation, plan.scenario.org.addon_credits
     size, safe = advice.addon_credits, surely_enough(plan)
     if not advice.decided and safe is None:
-        looks = "" if size is None else f", {size:,} may be" if size else ", perhaps none is needed"
+        looks = (
+            "" if size is None else f", {size:,} may be" if size else ", perhaps none are needed"
+        )
         return f"not decided whether any purchase is enough{looks}"
     if size is None:
         most = int(plan.frontier["addon_credits"].iloc[-1])

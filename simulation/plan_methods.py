@@ -33,6 +33,7 @@ def plan_methods(
     replications: int,
     fresh: Sequence[int],
     confirmation: Confirmation | None,
+    last_look: bool = False,
 ) -> str:
     """Return how the figures of a plan were made, as Markdown.
 
@@ -47,6 +48,8 @@ def plan_methods(
     replications : int
         Those of the search; as many fresh ones followed.
     confirmation : Confirmation or None
+    last_look : bool
+        Whether the sizes in doubt were judged on as many again, and this chose the size.
     """
     return page(
         "a plan of creditsim",
@@ -54,7 +57,9 @@ def plan_methods(
             "Purpose": [f"{what_was_bought(scenario)} {_objective(scenario, goal)}"],
             "Inputs": _inputs(scenario),
             "Initialisation": initialisation(scenario, warmup),
-            "Estimation": _estimation(scenario, goal, sizes, replications, fresh, confirmation),
+            "Estimation": _estimation(
+                scenario, goal, sizes, replications, fresh, confirmation, last_look
+            ),
             "Software": random_numbers(scenario),
         },
     )
@@ -90,6 +95,7 @@ def _estimation(
     replications: int,
     fresh: Sequence[int],
     confirmation: Confirmation | None,
+    last_look: bool,
 ) -> Iterator[str]:
     yield (
         f"- Sizes: {len(sizes):,} can be bought, from 0 to {sizes[-1]:,} add-on credits, and all "
@@ -100,12 +106,18 @@ def _estimation(
         yield "- Nothing in the scenario is random: one replication tells all, and is exact."
     else:
         level = f"{CONFIDENCE:.0%}".replace("%", " %")
+        again = ""
+        if last_look:
+            again = (
+                f" They left a doubt, so the sizes in doubt were judged on {replications:,} others "
+                f"as well, for a last look at all {2 * replications:,}."
+            )
         yield (
             f"- Search: {replications:,} replications. It began with {scenario.replications:,} and "
-            f"added as many again while the answer was open, up to a maximum.{_last_look(goal)} In "
-            f"at most {exact_percent(DECISION_ERROR)} of plans may a decision be wrong, an error "
-            "that all looks at the growing sample share; sizes that were out of the question early "
-            "were judged on fewer, as `frontier.csv` says."
+            f"added as many again while the answer was open, up to a maximum.{again} At most "
+            f"{exact_percent(DECISION_ERROR)} of plans decide wrongly, all looks at the growing "
+            "sample together. Sizes that were out of the question early were judged on fewer, as "
+            "`frontier.csv` says."
         )
         yield (
             f"- Fresh replications: {replications:,} more, which decided nothing, judged {judged} "
@@ -125,12 +137,6 @@ def _estimation(
             f"{confirmation.days:,} days (replications: {confirmation.replications:,}), with "
             f"{again} add-on credits; every record was identical."
         )
-
-
-def _last_look(goal: Goal) -> str:
-    if goal.cost_of_lost_call is not None:
-        return ""
-    return " Sizes that were in doubt even then were judged on as many again, for a last look."
 
 
 def _by_what(goal: Goal) -> str:

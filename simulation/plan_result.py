@@ -75,9 +75,9 @@ class AlternativeResult:
     change is to licenses or the edition and the prices are not stated, the saving is in
     ``addon_credits_alone``, and says nothing of the whole. All in $ and credits.
 
-    ``meets_probability`` is of the recommended size, or of the largest where none will do, on
-    replications that chose nothing, with its interval; ``decided`` tells whether the size is
-    clear of the threshold. The intervals of what several alternatives save hold together.
+    ``meets_probability``, with its interval ``meets_ci95``, is of the recommended size, or of the
+    largest where none is enough, on replications that chose nothing; ``decided`` tells whether the
+    size is clear of the threshold. The intervals of what several alternatives save hold together.
     """
 
     name: str
@@ -104,8 +104,8 @@ class Plan:
         A row for every purchasable size. Where a last look decided, the sizes that were in doubt
         have twice as many replications.
     fresh : DataFrame
-        The same of the next smaller size and the recommended one, or of the largest where none
-        will do, on as many replications that chose neither.
+        The same of the next smaller size and the recommended one, or of the two largest where none
+        is enough, on as many replications that chose neither.
     warmup : Warmup or None
         The warm-up, and whether the start still shows after it.
     recommendation : Recommendation
@@ -176,6 +176,7 @@ class Plan:
             self.replications,
             self.fresh["addon_credits"].tolist(),
             self.confirmation,
+            last_look=bool((self.frontier["replications"] > self.replications).any()),
         )
         return {"plan_methods.md": text}
 

@@ -181,7 +181,7 @@ def _status(size: int | None) -> Status:
 
 
 def _holds(search: Search, fresh: Evidence) -> bool:
-    """Return whether fresh replications may agree with what the search decided."""
+    """Return whether no fresh interval contradicts what the search decided."""
     if search.certain or search.goal.cost_of_lost_call is not None:
         return True
     kept = fresh.judged.meets(fresh.goal).sum(axis=0)
@@ -193,7 +193,7 @@ def _holds(search: Search, fresh: Evidence) -> bool:
 
 
 def _by_fresh(search: Search, fresh: Evidence) -> tuple[int, int | None]:
-    """Return the sizes between which the answer lies where fresh replications disagree."""
+    """Return the places between which the answer lies where fresh replications disagree."""
     kept = fresh.judged.keep_to(fresh.goal)
     chosen, count = search.chosen, len(search.sizes)
     if chosen is None:  # the largest does after all
@@ -230,6 +230,7 @@ def _recommend(search: Search, fresh: Evidence, workers: int, steps: Steps) -> R
         needed = pools.needed()
         shortfall = needed - int(search.limits[-1])
         found, unfit = remedies(scenario, pools, needed)
+    surely = chosen if decided else surely
     searched = replace(search.evidence, judged=search.judged)
     reasons = reasons_for(searched, fresh, chosen, decided, shortfall)
     if search.last_look_chose and decided:
@@ -248,7 +249,7 @@ def _recommend(search: Search, fresh: Evidence, workers: int, steps: Steps) -> R
         shortfall,
         found,
         reasons,
-        [*rejections(search.evidence, chosen), *unfit],
+        [*rejections(search.evidence, chosen, surely), *unfit],
     )
 
 
@@ -315,7 +316,7 @@ def _licenses_cost_more(now: Scenario, then: Scenario) -> tuple[Decimal, bool]:
 def _saving(
     search: Search, other: Search, dearer: Decimal, among: int
 ) -> tuple[Decimal, float, float] | None:
-    """Return the saving in $ a month, with its bootstrap interval; None if one is not reachable.
+    """Return the saving in $ a month with its bootstrap interval; None where none is enough.
 
     It is less by ``dearer``, what licenses cost more. The same replications are drawn for both,
     so the saving is paired (Efron 1979). The best ``among`` several alternatives is named, so
@@ -346,7 +347,7 @@ def _saving(
 def _resampled_prices(
     search: Search, prices: list[Decimal], drawn: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the price of the recommended size in each resample; the largest where none does."""
+    """Return the price of the size that each resample recommends, of the largest if it has none."""
     costs = np.array([float(price) for price in prices])
     if search.goal.cost_of_lost_call is not None:
         rivals = search.judged.replications == search.count

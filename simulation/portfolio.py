@@ -42,7 +42,7 @@ class Portfolio:
 
 
 def told_once(failures: Iterable[tuple[str, str]]) -> Iterator[tuple[int, int]]:
-    """Yield the first of the orgs that fail for one reason, and how many those are.
+    """Yield for each reason the place of the first org that fails for it, and how many orgs do.
 
     Parameters
     ----------

@@ -29,8 +29,11 @@ def _risk(totals: dict[str, Any]) -> str:
     if not planned:
         return "No org could be planned for."
     if not risk:
-        every = "The org keeps" if planned == 1 else f"All {planned:,} orgs keep"
-        return f"{every} to their objective with the add-on credits that they have."
+        if planned == 1:
+            return "The org keeps to its objective with the add-on credits that it has."
+        return (
+            f"All {planned:,} orgs keep to their objective with the add-on credits that they have."
+        )
     verb = "does" if risk == 1 else "do"
     cannot = totals["not_reachable"]
     never = f"; for {cannot:,} of them no purchase is enough" if cannot else ""
@@ -51,7 +54,7 @@ def _spend(totals: dict[str, Any]) -> str:
     price, least = totals["safe_price_per_month"], totals["price_per_month"]
     said = [f"What is advised for {whose} costs {dollars(price)} a month, {than}."]
     if least < price:
-        said.append(f"It may be that {dollars(least)} are enough, more replications would tell.")
+        said.append(f"It may be that {dollars(least)} is enough; more replications would tell.")
     if none := totals["without_safe_size"]:
         said.append(f"For {orgs(none)} no size is surely enough yet.")
     elif totals["undecided"] and not least < price:

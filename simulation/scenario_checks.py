@@ -59,7 +59,9 @@ def problems_of(scenario: Scenario, unread: Unread) -> Iterator[KeyProblem]:
     if has_lengths and scenario.warmup_end >= scenario.horizon:
         what = f"leaves nothing of a horizon of {write_duration(scenario.horizon)}"
         if scenario.warmup is None:
-            what = f"is one window ({scenario.card.window_in_words}) unless given and {what}"
+            what = (
+                f"is at least one window ({scenario.card.window_in_words}) unless given and {what}"
+            )
         yield KeyProblem(("warmup",), f"{what}, write a shorter one, or 0")
     longest = (2**63 >> (len(names) - 1).bit_length()) - 2 * DAY
     if scenario.horizon > longest:  # a call's time and client are sorted as one number
@@ -176,7 +178,7 @@ def alternative_problems(
 
 
 def _not_for_alternatives(key: str) -> str:
-    """Say so if an alternative may not set a key."""
+    """Return why an alternative may not set a key; nothing where it may."""
     root, *inner = key.split(".")
     if root == "clients" and len(inner) > 1 and inner[-1] == "name":
         return f"names the random numbers of a client; another name draws other calls: {_IN_FILE}"

@@ -1,13 +1,13 @@
-"""The search among pool sizes: those that may yet be right are judged on, the others are not.
+"""Sequential search: sizes that may still be the answer are judged further, the rest is dropped.
 
-Every size is judged on the first replications. Where that is dear, with retries and millions
+Every size is judged on the first replications. Where that takes long, with retries and millions
 of calls, only the sizes that these leave in doubt are judged on the rest: the smallest that may
 still meet the objective, the next smaller one, and all larger ones, since a larger pool does
 not always throttle fewer calls.
 
-What the replications say is looked at whenever their number has doubled. Where they leave a
-doubt at the largest number, the sizes in doubt are judged on as many again, for a last look at
-all of them together.
+The search looks at the replications whenever their number has doubled. Where they leave a doubt
+at the largest number, the sizes in doubt are judged on as many again, for a last look at all of
+them together.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NOTABLE_SAVING = 0.01
 """Part of the cost: sizes that cannot save more than this are as good as the best."""
 
 _ALL_SIZES_ATTEMPTS = 500_000_000
-"""Attempts, roughly, that are decided for all sizes alike before some are given up."""
+"""Attempts, roughly, to spend on all sizes before the search starts to give some up."""
 
 _WORTH_PROCESSES_S = 2.0  # of work: processes take a second to start
 
@@ -73,8 +73,8 @@ class Search:
 
     Parameters
     ----------
-    demand, goal
-        What is wanted of the pool, and of the purchase.
+    demand : Demand
+    goal : Goal
     sizes, limits : (m,) int64 array
         Add-on credits, rising, and the pool that each gives.
     workers : int
@@ -84,7 +84,7 @@ class Search:
     keep_current : bool
         Whether the size that the org has is judged on all replications, whatever it is.
     follows : Search, optional
-        One that decides on how many replications this one is judged, too.
+        The search whose replications, looks and confidence this one shares.
 
     Attributes
     ----------
@@ -118,7 +118,7 @@ class Search:
         self._workers, self._keep_current = workers, keep_current
         self._steps = steps or Steps()
         self._judged: Judgement | None = None
-        self._last: Judgement | None = None  # with what the last look saw
+        self._last: Judgement | None = None  # all replications, those of the last look included
         self._unused: Judgement | None = None  # what it saw of sizes that it did not choose
         self._pilot = 2  # replications on which all sizes are judged
         self._pace = 0.0  # seconds a replication, of late
@@ -135,7 +135,7 @@ class Search:
         return 0 if self._judged is None else len(self._judged.calls)
 
     def judge_up_to(self, count: int) -> None:
-        """Judge on ``count`` replications all that matters; all sizes on the first of them."""
+        """Judge up to ``count`` replications: all sizes on the first, then only those in doubt."""
         everything = np.arange(len(self.sizes))
         while self.count < count:
             if self.count < 2:
@@ -150,9 +150,9 @@ class Search:
             self._judge(behind, count, count)
 
     def decide(self, most: int) -> None:
-        """Judge on more and more replications, up to ``most``, until their looks decide.
+        """Judge on more and more replications, up to ``most``, until a look at them decides.
 
-        Where they do not, a last look at twice as many follows, but not at the least cost.
+        Where none does, a last look at twice as many follows; the least cost has no last look.
         """
         if self._follows is None:
             self.looks.most = 2 * most
@@ -189,7 +189,7 @@ class Search:
             self._unused = _of(seen, np.searchsorted(places, before))
 
     def _behind(self) -> Ints:
-        """Return the places that the recommendation stands on and that missed replications."""
+        """Return the places that the recommendation depends on but that missed replications."""
         chosen = self.chosen
         first = len(self.sizes) - 1 if chosen is None else max(0, chosen - 1)
         last = first + 3 if self.goal.cost_of_lost_call is not None else len(self.sizes)
@@ -211,9 +211,9 @@ class Search:
         return not_given_up
 
     def _may_be_right(self) -> tuple[int, int | None]:
-        """Return the first place that may be right, and at the least cost the last.
+        """Return the first place that may be right, and where the least cost is wanted the last.
 
-        Its confidence is shared among all looks, so that hardly any of them gives up wrongly.
+        The looks share the confidence, so that hardly any of them gives up a size wrongly.
         """
         sure = 1 - DECISION_ERROR / _LOOKS
         if self.goal.cost_of_lost_call is not None:
@@ -248,10 +248,10 @@ class Search:
         return [chosen] if chosen == 0 else [chosen - 1, chosen]
 
     def fresh(self, places: Sequence[int]) -> Evidence:
-        """Judge some sizes on as many replications that did not choose any.
+        """Return what as many replications, none of which chose a size, say of some sizes.
 
-        What the search chose it chose for looking well, so its own replications flatter it.
-        Where nothing is random, what is known is all there is.
+        The search chose a size because it looked good, so its own replications flatter it.
+        Where nothing is random, there is nothing else to see.
         """
         if self.certain:
             judged = _of(self.judged, places)
@@ -292,7 +292,7 @@ class Search:
 
     @property
     def evidence(self) -> Evidence:
-        """What is known of the sizes; with what the last look saw, where that chose."""
+        """What is known of the sizes; the last look is part of it where that chose the size."""
         judged = self.judged
         if self._last is not None and self._unused is None:
             judged = self._last
@@ -321,10 +321,10 @@ class Search:
         return first, len(self.sizes) if surely is None else surely
 
     def _cost_bracket(self, confidence: float) -> tuple[int, int]:
-        """Return the range of sizes that may yet cost a notable part less than the best."""
+        """Return the first and the last place that may cost notably less than the best."""
         costs, best = self.evidence.monthly_costs(), self.chosen
         assert best is not None
-        rivals = [
+        rivals = [  # nan, the low end by one replication, leaves a size among them
             place
             for place in np.flatnonzero(self.judged.replications == self.count)
             if place == best

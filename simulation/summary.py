@@ -39,7 +39,7 @@ ESTIMATORS = {
         for name, (_, of_all) in QUANTILES.items()
     },
 }
-"""What stands as ``mean`` of each statistic."""
+"""Which estimate stands as ``mean`` of each statistic."""
 
 SUMMARY_COLUMNS = ("grain", "name", "statistic", "mean", "ci95_low", "ci95_high", "replications")
 
@@ -57,7 +57,7 @@ def summarise(
     ----------
     scenario : Scenario
     groups : sequence of Group
-        What is reported.
+        The groups of calls that the tables have rows of.
     tables : mapping of str to DataFrame
         By grain, a row for each replication (and group), a column for each statistic.
     late : sequence of Late
@@ -125,7 +125,7 @@ def _unseen(runs: pd.DataFrame) -> float:
 
 
 def _event(calls: float | Floats, unseen: float) -> Floats:
-    """Return the same of a group that makes this many calls: no more than those, at least one."""
+    """Return the unseen calls of groups that make this many: no more than those, at least one."""
     event: Floats = np.maximum(1.0, np.minimum(unseen, calls))
     return event
 
@@ -157,7 +157,8 @@ def _estimates(
 ) -> dict[str, _Ends]:
     """Return every statistic of the groups of one grain; columns are (replications, groups).
 
-    What the demand alone decides is a point where it is not ``drawn``.
+    The interval of a statistic in ``drawn`` is a point for the groups in which it is not random.
+    ``counted`` is the time after the warm-up, in hours.
     """
     calls = columns["calls"].astype(np.float64)
     mean = calls.mean(axis=0)
@@ -216,6 +217,7 @@ def _delays(
 
 
 def _first_throttle(hours: NDArray[np.float64]) -> Estimate:
+    """Return the median; nan, not inf, where no replication throttled a call."""
     if np.isnan(hours).all():
         return Estimate(nan, nan, nan, 0)
     return median_of(np.where(np.isnan(hours), inf, hours))

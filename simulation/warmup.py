@@ -24,12 +24,12 @@ from simulation.scenario import Scenario
 __all__ = ["Warmup", "warmup_from", "with_warmup"]
 
 MOST_SHOWN = 0.02
-"""Of the throttled calls: with fewer that the start adds, takes or moves, it is forgotten."""
+"""Share of the throttled calls: the start is forgotten where it adds, takes or moves no more."""
 
 _WEEK = 7 * DAY
 _ALL = 1.0
 _MOST_CANDIDATES = 64
-_MOST_WINDOWS = 10_000  # of a run; of one with more, the start is hardly a part
+_MOST_WINDOWS = 10_000  # the start of a run of more windows is not worth the pilot runs
 _PILOTS = 5
 _PILOT_CALLS = 10_000_000
 _HOURS = 24
@@ -52,7 +52,8 @@ class Warmup:
         The throttled calls that the start adds, takes away or moves to another hour of the
         window, as a share of those that a full or a spent pool throttles after the warm-up.
     fades : bool
-        Whether it shows not at all, or less after a longer warm-up, if it was chosen.
+        Whether it does not show at all, or after the longest warm-up at most half as much as after
+        the shortest; True where the scenario names the warm-up, since no other is tried.
     """
 
     length: int
@@ -66,7 +67,7 @@ class Warmup:
         return self.still_shows <= MOST_SHOWN
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON holds it."""
+        """Return the warm-up as JSON holds it; `warmup_from` reads it back."""
         return {
             "duration": write_duration(self.length),
             "chosen_by": "scenario" if self.given else "pilot runs",
@@ -77,7 +78,7 @@ class Warmup:
 
 
 def warmup_from(told: dict[str, Any] | None) -> Warmup | None:
-    """Return what `Warmup.to_dict` wrote."""
+    """Return the warm-up that `Warmup.to_dict` wrote; None where none was examined."""
     if told is None:
         return None
     length = parse_duration(told["duration"])
@@ -86,13 +87,13 @@ def warmup_from(told: dict[str, Any] | None) -> Warmup | None:
 
 
 def with_warmup(scenario: Scenario, demand: Demand | None = None) -> tuple[Scenario, Warmup]:
-    """Return the scenario with a warm-up after which the start is forgotten, and what shows it.
+    """Return the scenario with its warm-up, and how far the start still shows after it.
 
     A warm-up that the scenario names stays as it is, and one of 0 is not examined: there the
     start is wanted. Otherwise it is the shortest of whole windows, or of whole weeks where the
     demand differs by weekday and the run covers two, after which, and after any longer one, the
-    start is forgotten. It is at most half of the run, and leaves something of what is throttled.
-    Where no such warm-up will do, it is the longest if that helps, and the shortest if not.
+    start is forgotten. It is at most half of the run, and never leaves out all that is throttled.
+    Where no such warm-up is enough, it is the longest if that helps, and the shortest if not.
     """
     window, given = scenario.card.window, scenario.warmup is not None
     if scenario.warmup == 0 or scenario.horizon // window > _MOST_WINDOWS:
@@ -112,7 +113,7 @@ def with_warmup(scenario: Scenario, demand: Demand | None = None) -> tuple[Scena
 
 
 def _candidates(scenario: Scenario) -> list[int]:
-    """Return the lengths that a warm-up may have, rising, µs."""
+    """Return the lengths in µs that may be chosen as the warm-up, rising."""
     window, horizon = scenario.card.window, scenario.horizon
     weekly = any(is_weekly(client.arrivals) for client in scenario.clients)
     step = _WEEK if weekly and horizon >= 2 * _WEEK and _WEEK % window == 0 else window
@@ -121,16 +122,16 @@ def _candidates(scenario: Scenario) -> list[int]:
 
 
 def _still_shown(demand: Demand, candidates: list[int]) -> Floats:
-    """Return what the start still adds, takes or moves after each of these warm-ups, a share.
+    """Return the share that the start still adds, takes or moves after each warm-up, (lengths,).
 
     It is measured over whole windows where one is left, since a part of one has its own hours. It
-    is all where a pool that starts full throttles calls after the first window, but none after the
-    warm-up: that would leave out what matters.
+    is 1 where a pool that starts full throttles calls after the first window but none after the
+    warm-up, which would leave out what matters.
     """
     scenario = demand.scenario
     calls = max(1, demand.busiest_day * demand.days)
     pilots = max(2, min(_PILOTS, _PILOT_CALLS // calls)) if demand.is_random else 1
-    after = []  # by window, what is throttled from it on
+    after = []  # for a full and a spent pool: the calls throttled from each window on, by hour
     for held in (0, scenario.limit):
         each = [_throttled_by_hour(demand, pilot, held) for pilot in range(pilots)]
         counts = np.sum(each, axis=0)
@@ -152,7 +153,7 @@ def _still_shown(demand: Demand, candidates: list[int]) -> Floats:
 
 
 def _throttled_by_hour(demand: Demand, replication: int, held: int) -> Ints:
-    """Return the calls throttled in each part of each window, (windows, 24).
+    """Return the calls throttled in each 24th of each window, (windows, 24).
 
     ``held`` credits are in use at the start and come back evenly over the first window.
     """

@@ -125,20 +125,20 @@ def workload_of(
         In place of the scenario's own: the most that a run to a precision may come to.
     """
     days, clients = scenario.clock.days, len(scenario.clients)
-    by_day, drawn, most, busiest, patient = np.zeros(days), 0.0, -1.0, 0, 0.0
+    by_day, drawn, most, busiest, retried = np.zeros(days), 0.0, -1.0, 0, 0.0
     for place, client in enumerate(scenario.clients):
         calls, again = _calls_by_day(scenario, client)
         by_day += calls
         total = float(calls.sum())
         drawn += total * again
         if client.on_throttle.retry is not None:
-            patient += total
+            retried += total
         if total > most:
             most, busiest = total, place
     in_run = min(1.0, scenario.horizon / (days * DAY))
     n = replications or scenario.replications
     day = float(by_day.max())
-    a_call = _BYTES_A_RETRIED_CALL if patient else _BYTES_A_CALL
+    a_call = _BYTES_A_RETRIED_CALL if retried else _BYTES_A_CALL
     memory = _BYTES + a_call * day + _BYTES_A_CLIENT * clients
     seconds = drawn * _SECONDS_A_CALL["compiled"]
     seconds += days * (clients * _SECONDS_A_CLIENT_DAY + _SECONDS_A_DAY)
@@ -148,7 +148,7 @@ def workload_of(
     else:
         memory += n * (clients + 6) * _BYTES_A_ROW
         memory += n * (scenario.horizon / interval) * _BYTES_AN_INTERVAL
-        memory += n * patient * in_run * _BYTES_A_LATE_CALL  # if each of them waits
+        memory += n * retried * in_run * _BYTES_A_LATE_CALL  # if each of them waits
         seconds = n * (seconds + drawn * in_run * _SECONDS_A_CALL[engine])
     in_all = float(by_day.sum()) * in_run * n
     return Workload(in_all, day, busiest, n, memory, seconds / min(workers, n))

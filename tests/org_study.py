@@ -83,7 +83,7 @@ def random_org(number: int) -> Scenario:
 
 
 def _client(draw: random.Random, name: str, credits: float) -> dict[str, Any]:
-    """Return a client that asks for about so many credits on a busy day."""
+    """Return a client that asks for about this many credits on a busy day."""
     call, cost = draw.choice(_KINDS)
     calls = max(1.0, credits / cost)
     while calls > 150:  # dearer calls, so that a plan is quick

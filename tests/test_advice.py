@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 from scipy.stats import binomtest
 
 from simulation.advice import reasons_for, rejections
@@ -67,20 +68,36 @@ def test_each_reason_and_each_rejection_says_what_the_replications_showed() -> N
     ]
     three = reasons(known([[0, 0, 0, 9, 0], [-1, -1, -1, 9, 0]]), 4, None)
     assert any(reason.startswith("3 sizes from 0 to 8 were out of the") for reason in three)
-    said = {each["addon_credits"]: each["reason"] for each in rejections(evidence, 4)}
+    said = {each["addon_credits"]: each["reason"] for each in rejections(evidence, 4, 4)}
     assert said[0] == "meets the objective, but 4, a larger size, does not"
     assert said[4].startswith("keeps to it in 67 % of 3 simulated runs of 4 days (95 % interval")
     assert [said[8], said[12]] == [of_four(1, "simulated")] * 2
-    assert said[20] == "costs $12.00 a month more, and fewer do"
+    assert said[20] == "costs $12.00 a month more than needed: a smaller size is enough"
     assert list(said) == [0, 4, 8, 12, 20]
 
 
 def test_a_size_that_meets_the_objective_is_rejected_for_the_next_larger_that_does_not() -> None:
     evidence = known([[0, 0, 9, 9, 0, 9, 0, 0]])
-    said = {each["addon_credits"]: each["reason"] for each in rejections(evidence, 6)}
+    said = {each["addon_credits"]: each["reason"] for each in rejections(evidence, 6, 6)}
     for size, worse in ((0, 8), (4, 8), (16, 20)):
         assert said[size] == f"meets the objective, but {worse}, a larger size, does not"
     assert list(said) == [0, 4, 8, 12, 16, 20, 28]
+
+
+@pytest.mark.parametrize(
+    ("enough", "of_the_largest"),
+    [
+        (None, "costs $48.00 a month more than 8, which may be enough"),
+        (3, "costs $36.00 a month more than needed: a smaller size is enough"),
+    ],
+)
+def test_where_a_plan_is_open_no_larger_size_is_said_to_be_more_than_needed(
+    enough: int | None, of_the_largest: str
+) -> None:
+    evidence = known([[9, 9, 0, 0, 0, 0, 0]])
+    said = {each["addon_credits"]: each["reason"] for each in rejections(evidence, 2, enough)}
+    assert said[12] == "costs $12.00 a month more than 8, which may be enough"
+    assert said[24] == of_the_largest
 
 
 def test_the_reasons_of_the_least_cost_name_it_with_its_interval() -> None:
@@ -95,7 +112,7 @@ def test_the_reasons_of_the_least_cost_name_it_with_its_interval() -> None:
         f"16 add-on credits cost ${of_best.mean():.2f} a month "
         f"(95 % interval ${low:.2f} to ${high:.2f}) in all."
     )
-    for each in rejections(evidence, 4):
+    for each in rejections(evidence, 4, 4):
         costs = evidence.monthly_costs()[:, each["addon_credits"] // 4]
         more = np.nanmean(costs - of_best)
         sign = "-" if more < 0 else ""

@@ -186,7 +186,7 @@ def test_the_headline_of_a_portfolio_leads_with_what_is_surely_enough() -> None:
     said = portfolio_findings(totals)
     assert said[1] == (
         "What is advised for all orgs costs $33.60 a month, $8.40 more than is paid now. It may be "
-        "that $16.80 are enough, more replications would tell."
+        "that $16.80 is enough; more replications would tell."
     )
     unsafe = {**totals, "price_per_month": Decimal("33.60"), "without_safe_size": 1}
     assert portfolio_findings(unsafe)[1].endswith("For 1 org no size is surely enough yet.")

@@ -11,7 +11,7 @@ import pytest
 from simulation import RunResult, plan, run
 from simulation.console import Console, run_view
 from simulation.console_plan import sizes_worth_seeing
-from simulation.findings import run_findings
+from simulation.findings import percent, precision_finding, run_findings
 from simulation.plan_findings import advice_in_brief, surely_enough, what_it_is
 from simulation.plan_result import Plan
 from tests.helpers import any_limit, poisson
@@ -54,6 +54,20 @@ def test_no_median_stands_under_the_heading_mean(
     assert "mean" not in shown
     assert "most credits held in any window, median" in shown
     assert "usage, warm-up too " in shown
+
+
+def test_how_precise_a_share_is_is_said_only_where_the_replications_tell(
+    result: RunResult,
+) -> None:
+    share = result.estimate("throttled_share")
+    known = percent((share.high - share.low) / 2 / share.mean)
+    said = precision_finding(result, "5%")
+    assert said.startswith(f"After 30 replications the throttled share is known to ±{known} of ")
+    one = run(result.scenario.changed({"org.user_licenses": 30}), replications=1)
+    assert one.runs["throttled_calls"].all()
+    assert precision_finding(one, "5%").startswith("One replication does not tell")
+    none = run(result.scenario.changed({"org.user_licenses": 900}), replications=2)
+    assert precision_finding(none, "5%").startswith("No call was throttled in 2 replications")
 
 
 def _between(low: int, high: int | None, looks_best: int, **more: Any) -> Plan:

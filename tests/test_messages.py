@@ -397,7 +397,7 @@ def test_a_mistake_of_a_template_is_told_once_with_how_many_orgs_it_fails(tmp_pa
     out = tmp_path / "out"
     done = CliRunner().invoke(app, ["batch", str(file), "--out", str(out)], env={"COLUMNS": "500"})
     assert done.exit_code == 3
-    for text, begins in ((done.stderr, "failed: "), (done.stdout, "• a0 and 24 orgs more: ")):
+    for text, begins in ((done.stderr, "failed: "), (done.stdout, "• a0 and 24 more orgs: ")):
         lines = [line for line in text.splitlines() if "'pro' is no edition" in line]
         assert len(lines) == 2
         assert lines[0].startswith(f"{begins}{file}:2: {template}:3: org.edition: ")
@@ -412,7 +412,9 @@ def test_a_mistake_that_a_portfolio_makes_names_its_line(tmp_path: Path) -> None
     first.load()
     with pytest.raises(InputError) as refusal:
         second.load()
-    assert str(refusal.value).startswith(f"{file}:3: warmup: is one window (24 hours) unless ")
+    assert str(refusal.value).startswith(
+        f"{file}:3: warmup: is at least one window (24 hours) unless "
+    )
     with pytest.raises(InputError) as refusal:
         first.load(["org.edition=pro"])
     assert str(refusal.value).startswith("--set org.edition: org.edition: 'pro' is no edition")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def test_a_plan_says_its_objective_its_search_and_its_fresh_replications(tmp_pat
         "in at least 95 % of runs of 8 days at most 0.1 % of the calls are throttled at first",
         "Sizes: 479 can be bought, from 0 to 478,000 add-on credits",
         f"Search: {result.replications} replications. It began with 2 ",
-        "In at most 5 % of plans may a decision be wrong",
+        "At most 5 % of plans decide wrongly",
         f"Fresh replications: {result.replications} more, which decided nothing, judged {fresh} ",
         f"the SimPy model decided {result.confirmation.calls:,} calls again",
         (
@@ -236,6 +237,17 @@ def test_the_command_writes_it_and_writes_over_its_own(tmp_path: Path) -> None:
     refused = creditsim("run", file, "--out", copy)
     assert refused.returncode == 2
     assert "run_methods.md" in refused.stderr
+
+
+def test_a_last_look_that_chose_is_told() -> None:
+    scenario = any_limit(40, [poisson("a", "5 per day")], horizon="2 days")
+    result = plan(scenario, **QUICK)
+    n = result.replications
+    said = f"judged on {n} others as well, for a last look at all {2 * n}."
+    for count, told in ((n, False), (2 * n, True)):
+        frontier = result.frontier.assign(replications=count)
+        text = replace(result, frontier=frontier).methods()["plan_methods.md"]
+        assert (said in text) == told
 
 
 def test_where_nothing_is_random_a_plan_says_so() -> None:

@@ -316,7 +316,9 @@ def test_retry_delays_are_exact_where_floats_are_not() -> None:
 def test_warmup_is_one_window_unless_given_and_must_leave_something() -> None:
     client = scheduled("a", "09:00", 1)
     assert build([client], horizon="2 days", warmup=None).warmup_end == DAY
-    with pytest.raises(InputError, match=r"warmup: is one window \(24 hours\) unless given"):
+    with pytest.raises(
+        InputError, match=r"warmup: is at least one window \(24 hours\) unless given"
+    ):
         build([client], horizon="1 day", warmup=None)
 
 

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from simulation import run
+from simulation import InputError, run
 from simulation.estimates import (
     Delays,
     binomial_interval,
@@ -444,3 +444,34 @@ def test_a_precision_is_that_of_the_interval_which_the_summary_tells(limit: int)
     assert throttled_share(result.runs) == pytest.approx(
         result.estimate("throttled_share"), nan_ok=True
     )
+
+
+def test_a_run_to_a_precision_adds_replications_until_the_share_is_known_so_well() -> None:
+    clients = [poisson("a", "60 per day", "one")]
+    scenario = any_limit(60, clients, horizon="4 days", warmup="1 day", replications=4)
+    result = run(scenario, engine="compiled", precision="15%", examine_start=False)
+    share, many = result.estimate("throttled_share"), len(result.runs)
+    assert (share.high - share.low) / 2 <= 0.15 * share.mean
+    assert 4 < many < 1000
+    assert result.scenario.replications == many
+    first = run(scenario, engine="compiled", examine_start=False).estimate("throttled_share")
+    assert (first.high - first.low) / 2 > 0.15 * first.mean
+    at_once = run(scenario, engine="compiled", replications=many, examine_start=False)
+    assert at_once.runs.equals(result.runs)
+    assert at_once.summary.equals(result.summary)
+    few = run(scenario, precision="1%", max_replications=5, examine_start=False)
+    assert len(few.runs) == 5
+
+
+@pytest.mark.parametrize("precision", ["0%", "100%", 0.0, 1.0, "much"])
+def test_a_precision_that_is_no_part_of_a_share_is_refused(precision: str | float) -> None:
+    with pytest.raises(InputError, match=r"^precision "):
+        run(any_limit(9, [scheduled("a", "02:00", 5)]), precision=precision)
+
+
+def test_a_run_to_a_precision_cannot_end_before_it_begins() -> None:
+    scenario = any_limit(9, [scheduled("a", "02:00", 5)], replications=4)
+    with pytest.raises(
+        InputError, match="max_replications is 3, write at least the 4 replications"
+    ):
+        run(scenario, precision="5%", max_replications=3)

@@ -156,9 +156,9 @@ Throttled = dict[tuple[int, int], int]
 def chosen(
     full: Throttled, spent: Throttled, monkeypatch: pytest.MonkeyPatch, **keys: Any
 ) -> Warmup:
-    """Return the warm-up where a full and a spent pool throttle so many calls.
+    """Return the warm-up where a full and a spent pool throttle these calls.
 
-    They are given by window and hour, from 0.
+    They are counted by window and hour, from 0.
     """
 
     def counts(demand: Demand, replication: int, held: int) -> np.ndarray:
