@@ -123,11 +123,12 @@ def ratios(
     event = np.broadcast_to(np.asarray(unseen, np.float64), ratio.shape)
     alike = (np.abs(x - ratio * c) <= _ROUNDING * x).all(axis=0)
     reach = event[alike] * _of_none(n, confidence) / whole[alike]
-    low[alike], high[alike] = ratio[alike] - reach, ratio[alike] + reach
+    low[alike], high[alike] = ratio[alike] - reach, ratio[alike]
     rare = (_RARE * (x > 0).sum(axis=0) <= n) & ~np.isnan(whole)
     if rare.any():
         ends = _of_rare(x[:, rare], event[rare], confidence)
         low[rare], high[rare] = (end / whole[rare] for end in ends)
+    high[alike] = np.maximum(high[alike], ratio[alike] + reach)
     return ratio, np.maximum(low, 0.0), high
 
 

@@ -123,7 +123,8 @@ def run(
         what = f"is {max_replications:,}, write at most {MOST_REPLICATIONS:,}"
         raise InputError(f"max_replications {what}")
     if not force:
-        most = max_replications if wanted_precision else None
+        grows = wanted_precision and Demand(scenario).is_random
+        most = max_replications if grows else None
         check_workload(scenario, engine, cores(workers), length, replications=most)
     warmup = None
     if examine_start:

@@ -193,20 +193,29 @@ def _estimates(
     for statistic, most in at_most.items():
         known = found[statistic]
         found[statistic] = known._replace(high=np.minimum(known.high, most))
-    found |= _delays(columns, delays)
+    found |= _delays(columns, delays, event)
     return {statistic: found[statistic] for statistic in STATISTICS}
 
 
 def _delays(
-    columns: Mapping[str, NDArray[Any]], delays: Sequence[Sequence[NDArray[np.int64]]]
+    columns: Mapping[str, NDArray[Any]],
+    delays: Sequence[Sequence[NDArray[np.int64]]],
+    events: Floats,
 ) -> dict[str, _Ends]:
-    """Return the quantiles of the delays of each group, in seconds."""
+    """Return the quantiles of the delays of each group, in seconds.
+
+    ``events`` is how many calls of each group an event may throttle that no replication shows.
+    """
     rows: dict[str, list[Estimate]] = {name: [] for name in QUANTILES}
     for place, late in enumerate(delays):
         calls, succeeded = (
             columns[name][:, place].astype(np.int64) for name in ("calls", "succeeded_calls")
         )
-        known = {False: Delays(late, succeeded), True: Delays(late, calls, calls - succeeded)}
+        never, unseen = calls - succeeded, float(events[place])
+        known = {
+            False: Delays(late, succeeded, unseen=unseen),
+            True: Delays(late, calls, never, unseen),
+        }
         for name, (q, of_all) in QUANTILES.items():
             rows[name].append(known[of_all].quantile(q))
     found = {}
