@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.jit import compiled
+from simulation.jit import compiled, returning
 from simulation.records import IMPOSSIBLE, LOST, SUCCEEDED, UNFINISHED
 
 __all__ = ["Day", "Lanes", "Laws", "Tape", "decide", "wake"]
@@ -147,8 +147,7 @@ def _drop_first(heap, size):  # type: ignore[no-untyped-def]
 def _with_more_grants(lanes):  # type: ignore[no-untyped-def]
     """Return the lanes with rings twice as long."""
     count, length = lanes.grant_time.shape
-    time = np.empty((count, 2 * length), np.int64)
-    credits = np.empty((count, 2 * length), np.int64)
+    time, credits = np.empty((count, 2 * length), np.int64), np.empty((count, 2 * length), np.int64)
     for lane in range(count):
         for n in range(lanes.state[lane, HELD], lanes.state[lane, MADE]):
             time[lane, n & (2 * length - 1)] = lanes.grant_time[lane, n & (length - 1)]
@@ -162,8 +161,7 @@ def _with_more_calls(lanes):  # type: ignore[no-untyped-def]
     count, length, columns = lanes.calls.shape
     calls = np.empty((count, 2 * length, columns), np.int64)
     soon = np.empty((count, 2 * length, 3), np.int64)
-    calls[:, :length] = lanes.calls
-    soon[:, :length] = lanes.soon
+    calls[:, :length], soon[:, :length] = lanes.calls, lanes.soon
     grants = lanes.grant_time, lanes.grant_credits
     return Lanes(lanes.limits, lanes.state, grants[0], grants[1], calls, soon, lanes.later)
 
@@ -176,6 +174,7 @@ def _with_more_events(tape):  # type: ignore[no-untyped-def]
     return Tape(tape.outcome, tape.attempts, tape.settled_at, tape.refused, events, tape.length)
 
 
+@returning(Lanes, Tape)
 @compiled
 def decide(lanes, laws, day, first, until, tape, base):  # type: ignore[no-untyped-def]
     """Decide every attempt before ``until`` in the order of rule 3.3, lane by lane.
@@ -209,7 +208,7 @@ def decide(lanes, laws, day, first, until, tape, base):  # type: ignore[no-untyp
                     tape = _with_more_events(tape)
                 else:
                     lanes = _with_more_grants(lanes)
-    return lanes, tape
+    return lanes[:], tape[:]
 
 
 @compiled
@@ -369,6 +368,7 @@ def _decide(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0915 - o
     return arrived
 
 
+@returning(Lanes)
 @compiled
 def wake(lanes, first, time, credits, levels, window):  # type: ignore[no-untyped-def]
     """Let lanes that sleep begin with the first call that they cannot grant.
@@ -397,4 +397,4 @@ def wake(lanes, first, time, credits, levels, window):  # type: ignore[no-untype
             made += 1
         lanes.state[lane, USED], lanes.state[lane, MADE] = used, made
         lanes.state[lane, HELD] = 0
-    return lanes
+    return lanes[:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import pickle
 import warnings
@@ -16,7 +17,7 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 from simulation.errors import LoopWarning
 
-__all__ = ["compiled"]
+__all__ = ["compiled", "returning"]
 
 _DIGEST_BYTES = 32
 _warned_of: set[str] = set()
@@ -44,6 +45,26 @@ def compiled(function: Callable[..., Any]) -> Any:
             "no folder can be written; set NUMBA_CACHE_DIR to one that can",
         )
     return loop
+
+
+def returning(*kinds: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator of loops that return plain tuples, which become named ones of ``kinds``.
+
+    Numba would make a named tuple by a class of Python's, and there a signal's exception, Ctrl-C,
+    crashes the process (https://github.com/numba/numba/issues/2324). Plain tuples it makes itself.
+    """
+
+    def decorated(loop: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(loop)
+        def named(*task: Any) -> Any:
+            plain = loop(*task)
+            if len(kinds) == 1:
+                return kinds[0](*plain)
+            return tuple(kind(*each) for kind, each in zip(kinds, plain, strict=True))
+
+        return named
+
+    return decorated
 
 
 def _warn(what: str, why: str) -> None:
