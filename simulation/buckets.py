@@ -51,9 +51,12 @@ class LocalBuckets:
         self._length = length
         self._changed: dict[int, _Changed] = {}
 
-    def begin(self, row: int, stamp: datetime) -> int | None:
-        """Return when a row's bucket begins, µs since 1970; None if the clock skips all of it."""
-        start = microseconds(stamp.replace(tzinfo=self._zone))
+    def begin(self, row: int, stamp: datetime, start: int) -> int | None:
+        """Return when a row's bucket begins, µs since 1970; None if the clock skips all of it.
+
+        ``start`` is the time that ``stamp`` means, by the offset before the change if the clock
+        skips it or shows it twice.
+        """
         if (changed := self._change_within(stamp, start)) is None:
             return start
         if not changed.spans:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -187,16 +187,15 @@ class _Table:
             now = microseconds(stamp.replace(tzinfo=zone) if stamp.tzinfo is None else stamp)
             first[row] = again[row] = now
             if stamp.tzinfo is None:
-                skipped = _skipped(stamp, zone)
-                begin = buckets.begin(row, stamp) if buckets else None if skipped else now
+                last = microseconds(stamp.replace(tzinfo=zone, fold=1))  # before now, if skipped
+                begin = buckets.begin(row, stamp, now) if buckets else now if last >= now else None
                 if begin is None:
                     what = (
                         f"{text!r} does not exist in {zone}: daylight saving skips it; set timezone"
                     )
                     raise self.error(self.lines[row], what)
-                now = first[row] = again[row] = begin
-                if not skipped:
-                    again[row] = microseconds(stamp.replace(tzinfo=zone, fold=1))
+                now = first[row] = begin
+                again[row] = max(begin, last)
                 if before is not None and now < before:  # the hour that comes twice: its second
                     now = int(again[row])
             if before is not None and now < before:
@@ -204,11 +203,6 @@ class _Table:
                 raise self.error(self.lines[row], what)
             times[row] = before = now
         return times, first, again
-
-
-def _skipped(wall: datetime, zone: ZoneInfo) -> bool:
-    there = wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)
-    return there.replace(tzinfo=None) != wall
 
 
 def read_call_trace(

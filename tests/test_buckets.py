@@ -19,6 +19,7 @@ from simulation.quantities import DAY, MINUTE
 from simulation.traces import Trace, read_count_trace
 from tests.helpers import build
 
+HALF_HOUR = timedelta(minutes=30)
 CHANGES = [
     ("Europe/Berlin", "2026-03-29"),
     ("Europe/Berlin", "2026-10-25"),
@@ -189,3 +190,31 @@ def test_no_call_of_a_row_is_lost_or_added_and_no_bucket_changes_away_from_a_cha
         if len(set(moved)) == 1:
             assert lasts == minutes * MINUTE
         assert 0 < lasts <= minutes * MINUTE + DAY
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_calls_of_a_bucket_that_ends_after_midnight_are_drawn_to_its_end(
+    tmp_path: Path, change: tuple[str, str]
+) -> None:
+    start = datetime.fromisoformat(change[1]) - timedelta(days=1)
+    (tmp_path / "t.csv").write_text(f"timestamp,count\n{start:%Y-%m-%d} 00:30,500\n")
+    law = {"counts": {"file": "t.csv", "bucket": "2 days"}}
+    client = {"name": "even", "arrivals": law, "calls": [{"api": "other"}]}
+    keys = {"start": str(start.date()), "timezone": change[0], "horizon": "5 days"}
+    scenario = build([client], tmp_path, **keys)
+    (length,) = scenario.trace_of(scenario.clients[0]).lengths.tolist()
+    begin, end = (
+        at.replace(tzinfo=ZoneInfo(change[0])).timestamp()
+        for at in (start + HALF_HOUR, start + HALF_HOUR + timedelta(days=2))
+    )
+    assert length == (end - begin) * 1_000_000
+    demand = Demand(scenario)
+    drawn = np.concatenate([demand.draw_day(0, day).time for day in range(scenario.clock.days)])
+    assert drawn.tolist() == [30 * MINUTE + n * length // 500 for n in range(500)]
+
+
+def test_traces_whose_buckets_last_another_time_are_not_the_same_trace(tmp_path: Path) -> None:
+    local = read(tmp_path, "Europe/Berlin", 360, "2026-10-25 00:00,4")
+    exact = read(tmp_path, "Europe/Berlin", 360, "2026-10-25 00:00+02:00,4")
+    assert local.times.tolist() == exact.times.tolist()
+    assert local.digest() != exact.digest()
