@@ -182,6 +182,7 @@ class TraceArrivals:
         self.trace = trace
         self._clock = clock
         self._times = trace.times - clock.start_epoch
+        self._longest = int(trace.lengths.max())
 
     def rows(self, day: int) -> slice:
         """Return which rows of a trace of calls fall in a local day."""
@@ -194,13 +195,11 @@ class TraceArrivals:
         if self.trace.counts is None:
             return self._times[self.rows(day)]
         start, end = self._clock.day_start(day), self._clock.day_start(day + 1)
-        length = self.trace.bucket
-        first, last = np.searchsorted(self._times, [start - length, end])
+        first, last = np.searchsorted(self._times, [start - self._longest, end])
+        columns = (self._times, self.trace.counts, self.trace.lengths)
         buckets = [
-            spread(int(begin), int(count), length)
-            for begin, count in zip(
-                self._times[first:last], self.trace.counts[first:last], strict=True
-            )
+            spread(int(begin), int(count), int(length))
+            for begin, count, length in zip(*(each[first:last] for each in columns), strict=True)
         ]
         if not buckets:
             return np.empty(0, np.int64)

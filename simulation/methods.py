@@ -214,9 +214,10 @@ def _trace(scenario: Scenario, client: Client) -> str:
     inside = (trace.times >= clock.start_epoch) & (
         trace.times < clock.start_epoch + scenario.horizon
     )
+    rows, begun = (len(np.unique(lines)) for lines in (trace.lines, trace.lines[inside]))
     said = (
-        f"as recorded in {quoted(Path(law.file or '').name)}: {len(trace.times):,} rows, each "
-        f"{row}, {calls:,} calls, from {first} to {last} local time; {np.sum(inside):,} rows begin "
+        f"as recorded in {quoted(Path(law.file or '').name)}: {rows:,} rows, each "
+        f"{row}, {calls:,} calls, from {first} to {last} local time; {begun:,} rows begin "
         "within the run."
     )
     if (read := law.count_trace or law.trace) is not None and read.columns:

@@ -259,7 +259,7 @@ def _trace_problems(scenario: Scenario, path: KeyPath, client: Client) -> Iterat
 def _outside(scenario: Scenario, trace: Trace) -> str:
     """Say so if no row of a trace falls into the run."""
     clock, begun = scenario.clock, trace.times - scenario.clock.start_epoch
-    inside = (begun < scenario.horizon) & (begun + trace.bucket >= (trace.bucket > 0))
+    inside = (begun < scenario.horizon) & (begun + trace.lengths >= (trace.bucket > 0))
     if trace.counts is None and inside.any():
         return ""
     if trace.counts is not None and trace.counts[inside].any():

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import groupby
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,14 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.bounds import FIRST_YEAR, LAST_YEAR
+from simulation.buckets import LocalBuckets, microseconds
 from simulation.csv_files import csv_problem, csv_rows
 from simulation.errors import InputError, Problem
 from simulation.input_files import TRACE_MEGABYTES, shown
-from simulation.quantities import parse_count, write_duration
+from simulation.quantities import parse_count
 
 __all__ = ["Trace", "read_call_trace", "read_count_trace"]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,10 @@ class Trace:
     counts : (n,) int64 array or None
         Calls in each bucket; None where a row is a call.
     bucket : int
-        Length of a bucket, µs; 0 where a row is a call.
+        Length of a bucket by the clock, µs; 0 where a row is a call.
+    lengths : (n,) int64 array
+        How long each bucket lasts, µs: another time if the clock is changed within it. One that
+        lasts two spans with a time between them is two buckets here, of one line.
     apis : tuple of str or None
         The call kind of each row, where the trace names it.
     records : (n,) int64 array or None
@@ -51,6 +52,7 @@ class Trace:
     times: NDArray[np.int64]
     counts: NDArray[np.int64] | None
     bucket: int
+    lengths: NDArray[np.int64]
     apis: tuple[str, ...] | None
     records: NDArray[np.int64] | None
     lines: NDArray[np.int64]
@@ -60,6 +62,8 @@ class Trace:
         found = hashlib.sha256(f"{self.bucket} {self.apis}".encode())
         for column in (self.times, self.counts, self.records):
             found.update(b"none" if column is None else column.tobytes())
+        if (self.lengths != self.bucket).any():
+            found.update(self.lengths.tobytes())
         return found.digest()
 
     def problem(self, row: int, path: str, what: str) -> Problem:
@@ -143,17 +147,33 @@ class _Table:
                 raise self.error(self.lines[row], what)
         return numbers
 
-    def times(self, zone: ZoneInfo, bucket: int = 0) -> NDArray[np.int64]:
-        """Read the timestamps; those without an offset are local times of ``zone``.
+    def times(self, zone: ZoneInfo) -> NDArray[np.int64]:
+        """Read the timestamps of calls; those without an offset are local times of ``zone``."""
+        return self._moments(zone, None)[0]
 
-        Where they start buckets of a length in µs, a stamp of the hour that comes twice may stand
-        twice, once for each; else the rows are in order of time. A bucket in which the clock is
-        put back by a time that is no multiple of its length, such as the hour of Lord Howe Island
-        with half an hour twice, has two lengths, and is refused without an offset. Where the time
-        is less than a quarter of it, as for a day of 25 hours, its own length is meant.
+    def buckets(self, zone: ZoneInfo, length: int, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Read the timestamps as starts of buckets, and share the counts over what each lasts.
+
+        Returns the rows' places, starts, lengths and counts, one below the other. A stamp of the
+        hour that comes twice may stand twice, once for each; if it stands once, it is for both.
         """
+        local, found = LocalBuckets(zone, length), []
+        for row, spans in local.spans(*self._moments(zone, local)):
+            count, lasts = int(counts[row]), sum(end - start for start, end in spans)
+            before = taken = 0
+            for start, end in spans:
+                before += end - start
+                until = -(-count * before // lasts)  # calls that come evenly before its end
+                found.append((row, start, end - start, until - taken))
+                taken = until
+        return np.array(found, np.int64).T
+
+    def _moments(
+        self, zone: ZoneInfo, buckets: LocalBuckets | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return the time of each row, and when the clock shows it for the first and last time."""
         times = np.empty(len(self.lines), np.int64)
-        first, again = times.copy(), times.copy()  # of the times at which the clock shows a stamp
+        first, again = times.copy(), times.copy()
         before = None
         for row, text in enumerate(self.column("timestamp")):
             try:
@@ -164,69 +184,25 @@ class _Table:
             if not FIRST_YEAR <= stamp.year <= LAST_YEAR:
                 what = f"{text!r} is out of range, use the years {FIRST_YEAR} to {LAST_YEAR}"
                 raise self.error(self.lines[row], what)
-            now = _microseconds(stamp.replace(tzinfo=zone) if stamp.tzinfo is None else stamp)
+            now = microseconds(stamp.replace(tzinfo=zone) if stamp.tzinfo is None else stamp)
             first[row] = again[row] = now
             if stamp.tzinfo is None:
-                if (
-                    bucket
-                    and (back := _put_back(stamp, zone, bucket)) % bucket
-                    and 4 * back >= bucket
-                ):
-                    what = (
-                        f"{text!r}: {zone} puts its clock back by {write_duration(back)} in this "
-                    )
-                    what += f"bucket, whose calls may be those of {write_duration(bucket)} or of "
-                    what += f"{write_duration(bucket + back)}: write timestamps with their offset, "
-                    what += f"this one as {stamp.replace(tzinfo=zone).isoformat()}"
-                    raise self.error(self.lines[row], what)
-                if _skipped(stamp, zone):
+                last = microseconds(stamp.replace(tzinfo=zone, fold=1))  # before now, if skipped
+                begin = buckets.begin(row, stamp, now) if buckets else now if last >= now else None
+                if begin is None:
                     what = (
                         f"{text!r} does not exist in {zone}: daylight saving skips it; set timezone"
                     )
                     raise self.error(self.lines[row], what)
-                again[row] = _microseconds(stamp.replace(tzinfo=zone, fold=1))
+                now = first[row] = begin
+                again[row] = max(begin, last)
                 if before is not None and now < before:  # the hour that comes twice: its second
-                    now = again[row]
+                    now = int(again[row])
             if before is not None and now < before:
                 what = f"{text!r} is earlier than the row before, sort the rows by time"
                 raise self.error(self.lines[row], what)
             times[row] = before = now
-        if bucket:
-            _share_the_hour_that_comes_twice(times, first, again)
-        return times
-
-
-def _microseconds(moment: datetime) -> int:
-    since = moment - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-def _put_back(stamp: datetime, zone: ZoneInfo, bucket: int) -> int:
-    """Return by how much the clock is put back while it shows a bucket, µs; 0 if it is not."""
-    last = stamp + timedelta(microseconds=bucket - 1)
-    before, after = stamp.replace(tzinfo=zone), last.replace(tzinfo=zone, fold=1)
-    moved = (before.utcoffset() or timedelta()) - (after.utcoffset() or timedelta())
-    return max(0, moved // timedelta(microseconds=1))
-
-
-def _share_the_hour_that_comes_twice(
-    times: NDArray[np.int64], first: NDArray[np.int64], again: NDArray[np.int64]
-) -> None:
-    """Move the later half of equal stamps to the second hour, unless rows stand there already."""
-    doubled = first < again
-    for twice, rows in groupby(range(len(times)), key=lambda row: bool(doubled[row])):
-        run = list(rows)
-        if not twice or (times[run] == again[run]).any():
-            continue
-        for _, equal in groupby(run, key=lambda row: int(first[row])):
-            same = list(equal)
-            later = same[len(same) - len(same) // 2 :]
-            times[later] = again[later]
-
-
-def _skipped(wall: datetime, zone: ZoneInfo) -> bool:
-    there = wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)
-    return there.replace(tzinfo=None) != wall
+        return times, first, again
 
 
 def read_call_trace(
@@ -259,7 +235,8 @@ def read_call_trace(
     records = None
     if table.has("records"):
         records = table.whole_numbers("records", least=1, where_empty=0)
-    return Trace(shown(file), times, None, 0, apis, records, np.array(table.lines))
+    lengths, lines = np.zeros_like(times), np.array(table.lines)
+    return Trace(shown(file), times, None, 0, lengths, apis, records, lines)
 
 
 def read_count_trace(
@@ -274,6 +251,7 @@ def read_count_trace(
     Parameters and errors are those of `read_call_trace`; ``bucket`` is the length in µs.
     """
     table = _Table(file, columns or {}, megabytes)
-    counts, times = table.whole_numbers("count", least=0), table.times(zone, bucket)
-    order, lines = np.argsort(times, kind="stable"), np.array(table.lines)
-    return Trace(shown(file), times[order], counts[order], bucket, None, None, lines[order])
+    found = table.buckets(zone, bucket, table.whole_numbers("count", least=0))
+    rows, times, lengths, counts = found[:, np.argsort(found[1], kind="stable")]
+    lines = np.array(table.lines)[rows]
+    return Trace(shown(file), times, counts, bucket, lengths, None, None, lines)

@@ -164,7 +164,7 @@ def _calls_by_day(scenario: Scenario, client: Client) -> tuple[Floats, float]:
             return _scheduled(scenario, law.schedule, days), 1.0 + law.schedule.over / DAY
     trace = scenario.trace_of(client)
     times = trace.times - scenario.clock.start_epoch
-    inside = (times >= -trace.bucket) & (times < scenario.horizon)
+    inside = (times >= -trace.lengths) & (times < scenario.horizon)
     place = np.clip(times[inside] // DAY, 0, days - 1)
     counts = None if trace.counts is None else trace.counts[inside]
     return np.bincount(place, counts, days).astype(np.float64), 1.0

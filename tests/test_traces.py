@@ -324,53 +324,6 @@ clients:
     assert 0 < throttled < asked
 
 
-@pytest.mark.parametrize(
-    ("zone", "stamp", "bucket", "lengths"),
-    [
-        ("Australia/Lord_Howe", "2026-04-05 01:00", 60, "1 hour or of 1 hour 30 minutes"),
-        ("Australia/Lord_Howe", "2026-04-05 01:30", 60, "1 hour or of 1 hour 30 minutes"),
-        ("Australia/Lord_Howe", "2026-04-05 01:20", 20, "20 minutes or of 50 minutes"),
-        ("Australia/Lord_Howe", "2026-04-05 00:00", 120, "2 hours or of 2 hours 30 minutes"),
-        ("Europe/Berlin", "2026-10-25 02:00", 120, "2 hours or of 3 hours"),
-        ("Australia/Lord_Howe", "2026-04-05 00:00", 60, ""),
-        ("Australia/Lord_Howe", "2026-04-05 02:00", 60, ""),
-        ("Australia/Lord_Howe", "2026-04-05 01:00+11:00", 60, ""),
-        ("Australia/Lord_Howe", "2026-04-05 01:30", 30, ""),
-        ("Australia/Lord_Howe", "2026-04-05 00:00", 24 * 60, ""),
-        ("Australia/Lord_Howe", "2026-10-04 01:00", 60, ""),
-        ("Australia/Lord_Howe", "2026-10-04 03:00", 60, ""),
-        ("Europe/Berlin", "2026-10-25 02:00", 60, ""),
-        ("Europe/Berlin", "2026-10-25 01:00", 60, ""),
-        ("Europe/Berlin", "2026-10-25 00:00", 120, ""),
-        ("Europe/Berlin", "2026-10-25 02:45", 15, ""),
-        ("Europe/Berlin", "2026-10-25 00:00", 24 * 60, ""),
-    ],
-)
-def test_a_bucket_of_two_lengths_is_refused_with_both(
-    tmp_path: Path, zone: str, stamp: str, bucket: int, lengths: str
-) -> None:
-    file = tmp_path / "counts.csv"
-    file.write_text(f"timestamp,count\n{stamp},5\n")
-    if not lengths:
-        trace = read_count_trace(file, ZoneInfo(zone), bucket * MINUTE)
-        moment = datetime.fromisoformat(stamp)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=ZoneInfo(zone))
-        assert trace.times.tolist() == [moment.timestamp() * 1_000_000]
-        return
-    with pytest.raises(InputError) as refusal:
-        read_count_trace(file, ZoneInfo(zone), bucket * MINUTE)
-    assert str(refusal.value).startswith(f"{file}:2: {stamp!r}: {zone} puts its clock back by ")
-    assert f"may be those of {lengths}: write timestamps with their offset" in str(refusal.value)
-
-
-def test_the_half_hour_that_a_clock_skips_starts_no_bucket(tmp_path: Path) -> None:
-    file = tmp_path / "counts.csv"
-    file.write_text("timestamp,count\n2026-10-04 01:00,5\n2026-10-04 02:00,5\n")
-    with pytest.raises(InputError, match=r":3: '2026-10-04 02:00' does not exist in Australia/Lo"):
-        read_count_trace(file, ZoneInfo("Australia/Lord_Howe"), 60 * MINUTE)
-
-
 @pytest.mark.parametrize("name", ["", "#", "#note"])
 def test_columns_of_one_s_own_may_stand_twice_unless_they_are_named(
     tmp_path: Path, name: str
