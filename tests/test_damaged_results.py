@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, TypeVar
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
-from simulation import InputError, load_result, plan, run
+from simulation import InputError, load_result, load_scenario, plan, run
 from simulation.batch import plan_portfolio
 from simulation.cli_results import draw
 from simulation.written import PLAN_FILES, RUN_FILES
 from tests.helpers import any_limit, creditsim, poisson, scheduled
+
+R = TypeVar("R")
 
 _READ = {name for name in (*RUN_FILES, *PLAN_FILES) if not name.endswith(".csv")}
 
@@ -33,6 +39,30 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         folder / "plan" / "scenario.yaml", out=folder / "batch", confirm="none", confined=False
     )
     return {name: folder / name for name in ("run", "plan", "batch")}
+
+
+def without_mark(folder: Path) -> Path:
+    """Return a folder as it is where marks are lost, as on another file system."""
+    if "user.creditsim" in os.listxattr(folder):
+        os.removexattr(folder, "user.creditsim")
+    return folder
+
+
+def refusal(folder: Path) -> str:
+    """Return how a folder is refused."""
+    with pytest.raises(InputError) as refused:
+        getattr(load_result(folder), "calls", None)  # which are read when asked for
+    return str(refused.value)
+
+
+def in_time(work: Callable[[], R]) -> R:
+    """Return what some work returns, unless it waits for ever."""
+    done: list[R] = []
+    thread = Thread(target=lambda: done.append(work()), daemon=True)
+    thread.start()
+    thread.join(120)
+    assert done, "it waits, or failed"
+    return done[0]
 
 
 def damages(file: Path) -> Iterator[tuple[str, Callable[[Path], Any]]]:
@@ -76,9 +106,10 @@ def damages(file: Path) -> Iterator[tuple[str, Callable[[Path], Any]]]:
         yield "texts", texts.to_parquet
 
 
+@pytest.mark.parametrize("marked", [True, False])
 @pytest.mark.parametrize("kind", ["run", "plan"])
 def test_a_damaged_file_is_named_in_one_line(
-    results: dict[str, Path], kind: str, tmp_path: Path
+    results: dict[str, Path], kind: str, marked: bool, tmp_path: Path
 ) -> None:
     unnoticed = 0  # damage to what no page needs, such as the page of methods
     for file in sorted(results[kind].iterdir()):
@@ -86,12 +117,14 @@ def test_a_damaged_file_is_named_in_one_line(
             folder = tmp_path / "result"
             shutil.copytree(results[kind], folder)
             damage(folder / file.name)
+            if not marked:
+                without_mark(folder)
             try:
                 found = load_result(folder)
                 if file.name == "calls.parquet":  # which is read when asked for
                     assert len(found.calls.columns)  # type: ignore[union-attr]
                 elif file.name in _READ:
-                    unnoticed += 1
+                    unnoticed += not (marked and file.suffix == ".md")
                     draw(found)
             except InputError as error:
                 told = str(error)
@@ -101,7 +134,7 @@ def test_a_damaged_file_is_named_in_one_line(
             is_summary = file.name in ("summary.json", "plan.json")
             assert file.name in told or (is_summary and "holds no result" in told), (name, told)
             shutil.rmtree(folder)
-    assert unnoticed < 40
+    assert unnoticed < (1 if marked else 40)
 
 
 def test_the_command_says_it_in_one_line(results: dict[str, Path], tmp_path: Path) -> None:
@@ -113,6 +146,74 @@ def test_the_command_says_it_in_one_line(results: dict[str, Path], tmp_path: Pat
         done = creditsim("report", folder)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
         assert done.stderr.startswith(f"{folder}: is not whole (look at {name}: ")
+
+
+CHANGES = {
+    "scenario.yaml": ("limit", "horizon", "start", "warmup", "seed"),
+    "summary.json": ("replications", "seed", "limit"),
+}
+
+
+def change(file: Path, key: str) -> None:
+    """Change what a file says, as by hand."""
+    if file.suffix == ".yaml":
+        told = yaml.safe_load(file.read_text())
+        other = {"horizon": "4 days", "start": "2026-03-02", "warmup": "6 hours", "seed": 7}
+        if key == "limit":
+            told["org"]["addon_credits"] = 3000
+        else:
+            told[key] = other[key]
+        file.write_text(yaml.safe_dump(told, sort_keys=False))
+        load_scenario(file)
+    elif file.suffix == ".json":
+        file.write_text(json.dumps({**json.loads(file.read_text()), key: 10**30}))
+    elif key == "rows twice":
+        table = pd.read_parquet(file)
+        pd.concat([table, table]).to_parquet(file)
+    else:
+        table = pd.read_parquet(file).astype({key: float})
+        table[key] = float("nan")
+        table.to_parquet(file)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "key"),
+    [
+        *(("run", name, key) for name, keys in CHANGES.items() for key in keys),
+        *(("plan", "scenario.yaml", key) for key in ("limit", "horizon", "seed")),
+        *(("run", f"{name}.parquet", "rows twice") for name in ("runs", "client_runs", "summary")),
+        *(("run", f"{name}.parquet", "rows twice") for name in ("category_runs", "intervals")),
+        ("run", "runs.parquet", "peak_window_credits"),
+        ("run", "runs.parquet", "throttled_calls"),
+        ("run", "client_runs.parquet", "credits_used"),
+        ("plan", "frontier.parquet", "meets_probability"),
+    ],
+)
+def test_no_page_mixes_what_was_written_with_what_was_changed(
+    results: dict[str, Path], kind: str, name: str, key: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "result"
+    shutil.copytree(results[kind], folder)
+    change(folder / name, key)
+    told = refusal(folder)
+    assert told.startswith(f"{folder}: is not whole (look at {name}: it is not what was written")
+    assert told.endswith("), write the result again with --out")
+    if key not in ("horizon", "start", "warmup"):  # of which no other file tells enough
+        assert name in refusal(without_mark(folder))
+
+
+@pytest.mark.parametrize("kind", ["run", "plan"])
+def test_what_is_no_regular_file_is_not_waited_for(
+    results: dict[str, Path], kind: str, tmp_path: Path
+) -> None:
+    for name in sorted(path.name for path in results[kind].iterdir()):
+        if name in _READ and not name.endswith(".md"):
+            folder = tmp_path / name
+            shutil.copytree(results[kind], folder)
+            (folder / name).unlink()
+            os.mkfifo(folder / name)
+            told = in_time(lambda folder=folder: refusal(without_mark(folder)))  # type: ignore[misc]
+            assert name in told or "holds no result" in told
 
 
 @pytest.mark.parametrize(
