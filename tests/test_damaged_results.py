@@ -17,6 +17,7 @@ import yaml
 
 from simulation import InputError, load_result, load_scenario, plan, run
 from simulation.batch import plan_portfolio
+from simulation.batch_store import BatchStore
 from simulation.cli_results import draw
 from simulation.written import PLAN_FILES, RUN_FILES
 from tests.helpers import any_limit, creditsim, poisson, scheduled
@@ -238,3 +239,126 @@ def test_a_batch_makes_anew_what_is_damaged(
     done = plan_portfolio(source, out=folder, confirm="none", confined=False, workers=1)
     assert (done.totals["planned"], done.totals["failed"]) == (1, 0)
     assert (name == "runtime.json") == ("kept" in done.did)
+
+
+def with_record(item: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change what is kept of an org."""
+    told = json.loads((item / "item.json").read_text())
+    change(told)
+    (item / "item.json").write_text(json.dumps(told))
+
+
+def a_letter(item: Path) -> None:
+    """Change a file without a change of its size."""
+    file = item / "plan.json"
+    file.write_text(file.read_text().replace("recommendation", "recommendatiom", 1))
+
+
+def a_pipe(name: str) -> Callable[[Path], None]:
+    """Return what puts a pipe in place of a file."""
+
+    def damage(item: Path) -> None:
+        (item / name).unlink()
+        os.mkfifo(item / name)
+
+    return damage
+
+
+def told_of_row(**values: Any) -> Callable[[Path], None]:
+    """Return what changes a row; ... for a key that is missing."""
+
+    def damage(item: Path) -> None:
+        def change(told: dict[str, Any]) -> None:
+            row = {**told["row"], **values}
+            told["row"] = {key: value for key, value in row.items() if value is not ...}
+
+        with_record(item, change)
+
+    return damage
+
+
+def told_of_alternative(*alternatives: Any) -> Callable[[Path], None]:
+    """Return what changes the alternatives that are kept."""
+    return lambda item: with_record(item, lambda told: told.update(alternatives=alternatives))
+
+
+DAMAGES: dict[str, Callable[[Path], Any]] = {
+    "a letter": a_letter,
+    "a pipe as record": a_pipe("item.json"),
+    "a pipe as runtime": a_pipe("runtime.json"),
+    "a pipe as table": a_pipe("frontier.parquet"),
+    "deep runtime": lambda item: (item / "runtime.json").write_text("[" * 100_000),
+    "deep record": lambda item: (item / "item.json").write_text("[" * 100_000),
+    "sizes alone": lambda item: with_record(
+        item, lambda told: told.update(files=dict.fromkeys(told["files"], 1))
+    ),
+    "an alternative without keys": told_of_alternative({}),
+    "no mapping as alternative": told_of_alternative(7),
+    **{
+        f"{key} as {value}": told_of_row(**{key: value})
+        for key, value in (
+            ("status", "none"),
+            ("status", "pending"),
+            ("at_risk", ...),
+            ("addon_credits", "abc"),
+            ("addon_credits", 1.5),
+            ("addon_credits", True),
+            ("decided", "no"),
+            ("meets_low", "x"),
+            ("meets_low", float("nan")),
+            ("advice", 5),
+            ("advice", ...),
+            ("price_per_month", "NaN"),
+            ("price_per_month", None),
+            ("current_price_per_month", "much"),
+            ("seed", [[]]),
+            ("surplus", 1),
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_batch_plans_again_what_is_not_as_it_was_kept(
+    results: dict[str, Path], tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "batch"
+    shutil.copytree(results["batch"], folder)
+    (item,) = (folder / "items").iterdir()
+    with BatchStore(folder) as store:
+        assert store.find(item.name) is not None
+        assert store.runtime(item.name)["seconds"] > 0
+    DAMAGES[name](item)
+    with BatchStore(folder) as store:
+        if "runtime" in name:
+            assert in_time(lambda: store.runtime(item.name)) == {}
+        else:
+            assert in_time(lambda: [store.find(item.name)]) == [None]
+
+
+def test_a_kept_plan_in_which_a_letter_changed_is_made_again(
+    results: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "batch"
+    shutil.copytree(results["batch"], folder)
+    (item,) = (folder / "items").iterdir()
+    a_letter(item)
+    source = results["plan"] / "scenario.yaml"
+    for did in ("new", "kept"):
+        done = plan_portfolio(
+            source, out=folder, confirm="none", confined=False, workers=1, report=True
+        )
+        assert (list(done.did), done.totals["failed"]) == ([did], 0)
+
+
+@pytest.mark.parametrize("name", ["items/.x.part", "items/.aa.old", ".scratch", "items", ".lock"])
+def test_what_is_in_the_way_of_a_batch_is_named(name: str, tmp_path: Path) -> None:
+    place = tmp_path / name
+    place.parent.mkdir(exist_ok=True)
+    if name == ".lock":
+        place.mkdir()
+    else:
+        place.write_text("mine")
+    with pytest.raises(InputError) as refused, BatchStore(tmp_path):
+        pass
+    assert str(refused.value).startswith(f"{place}: was not written by a batch and is in its way")
