@@ -16,8 +16,9 @@ from time import monotonic
 from typing import Any, Literal, NamedTuple
 
 from simulation.batch_job import Job, Outcome, do_job, versions
+from simulation.batch_record import Stored
 from simulation.batch_result import BatchProgress, BatchResult, Interrupted
-from simulation.batch_store import REPORT, BatchStore, Stored
+from simulation.batch_store import REPORT, BatchStore
 from simulation.batch_tables import write_tables
 from simulation.documents import Document
 from simulation.errors import InputError, Problem, encodable, in_a_line
@@ -308,7 +309,10 @@ class _Batch:
             kept: Stored | None = None
             if deed == "broken":
                 row = self._broken[place]
-            elif deed != "pending" and (kept := self._store.find(item.folder)) is not None:
+            elif (
+                deed != "pending"
+                and (kept := self._store.find(item.folder, thoroughly=False)) is not None
+            ):
                 row = {**kept.row, "folder": f"items/{item.folder}"}
                 if kept.failed:  # the line may be another one by now
                     row["error"] = f"{item.source}: {row['error']}"

@@ -6,23 +6,24 @@ there before. Files of a folder that is not finished have names that begin with 
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulation.batch_job import PLOTLY
+from simulation.batch_record import File, Runtime, Stored
 from simulation.errors import OutputError, Problem
 from simulation.output import refuse_foreign, writable
-from simulation.portfolio_tables import ALTERNATIVES, PORTFOLIO
 from simulation.results import to_json
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-__all__ = ["REPORT", "TABLES", "BatchStore", "Stored"]
+__all__ = ["REPORT", "TABLES", "BatchStore"]
 
 REPORT = "report.html"
 TABLES = (
@@ -39,38 +40,6 @@ TABLES = (
 
 _RECORD, _RUNTIME = "item.json", "runtime.json"
 _PART, _OLD = ".part", ".old"
-
-
-class Stored:
-    """What is kept of an org: its row in the tables, and who it was planned for.
-
-    Attributes
-    ----------
-    identity : str
-        Hash of all that decides the result.
-    row : dict
-        Its row of the portfolio table.
-    alternatives : list of dict
-        Its rows of the table of alternatives.
-    files : dict
-        The other files and their sizes.
-    failed : bool
-        Whether there is no plan, but a reason.
-    """
-
-    def __init__(self, told: dict[str, Any]) -> None:
-        self.identity: str = told["identity"]
-        self.row = _with_money(told["row"], PORTFOLIO)
-        self.alternatives = [_with_money(row, ALTERNATIVES) for row in told["alternatives"]]
-        self.files: dict[str, int] = told["files"]
-        self.failed: bool = self.row["status"] == "failed"
-
-
-def _with_money(row: dict[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        name: Decimal(value) if value is not None and columns[name] == "money" else value
-        for name, value in row.items()
-    }
 
 
 class BatchStore:
@@ -99,6 +68,7 @@ class BatchStore:
         from filelock import FileLock, Timeout
 
         with writable(self.folder):
+            self._refuse_strays()
             self._items.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(self.folder / ".lock", blocking=False)
             try:
@@ -114,6 +84,19 @@ class BatchStore:
         assert self._lock is not None
         shutil.rmtree(self.scratch, ignore_errors=True)
         self._lock.release()
+
+    def _refuse_strays(self) -> None:
+        """Refuse what is no folder, or no file, where a batch has one."""
+        folders = [self.scratch]
+        if self._items.is_dir():
+            folders += [each for end in (_PART, _OLD) for each in self._items.glob(f".*{end}")]
+        wrong = [each for each in folders if os.path.lexists(each) and not _is_folder(each)]
+        wrong += [self._items] if self._items.exists() and not self._items.is_dir() else []
+        lock = self.folder / ".lock"
+        wrong += [lock] if os.path.lexists(lock) and not lock.is_file() else []
+        if wrong:
+            what = "was not written by a batch and is in its way, move it or name another folder"
+            raise OutputError([Problem(str(wrong[0]), "", f"{what} for results")])
 
     def _tidy_up(self) -> None:
         """Put right what a batch that was killed left behind."""
@@ -148,14 +131,14 @@ class BatchStore:
         """Return what is kept of orgs that are none of these."""
         return sorted({place.name for place in self._items.iterdir()} - named)
 
-    def find(self, item: str) -> Stored | None:
-        """Return what is kept of an org, if it is whole."""
+    def find(self, item: str, thoroughly: bool = True) -> Stored | None:
+        """Return what is kept of an org, if it is whole: by hashes, or else by sizes alone."""
         place = self.path(item)
         try:
-            stored = Stored(json.loads((place / _RECORD).read_text("utf-8")))
+            stored = Stored(_told(place / _RECORD))
             whole = all(
-                (place / name).stat().st_size == size
-                for name, size in stored.files.items()
+                _is_as_written(place / name, each, thoroughly)
+                for name, each in stored.files.items()
                 if name != REPORT  # which may have been drawn anew since, as a page to send
             )
         except Exception:  # there is no end to what damage may do: it is not whole
@@ -169,9 +152,8 @@ class BatchStore:
     def runtime(self, item: str) -> dict[str, Any]:
         """Return how long an org took, when, and at which attempt."""
         try:
-            told: dict[str, Any] = json.loads((self.path(item) / _RUNTIME).read_text("utf-8"))
-            return told if told["seconds"] >= 0 else {}
-        except (OSError, ValueError, LookupError, TypeError):
+            return dict(Runtime.model_validate(_told(self.path(item) / _RUNTIME)))
+        except Exception:  # there is no end to what damage may do
             return {}
 
     def read(self, item: str, names: tuple[str, ...]) -> dict[str, bytes]:
@@ -194,7 +176,10 @@ class BatchStore:
             "identity": identity,
             "row": row,
             "alternatives": alternatives,
-            "files": {name: len(content) for name, content in files.items()},
+            "files": {
+                name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+                for name, content in files.items()
+            },
         }
         with writable(self.folder):
             try:
@@ -214,3 +199,19 @@ class BatchStore:
                     old.rename(place)
                 raise
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _is_folder(place: Path) -> bool:
+    return place.is_dir() and not place.is_symlink()
+
+
+def _told(file: Path) -> Any:
+    if not file.is_file():  # a pipe would be waited for
+        raise FileNotFoundError(file)
+    return json.loads(file.read_text("utf-8"))
+
+
+def _is_as_written(file: Path, written: File, thoroughly: bool) -> bool:
+    if not file.is_file() or file.stat().st_size != written.bytes:
+        return False
+    return not thoroughly or hashlib.sha256(file.read_bytes()).hexdigest() == written.sha256

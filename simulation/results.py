@@ -24,6 +24,7 @@ from simulation.scenario import Scenario
 from simulation.spelling import did_you_mean
 from simulation.summary import ESTIMATORS
 from simulation.warmup import Warmup
+from simulation.written import is_as_written
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -290,6 +291,9 @@ def calls_in(folder: Path, file: Path | None = None) -> Callable[[], pd.DataFram
         with reading(folder) as place:
             if stamp(place(name)) != written:
                 raise InputError(f"{folder}: holds another result by now, read it again")
+            if not (place(name).is_file() and is_as_written(place(name))):
+                what = "is not what was written here, write the result again with --out"
+                raise InputError([Problem(shown(folder / name), "", what)])
             try:
                 with place(name).open("rb") as content:
                     return pq.read_table(content).to_pandas()

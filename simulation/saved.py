@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 from pydantic import TypeAdapter, ValidationError
@@ -28,6 +30,7 @@ from simulation.scenario import Scenario, load_scenario
 from simulation.statistics import STATISTICS
 from simulation.summary import SUMMARY_COLUMNS
 from simulation.warmup import warmup_from
+from simulation.written import is_as_written
 
 __all__ = ["load_plan", "load_result"]
 
@@ -69,9 +72,10 @@ def _load(folder: Path, file: Place) -> RunResult | Plan:
         if file(summary).is_file():
             try:
                 with _looking_at(_SCENARIO):
-                    scenario = load_scenario(file(_SCENARIO), trace_megabytes=None)
+                    scenario = load_scenario(_unchanged(file(_SCENARIO)), trace_megabytes=None)
                 with _looking_at(summary):
                     told = _told(file(summary))
+                    _compare_scenario(scenario, told, summary)
                     scenario = _warmed(scenario, told)
                     return load(file, scenario, told)
             except _NotWholeError as error:
@@ -82,6 +86,32 @@ def _load(folder: Path, file: Place) -> RunResult | Plan:
 
 class _NotWholeError(Exception):
     """A file of a result is not what was written there; the text names it, and may say why."""
+
+
+def _unchanged(file: Path) -> Path:
+    """Return a file that is a regular one, and as it was written where a mark tells that."""
+    if os.path.lexists(file) and not file.is_file():  # a pipe would be waited for
+        raise _NotWholeError(f"{file.name}: it is no regular file")
+    if not is_as_written(file):
+        what = "it is not what was written here"
+        if file.name == _SCENARIO:  # a scenario is there to be changed, but not in a result
+            what += "; run a changed scenario from a file outside of the result"
+        raise _NotWholeError(f"{file.name}: {what}")
+    return file
+
+
+def _compare_scenario(scenario: Scenario, told: dict[str, Any], summary: str) -> None:
+    """Refuse the scenario of another result; a folder may have lost its mark, as in a copy."""
+    limit = told["limit"] if summary == "summary.json" else told["current"]["limit"]
+    for key, value, expected in (
+        ("scenario", told["scenario"], scenario.name),
+        ("rate_card", told["rate_card"], scenario.card.name),
+        ("seed", told["seed"], scenario.seed),
+        ("limit", limit, scenario.limit),
+    ):
+        if value != expected:
+            what = f"they are of different results by their {key.replace('_', ' ')}"
+            raise _NotWholeError(f"{_SCENARIO} and {summary}: {what}")
 
 
 @contextmanager
@@ -114,8 +144,12 @@ def _warmed(scenario: Scenario, told: dict[str, Any]) -> Scenario:
 
 def _run(file: Place, scenario: Scenario, summary: dict[str, Any]) -> RunResult:
     tables = {name: _table(file(f"{name}.parquet"), name) for name in _BEGIN if name not in _PLANS}
+    for name, key in _KEYS.items():
+        if tables[name].duplicated([*key]).any():
+            raise _NotWholeError(f"{name}.parquet: it has rows twice")
     of_runs = {*tables["runs"]["replication"]}
-    _compare("runs", of_runs, {*range(_whole(summary["replications"]))}, "summary.json")
+    _compare("runs", len(of_runs), _whole(summary["replications"]), "summary.json")
+    _compare("runs", of_runs, {*range(len(of_runs))}, "summary.json")
     for name in ("client_runs", "category_runs", "intervals"):
         _compare(name, {*tables[name]["replication"]}, of_runs, "runs.parquet")
     names = {client.name for client in scenario.clients}
@@ -150,6 +184,21 @@ _BEGIN = {
 }
 """The columns with which each table begins, in their order."""
 
+_KEYS = {
+    "runs": ("replication",),
+    "client_runs": ("replication", "client"),
+    "category_runs": ("replication", "category"),
+    "intervals": ("replication", "start_at"),
+    "summary": ("grain", "name", "statistic"),
+}
+"""What tells the rows of a table apart."""
+
+_MAY_BE_MISSING = {name for name in STATISTICS if name.startswith("delay_")} | {
+    *("throttled_share", "hours_to_first_throttle", "mean", "ci95_low", "ci95_high"),
+    *("throttled_share_low", "throttled_share_high", "lost_calls_low", "lost_calls_high"),
+}
+"""Numbers that there need not be, such as the share of no calls."""
+
 _NO_NUMBERS = {"client", "category", "grain", "name", "statistic", "start_at", "crossed_at"} | {
     "price_per_day",
     "price_per_month",
@@ -159,7 +208,7 @@ _NO_NUMBERS = {"client", "category", "grain", "name", "statistic", "start_at", "
 def _table(file: Path, name: str) -> pd.DataFrame:
     """Read a table, if it is the one of this name."""
     with _looking_at(f"{name}.parquet"):
-        with file.open("rb") as content:
+        with _unchanged(file).open("rb") as content:
             table: pd.DataFrame = pd.read_parquet(content)
         expected = [*_BEGIN[name]]
         if [*table.columns[: len(expected)]] != expected:
@@ -169,6 +218,8 @@ def _table(file: Path, name: str) -> pd.DataFrame:
         for column in {*expected} - _NO_NUMBERS:
             if not is_numeric_dtype(table[column]):
                 raise _NotWholeError(f"{name}.parquet: its column {column!r} holds no numbers")
+            if column not in _MAY_BE_MISSING and not np.isfinite(table[column]).all():
+                raise _NotWholeError(f"{name}.parquet: its column {column!r} lacks numbers")
         for column in {"start_at", "crossed_at"} & {*expected}:
             if not is_datetime64_any_dtype(table[column]):
                 raise _NotWholeError(f"{name}.parquet: its column {column!r} holds no times")
@@ -201,7 +252,7 @@ def load_plan(folder: Path, scenario: Scenario) -> Plan:
 
 
 def _told(file: Path) -> dict[str, Any]:
-    told = json.loads(file.read_text("utf-8"), parse_float=Decimal)
+    told = json.loads(_unchanged(file).read_text("utf-8"), parse_float=Decimal)
     if not isinstance(told, dict):
         raise TypeError("holds no mapping")
     return told

@@ -21,6 +21,7 @@ __all__ = [
     "PLAN_FILES",
     "RUN_FILES",
     "digest",
+    "is_as_written",
     "is_ours",
     "mark_file",
     "mark_folder",
@@ -118,6 +119,12 @@ def marked(folder: Path) -> dict[str, str] | None:
     except ValueError:
         return None
     return hashes if isinstance(hashes, dict) else None
+
+
+def is_as_written(file: Path) -> bool:
+    """Return whether a file of a result is the one that was written, as far as a mark tells."""
+    hashes = marked(file.parent)
+    return hashes is None or hashes.get(file.name) == digest(file)
 
 
 def ours(folder: Path, names: Collection[str] | None = None) -> set[str]:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, TypeVar
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
-from simulation import InputError, load_result, plan, run
+from simulation import InputError, load_result, load_scenario, plan, run
 from simulation.batch import plan_portfolio
+from simulation.batch_store import BatchStore
 from simulation.cli_results import draw
 from simulation.written import PLAN_FILES, RUN_FILES
 from tests.helpers import any_limit, creditsim, poisson, scheduled
+
+R = TypeVar("R")
 
 _READ = {name for name in (*RUN_FILES, *PLAN_FILES) if not name.endswith(".csv")}
 
@@ -33,6 +40,30 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         folder / "plan" / "scenario.yaml", out=folder / "batch", confirm="none", confined=False
     )
     return {name: folder / name for name in ("run", "plan", "batch")}
+
+
+def without_mark(folder: Path) -> Path:
+    """Return a folder as it is where marks are lost, as on another file system."""
+    if "user.creditsim" in os.listxattr(folder):
+        os.removexattr(folder, "user.creditsim")
+    return folder
+
+
+def refusal(folder: Path) -> str:
+    """Return how a folder is refused."""
+    with pytest.raises(InputError) as refused:
+        getattr(load_result(folder), "calls", None)  # which are read when asked for
+    return str(refused.value)
+
+
+def in_time(work: Callable[[], R]) -> R:
+    """Return what some work returns, unless it waits for ever."""
+    done: list[R] = []
+    thread = Thread(target=lambda: done.append(work()), daemon=True)
+    thread.start()
+    thread.join(120)
+    assert done, "it waits, or failed"
+    return done[0]
 
 
 def damages(file: Path) -> Iterator[tuple[str, Callable[[Path], Any]]]:
@@ -76,9 +107,10 @@ def damages(file: Path) -> Iterator[tuple[str, Callable[[Path], Any]]]:
         yield "texts", texts.to_parquet
 
 
+@pytest.mark.parametrize("marked", [True, False])
 @pytest.mark.parametrize("kind", ["run", "plan"])
 def test_a_damaged_file_is_named_in_one_line(
-    results: dict[str, Path], kind: str, tmp_path: Path
+    results: dict[str, Path], kind: str, marked: bool, tmp_path: Path
 ) -> None:
     unnoticed = 0  # damage to what no page needs, such as the page of methods
     for file in sorted(results[kind].iterdir()):
@@ -86,12 +118,14 @@ def test_a_damaged_file_is_named_in_one_line(
             folder = tmp_path / "result"
             shutil.copytree(results[kind], folder)
             damage(folder / file.name)
+            if not marked:
+                without_mark(folder)
             try:
                 found = load_result(folder)
                 if file.name == "calls.parquet":  # which is read when asked for
                     assert len(found.calls.columns)  # type: ignore[union-attr]
                 elif file.name in _READ:
-                    unnoticed += 1
+                    unnoticed += not (marked and file.suffix == ".md")
                     draw(found)
             except InputError as error:
                 told = str(error)
@@ -101,7 +135,7 @@ def test_a_damaged_file_is_named_in_one_line(
             is_summary = file.name in ("summary.json", "plan.json")
             assert file.name in told or (is_summary and "holds no result" in told), (name, told)
             shutil.rmtree(folder)
-    assert unnoticed < 40
+    assert unnoticed < (1 if marked else 40)
 
 
 def test_the_command_says_it_in_one_line(results: dict[str, Path], tmp_path: Path) -> None:
@@ -113,6 +147,74 @@ def test_the_command_says_it_in_one_line(results: dict[str, Path], tmp_path: Pat
         done = creditsim("report", folder)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
         assert done.stderr.startswith(f"{folder}: is not whole (look at {name}: ")
+
+
+CHANGES = {
+    "scenario.yaml": ("limit", "horizon", "start", "warmup", "seed"),
+    "summary.json": ("replications", "seed", "limit"),
+}
+
+
+def change(file: Path, key: str) -> None:
+    """Change what a file says, as by hand."""
+    if file.suffix == ".yaml":
+        told = yaml.safe_load(file.read_text())
+        other = {"horizon": "4 days", "start": "2026-03-02", "warmup": "6 hours", "seed": 7}
+        if key == "limit":
+            told["org"]["addon_credits"] = 3000
+        else:
+            told[key] = other[key]
+        file.write_text(yaml.safe_dump(told, sort_keys=False))
+        load_scenario(file)
+    elif file.suffix == ".json":
+        file.write_text(json.dumps({**json.loads(file.read_text()), key: 10**30}))
+    elif key == "rows twice":
+        table = pd.read_parquet(file)
+        pd.concat([table, table]).to_parquet(file)
+    else:
+        table = pd.read_parquet(file).astype({key: float})
+        table[key] = float("nan")
+        table.to_parquet(file)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "key"),
+    [
+        *(("run", name, key) for name, keys in CHANGES.items() for key in keys),
+        *(("plan", "scenario.yaml", key) for key in ("limit", "horizon", "seed")),
+        *(("run", f"{name}.parquet", "rows twice") for name in ("runs", "client_runs", "summary")),
+        *(("run", f"{name}.parquet", "rows twice") for name in ("category_runs", "intervals")),
+        ("run", "runs.parquet", "peak_window_credits"),
+        ("run", "runs.parquet", "throttled_calls"),
+        ("run", "client_runs.parquet", "credits_used"),
+        ("plan", "frontier.parquet", "meets_probability"),
+    ],
+)
+def test_no_page_mixes_what_was_written_with_what_was_changed(
+    results: dict[str, Path], kind: str, name: str, key: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "result"
+    shutil.copytree(results[kind], folder)
+    change(folder / name, key)
+    told = refusal(folder)
+    assert told.startswith(f"{folder}: is not whole (look at {name}: it is not what was written")
+    assert told.endswith("), write the result again with --out")
+    if key not in ("horizon", "start", "warmup"):  # of which no other file tells enough
+        assert name in refusal(without_mark(folder))
+
+
+@pytest.mark.parametrize("kind", ["run", "plan"])
+def test_what_is_no_regular_file_is_not_waited_for(
+    results: dict[str, Path], kind: str, tmp_path: Path
+) -> None:
+    for name in sorted(path.name for path in results[kind].iterdir()):
+        if name in _READ and not name.endswith(".md"):
+            folder = tmp_path / name
+            shutil.copytree(results[kind], folder)
+            (folder / name).unlink()
+            os.mkfifo(folder / name)
+            told = in_time(lambda folder=folder: refusal(without_mark(folder)))  # type: ignore[misc]
+            assert name in told or "holds no result" in told
 
 
 @pytest.mark.parametrize(
@@ -137,3 +239,126 @@ def test_a_batch_makes_anew_what_is_damaged(
     done = plan_portfolio(source, out=folder, confirm="none", confined=False, workers=1)
     assert (done.totals["planned"], done.totals["failed"]) == (1, 0)
     assert (name == "runtime.json") == ("kept" in done.did)
+
+
+def with_record(item: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change what is kept of an org."""
+    told = json.loads((item / "item.json").read_text())
+    change(told)
+    (item / "item.json").write_text(json.dumps(told))
+
+
+def a_letter(item: Path) -> None:
+    """Change a file without a change of its size."""
+    file = item / "plan.json"
+    file.write_text(file.read_text().replace("recommendation", "recommendatiom", 1))
+
+
+def a_pipe(name: str) -> Callable[[Path], None]:
+    """Return what puts a pipe in place of a file."""
+
+    def damage(item: Path) -> None:
+        (item / name).unlink()
+        os.mkfifo(item / name)
+
+    return damage
+
+
+def told_of_row(**values: Any) -> Callable[[Path], None]:
+    """Return what changes a row; ... for a key that is missing."""
+
+    def damage(item: Path) -> None:
+        def change(told: dict[str, Any]) -> None:
+            row = {**told["row"], **values}
+            told["row"] = {key: value for key, value in row.items() if value is not ...}
+
+        with_record(item, change)
+
+    return damage
+
+
+def told_of_alternative(*alternatives: Any) -> Callable[[Path], None]:
+    """Return what changes the alternatives that are kept."""
+    return lambda item: with_record(item, lambda told: told.update(alternatives=alternatives))
+
+
+DAMAGES: dict[str, Callable[[Path], Any]] = {
+    "a letter": a_letter,
+    "a pipe as record": a_pipe("item.json"),
+    "a pipe as runtime": a_pipe("runtime.json"),
+    "a pipe as table": a_pipe("frontier.parquet"),
+    "deep runtime": lambda item: (item / "runtime.json").write_text("[" * 100_000),
+    "deep record": lambda item: (item / "item.json").write_text("[" * 100_000),
+    "sizes alone": lambda item: with_record(
+        item, lambda told: told.update(files=dict.fromkeys(told["files"], 1))
+    ),
+    "an alternative without keys": told_of_alternative({}),
+    "no mapping as alternative": told_of_alternative(7),
+    **{
+        f"{key} as {value}": told_of_row(**{key: value})
+        for key, value in (
+            ("status", "none"),
+            ("status", "pending"),
+            ("at_risk", ...),
+            ("addon_credits", "abc"),
+            ("addon_credits", 1.5),
+            ("addon_credits", True),
+            ("decided", "no"),
+            ("meets_low", "x"),
+            ("meets_low", float("nan")),
+            ("advice", 5),
+            ("advice", ...),
+            ("price_per_month", "NaN"),
+            ("price_per_month", None),
+            ("current_price_per_month", "much"),
+            ("seed", [[]]),
+            ("surplus", 1),
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_batch_plans_again_what_is_not_as_it_was_kept(
+    results: dict[str, Path], tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "batch"
+    shutil.copytree(results["batch"], folder)
+    (item,) = (folder / "items").iterdir()
+    with BatchStore(folder) as store:
+        assert store.find(item.name) is not None
+        assert store.runtime(item.name)["seconds"] > 0
+    DAMAGES[name](item)
+    with BatchStore(folder) as store:
+        if "runtime" in name:
+            assert in_time(lambda: store.runtime(item.name)) == {}
+        else:
+            assert in_time(lambda: [store.find(item.name)]) == [None]
+
+
+def test_a_kept_plan_in_which_a_letter_changed_is_made_again(
+    results: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "batch"
+    shutil.copytree(results["batch"], folder)
+    (item,) = (folder / "items").iterdir()
+    a_letter(item)
+    source = results["plan"] / "scenario.yaml"
+    for did in ("new", "kept"):
+        done = plan_portfolio(
+            source, out=folder, confirm="none", confined=False, workers=1, report=True
+        )
+        assert (list(done.did), done.totals["failed"]) == ([did], 0)
+
+
+@pytest.mark.parametrize("name", ["items/.x.part", "items/.aa.old", ".scratch", "items", ".lock"])
+def test_what_is_in_the_way_of_a_batch_is_named(name: str, tmp_path: Path) -> None:
+    place = tmp_path / name
+    place.parent.mkdir(exist_ok=True)
+    if name == ".lock":
+        place.mkdir()
+    else:
+        place.write_text("mine")
+    with pytest.raises(InputError) as refused, BatchStore(tmp_path):
+        pass
+    assert str(refused.value).startswith(f"{place}: was not written by a batch and is in its way")

@@ -222,7 +222,8 @@ def test_a_folder_without_a_result_is_refused(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text("{}")
     done = creditsim("report", tmp_path)
     assert done.returncode == 2
-    assert done.stderr == (f"{tmp_path}: is not whole (look at 'warmup' in plan.json), {remedy}\n")
+    what = "is not whole (look at plan.json: it is not what was written here)"
+    assert done.stderr == f"{tmp_path}: {what}, {remedy}\n"
 
 
 def test_a_result_read_back_says_what_it_said(planned: Path, tmp_path: Path) -> None:
