@@ -33,6 +33,7 @@ _UNWRITTEN = ("[key]", "fixed")  # parts of a model's path that stand in no file
 
 
 _NOTHING = object()
+_OPTION = "--set "
 
 
 def value_of(text: str) -> Any:
@@ -134,7 +135,8 @@ class Document:
         Raises
         ------
         InputError
-            If it is no assignment, leads into a list item that does not exist, or has two readings.
+            If it is no assignment, leads into a list item that does not exist, has two readings,
+            or undoes what an earlier one put inside of its value.
         """
         key, text = split(self.data, assignment)
         try:
@@ -142,10 +144,15 @@ class Document:
         except InputError as error:
             told = (replace(each, where=f"--set {key}") for each in error.problems)
             raise InputError(told) from None
-        self.assign(key, value)
+        path = self.assign(key, value)
+        for inside, option in self._overrides.items():
+            is_inside = len(inside) > len(path) and inside[: len(path)] == path
+            if is_inside and option.startswith(_OPTION):
+                what = f"replaces what {option} has put inside of it, write it before that"
+                raise InputError([Problem(f"{_OPTION}{key}", "", what)])
 
-    def assign(self, key: str, value: Any, origin: str = "") -> None:
-        """Put a value at a dotted key, making the mappings on the way.
+    def assign(self, key: str, value: Any, origin: str = "") -> KeyPath:
+        """Put a value at a dotted key, making the mappings on the way; return the path there.
 
         A list is entered by the ``name`` of one of its items, its ``api`` or its ``date``:
         ``clients.website-forms.calls.upsert_records.records``; or by its position, ``#1`` for
@@ -156,7 +163,7 @@ class Document:
         InputError
             If the key leads into a list item that does not exist, or has two readings.
         """
-        option = origin or f"--set {key}"
+        option = origin or f"{_OPTION}{key}"
         path: KeyPath = ()
         target = self.data
         rest = key.split(".")
@@ -175,16 +182,33 @@ class Document:
         self._overrides[path] = option
         self.unread = {p: what for p, what in self.unread.items() if p[: len(path)] != path}
         self._lines = {p: line for p, line in self._lines.items() if p[: len(path)] != path}
+        return path
 
     def changed(self, values: Mapping[str, Any], origin: str = "") -> Document:
-        """Return a copy with values put at dotted keys; this document stays as it is."""
+        """Return a copy with values put at dotted keys; this document stays as it is.
+
+        Raises
+        ------
+        InputError
+            If a key leads nowhere, has two readings, or leads to a value that another one leads
+            to or into.
+        """
         copy = Document(deepcopy(self.data), self.name, self.folder, self.access)
         copy._lines = self._lines
         copy.unread = self.unread
         copy._overrides = dict(self._overrides)
         copy._replaced = [*self._replaced]
+        whole: dict[KeyPath, str] = {}  # keys by path, and by the paths around it
+        around: dict[KeyPath, str] = {}
         for key, value in values.items():
-            copy.assign(key, value, origin)
+            path = copy.assign(key, value, origin)
+            paths = [path[:length] for length in range(1, len(path) + 1)]
+            other = next((whole[each] for each in paths if each in whole), around.get(path))
+            if other is not None:
+                what = f"gives a value that {other!r} gives as well, keep one of them"
+                raise InputError([Problem(origin or f"{_OPTION}{key}", key, what)])
+            whole[path] = key
+            around.update(dict.fromkeys(paths, key))
         return copy
 
     def _before(self, origin: str) -> Document:
