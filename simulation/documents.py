@@ -24,6 +24,7 @@ from simulation.input_files import ANYWHERE, Access, read_text, shown
 from simulation.model_errors import describe, next_keys
 from simulation.parts import thawed
 from simulation.plain_yaml import LONGEST_TEXT, NotYaml, Refused, Tree, unprintable
+from simulation.yaml_mistakes import has_comment
 
 __all__ = ["Document", "value_of"]
 
@@ -31,21 +32,21 @@ M = TypeVar("M", bound=BaseModel)
 
 _UNWRITTEN = ("[key]", "fixed")  # parts of a model's path that stand in no file, unless they do
 
-
 _NOTHING = object()
 _OPTION = "--set "
 
 
 def value_of(text: str) -> Any:
-    """Read a value as YAML; what is none is text.
+    """Read a value as YAML; what is none is text, and so is a # with what comes after.
 
-    >>> value_of("20000"), value_of("[mon, fri]"), value_of("1 hour"), value_of("Acme: North: a")
-    (20000, ['mon', 'fri'], '1 hour', 'Acme: North: a')
+    >>> value_of("20000"), value_of("[mon, fri]"), value_of("Acme #2"), value_of("Acme: North: a")
+    (20000, ['mon', 'fri'], 'Acme #2', 'Acme: North: a')
 
     Raises
     ------
     InputError
-        If it is YAML that no file may hold: tags, aliases without end, numbers without measure.
+        If it is YAML that no file may hold: tags, aliases without end, numbers without measure;
+        or a comment stands beside a list, a mapping or text in quotes.
     """
     try:
         if len(text) > LONGEST_TEXT:
@@ -54,7 +55,11 @@ def value_of(text: str) -> Any:
         value = tree.build()
         if tree.unread:
             raise InputError(Problem("", dotted(path), what) for path, what in tree.unread.items())
-        return value
+        if not has_comment(text):
+            return value
+        if isinstance(value, dict | list) or text.lstrip()[0] in "\"'":
+            raise InputError("holds a comment, leave it out, or quote all that is meant")
+        return text.strip()
     except NotYaml:
         if unprintable(text):
             raise InputError(f"{text[:40]!r} holds what is no text, take it out") from None
@@ -190,8 +195,7 @@ class Document:
         Raises
         ------
         InputError
-            If a key leads nowhere, has two readings, or leads to a value that another one leads
-            to or into.
+            If a key leads nowhere, has two readings, or gives what another one gives.
         """
         copy = Document(deepcopy(self.data), self.name, self.folder, self.access)
         copy._lines = self._lines
