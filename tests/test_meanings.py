@@ -263,7 +263,7 @@ def test_a_share_is_so_many_per_cent_or_a_part_of_one(
 ) -> None:
     read, fits = SHARES[key]
     share = number.value / 100 if "%" in form else number.value
-    ambiguous = "%" not in form and (share > 1 or (share == 1 and key != "daily_variation"))
+    ambiguous = "%" not in form and share >= 1
     meaning = share if fits(share) and not ambiguous else REFUSED
     check(key, data.draw(quoted(form.format(number.text))), meaning, read, exact=False)
 
