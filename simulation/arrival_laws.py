@@ -28,7 +28,7 @@ from simulation.bounds import (
     MOST_VARIATION,
 )
 from simulation.errors import KeyPath, KeyProblem, KeyProblems
-from simulation.parts import FrozenDict, Part, PositiveDuration, check_weight, twice
+from simulation.parts import FrozenDict, Part, PositiveDuration, check_weight, one_reading, twice
 from simulation.quantities import (
     FACTOR,
     Count,
@@ -158,9 +158,9 @@ class Poisson(Part):
     ] = Field(
         "flat", description="flat, office_hours, 24 weights by hour, or 168 from Monday 00:00"
     )
-    daily_variation: Annotated[Share, AfterValidator(_read_variation)] = Field(
-        0.0, description="coefficient of variation of a day's volume beyond Poisson"
-    )
+    daily_variation: Annotated[
+        Share, AfterValidator(_read_variation), BeforeValidator(one_reading)
+    ] = Field(0.0, description="coefficient of variation of a day's volume beyond Poisson")
     growth: Annotated[GrowthPerMonth, WrapValidator(_read_growth)] = Field(
         1.0, description="compound growth of the rate"
     )

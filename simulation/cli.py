@@ -238,9 +238,9 @@ def run(
         ),
     ] = None,
     max_replications: Annotated[
-        int,
-        typer.Option(min=1, max=MOST_REPLICATIONS, help="Give up on --precision after this many."),
-    ] = 1000,
+        int | None,
+        typer.Option(min=1, max=MOST_REPLICATIONS, help="For --precision; 1000 unless given."),
+    ] = None,
     interval: Annotated[str, typer.Option(help="Rows of intervals.parquet.")] = "1 hour",
     out: Annotated[
         Path | None, typer.Option(help="Folder for calls, tables, summary and scenario.")

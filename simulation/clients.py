@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
 from typing import Annotated, Any, Literal
 
@@ -31,6 +31,20 @@ def _equally_likely(numbers: Sequence[Any]) -> dict[Any, float]:
     return dict.fromkeys(numbers, 1.0)
 
 
+def _check_once(choices: Mapping[Any, Any]) -> None:
+    """Refuse a number of records that stands twice, written in two ways."""
+    seen: dict[int, Any] = {}
+    for written in choices:
+        try:
+            number = parse_whole(written)
+        except ValueError:  # told by the model, with its key
+            continue
+        if number in seen:
+            what = f"{written!r} and {seen[number]!r} are one number that stands twice, keep one"
+            raise KeyProblems([KeyProblem(("choices",), what)])
+        seen[number] = written
+
+
 class RecordCount(Part):
     """How many records a call carries: a number, or one of three distributions."""
 
@@ -51,7 +65,9 @@ class RecordCount(Part):
         if isinstance(value, dict):
             choices = value.get("choices")
             if isinstance(choices, list | tuple):
-                value = {**value, "choices": _equally_likely(choices)}
+                value = {**value, "choices": (choices := _equally_likely(choices))}
+            if isinstance(choices, Mapping):
+                _check_once(choices)
             return value
         if isinstance(value, int | float) and not isinstance(value, bool):
             return {"fixed": value}

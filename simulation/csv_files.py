@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from simulation.errors import InputError, Problem
 from simulation.input_files import open_text, shown
+from simulation.quantities import parse_duration, parse_number, parse_rate
 
 if TYPE_CHECKING:
     from _csv import Writer
 
     import pandas as pd
 
-__all__ = ["csv_problem", "csv_rows", "csv_writer", "for_spreadsheets", "write_csv"]
+__all__ = [
+    "Row",
+    "csv_problem",
+    "csv_rows",
+    "csv_writer",
+    "decimal_comma",
+    "for_spreadsheets",
+    "write_csv",
+]
 
 LONGEST_CELL = 131_072
 csv.field_size_limit(2**31 - 1)  # files have a bound; one long cell of a row is that row's alone
@@ -66,9 +75,66 @@ def csv_problem(file: Path, line: int | None, what: str) -> InputError:
     return InputError([Problem(where, "", what)])
 
 
+class Row(NamedTuple):
+    """A row with the line on which it ends."""
+
+    line: int
+    cells: list[str]
+    has_semicolons: bool = False
+    """Whether they part the cells, so that a comma may be a decimal sign."""
+
+
+_COMMA = re.compile(r"(?<![0-9.,])([0-9]{1,3}),([0-9]{3})(?![0-9]|[.,][0-9])")
+
+
+def decimal_comma(text: str) -> str:
+    """Say so if a quantity has a comma that may group thousands or be a decimal sign, or nothing.
+
+    Between commas a cell is written by the rules of `simulation.quantities`, where commas group
+    thousands. Where semicolons part the cells, decimal commas are as usual.
+
+    >>> decimal_comma("1,250 per day")
+    "'1,250 per day' can be read as 1.25 or as 1250, write 1.25 or 1250"
+    >>> decimal_comma("1,250,000"), decimal_comma("Acme 1,250")
+    ('', '')
+    """
+    found = _COMMA.search(text)
+    if found is None or not any(_reads(parse, text) for parse in _PARSERS):
+        return ""
+    whole, part = found.groups()
+    first = f"{whole}.{part}".rstrip("0").rstrip(".")
+    plain = f"{first}0" if first.endswith(part) else first  # 1.125 may be thousands as well
+    joined = whole + part
+    return f"{text.strip()!r} can be read as {first} or as {joined}, write {plain} or {joined}"
+
+
+_PARSERS: tuple[Callable[[str], Any], ...] = (parse_number, parse_rate, parse_duration)
+
+
+def _reads(parse: Callable[[str], Any], text: str) -> bool:
+    try:
+        parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _has_semicolons(line: str) -> bool:
+    """Return whether semicolons part the names of columns, of which those of remarks hold any."""
+    fitting = []
+    for delimiter, other in (",;", ";,"):
+        names = next(csv.reader([line], delimiter=delimiter), [])
+        own = [name for name in names if not name.strip().startswith("#")]
+        if len(names) > 1 and not any(other in name for name in own):
+            fitting.append(delimiter)
+    if len(fitting) == 1:
+        return fitting == [";"]
+    return line.count(";") > line.count(",")
+
+
 def csv_rows(
     file: Path, kind: str, megabytes: int | None, longest: int | None = LONGEST_CELL
-) -> Iterator[tuple[int, list[str]]]:
+) -> Iterator[Row]:
     """Yield the rows of a file that are not blank, the first of which names the columns.
 
     Spreadsheets of half of Europe put semicolons between the cells; the first line tells.
@@ -82,15 +148,16 @@ def csv_rows(
     with open_text(file, kind, megabytes) as text:
         first = text.readline()
         text.seek(0)
-        delimiter = ";" if first.count(";") > first.count(",") else ","
+        has_semicolons = _has_semicolons(first)
+        delimiter = ";" if has_semicolons else ","
         reader = csv.reader(text, strict=True, delimiter=delimiter)
         try:
             for row in reader:
                 if longest is not None and max(map(len, row), default=0) > longest:
                     what = f"has a cell of more than {longest:,} characters, check the quotes"
                     raise csv_problem(file, reader.line_num, what)
-                if any(row):
-                    yield reader.line_num, row
+                if any(map(str.strip, row)):
+                    yield Row(reader.line_num, row, has_semicolons)
         except csv.Error as error:
             what = f"is not CSV ({error}), check the quotes"
             raise csv_problem(file, reader.line_num, what) from None

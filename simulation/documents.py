@@ -24,6 +24,7 @@ from simulation.input_files import ANYWHERE, Access, read_text, shown
 from simulation.model_errors import describe, next_keys
 from simulation.parts import thawed
 from simulation.plain_yaml import LONGEST_TEXT, NotYaml, Refused, Tree, unprintable
+from simulation.yaml_mistakes import has_comment
 
 __all__ = ["Document", "value_of"]
 
@@ -31,20 +32,21 @@ M = TypeVar("M", bound=BaseModel)
 
 _UNWRITTEN = ("[key]", "fixed")  # parts of a model's path that stand in no file, unless they do
 
-
 _NOTHING = object()
+_OPTION = "--set "
 
 
 def value_of(text: str) -> Any:
-    """Read a value as YAML; what is none is text.
+    """Read a value as YAML; what is none is text, and so is a # with what comes after.
 
-    >>> value_of("20000"), value_of("[mon, fri]"), value_of("1 hour"), value_of("Acme: North: a")
-    (20000, ['mon', 'fri'], '1 hour', 'Acme: North: a')
+    >>> value_of("20000"), value_of("[mon, fri]"), value_of("Acme #2"), value_of("Acme: North: a")
+    (20000, ['mon', 'fri'], 'Acme #2', 'Acme: North: a')
 
     Raises
     ------
     InputError
-        If it is YAML that no file may hold: tags, aliases without end, numbers without measure.
+        If it is YAML that no file may hold: tags, aliases without end, numbers without measure;
+        or a comment stands beside a list, a mapping or text in quotes.
     """
     try:
         if len(text) > LONGEST_TEXT:
@@ -53,7 +55,11 @@ def value_of(text: str) -> Any:
         value = tree.build()
         if tree.unread:
             raise InputError(Problem("", dotted(path), what) for path, what in tree.unread.items())
-        return value
+        if not has_comment(text):
+            return value
+        if isinstance(value, dict | list) or text.lstrip()[0] in "\"'":
+            raise InputError("holds a comment, leave it out, or quote all that is meant")
+        return text.strip()
     except NotYaml:
         if unprintable(text):
             raise InputError(f"{text[:40]!r} holds what is no text, take it out") from None
@@ -134,7 +140,8 @@ class Document:
         Raises
         ------
         InputError
-            If it is no assignment, leads into a list item that does not exist, or has two readings.
+            If it is no assignment, leads into a list item that does not exist, has two readings,
+            or undoes what an earlier one put inside of its value.
         """
         key, text = split(self.data, assignment)
         try:
@@ -142,10 +149,15 @@ class Document:
         except InputError as error:
             told = (replace(each, where=f"--set {key}") for each in error.problems)
             raise InputError(told) from None
-        self.assign(key, value)
+        path = self.assign(key, value)
+        for inside, option in self._overrides.items():
+            is_inside = len(inside) > len(path) and inside[: len(path)] == path
+            if is_inside and option.startswith(_OPTION):
+                what = f"replaces what {option} has put inside of it, write it before that"
+                raise InputError([Problem(f"{_OPTION}{key}", "", what)])
 
-    def assign(self, key: str, value: Any, origin: str = "") -> None:
-        """Put a value at a dotted key, making the mappings on the way.
+    def assign(self, key: str, value: Any, origin: str = "") -> KeyPath:
+        """Put a value at a dotted key, making the mappings on the way; return the path there.
 
         A list is entered by the ``name`` of one of its items, its ``api`` or its ``date``:
         ``clients.website-forms.calls.upsert_records.records``; or by its position, ``#1`` for
@@ -156,7 +168,7 @@ class Document:
         InputError
             If the key leads into a list item that does not exist, or has two readings.
         """
-        option = origin or f"--set {key}"
+        option = origin or f"{_OPTION}{key}"
         path: KeyPath = ()
         target = self.data
         rest = key.split(".")
@@ -175,16 +187,32 @@ class Document:
         self._overrides[path] = option
         self.unread = {p: what for p, what in self.unread.items() if p[: len(path)] != path}
         self._lines = {p: line for p, line in self._lines.items() if p[: len(path)] != path}
+        return path
 
     def changed(self, values: Mapping[str, Any], origin: str = "") -> Document:
-        """Return a copy with values put at dotted keys; this document stays as it is."""
+        """Return a copy with values put at dotted keys; this document stays as it is.
+
+        Raises
+        ------
+        InputError
+            If a key leads nowhere, has two readings, or gives what another one gives.
+        """
         copy = Document(deepcopy(self.data), self.name, self.folder, self.access)
         copy._lines = self._lines
         copy.unread = self.unread
         copy._overrides = dict(self._overrides)
         copy._replaced = [*self._replaced]
+        whole: dict[KeyPath, str] = {}  # keys by path, and by the paths around it
+        around: dict[KeyPath, str] = {}
         for key, value in values.items():
-            copy.assign(key, value, origin)
+            path = copy.assign(key, value, origin)
+            paths = [path[:length] for length in range(1, len(path) + 1)]
+            other = next((whole[each] for each in paths if each in whole), around.get(path))
+            if other is not None:
+                what = f"gives a value that {other!r} gives as well, keep one of them"
+                raise InputError([Problem(origin or f"{_OPTION}{key}", key, what)])
+            whole[path] = key
+            around.update(dict.fromkeys(paths, key))
         return copy
 
     def _before(self, origin: str) -> Document:

@@ -46,7 +46,7 @@ def run(
     engine: str = "simpy",
     replications: int | None = None,
     precision: str | float | None = None,
-    max_replications: int = MAX_REPLICATIONS,
+    max_replications: int | None = None,
     seed: int | None = None,
     interval: str = "1 hour",
     out: Path | str | OutputFolder | None = None,
@@ -69,8 +69,8 @@ def run(
     precision : str or float, optional
         Replications are added, beyond those that the scenario asks for, until half the width of
         the throttled share's interval is at most this part of the share, such as ``5%``.
-    max_replications : int
-        Replications after which that is given up.
+    max_replications : int, optional
+        Replications after which that is given up; 1000 unless given.
     interval : str
         Length of the rows of ``result.intervals``, a duration such as ``15 minutes``.
     out : Path, str or OutputFolder, optional
@@ -116,15 +116,10 @@ def run(
     scenario = as_scenario(scenario, replications=replications, seed=seed)
     length = _interval(interval, scenario)
     wanted_precision = _precision(precision)
-    if max_replications < scenario.replications and wanted_precision:
-        what = f"write at least the {scenario.replications} replications that the run begins with"
-        raise InputError(f"max_replications is {max_replications}, {what}")
-    if wanted_precision and max_replications > MOST_REPLICATIONS:
-        what = f"is {max_replications:,}, write at most {MOST_REPLICATIONS:,}"
-        raise InputError(f"max_replications {what}")
+    most_replications = _most_replications(max_replications, wanted_precision, scenario)
     if not force:
         grows = wanted_precision and Demand(scenario).is_random
-        most = max_replications if grows else None
+        most = most_replications if grows else None
         check_workload(scenario, engine, cores(workers), length, replications=most)
     warmup = None
     if examine_start:
@@ -135,7 +130,7 @@ def run(
         length,
         cores(workers),
         wanted_precision,
-        max_replications if wanted_precision and demand.is_random else 0,
+        most_replications if wanted_precision and demand.is_random else 0,
         warmup,
         progress,
     )
@@ -172,6 +167,22 @@ def _precision(value: str | float | None) -> float:
     if not 0 < share < 1:
         raise InputError(f"precision is {value}, write more than 0 and less than 100%, such as 5%")
     return share
+
+
+def _most_replications(given: int | None, precision: float, scenario: Scenario) -> int:
+    """Return the replications after which a run to a precision gives up."""
+    if given is None:
+        given = MAX_REPLICATIONS
+    elif not precision:
+        what = "has no effect without a precision: name one such as 5%, or set 'replications'"
+        raise InputError(f"max_replications {what}")
+    if given < scenario.replications and precision:
+        what = f"write at least the {scenario.replications} replications that the run begins with"
+        raise InputError(f"max_replications is {given}, {what}")
+    if given > MOST_REPLICATIONS:
+        what = f"is {given:,}, write at most {MOST_REPLICATIONS:,}"
+        raise InputError(f"max_replications {what}")
+    return given
 
 
 class _Options(NamedTuple):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from simulation.bounds import MOST_DOLLARS, MOST_LICENSES
-from simulation.parts import Credits, FrozenDict, Part
+from simulation.parts import Credits, FrozenDict, Part, one_reading
 from simulation.quantities import NUMBER, WHOLE, Share
 
 __all__ = ["Alternative", "Objective", "Org"]
@@ -28,17 +28,6 @@ class Org(Part):
         default_factory=FrozenDict,
         description="$ per license and month by edition, to compare totals; none are assumed",
     )
-
-
-def _one_reading(value: Any) -> Any:
-    """Refuse a bare 1, which may be one per cent or the whole."""
-    try:
-        whole = Decimal(str(value).strip()) == 1
-    except InvalidOperation:
-        whole = False
-    if whole:
-        raise ValueError(f"{value!r} may mean 1% or 100%, write '1%' or '100%'")
-    return value
 
 
 def _less_than_all(share: float) -> float:
@@ -65,10 +54,10 @@ class Objective(Part):
     """
 
     throttled_share: (
-        Annotated[Share, AfterValidator(_less_than_all), BeforeValidator(_one_reading)] | None
+        Annotated[Share, AfterValidator(_less_than_all), BeforeValidator(one_reading)] | None
     ) = Field(None, description="calls that may be throttled")
     probability: (
-        Annotated[Share, AfterValidator(_more_than_none), BeforeValidator(_one_reading)] | None
+        Annotated[Share, AfterValidator(_more_than_none), BeforeValidator(one_reading)] | None
     ) = Field(None, description="share of periods that must keep to it")
     cost_of_lost_call: Annotated[float, Field(ge=0, le=MOST_DOLLARS), NUMBER] | None = Field(
         None, description="$ that a lost call costs; then the least expected cost is looked for"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, NoReturn
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
@@ -20,6 +21,7 @@ __all__ = [
     "Weight",
     "check_weight",
     "frozen",
+    "one_reading",
     "thawed",
     "twice",
 ]
@@ -133,6 +135,23 @@ def check_weight(weight: float) -> float:
 Weight = Annotated[float, Field(ge=0), AfterValidator(check_weight), NUMBER]
 Credits = Annotated[Count, Field(le=MOST_CREDITS)]
 Records = Annotated[int, Field(ge=1, le=MOST_RECORDS), WHOLE]
+
+
+def one_reading(value: Any) -> Any:
+    """Return a share; refuse a bare 1, which may be one per cent or the whole.
+
+    Raises
+    ------
+    ValueError
+        If it is a bare 1, with both readings.
+    """
+    try:
+        whole = Decimal(str(value).strip()) == 1
+    except InvalidOperation:
+        whole = False
+    if whole:
+        raise ValueError(f"{value!r} may mean 1% or 100%, write '1%' or '100%'")
+    return value
 
 
 def _above_zero(duration: int) -> int:

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from simulation.csv_files import csv_problem, csv_rows
+from simulation.csv_files import Row, csv_problem, csv_rows, decimal_comma
 from simulation.documents import Document, value_of
 from simulation.errors import InputError, Problem, dotted, in_a_line
 from simulation.input_files import ANYWHERE, MOST_MEGABYTES, Access, shown
@@ -128,7 +128,7 @@ def csv_items(file: Path) -> Iterator[Item]:
         If it cannot be read, or has a cell in each row under what is no key of any org.
     """
     rows = csv_rows(file, "portfolio", MOST_MEGABYTES["portfolio"], longest=None)
-    header = [name.strip() for name in next(rows, (0, []))[1]]
+    header = [name.strip() for name in next(rows, Row(0, [])).cells]
     if "scenario" not in header:
         found = f"found {', '.join(header)}" if header else "it is empty"
         what = f"has no column 'scenario' with the template of each org, {found}"
@@ -139,12 +139,12 @@ def csv_items(file: Path) -> Iterator[Item]:
     unknown = {name: what for name in header if (what := _unknown_column(name))}
     filled = Counter[str]()
     count = 0
-    for line, cells in rows:
+    for line, cells, has_semicolons in rows:
         count += 1
         source = f"{shown(file)}:{line}"
         texts = dict(zip(header, map(str.strip, cells), strict=False))
         filled.update(name for name in unknown if texts.get(name))
-        given, problem = _values_of(texts)
+        given, problem = _values_of(texts, has_semicolons)
         templates = [given.pop("scenario")] if "scenario" in given else []
         if len(cells) != len(header):
             problem = f"has {len(cells)} cells where line 1 names {len(header)}, add or drop some"
@@ -166,7 +166,7 @@ def _unknown_column(name: str) -> str:
     return what and f"{what}; write {_REMARK} before the name of a column of your own"
 
 
-def _values_of(texts: Mapping[str, str]) -> tuple[dict[str, Any], str]:
+def _values_of(texts: Mapping[str, str], has_semicolons: bool) -> tuple[dict[str, Any], str]:
     """Return what the cells of a row mean, and what is wrong with the first that means nothing."""
     given: dict[str, Any] = {}
     problem = ""
@@ -182,10 +182,22 @@ def _values_of(texts: Mapping[str, str]) -> tuple[dict[str, Any], str]:
             given[key] = text
         elif key and text:
             try:
-                given[key] = value_of(text)
+                value = given[key] = value_of(text)
+                told = map(decimal_comma, _texts(value) if has_semicolons else ())
+                if what := next(filter(None, told), ""):
+                    problem = problem or f"{key}: {what}"
             except Exception as error:  # a cell may hold whatever YAML makes of it
                 problem = problem or f"{key}: {in_a_line(error)}"
     return given, problem
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield all text in a value, that of keys as well."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in (*value, *value.values()) if isinstance(value, dict) else value:
+            yield from _texts(inner)
 
 
 def _as_list(value: Any) -> Any:

@@ -3,7 +3,8 @@
 Simulated time is an integer count of microseconds everywhere in the package. A month has
 30 days, as in the vendor's price list; a year has 365.
 
-A number that can be read in two ways is refused, and both are named. The decimal sign is a dot.
+A number that can be read in two ways is refused, and both are named, and so is the unit ``m``,
+which may be minutes or months. The decimal sign is a dot.
 Where thousands occur (counts, rates, durations, money, weights) commas group them in threes, as
 in ``1,200``, and a dot before exactly three digits, as in ``2.000``, may be meant so as well:
 ``2``, ``2,000`` and ``2.0000`` may not. Shares, growths and factors have no thousands: ``1.125``
@@ -52,7 +53,7 @@ _UNITS = {
     ("us", "µs", "microsecond", "microseconds"): 1,
     ("ms", "millisecond", "milliseconds"): 1_000,
     ("s", "sec", "second", "seconds"): SECOND,
-    ("m", "min", "minute", "minutes"): MINUTE,
+    ("min", "minute", "minutes"): MINUTE,
     ("h", "hour", "hours"): HOUR,
     ("d", "day", "days"): DAY,
     ("w", "week", "weeks"): 7 * DAY,
@@ -128,6 +129,13 @@ def _read(text: str, written: Any, thousands: bool = True, whole: bool = False) 
     )
 
 
+def _is_unit(word: str, written: Any) -> bool:
+    """Return whether a word is a unit of time, in one reading."""
+    if word == "m":
+        raise ValueError(f"{_shown(written)} may mean minutes or months, write 'min' or 'month'")
+    return word in _MICROSECONDS
+
+
 def parse_duration(value: Any) -> int:
     """Read a duration such as ``30 days``, ``1 hour 30 minutes`` or ``0``; in microseconds.
 
@@ -142,7 +150,7 @@ def parse_duration(value: Any) -> int:
     """
     if text := _text(value):
         parts = _PART.findall(text)
-        if parts and not _PART.sub("", text) and all(unit in _MICROSECONDS for _, unit in parts):
+        if parts and not _PART.sub("", text) and all(_is_unit(unit, value) for _, unit in parts):
             with localcontext() as context:
                 context.prec = 3 * _MOST_DIGITS
                 sizes = [_read(number, value) * _MICROSECONDS[unit] for number, unit in parts]
@@ -190,7 +198,7 @@ def parse_rate(value: Any) -> float:
         If it is no rate, or can be read in two ways.
     """
     match = _RATE.fullmatch(_text(value))
-    if match and match[2] in _MICROSECONDS:
+    if match and _is_unit(match[2], value):
         return float(_read(match[1], value) * DAY / _MICROSECONDS[match[2]])
     raise ValueError(f"{_shown(value)} is not a rate, write it such as '1200 per day'")
 
@@ -232,7 +240,7 @@ def parse_growth(value: Any) -> float:
         factor = 1 + (-1 if sign == "-" else 1) * _read(number, value, thousands=False) / 100
         if factor <= 0:
             raise ValueError(f"{_shown(value)} leaves nothing, shrink by less than 100%")
-        if unit in _MICROSECONDS:
+        if _is_unit(unit, value):
             months = Decimal(30 * DAY) / _MICROSECONDS[unit]
             return float(factor) if months == 1 else _power(float(factor), float(months), value)
     raise ValueError(f"{_shown(value)} is not a growth, write it such as '3% per month'")

@@ -33,6 +33,7 @@ _SAME_TIME = (
 _SAME_LUCK = (
     f"is the same for the scenario and each alternative, which share their demand: {_IN_FILE}"
 )
+_NAMES_LUCK = f"names the random numbers of a client; another name draws other calls: {_IN_FILE}"
 _OF_THE_SCENARIO = {
     "name": "has no effect here, reports call an alternative by the 'name' beside its 'set'",
     "alternatives": "has no effect here, write each alternative beside the others",
@@ -166,7 +167,9 @@ def alternative_problems(
             else:
                 values[key] = value
         try:
-            scenario._without_alternatives(values)
+            made = scenario._without_alternatives(values)
+            if "clients" not in values:  # which may be other ones, added or left out
+                yield from (KeyProblem(here, what) for what in _renamed(scenario, made, values))
         except InputError as error:
             for problem in error.problems:
                 parts = problem.path.split(".")
@@ -181,8 +184,19 @@ def _not_for_alternatives(key: str) -> str:
     """Return why an alternative may not set a key; nothing where it may."""
     root, *inner = key.split(".")
     if root == "clients" and len(inner) > 1 and inner[-1] == "name":
-        return f"names the random numbers of a client; another name draws other calls: {_IN_FILE}"
+        return _NAMES_LUCK
     return _OF_THE_SCENARIO.get(root, "")
+
+
+def _renamed(scenario: Scenario, made: Scenario, values: dict[str, Any]) -> Iterator[str]:
+    """Find clients to which an alternative gives another name inside of a whole value."""
+    for client, other in zip(scenario.clients, made.clients, strict=True):
+        if client.name != other.name:
+            inside = (
+                k for k, v in values.items() if isinstance(v, dict) and other.name in v.values()
+            )
+            key = next(inside, f"clients.{client.name}")
+            yield f"{key}.name: {other.name!r} {_NAMES_LUCK}"
 
 
 def _org_problems(scenario: Scenario, unread: Unread) -> Iterator[KeyProblem]:

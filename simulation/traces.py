@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from simulation.bounds import FIRST_YEAR, LAST_YEAR
 from simulation.buckets import LocalBuckets, microseconds
-from simulation.csv_files import csv_problem, csv_rows
+from simulation.csv_files import Row, csv_problem, csv_rows, decimal_comma
 from simulation.errors import InputError, Problem
 from simulation.input_files import TRACE_MEGABYTES, shown
 from simulation.quantities import parse_count
@@ -83,11 +83,11 @@ class _Table:
         self.lines: list[int] = []
         rows: list[list[str]] = []
         lines = csv_rows(file, "trace", megabytes)
-        self.header_line, header = next(lines, (1, []))
+        self.header_line, header, self.has_semicolons = next(lines, Row(1, []))
         self.header = [name.strip() for name in header]
         if wrong := list(self._header_problems(columns)):
             raise InputError(wrong)
-        for line, row in lines:
+        for line, row, _ in lines:
             if len(row) != len(self.header):
                 what = f"has {len(row)} fields where line {self.header_line} names"
                 what = f"{what} {len(self.header)}, quote commas inside a field"
@@ -139,6 +139,8 @@ class _Table:
                 numbers[row] = where_empty
                 continue
             try:
+                if self.has_semicolons and (what := decimal_comma(text)):
+                    raise ValueError(what)
                 numbers[row] = parse_count(text)
             except ValueError as error:
                 raise self.error(self.lines[row], f"{self.names[name]}: {error}") from None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import yaml
 
 from simulation.errors import LABELS
 
-__all__ = ["Mistake", "find_mistake"]
+__all__ = ["Mistake", "find_mistake", "has_comment"]
 
 _KEY = re.compile(r"( *)((?:- +)*)([\"']?)([^\s\"'#:{}\[\],&*!|>%@`-][^\"':#]*)\3:(?= |$)")
 _ITEM = re.compile(r"( *)((?:- *)+)")
@@ -15,6 +17,25 @@ _NO_SPACE = re.compile(r" *(?:- +)*([A-Za-z_]\w*):([^\s:/\\].*)")
 _TAB = "a tab stands where only spaces may, use spaces"
 _LINES_BEFORE = 3
 """How far before the line at which YAML ends a key without a space may stand."""
+
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def has_comment(text: str) -> bool:
+    """Return whether a text that is YAML holds a comment, which no token of it stands for.
+
+    >>> has_comment("Acme #2"), has_comment("'Acme #2'"), has_comment("Acme#2")
+    (True, False, False)
+    """
+    if "#" not in text:
+        return False
+    end = 0
+    for token in yaml.scan(text, Loader=_Loader):
+        if "#" in text[end : token.start_mark.index]:
+            return True
+        end = max(end, token.end_mark.index)
+    return "#" in text[end:]
 
 
 class Mistake(NamedTuple):

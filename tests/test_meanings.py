@@ -155,7 +155,7 @@ SECONDS = {
     ("us", "µs", "microsecond", "microseconds"): Fraction(1, 1_000_000),
     ("ms", "millisecond", "milliseconds"): Fraction(1, 1_000),
     ("s", "sec", "second", "seconds"): Fraction(1),
-    ("m", "min", "minute", "minutes"): Fraction(60),
+    ("min", "minute", "minutes"): Fraction(60),
     ("h", "hour", "hours"): Fraction(3_600),
     ("d", "day", "days"): Fraction(86_400),
     ("w", "week", "weeks"): Fraction(7 * 86_400),
@@ -201,7 +201,8 @@ def test_a_duration_is_the_sum_of_its_parts(
 NO_DURATIONS = [
     *("5", "1.5", "-1 h", "'-5 minutes'", "1 fortnight", "PT1H", "'1:30'", "01:30", "1 h 30"),
     *("h", "''", "one hour", "1/2 h", "½ h", "1e3 s", "2.000 s", "1 000 s", "1 h -30 min"),
-    *("[1 h]", "{hours: 1}", "1 h; 2 m", "1 h + 2 m", "1h30", "inf s", "nan", "1 quarter"),
+    *("[1 h]", "{hours: 1}", "1 h; 2 min", "1 h + 2 min", "1h30", "inf s", "nan", "1 quarter"),
+    *("5 m", "3 M", "1 h 30 m"),
 ]
 
 
@@ -234,6 +235,7 @@ def test_a_rate_is_so_many_in_a_unit(
         *("100", "0 per day", "-5 per day", "5 per 2 hours", "5 per fortnight", "per day", "5"),
         *("5 per", "a day", "5 daily", "5%", "5 per day per user", "1e3 per day", "[5 per day]"),
         *("5 - 6 per day", "~5 per day", "5perday5", "2.000 per day", "2,5 per day", "5 Hz"),
+        *("5/m", "4200 per M"),
     ],
 )
 def test_what_is_no_rate_is_refused(written: str) -> None:
@@ -261,7 +263,7 @@ def test_a_share_is_so_many_per_cent_or_a_part_of_one(
 ) -> None:
     read, fits = SHARES[key]
     share = number.value / 100 if "%" in form else number.value
-    ambiguous = "%" not in form and (share > 1 or (share == 1 and key != "daily_variation"))
+    ambiguous = "%" not in form and share >= 1
     meaning = share if fits(share) and not ambiguous else REFUSED
     check(key, data.draw(quoted(form.format(number.text))), meaning, read, exact=False)
 
