@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -176,6 +176,8 @@ def test_whether_an_alternative_may_set_it_is_decided_for_every_key() -> None:
 def test_what_would_compare_unlike_things_is_refused_beside_all_other_mistakes(
     keys: set[str],
 ) -> None:
+    inside = [key for key in keys if key.startswith("clients.")]
+    assume("clients" not in keys or not inside)  # two keys for one value are refused as such
     change = {key: {**_NOT_COMPARABLE, **_COMPARABLE}[key] for key in sorted(keys)}
     wrong = {f"alternatives.x.set.{key}" for key in keys & _NOT_COMPARABLE.keys()}
     alternatives = [{"name": "x", "set": change}, {"name": "y", "set": {"seedd": 1}}]
