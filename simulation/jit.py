@@ -57,7 +57,12 @@ def returning(*kinds: Callable[..., Any]) -> Callable[[Callable[..., Any]], Call
     def decorated(loop: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(loop)
         def named(*task: Any) -> Any:
-            plain = loop(*task)
+            try:
+                plain = loop(*task)
+            except SystemError as error:
+                if isinstance(error.__cause__, KeyboardInterrupt):  # came up beside the result
+                    raise error.__cause__ from None
+                raise
             if len(kinds) == 1:
                 return kinds[0](*plain)
             return tuple(kind(*each) for kind, each in zip(kinds, plain, strict=True))
