@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, ParamSpec
 import typer
 
 from simulation.bounds import MOST_REPLICATIONS, MOST_SEED, MOST_WORKERS
-from simulation.signals import exit_code, stoppable
+from simulation.signals import exit_code, interrupt_behind, stoppable
 from simulation.terminal import in_json
 
 if TYPE_CHECKING:
@@ -122,7 +122,10 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
             sys.stdout.flush()
         except InputError as error:
             fail(str(error))
-        except KeyboardInterrupt as interrupt:
+        except (KeyboardInterrupt, SystemError) as error:
+            interrupt = interrupt_behind(error) if isinstance(error, SystemError) else error
+            if interrupt is None:
+                raise
             fail(str(interrupt) or "interrupted; nothing was written", exit_code(interrupt))
 
     @functools.wraps(function)

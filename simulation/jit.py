@@ -16,6 +16,7 @@ from numba import config, njit
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 from simulation.errors import LoopWarning
+from simulation.signals import interrupt_behind
 
 __all__ = ["compiled", "returning"]
 
@@ -60,9 +61,7 @@ def returning(*kinds: Callable[..., Any]) -> Callable[[Callable[..., Any]], Call
             try:
                 plain = loop(*task)
             except SystemError as error:
-                if isinstance(error.__cause__, KeyboardInterrupt):  # came up beside the result
-                    raise error.__cause__ from None
-                raise
+                raise interrupt_behind(error) or error from None
             if len(kinds) == 1:
                 return kinds[0](*plain)
             return tuple(kind(*each) for kind, each in zip(kinds, plain, strict=True))

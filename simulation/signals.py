@@ -13,7 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["STOPPING", "Stopped", "exit_code", "held_back", "leave_to_the_system", "stoppable"]
+__all__ = [
+    "STOPPING",
+    "Stopped",
+    "exit_code",
+    "held_back",
+    "interrupt_behind",
+    "leave_to_the_system",
+    "stoppable",
+]
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, the request to end that `kill` and service managers send, and a terminal that closes."""
@@ -35,6 +43,17 @@ def exit_code(interrupt: BaseException) -> int:
     while error is not None and not isinstance(error, Stopped):
         error = error.__context__
     return _INTERRUPTED if error is None else error.code
+
+
+def interrupt_behind(error: SystemError) -> KeyboardInterrupt | None:
+    """Return the interrupt that came up while a compiled function made its result, if one did.
+
+    Python then says that there is a result and an exception: both cannot be.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__
+    return cause
 
 
 def _stop(number: int, _: FrameType | None) -> None:

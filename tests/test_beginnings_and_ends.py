@@ -120,3 +120,36 @@ def test_warnings_of_worker_processes_are_for_no_screen(tmp_path: Path, command:
     assert list((tmp_path / "warned").iterdir()), "no worker process warned"
     assert "warn" not in done.stderr.lower()
     assert "divide by zero" not in done.stderr
+
+
+INTERRUPT = """\
+import random, signal
+import numpy as np
+from simulation.compiled import Day, decide
+from simulation.compiled_model import empty_tape, lanes_of, laws_of
+from tests.helpers import any_limit, poisson
+
+laws = laws_of(any_limit(9, [poisson("a", "9 per day", "one")]), 0)
+none = np.empty(0, np.int64)
+day = Day(none, none.astype(np.int32), none, none, none.astype(bool))
+task = lanes_of([9]), laws, day, np.zeros(1, np.int64), 10**9, empty_tape(), 0
+decide(*task)
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+drawn, interrupts = random.Random(1), 0
+for _ in range(2_000):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, drawn.uniform(1e-5, 3e-4))
+        for _ in range(2_000):
+            decide(*task)
+    except KeyboardInterrupt:
+        interrupts += 1
+print("interrupted:", interrupts)
+"""
+
+
+def test_interrupts_of_a_compiled_loop_are_exceptions_and_no_crash() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPT], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr  # Numba may tell there of what it ignored
+    assert int(done.stdout.removeprefix("interrupted: ")) > 1_000

@@ -251,7 +251,15 @@ def planned_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def plan(job: Job) -> Outcome:
         price = {"current_price_per_month": Decimal(0), "price_per_month": Decimal(0)}
-        told = {"status": "none_needed", "at_risk": False, "decided": True, **price}
+        sure = ("meets_probability", "meets_low", "meets_high", "current_meets_probability")
+        told = {
+            "status": "none_needed",
+            "at_risk": False,
+            "decided": True,
+            "advice": "none",
+            **price,
+        }
+        told |= {**dict.fromkeys(sure, 1.0), "addon_credits": 0, "replications": 2}
         return Outcome({}, {**scenario_row(job.scenario), **told}, [], "", 0.0)
 
     monkeypatch.setattr(simulation.batch, "processes", threads)
