@@ -125,16 +125,19 @@ class Stored:
     Raises
     ------
     ValidationError
-        If what is told is not what `BatchStore.put` writes.
+        If the record is not one that `BatchStore.put` writes.
     """
 
     def __init__(self, told: object) -> None:
         record = _Record.model_validate(told)
         self.identity, self.files = record.identity, record.files
         self.failed: bool = record.row.get("status") == "failed"
-        row = (_Failed if self.failed else _Planned).model_validate(record.row)
-        self.row = row.model_dump(exclude_unset=True)
-        self.alternatives: list[dict[str, Any]] = [
-            _Alternative.model_validate(each).model_dump(exclude_unset=True)
-            for each in record.alternatives
-        ]
+        kind = _Failed if self.failed else _Planned
+        self.row = _checked(kind, record.row)
+        self.alternatives = [_checked(_Alternative, each) for each in record.alternatives]
+
+
+def _checked(kind: type[_Row], told: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with its values as they were, in the order in which they are written."""
+    kept = kind.model_validate(told).model_dump()
+    return {name: kept[name] for name in told}
