@@ -6,7 +6,6 @@ there before. Files of a folder that is not finished have names that begin with 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ from simulation.batch_record import File, Runtime, Stored
 from simulation.errors import OutputError, Problem
 from simulation.output import refuse_foreign, writable
 from simulation.results import to_json
+from simulation.written import digest
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -177,7 +177,7 @@ class BatchStore:
             "row": row,
             "alternatives": alternatives,
             "files": {
-                name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+                name: {"bytes": len(content), "sha256": digest(content)}
                 for name, content in files.items()
             },
         }
@@ -214,4 +214,4 @@ def _told(file: Path) -> Any:
 def _is_as_written(file: Path, written: File, thoroughly: bool) -> bool:
     if not file.is_file() or file.stat().st_size != written.bytes:
         return False
-    return not thoroughly or hashlib.sha256(file.read_bytes()).hexdigest() == written.sha256
+    return not thoroughly or digest(file) == written.sha256

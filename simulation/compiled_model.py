@@ -23,7 +23,7 @@ from simulation.compiled import (
     Tape,
     decide,
 )
-from simulation.demand import Calls, Demand
+from simulation.demand import Calls
 from simulation.engine import Engine
 from simulation.records import (
     SUCCEEDED,
@@ -109,31 +109,17 @@ def hold(lanes: Lanes, credits: int, window: int) -> None:
 
 
 class CompiledModel(Engine):
-    """One replication of a scenario, decided by the compiled loop; see `Engine`.
+    """One replication of a scenario, decided by the compiled loop; see `Engine`."""
 
-    Parameters
-    ----------
-    held : int
-        Credits in use at the start, which come back evenly over the first window.
-    """
+    def run(self, held: int = 0) -> Iterator[DayRecords]:
+        """Simulate day by day until the horizon; yield what each local day leaves behind.
 
-    def __init__(
-        self,
-        scenario: Scenario,
-        replication: int = 0,
-        demand: Demand | None = None,
-        limit: int | None = None,
-        held: int = 0,
-    ) -> None:
-        super().__init__(scenario, replication, demand, limit)
-        self._held = held
-
-    def run(self) -> Iterator[DayRecords]:
-        """Simulate day by day until the horizon; yield what each local day leaves behind."""
+        ``held`` credits are in use at the start and come back evenly over the first window.
+        """
         clock, start = self.scenario.clock, 0
         laws = laws_of(self.scenario, self.replication)
         lanes = lanes_of([self.limit])
-        hold(lanes, self._held, laws.window)
+        hold(lanes, held, laws.window)
         ledger = _Ledger(len(self.demand.apis))
         for day, calls in enumerate(self.demand.draw_days(self.replication)):
             end = clock.day_end(day)

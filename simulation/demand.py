@@ -93,11 +93,7 @@ class Demand:
     @cached_property
     def is_random(self) -> bool:
         """Whether replications differ: some arrivals, mix, records or jitter are drawn."""
-        return any(
-            is_drawn(client)
-            or (client.on_throttle.retry is not None and client.on_throttle.retry.jitter == "full")
-            for client in self.scenario.clients
-        )
+        return is_random(self.scenario)
 
     @property
     def days(self) -> int:
@@ -160,6 +156,15 @@ class Demand:
 def demand_of(scenario: bytes) -> Demand:
     """Return the demand of a pickled scenario, which a worker is sent again and again."""
     return Demand(pickle.loads(scenario))
+
+
+def is_random(scenario: Scenario) -> bool:
+    """Return whether replications differ: some arrivals, mix, records or jitter are drawn."""
+    return any(
+        is_drawn(client)
+        or (client.on_throttle.retry is not None and client.on_throttle.retry.jitter == "full")
+        for client in scenario.clients
+    )
 
 
 def is_drawn(client: Client) -> bool:

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from simulation.bounds import MOST_REPLICATIONS
-from simulation.demand import Demand
+from simulation.demand import Demand, is_random
 from simulation.errors import InputError
 from simulation.estimates import Estimate
 from simulation.output import OutputFolder
@@ -116,10 +116,8 @@ def run(
     scenario = as_scenario(scenario, replications=replications, seed=seed)
     length = _interval(interval, scenario)
     wanted_precision = _precision(precision)
-    most_replications = _most_replications(max_replications, wanted_precision, scenario)
+    most = _most_replications(max_replications, wanted_precision, scenario)
     if not force:
-        grows = wanted_precision and Demand(scenario).is_random
-        most = most_replications if grows else None
         check_workload(scenario, engine, cores(workers), length, replications=most)
     warmup = None
     if examine_start:
@@ -130,7 +128,7 @@ def run(
         length,
         cores(workers),
         wanted_precision,
-        most_replications if wanted_precision and demand.is_random else 0,
+        most or scenario.replications,
         warmup,
         progress,
     )
@@ -169,8 +167,8 @@ def _precision(value: str | float | None) -> float:
     return share
 
 
-def _most_replications(given: int | None, precision: float, scenario: Scenario) -> int:
-    """Return the replications after which a run to a precision gives up."""
+def _most_replications(given: int | None, precision: float, scenario: Scenario) -> int | None:
+    """Return the replications after which a run to a precision gives up; None if it adds none."""
     if given is None:
         given = MAX_REPLICATIONS
     elif not precision:
@@ -182,7 +180,7 @@ def _most_replications(given: int | None, precision: float, scenario: Scenario) 
     if given > MOST_REPLICATIONS:
         what = f"is {given:,}, write at most {MOST_REPLICATIONS:,}"
         raise InputError(f"max_replications {what}")
-    return given
+    return given if precision and is_random(scenario) else None
 
 
 class _Options(NamedTuple):

@@ -16,7 +16,7 @@ import numpy as np
 
 from simulation.arrival_laws import WEEKDAYS, Poisson, Schedule
 from simulation.clients import Client, OnThrottle, RecordCount
-from simulation.demand import Demand
+from simulation.demand import is_random
 from simulation.estimates import CONFIDENCE
 from simulation.quantities import write_duration
 from simulation.scenario import Scenario
@@ -299,7 +299,7 @@ def _estimation(scenario: Scenario, engine: str, precision: float) -> Iterator[s
             f"{exact_percent(precision)} of the share, or a maximum is reached"
         )
     yield f"- Replications: {many}{until}. Engine: `{engine}`; both engines give the same figures."
-    if not Demand(scenario).is_random:
+    if not is_random(scenario):
         yield (
             "- Nothing in the scenario is random: replications are all the same, and what they "
             "show is exact."

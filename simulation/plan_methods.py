@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from simulation.confirmation import Confirmation
-from simulation.demand import Demand
+from simulation.demand import is_random
 from simulation.estimates import CONFIDENCE
 from simulation.frontier import Goal
 from simulation.methods import (
@@ -102,7 +102,7 @@ def _estimation(
         "are judged on the same demand (common random numbers)."
     )
     judged = " and ".join(f"{size:,}" for size in fresh)
-    if not Demand(scenario).is_random:
+    if not is_random(scenario):
         yield "- Nothing in the scenario is random: one replication tells all, and is exact."
     else:
         level = f"{CONFIDENCE:.0%}".replace("%", " %")

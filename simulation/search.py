@@ -293,9 +293,8 @@ class Search:
     @property
     def evidence(self) -> Evidence:
         """What is known of the sizes; the last look is part of it where that chose the size."""
-        judged = self.judged
-        if self._last is not None and self._unused is None:
-            judged = self._last
+        judged = self._last if self.last_look_chose else self.judged
+        assert judged is not None
         return Evidence(self.scenario, self.goal, self.sizes, judged, self.certain)
 
     def bracket(self) -> tuple[int, int | None]:

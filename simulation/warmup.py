@@ -161,7 +161,7 @@ def _throttled_by_hour(demand: Demand, replication: int, held: int) -> Ints:
     window = scenario.card.window
     counts = np.zeros((scenario.horizon // window + 1) * _HOURS, np.int64)
     part = max(1, window // _HOURS)
-    for day in CompiledModel(scenario, replication, demand, held=held).run():
+    for day in CompiledModel(scenario, replication, demand).run(held):
         settled = day.settled
         times = settled.calls.time[settled.throttled_attempts > 0]
         places = np.minimum(times // part, len(counts) - 1)

@@ -87,9 +87,11 @@ _PAGE = re.compile(
 _PLOTLY = re.compile(rb"/\*\*\n\* plotly\.js v")
 
 
-def digest(file: Path) -> str:
-    """Return a hash of a file's contents."""
-    with file.open("rb") as content:
+def digest(source: Path | bytes) -> str:
+    """Return a hash of what a file holds, or is to hold: the first 32 digits of its SHA-256."""
+    if isinstance(source, bytes):
+        return hashlib.sha256(source).hexdigest()[:32]
+    with source.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()[:32]
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from simulation.errors import LABELS
 
-__all__ = ["Mistake", "find_mistake", "has_comment"]
+__all__ = ["Mistake", "Parser", "find_mistake", "has_comment"]
 
 _KEY = re.compile(r"( *)((?:- +)*)([\"']?)([^\s\"'#:{}\[\],&*!|>%@`-][^\"':#]*)\3:(?= |$)")
 _ITEM = re.compile(r"( *)((?:- *)+)")
@@ -18,8 +18,8 @@ _TAB = "a tab stands where only spaces may, use spaces"
 _LINES_BEFORE = 3
 """How far before the line at which YAML ends a key without a space may stand."""
 
-
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml where PyYAML was built with it, which reads the same eight times as fast."""
 
 
 def has_comment(text: str) -> bool:
@@ -31,7 +31,7 @@ def has_comment(text: str) -> bool:
     if "#" not in text:
         return False
     end = 0
-    for token in yaml.scan(text, Loader=_Loader):
+    for token in yaml.scan(text, Loader=Parser):
         if "#" in text[end : token.start_mark.index]:
             return True
         end = max(end, token.end_mark.index)

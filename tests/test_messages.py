@@ -337,7 +337,7 @@ def test_all_mistakes_of_a_file_are_told_at_once(planted: set[tuple[str, str, st
     assert lines == sorted(lines)
 
 
-_OVERRIDDEN = {  # with what is told of the file because of it
+_OVERRIDDEN = {  # by override, what the message says of the file
     "org.edition=free": "org.addon_credits: 5,000 add-on credits are outside",
     "horizon=1 day": "warmup: leaves nothing of a horizon of 1 day",
     "warmup=90 days": "warmup: leaves nothing of a horizon of",

@@ -141,7 +141,7 @@ def test_a_plan_judges_every_size_and_alternative_after_the_same_warm_up() -> No
 def test_a_spent_pool_gets_its_credits_back_evenly_over_the_first_window() -> None:
     bursts = {"at": ["00:00", "06:00", "12:00", "23:59"], "calls": 2400}
     client = {"name": "a", "arrivals": {"schedule": bursts}, "calls": [{"api": "other"}]}
-    (day,) = CompiledModel(any_limit(2400, [client]), held=2400).run()
+    (day,) = CompiledModel(any_limit(2400, [client])).run(held=2400)
     hours, accepted = np.unique(day.grants.time // HOUR, return_counts=True)
     assert hours.tolist() == [6, 12, 23]
     # A 1,023rd of the credits is back at each of 1,023 moments.

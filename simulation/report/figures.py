@@ -169,15 +169,15 @@ def frontier(plan: Plan) -> go.Figure | None:
     if place:
         named[int(size.iloc[place - 1])] = "next smaller"
     for each, words in named.items():
-        row = int((size < each).sum())
+        row, advised = int((size < each).sum()), words in ("recommended", "surely enough")
         figure.add_scatter(
             x=[prices.iloc[row]],
             y=[share["throttled_share"].iloc[row]],
             mode="markers",
             marker={
                 "size": 12,
-                "color": GREEN if words in ("recommended", "surely enough") else ORANGE,
-                "symbol": "diamond" if words in ("recommended", "surely enough") else "circle",
+                "color": GREEN if advised else ORANGE,
+                "symbol": "diamond" if advised else "circle",
             },
             name=f"{words}: {each:,}",
             hoverinfo="skip",
