@@ -112,8 +112,13 @@ def reasons_for(
     chosen: int | None,
     decided: bool,
     shortfall: int | None,
+    safe: Evidence | None = None,
 ) -> list[str]:
-    """Say why this size, a sentence each."""
+    """Say why this size, a sentence each.
+
+    ``fresh`` is what fresh replications say of the next smaller size and this one, and ``safe`` of
+    a larger one that surely is enough, where this one may not be.
+    """
     scenario, goal, sizes, judged = known.scenario, known.goal, known.sizes, known.judged
     card, org = scenario.card, scenario.org
     cap = card.purchase_cap(org.edition, scenario.user_licenses)
@@ -137,6 +142,9 @@ def reasons_for(
             few = "are too few" if decided else "may be too few"
             below = _kept(fresh, 0, "fresh simulated")
             reasons.append(f"{int(sizes[chosen - 1]):,} {few}: that size {below}.")
+        if safe is not None:
+            kept = _kept(safe, 0, "fresh simulated")
+            reasons.append(f"{int(safe.sizes[0]):,} are surely enough: that size {kept}.")
     least, n = int(judged.replications.min()), len(judged.calls)
     if least < n:
         given_up = sizes[judged.replications < n]

@@ -25,7 +25,8 @@ class Confirmation:
     Attributes
     ----------
     addon_credits : list of int
-        The sizes compared: the recommended one and the next smaller one.
+        The sizes compared: the next smaller one, the recommended one, and where that is open
+        the one that surely is enough.
     replications, days, calls : int
         How many of each, for every size; of a large replication its first days.
     identical : bool

@@ -114,12 +114,7 @@ def _undecided(plan: Plan) -> str:
     assert plan.recommendation.undecided_between is not None
     low, high = plan.recommendation.undecided_between
     size = int(plan.frontier["addon_credits"].iloc[-1]) if high is None else low
-    known = plan.fresh if (plan.fresh["addon_credits"] == size).any() else plan.frontier
-    row = known.set_index("addon_credits").loc[size]
-    kept = (
-        f"{percent(row['meets_probability'])} of such {plural(period(plan.scenario.counted))} keep "
-        f"to it (95 % interval {percent(row['meets_low'])} to {percent(row['meets_high'])})"
-    )
+    kept = _kept(plan, size, f"of such {plural(period(plan.scenario.counted))} keep to it")
     goal = f"({wanted(plan.goal, plan.scenario)})"
     looked = f"{2 * plan.replications:,} replications"  # the search's and the last look's
     if high is None:
@@ -130,8 +125,19 @@ def _undecided(plan: Plan) -> str:
     price = plan.scenario.card.price_per_month(high)
     fewer = f"{low:,} may be enough too" if low else "It may be that none are needed"
     return (
-        f"Buy {high:,} add-on credits for {dollars(price)} a month: they are surely enough {goal}. "
-        f"{fewer}, which is not decided after {looked}; more would tell: {kept}."
+        f"Buy {high:,} add-on credits for {dollars(price)} a month: they are surely enough {goal}; "
+        f"{_kept(plan, high, 'keep to it')}. {fewer}, which is not decided after {looked}; more "
+        f"would tell: {kept}."
+    )
+
+
+def _kept(plan: Plan, size: int, what: str) -> str:
+    """Say how often a size keeps to the objective, by fresh replications where they judged it."""
+    known = plan.fresh if (plan.fresh["addon_credits"] == size).any() else plan.frontier
+    row = known.set_index("addon_credits").loc[size]
+    return (
+        f"{percent(row['meets_probability'])} {what} (95 % interval {percent(row['meets_low'])} to "
+        f"{percent(row['meets_high'])})"
     )
 
 
@@ -157,8 +163,11 @@ def _else(plan: Plan) -> str:
         interval = f" (95 % interval {dollars(low)} to {dollars(high)})"
         interval = "" if _certain(plan) else interval
         need = "no add-on credits" if not best.addon_credits else f"{best.addon_credits:,} of them"
+        than = ""
+        if surely_enough(plan) != advice.addon_credits:
+            than = f" compared with {advice.addon_credits:,}"
         return (
-            f"Better: `{best.name}` needs {need} and saves {dollars(saving)} a month"
+            f"Better: `{best.name}` needs {need} and saves {dollars(saving)} a month{than}"
             f"{interval}{_how_sure(plan, best)}."
         )
     if (other := _most_saving(plan, addon_credits_alone=True)) is not None:

@@ -17,9 +17,16 @@ from simulation.plan_methods import plan_methods
 from simulation.scenario import Scenario
 from simulation.warmup import Warmup
 
-__all__ = ["AlternativeResult", "Plan", "Recommendation", "Status"]
+__all__ = ["AlternativeResult", "Plan", "Recommendation", "Status", "status_of"]
 
 Status = Literal["none_needed", "buy", "not_reachable"]
+
+
+def status_of(size: int | None) -> Status:
+    """Name what a recommended size means; None where no size meets the objective."""
+    if size is None:
+        return "not_reachable"
+    return "buy" if size else "none_needed"
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,8 @@ class Plan:
         have twice as many replications.
     fresh : DataFrame
         The same of the next smaller size and the recommended one, or of the two largest where none
-        is enough, on as many replications that chose neither.
+        is enough, on as many replications that chose neither. Where the plan is not decided and a
+        larger size surely is enough, that one follows.
     warmup : Warmup or None
         The warm-up, and whether the start still shows after it.
     recommendation : Recommendation

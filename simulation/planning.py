@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from simulation.advice import Remedy, licenses_per_month, reasons_for, rejections
+from simulation.advice import Remedy, reasons_for, rejections
+from simulation.alternatives import judge_alternatives
 from simulation.confirmation import confirm_sizes
 from simulation.demand import Demand
 from simulation.errors import InputError
-from simulation.estimates import CONFIDENCE, binomial_interval, mean_difference
+from simulation.fresh import Between, open_between
 from simulation.frontier import (
     Evidence,
     Goal,
     check_sizes,
     frontier_table,
     limits_of,
-    often_enough,
     purchasable,
 )
 from simulation.output import OutputFolder
-from simulation.plan_result import AlternativeResult, Plan, Recommendation, Status
+from simulation.plan_result import Plan, Recommendation, status_of
 from simulation.remedies import Pools, remedies
 from simulation.results import save
 from simulation.scenario import Scenario, as_scenario
-from simulation.search import Search, Steps, smallest_with_all_larger
-from simulation.streams import stream
+from simulation.search import Search, Steps
 from simulation.warmup import Warmup, with_warmup
 from simulation.workers import cores
 from simulation.workload import check_workload, workload_of
@@ -46,8 +44,6 @@ DEFAULT_MAX_REPLICATIONS = 480
 
 DEFAULT_MAX_CALLS = 200_000_000
 """… or as many replications as make this many calls, whichever are fewer."""
-
-_RESAMPLES = 2000
 
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
@@ -130,7 +126,7 @@ def plan(
 
 def _plan(
     scenario: Scenario,
-    warmup: Warmup,
+    warmup: Warmup | None,
     changed: list[Scenario],
     max_replications: int | None,
     confirm: int | Literal["all", "none"],
@@ -143,19 +139,23 @@ def _plan(
     search = Search(demand, goal, sizes, limits_of(scenario, sizes), workers, steps, compared)
     search.judge_up_to(scenario.replications if demand.is_random else 1)
     search.decide(max_replications or _most_replications(search))
-    fresh = search.fresh(search.to_show)
-    recommendation = _recommend(search, fresh, workers, steps)
-    alternatives = _alternatives(search, changed, workers, steps)
+    fresh, places = search.fresh(search.to_show), search.to_show
+    between = open_between(search, fresh)
+    again = frontier_table(fresh)
+    if between is not None and between.safe is not None:
+        again = pd.concat([again, frontier_table(between.safe)], ignore_index=True)
+        places = [*places, int(np.searchsorted(sizes, between.safe.sizes[0]))]
+    recommendation = _recommend(search, fresh, between, workers, steps)
+    alternatives = judge_alternatives(search, changed, workers, steps)
     confirmation = None
     if confirm != "none":
-        places = search.to_show
         confirmation = confirm_sizes(demand, search.count, places, sizes, search.limits, confirm)
     return Plan(
         scenario,
         goal,
         search.count,
         frontier_table(search.evidence),
-        frontier_table(fresh),
+        again,
         warmup,
         recommendation,
         alternatives,
@@ -174,53 +174,17 @@ def _most_replications(search: Search) -> int:
     return max(search.count, min(DEFAULT_MAX_REPLICATIONS, affordable))
 
 
-def _status(size: int | None) -> Status:
-    if size is None:
-        return "not_reachable"
-    return "buy" if size else "none_needed"
-
-
-def _holds(search: Search, fresh: Evidence) -> bool:
-    """Return whether no fresh interval contradicts what the search decided."""
-    if search.certain or search.goal.cost_of_lost_call is not None:
-        return True
-    kept = fresh.judged.meets(fresh.goal).sum(axis=0)
-    ends = [binomial_interval(int(k), search.count) for k in kept]
-    wanted, does = search.goal.probability, search.chosen is not None
-    below = ends[:-1] if does else ends
-    fails = all(low < wanted for low, _ in below)
-    return fails and (not does or ends[-1][1] >= wanted)
-
-
-def _by_fresh(search: Search, fresh: Evidence) -> tuple[int, int | None]:
-    """Return the places between which the answer lies where fresh replications disagree."""
-    kept = fresh.judged.keep_to(fresh.goal)
-    chosen, count = search.chosen, len(search.sizes)
-    if chosen is None:  # the largest does after all
-        return count - 1, None
-    if len(kept) > 1 and kept[0]:  # the next smaller one does, too
-        return chosen - 1, chosen
-    larger = np.arange(chosen + 1, count)
-    if not len(larger):
-        return chosen, None
-    met = search.fresh(larger.tolist()).judged.meets(search.goal).sum(axis=0)
-    wanted = search.goal.probability
-    surely = [binomial_interval(int(k), search.count)[0] >= wanted for k in met]
-    place = smallest_with_all_larger(np.array(surely))
-    return chosen, None if place is None else chosen + 1 + place
-
-
-def _recommend(search: Search, fresh: Evidence, workers: int, steps: Steps) -> Recommendation:
+def _recommend(
+    search: Search, fresh: Evidence, between: Between | None, workers: int, steps: Steps
+) -> Recommendation:
     scenario, sizes, chosen = search.scenario, search.sizes, search.chosen
     enough = int(search.judged.enough.max())
     zero = np.flatnonzero(search.limits >= enough)
-    first, surely = search.bracket()
-    decided, between = search.decided and _holds(search, fresh), None
-    if not decided:
-        if search.decided:
-            first, surely = _by_fresh(search, fresh)
+    decided, ends, surely, safe = between is None, None, chosen, None
+    if between is not None:
+        first, surely, safe = between
         last = None if surely is None else int(sizes[surely])
-        between = (int(sizes[min(first, len(sizes) - 1)]), last)
+        ends = (int(sizes[min(first, len(sizes) - 1)]), last)
     size = None if chosen is None else int(sizes[chosen])
     shortfall: int | None = None
     found: list[Remedy] = []
@@ -230,133 +194,23 @@ def _recommend(search: Search, fresh: Evidence, workers: int, steps: Steps) -> R
         needed = pools.needed()
         shortfall = needed - int(search.limits[-1])
         found, unfit = remedies(scenario, pools, needed)
-    surely = chosen if decided else surely
     searched = replace(search.evidence, judged=search.judged)
-    reasons = reasons_for(searched, fresh, chosen, decided, shortfall)
+    reasons = reasons_for(searched, fresh, chosen, decided, shortfall, safe)
     if search.last_look_chose and decided:
         reasons.append(
             f"This was decided by {2 * search.count:,} replications, the {search.count:,} of the "
             f"search and a last look at as many; {search.count:,} others are the fresh ones."
         )
     return Recommendation(
-        _status(size),
+        status_of(size),
         size,
         None if size is None else scenario.card.price_per_day(size),
         None if size is None else scenario.card.price_per_month(size),
         int(sizes[zero[0]]) if len(zero) else None,
         decided,
-        between,
+        ends,
         shortfall,
         found,
         reasons,
         [*rejections(search.evidence, chosen, surely), *unfit],
     )
-
-
-def _alternatives(
-    search: Search, changed: list[Scenario], workers: int, steps: Steps
-) -> list[AlternativeResult]:
-    """Judge the scenarios that the alternatives make, in their order."""
-    results = []
-    for alternative, scenario in zip(search.scenario.alternatives, changed, strict=True):
-        sizes = purchasable(scenario)
-        limits = limits_of(scenario, sizes)
-        other = Search(Demand(scenario), search.goal, sizes, limits, workers, steps, True, search)
-        other.judge_up_to(search.count)
-        other.decide(search.count)
-        now, then = _at_current(search), _at_current(other)
-        chosen = other.chosen
-        fresh = other.fresh(other.to_show)
-        judged = frontier_table(fresh).iloc[-1]
-        size = None if chosen is None else int(other.sizes[chosen])
-        price = None if size is None else scenario.card.price_per_month(size)
-        licenses = licenses_per_month(scenario)
-        dearer, unknown = _licenses_cost_more(search.scenario, scenario)
-        results.append(
-            AlternativeResult(
-                alternative.name,
-                _status(size),
-                size,
-                price,
-                _paired(then[0] - now[0], search.certain and other.certain),
-                _paired(then[1] - now[1], search.certain and other.certain),
-                _saving(search, other, dearer, len(search.scenario.alternatives)),
-                None if price is None or licenses is None else price + licenses,
-                unknown,
-                float(judged["meets_probability"]),
-                (float(judged["meets_low"]), float(judged["meets_high"])),
-                other.decided and _holds(other, fresh),
-            )
-        )
-    return results
-
-
-def _at_current(search: Search) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return throttled shares and lost calls at the add-on credits that the org has."""
-    place = int(np.flatnonzero(search.sizes == search.scenario.org.addon_credits)[0])
-    return search.judged.shares[:, place], search.judged.lost_calls[:, place]
-
-
-def _paired(differences: NDArray[np.float64], certain: bool) -> tuple[float, float, float]:
-    estimate = mean_difference(differences)
-    if certain:
-        return estimate.mean, estimate.mean, estimate.mean
-    return estimate.mean, estimate.low, estimate.high
-
-
-def _licenses_cost_more(now: Scenario, then: Scenario) -> tuple[Decimal, bool]:
-    """Return what licenses cost more in $ a month with a change, and whether that is unknown."""
-    costs = licenses_per_month(now), licenses_per_month(then)
-    if costs[0] is not None and costs[1] is not None:
-        return costs[1] - costs[0], False
-    held = [(each.card.edition(each.org.edition), each.user_licenses) for each in (now, then)]
-    return Decimal(0), held[0] != held[1] or costs[0] != costs[1]
-
-
-def _saving(
-    search: Search, other: Search, dearer: Decimal, among: int
-) -> tuple[Decimal, float, float] | None:
-    """Return the saving in $ a month with its bootstrap interval; None where none is enough.
-
-    It is less by ``dearer``, what licenses cost more. The same replications are drawn for both,
-    so the saving is paired (Efron 1979). The best ``among`` several alternatives is named, so
-    the intervals of all hold together (Bonferroni).
-    """
-    mine, theirs = search.chosen, other.chosen
-    if mine is None or theirs is None:
-        return None
-    prices = [each.evidence.prices_per_month() for each in (search, other)]
-    saving = prices[0][mine] - prices[1][theirs]
-    if dearer:
-        saving -= dearer
-    if search.certain and other.certain:
-        return saving, float(saving), float(saving)
-    if search.count < 2:
-        return saving, math.nan, math.nan
-    random = stream(search.scenario.seed, 0, "", 0, "bootstrap")
-    n = search.count
-    drawn = random.multinomial(n, np.full(n, 1 / n), size=_RESAMPLES) / n
-    paid = [
-        _resampled_prices(each, p, drawn) for each, p in zip((search, other), prices, strict=True)
-    ]
-    tail = (1 - CONFIDENCE) / 2 / among
-    low, high = np.quantile(paid[0] - paid[1], [tail, 1 - tail]) - float(dearer)
-    return saving, float(low), float(high)
-
-
-def _resampled_prices(
-    search: Search, prices: list[Decimal], drawn: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the price of the size that each resample recommends, of the largest if it has none."""
-    costs = np.array([float(price) for price in prices])
-    if search.goal.cost_of_lost_call is not None:
-        rivals = search.judged.replications == search.count
-        totals = drawn @ search.evidence.monthly_costs()[:, rivals]
-        least: NDArray[np.float64] = costs[rivals][totals.argmin(axis=1)]
-        return least
-    means = drawn @ search.judged.meets(search.goal).astype(np.float64)
-    failing = ~often_enough(means, search.goal)
-    count = len(prices)
-    last_failing = np.where(failing.any(axis=1), count - 1 - failing[:, ::-1].argmax(axis=1), -1)
-    paid: NDArray[np.float64] = costs[np.minimum(last_failing + 1, count - 1)]
-    return paid

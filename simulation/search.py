@@ -258,7 +258,7 @@ class Search:
         elif self._unused is not None and list(places) == self.to_show:
             judged = self._unused
         else:
-            first = (2 if self.last_look_chose else 1) * self.count
+            first = (1 if self._last is None else 2) * self.count
             self._steps.expect(self.count)
             judged = self._sweep(range(first, first + self.count), self.limits[places])
         return replace(self.evidence, sizes=self.sizes[places], judged=judged)

@@ -86,18 +86,21 @@ def warmup_from(told: dict[str, Any] | None) -> Warmup | None:
     return Warmup(length, given, float(told["start_still_shows"]), told["start_fades"])
 
 
-def with_warmup(scenario: Scenario, demand: Demand | None = None) -> tuple[Scenario, Warmup]:
+def with_warmup(scenario: Scenario, demand: Demand | None = None) -> tuple[Scenario, Warmup | None]:
     """Return the scenario with its warm-up, and how far the start still shows after it.
 
-    A warm-up that the scenario names stays as it is, and one of 0 is not examined: there the
-    start is wanted. Otherwise it is the shortest of whole windows, or of whole weeks where the
-    demand differs by weekday and the run covers two, after which, and after any longer one, the
-    start is forgotten. It is at most half of the run, and never leaves out all that is throttled.
-    Where no such warm-up is enough, it is the longest if that helps, and the shortest if not.
+    None where that is not examined: after a warm-up of 0, with which the start is wanted, and in
+    a run of more than 10,000 windows, where one window is left out unless the scenario names more.
+
+    A warm-up that the scenario names stays as it is. Otherwise it is the shortest of whole windows,
+    or of whole weeks where the demand differs by weekday and the run covers two, after which, and
+    after any longer one, the start is forgotten. It is at most half of the run, and never leaves
+    out all that is throttled. Where no such warm-up is enough, it is the longest if that helps, and
+    the shortest if not.
     """
     window, given = scenario.card.window, scenario.warmup is not None
     if scenario.warmup == 0 or scenario.horizon // window > _MOST_WINDOWS:
-        return scenario, Warmup(scenario.warmup_end, given, 0.0)
+        return scenario, None
     candidates = [scenario.warmup_end] if given else _candidates(scenario)
     shown = _still_shown(demand or Demand(scenario), candidates)
     if given:

@@ -11,9 +11,9 @@ from scipy.stats import binom
 
 import simulation.search
 from simulation.demand import Demand
+from simulation.fresh import holds, open_between
 from simulation.frontier import Goal, Judgement
 from simulation.looks import Bounds, Looks
-from simulation.planning import _holds
 from simulation.search import Search
 from tests.helpers import build, poisson, share_tolerance
 
@@ -153,14 +153,14 @@ def test_what_a_plan_says_of_the_size_that_it_decided_for_does_not_flatter_it(
 
 @pytest.mark.parametrize("most", [120, 480])
 @pytest.mark.parametrize(
-    ("chosen_now", "smaller_now", "holds"),
+    ("chosen_now", "smaller_now", "stands"),
     [(1.0, 0.0, True), (0.94, 0.9, True), (0.98, 0.94, True), (0.9, 0.8, False), (1, 0.99, False)],
 )
 def test_a_decision_stands_only_where_what_is_shown_for_it_does_not_contradict_it(
     most: int,
     chosen_now: float,
     smaller_now: float,
-    holds: bool,
+    stands: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     needs = np.random.default_rng(1).random(5_000)
@@ -175,7 +175,7 @@ def test_a_decision_stands_only_where_what_is_shown_for_it_does_not_contradict_i
     needs[first : first + int(kept[0])] = 0.5
     fresh = search.fresh(search.to_show)
     assert fresh.judged.meets(GOAL).sum(axis=0).tolist() == kept.tolist()
-    assert _holds(search, fresh) == holds
+    assert holds(search, fresh) == stands
 
 
 def test_a_last_look_sees_the_sizes_in_doubt_and_leaves_the_others_as_they_are(
@@ -206,6 +206,46 @@ def test_a_last_look_sees_the_sizes_in_doubt_and_leaves_the_others_as_they_are(
             seen = search._last.throttled[240:, search.to_show]
             assert (seen[seen >= 0] == fresh.throttled[seen >= 0]).all()  # the very same
     assert kinds == {(True, True), (False, False)}
+
+
+def test_of_an_open_plan_the_size_that_surely_is_enough_is_judged_again_by_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judged_again = 0
+    for seed in range(40):
+        needs = np.random.default_rng(seed).random(5_000)
+        search = invented_with(monkeypatch, [0.5, 0.94, 0.955, 0.99, 1.0], needs)
+        search.decide(240)
+        between = open_between(search, search.fresh(search.to_show))
+        if search.decided or between is None:
+            continue
+        assert (between.first, between.surely) == search.bracket()
+        if between.surely in (None, search.chosen):
+            assert between.safe is None
+            continue
+        assert between.safe is not None
+        assert between.safe.sizes.tolist() == [between.surely]
+        assert search._last is not None  # those of the last look may have made it sure
+        meets = needs[480:720] < [0.5, 0.94, 0.955, 0.99, 1.0][between.surely]
+        assert between.safe.judged.meets(GOAL)[:, 0].tolist() == meets.tolist()
+        judged_again += 1
+    assert judged_again > 5
+
+
+@pytest.mark.parametrize(("needed_now", "surely"), [(0.5, 2), (0.995, 3), (1.0, None)])
+def test_what_fresh_replications_contradict_is_not_surely_enough(
+    needed_now: float, surely: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs = np.random.default_rng(3).random(5_000)
+    search = invented_with(monkeypatch, [0.5, 0.953, 0.99, 1.0], needs)
+    search.decide(240)
+    assert not search.decided
+    assert (search.chosen, search.bracket()) == (1, (1, 2))
+    needs[480:720] = needed_now
+    between = open_between(search, search.fresh(search.to_show))
+    assert between is not None
+    assert between.surely == surely
+    assert (between.safe is None) == (surely is None)
 
 
 @pytest.mark.parametrize("rashly", [False, True])

@@ -294,6 +294,25 @@ def test_at_the_most_replications_it_says_that_it_is_undecided_and_between_which
         plan(random_case(), max_replications=5, **QUICK)
 
 
+def test_an_open_plan_shows_the_size_that_surely_is_enough_on_fresh_replications_too() -> None:
+    result = plan(random_case(), max_replications=40, confirm=20_000)
+    advice = result.recommendation
+    assert advice.undecided_between is not None
+    low, high = advice.undecided_between
+    assert (low, advice.addon_credits, high) == (56, 56, 72)
+    assert result.fresh["addon_credits"].tolist() == [52, 56, 72]
+    assert result.fresh["replications"].tolist() == [40, 40, 40]
+    assert result.confirmation is not None
+    assert result.confirmation.addon_credits == [52, 56, 72]
+    row = result.fresh.iloc[-1]
+    assert row["meets_low"] > result.fresh["meets_low"].iloc[1]
+    said = plan_findings(result)[0]
+    assert said.startswith("Buy 72 add-on credits for $168.00 a month: they are surely enough (")
+    assert "; 100 % keep to it (95 % interval 91 % to 100 %). 56 may be enough too, which" in said
+    assert "more would tell: 90 % of such runs of 5 days keep to it (95 % interval 76 %" in said
+    assert any(said.startswith("72 are surely enough: ") for said in advice.reasons)
+
+
 def test_replications_that_are_added_do_not_change_those_before() -> None:
     few = plan(random_case(), max_replications=10, **QUICK)
     more = plan(random_case(), replications=20, max_replications=20, **QUICK)

@@ -30,15 +30,22 @@ def free(rate: str, **keys: Any) -> Scenario:
     return build([client], **{"horizon": "30 days", "warmup": None, "replications": 4, **keys})
 
 
+def examined(scenario: Scenario) -> tuple[Scenario, Warmup]:
+    """Return the scenario with its warm-up, which pilot runs looked at."""
+    scenario, warmup = with_warmup(scenario)
+    assert warmup is not None
+    return scenario, warmup
+
+
 def test_a_pool_that_a_quiet_night_empties_forgets_its_start_within_a_week() -> None:
-    scenario, warmup = with_warmup(free("5500 per day", profile="office_hours"))
+    scenario, warmup = examined(free("5500 per day", profile="office_hours"))
     assert (warmup.length, warmup.given, warmup.is_enough) == (7 * DAY, False, True)
     assert scenario.warmup == 7 * DAY
     assert start_finding(warmup).startswith("The first 7 days of each run are a warm-up")
 
 
 def test_a_pool_that_is_never_full_forgets_its_start_within_a_window() -> None:
-    _, warmup = with_warmup(free("3000 per day"))
+    _, warmup = examined(free("3000 per day"))
     assert warmup == Warmup(DAY, False, 0.0)
 
 
@@ -61,7 +68,7 @@ def test_no_warm_up_leaves_out_all_that_is_throttled(tmp_path: Path) -> None:
         law = {"trace": {"counts": {"file": "t.csv", "bucket": "1 day"}}}
         client = {"name": "a", "arrivals": law, "calls": [{"api": "other"}]}
         scenario = build([client], tmp_path, horizon=horizon, warmup=None)
-        _, warmup = with_warmup(scenario)
+        _, warmup = examined(scenario)
         assert warmup.length == DAY
 
 
@@ -89,9 +96,9 @@ def test_the_hour_of_the_start_does_not_decide_the_share(start: str) -> None:
 def test_weeks_are_left_out_where_weekdays_differ_and_two_fit_into_the_run() -> None:
     nightly = scheduled("a", "02:00", 50, schedule={"days": "weekdays"})
     keys: dict[str, Any] = {"warmup": None}
-    _, weekly = with_warmup(any_limit(100, [nightly], horizon="14 days", **keys))
-    _, short = with_warmup(any_limit(100, [nightly], horizon="13 days", **keys))
-    _, daily = with_warmup(any_limit(100, [scheduled("a", "02:00", 50)], horizon="14 days", **keys))
+    _, weekly = examined(any_limit(100, [nightly], horizon="14 days", **keys))
+    _, short = examined(any_limit(100, [nightly], horizon="13 days", **keys))
+    _, daily = examined(any_limit(100, [scheduled("a", "02:00", 50)], horizon="14 days", **keys))
     assert [each.length for each in (weekly, short, daily)] == [7 * DAY, DAY, DAY]
 
 
@@ -99,7 +106,7 @@ def test_a_warm_up_that_is_given_stays_with_a_warning_where_it_is_too_short(
     tmp_path: Path,
 ) -> None:
     scenario = free("7500 per day", warmup="1 day", horizon="10 days")
-    same, warmup = with_warmup(scenario)
+    same, warmup = examined(scenario)
     assert same is scenario
     assert warmup.given
     assert not warmup.is_enough
@@ -168,7 +175,7 @@ def chosen(
         return by_hour
 
     monkeypatch.setattr(simulation.warmup, "_throttled_by_hour", counts)
-    scenario, warmup = with_warmup(
+    scenario, warmup = examined(
         any_limit(9, [scheduled("a", "02:00", 50)], **{"warmup": None, **keys})
     )
     assert scenario.warmup_end == warmup.length
@@ -330,11 +337,10 @@ def test_candidates_are_all_windows_of_half_the_run_thinned_where_they_are_too_m
 def test_a_start_that_is_wanted_or_hardly_a_part_is_not_examined(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert with_warmup(free("7500 per day", warmup=0))[1] == Warmup(0, True, 0.0)
+    assert with_warmup(free("7500 per day", warmup=0))[1] is None
     monkeypatch.setattr(simulation.warmup, "_MOST_WINDOWS", 5)
     keys: dict[str, Any] = {"warmup": None}
     for days in (5, 6):
         scenario = any_limit(9, [scheduled("a", "02:00", 50)], horizon=f"{days} days", **keys)
         same, warmup = with_warmup(scenario)
-        assert warmup == Warmup(DAY, False, 0.0)
-        assert (same is scenario) == (days == 6)
+        assert (warmup is None) == (same is scenario) == (days == 6)
