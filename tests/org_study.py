@@ -21,6 +21,7 @@ from simulation import Plan, plan
 from simulation.demand import Demand
 from simulation.frontier import Goal, judge, limits_of, purchasable
 from simulation.scenario import Scenario
+from simulation.workers import cores, in_processes
 from tests.helpers import build
 
 __all__ = ["Claim", "claims", "random_org", "table"]
@@ -172,8 +173,11 @@ def _true(scenario: Scenario, credits: Sequence[int]) -> dict[int, int]:
 
 def claims(result: Plan) -> tuple[Claim, list[Claim]]:
     """Return what a plan says, of the org as it is and of its alternatives, beside the truth."""
-    advice, row = result.recommendation, result.fresh.iloc[-1]
-    between = advice.undecided_between
+    advice, between = result.recommendation, result.recommendation.undecided_between
+    shown = advice.addon_credits
+    if shown is None:
+        shown = int(result.frontier["addon_credits"].iloc[-1])
+    row = result.fresh.set_index("addon_credits").loc[shown]
     ends = (float(row["meets_low"]), float(row["meets_high"]))
     said = (advice.status, advice.decided, float(row["meets_probability"]), *ends)
     safe = None if between is None else between[1]
@@ -269,24 +273,29 @@ _ROWS = (
 )
 
 
+def _studied(number: int) -> tuple[Claim, list[Claim], int]:
+    """Return what the plan of an org says, beside the truth, and the replications simulated."""
+    done = 0
+
+    def tick(so_far: int, _: int) -> None:
+        nonlocal done
+        done = so_far
+
+    result = plan(random_org(number), confirm="none", workers=1, progress=tick)
+    return *claims(result), done
+
+
 def table(orgs: Sequence[int]) -> Iterator[str]:
     """Yield the lines of the table, after a line for each org to standard error."""
     own: list[Claim] = []
     others: list[Claim] = []
     steps = 0
-    for number in orgs:
-        done = 0
-
-        def tick(so_far: int, _: int) -> None:
-            nonlocal done
-            done = so_far
-
-        result = plan(random_org(number), confirm="none", workers=1, progress=tick)
+    studied = in_processes(_studied, orgs, cores(None))
+    for number, (mine, theirs, done) in zip(orgs, studied, strict=True):
         steps += done
-        mine, theirs = claims(result)
         own.append(mine)
         others += theirs
-        print(number, done, result.replications, *mine, file=sys.stderr, flush=True)
+        print(number, done, *mine, file=sys.stderr, flush=True)
     yield "| | the org as it is | its alternative |"
     yield "| --- | --- | --- |"
     for name, *cells in zip(_ROWS, _column(own), _column(others), strict=True):

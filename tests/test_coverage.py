@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from tests.coverage_table import KINDS, STATISTICS, coverage
+from tests.coverage_table import KINDS, STATISTICS, coverage, coverage_of_all
 from tests.kept_figures import FOLDER, keep
 
 pytestmark = pytest.mark.proof
@@ -28,7 +28,7 @@ def test_a_few_dozen_runs_do_not_contradict_the_intervals(kind: str) -> None:
 
 @pytest.mark.long
 def test_intervals_hold_the_truth_as_often_as_they_say(long: bool) -> None:
-    rows = [each for kind in KINDS for each in coverage(kind, 1000 if long else 200)]
+    rows = list(coverage_of_all(1000 if long else 200))
     if long:
         table = pd.DataFrame(rows).assign(coverage=[each.share for each in rows])
         keep("coverage", table)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from scipy.stats import binom
 
 import simulation.warmup
 from simulation import load_scenario, plan, run
@@ -18,6 +19,7 @@ from simulation.findings import start_finding
 from simulation.quantities import DAY, HOUR
 from simulation.saved import load_result
 from simulation.scenario import Scenario
+from simulation.theory import erlang_b
 from simulation.warmup import Warmup, _candidates, _throttled_by_hour, with_warmup
 from simulation.written import RUN_FILES
 from tests.helpers import ANY_LIMIT, any_limit, build, poisson, scheduled
@@ -91,6 +93,23 @@ def test_the_hour_of_the_start_does_not_decide_the_share(start: str) -> None:
     assert share.low <= truth.high
     assert truth.low <= share.high
     assert truth.high - truth.low < 0.01
+
+
+@pytest.mark.long
+@pytest.mark.proof
+def test_shares_from_any_hour_of_the_start_hold_the_truth_as_often_as_they_say() -> None:
+    office: dict[str, Any] = {"profile": "office_hours", "replications": 30}
+    weeks = free("5500 per day", horizon="70 days", warmup="42 days", **office)
+    truth = run(weeks, engine="compiled").estimate("throttled_share").mean
+    held = {"flat": 0, "office": 0}
+    for hour in range(24):
+        keys: dict[str, Any] = {"start": f"2026-01-08T{hour:02}:00", "seed": 1 + hour}
+        flat = run(free("7500 per day", replications=30, **keys), engine="compiled")
+        week = run(free("5500 per day", horizon="14 days", **office, **keys), engine="compiled")
+        for name, found, true in (("flat", flat, erlang_b(7500, 5000)), ("office", week, truth)):
+            low, high = found.estimate("throttled_share")[1:3]
+            held[name] += low <= true <= high
+    assert min(held.values()) >= binom.ppf(1e-4, 24, 0.95)
 
 
 def test_weeks_are_left_out_where_weekdays_differ_and_two_fit_into_the_run() -> None:
