@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from tests.coverage_table import KINDS, STATISTICS, coverage, coverage_of_all
+from tests.coverage_table import KINDS, STATISTICS, Covered, coverage, coverage_of_all
 from tests.kept_figures import FOLDER, keep
 
 pytestmark = pytest.mark.proof
@@ -42,4 +42,7 @@ def test_the_coverage_that_is_kept_is_what_intervals_say() -> None:
     kept = pd.read_csv(FOLDER / "coverage.csv")
     assert set(kept["kind"]) == set(KINDS)
     assert set(kept["statistic"]) == set(STATISTICS)
-    assert kept["coverage"].min() > 0.9
+    rows = [Covered(*each) for each in kept.drop(columns="coverage").itertuples(index=False)]
+    assert [
+        each for each in rows if not each.is_within(0.93, most(each.kind, each.statistic))
+    ] == []
