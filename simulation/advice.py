@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from simulation.estimates import binomial_interval
 from simulation.findings import number, percent, period, plural
-from simulation.frontier import Evidence, Goal
+from simulation.frontier import Evidence, Goal, frontier_table
 from simulation.scenario import Scenario
 
 __all__ = [
@@ -22,6 +22,8 @@ __all__ = [
     "licenses_per_month",
     "reasons_for",
     "rejections",
+    "say_number",
+    "wanted",
 ]
 
 Ints = NDArray[np.int64]
@@ -102,7 +104,7 @@ def wanted(goal: Goal, scenario: Scenario) -> str:
         return f"the least expected cost, at {dollars(goal.cost_of_lost_call)} per lost call{whose}"
     return (
         f"at most {percent(goal.throttled_share)} of the {calls_of(goal)} throttled in at least "
-        f"{percent(goal.probability)} of such {plural(period(scenario.counted))}"
+        f"{percent(goal.probability)} of {plural(period(scenario.counted))}"
     )
 
 
@@ -126,13 +128,12 @@ def reasons_for(
     place = len(sizes) - 1 if chosen is None else chosen
     size = int(sizes[place])
     if goal.cost_of_lost_call is not None:
-        cost = fresh.cost_of(len(fresh.sizes) - 1)
+        row = frontier_table(fresh).iloc[-1]
+        cost, low, high = (row[f"cost_per_month{end}"] for end in ("", "_low", "_high"))
         interval = ""
-        if cost.has_interval and not known.certain:
-            interval = f" (95 % interval {dollars(cost.low)} to {dollars(cost.high)})"
-        reasons.append(
-            f"{size:,} add-on credits cost {dollars(cost.mean)} a month{interval} in all."
-        )
+        if not (np.isnan(low) or known.certain):
+            interval = f" (95 % interval {dollars(low)} to {dollars(high)})"
+        reasons.append(f"{size:,} add-on credits cost {dollars(cost)} a month{interval} in all.")
     else:
         verb = _kept(fresh, len(fresh.sizes) - 1, "fresh simulated")
         reasons.append(f"{size:,} add-on credits: this size {verb}.")
@@ -171,13 +172,15 @@ def reasons_for(
 
 def rejections(
     known: Evidence,
+    fresh: Evidence,
     chosen: int | None,
     enough: int | None,
 ) -> list[dict[str, Any]]:
     """Return for every size that is not recommended why it is not.
 
-    ``chosen`` is the place of the recommended size, and ``enough`` that of the smallest size that
-    is surely enough: the same where the plan is decided, None where no size is.
+    ``fresh`` is what fresh replications say of some of the sizes. ``chosen`` is the place of the
+    recommended size, and ``enough`` that of the smallest size that is surely enough: the same where
+    the plan is decided, None where no size is.
     """
     card, goal, sizes, judged = known.scenario.card, known.goal, known.sizes, known.judged
     met = judged.keep_to(goal)
@@ -200,6 +203,8 @@ def rejections(
         elif met[place]:
             worse = int(sizes[place + 1 + int(np.flatnonzero(~met[place + 1 :])[0])])
             reason = f"meets the objective, but {worse:,}, a larger size, does not"
+        elif size in fresh.sizes:
+            reason = _kept(fresh, int(np.searchsorted(fresh.sizes, size)), "fresh simulated")
         else:
             reason = _kept(known, place)
         rejected.append({"addon_credits": int(size), "reason": reason})

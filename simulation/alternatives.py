@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simulation.advice import licenses_per_month
 from simulation.demand import Demand
-from simulation.estimates import CONFIDENCE, mean_difference
+from simulation.estimates import CONFIDENCE, mean_difference, ratio_difference
 from simulation.fresh import holds
 from simulation.frontier import frontier_table, limits_of, often_enough, purchasable
 from simulation.plan_result import AlternativeResult, status_of
@@ -21,6 +21,8 @@ from simulation.streams import stream
 __all__ = ["judge_alternatives"]
 
 _RESAMPLES = 2000
+
+Floats = NDArray[np.float64]
 
 
 def judge_alternatives(
@@ -34,7 +36,12 @@ def judge_alternatives(
         other = Search(Demand(scenario), search.goal, sizes, limits, workers, steps, True, search)
         other.judge_up_to(search.count)
         other.decide(search.count)
+        certain = search.certain and other.certain
         now, then = _at_current(search), _at_current(other)
+        shares = ratio_difference((now[0], search.judged.calls), (then[0], other.judged.calls))
+        lost = mean_difference(then[1] - now[1])
+        if certain:
+            shares, lost = shares.exact(), lost.exact()
         chosen = other.chosen
         fresh = other.fresh(other.to_show)
         judged = frontier_table(fresh).iloc[-1]
@@ -48,8 +55,8 @@ def judge_alternatives(
                 status_of(size),
                 size,
                 price,
-                _paired(then[0] - now[0], search.certain and other.certain),
-                _paired(then[1] - now[1], search.certain and other.certain),
+                (shares.mean, shares.low, shares.high),
+                (lost.mean, lost.low, lost.high),
                 _saving(search, other, dearer, len(search.scenario.alternatives)),
                 None if price is None or licenses is None else price + licenses,
                 unknown,
@@ -61,17 +68,11 @@ def judge_alternatives(
     return results
 
 
-def _at_current(search: Search) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return throttled shares and lost calls at the add-on credits that the org has."""
+def _at_current(search: Search) -> tuple[Floats, Floats]:
+    """Return throttled and lost calls, (n,) each, at the add-on credits that the org has."""
     place = int(np.flatnonzero(search.sizes == search.scenario.org.addon_credits)[0])
-    return search.judged.shares[:, place], search.judged.lost_calls[:, place]
-
-
-def _paired(differences: NDArray[np.float64], certain: bool) -> tuple[float, float, float]:
-    estimate = mean_difference(differences)
-    if certain:
-        return estimate.mean, estimate.mean, estimate.mean
-    return estimate.mean, estimate.low, estimate.high
+    judged = search.judged
+    return judged.throttled[:, place].astype(np.float64), judged.lost_calls[:, place]
 
 
 def _licenses_cost_more(now: Scenario, then: Scenario) -> tuple[Decimal, bool]:
@@ -114,9 +115,7 @@ def _saving(
     return saving, float(low), float(high)
 
 
-def _resampled_prices(
-    search: Search, prices: list[Decimal], halves: list[NDArray[np.float64]]
-) -> NDArray[np.float64]:
+def _resampled_prices(search: Search, prices: list[Decimal], halves: list[Floats]) -> Floats:
     """Return the price of the size that each resample recommends, of the largest if it has none.
 
     The halves are weights of the search's replications, and of those of a last look.
@@ -125,7 +124,7 @@ def _resampled_prices(
     if search.goal.cost_of_lost_call is not None:
         rivals = search.judged.replications == search.count
         totals = halves[0] @ search.evidence.monthly_costs()[:, rivals]
-        least: NDArray[np.float64] = costs[rivals][totals.argmin(axis=1)]
+        least: Floats = costs[rivals][totals.argmin(axis=1)]
         return least
     means = halves[0] @ search.judged.meets(search.goal).astype(np.float64)
     if search.last_look_chose:
@@ -136,5 +135,5 @@ def _resampled_prices(
     failing = ~often_enough(means, search.goal)
     count = len(prices)
     last_failing = np.where(failing.any(axis=1), count - 1 - failing[:, ::-1].argmax(axis=1), -1)
-    paid: NDArray[np.float64] = costs[np.minimum(last_failing + 1, count - 1)]
+    paid: Floats = costs[np.minimum(last_failing + 1, count - 1)]
     return paid

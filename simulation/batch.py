@@ -84,7 +84,7 @@ def plan_portfolio(
     replications, max_replications, seed, confirm
         As for `simulation.plan`.
     workers : int, optional
-        Processes of this machine; unless given as many as it has cores.
+        Processes of this machine: as many as it has cores unless given.
     scheduler : str, optional
         The address of a Dask scheduler whose workers are used instead.
     retry_failed : bool

@@ -43,7 +43,10 @@ _OF_EVERY_PLAN = {
     *("meets_probability", "meets_low", "meets_high", "current_meets_probability"),
     *("current_addon_credits", "current_price_per_month"),
 }
-_OF_EVERY_ALTERNATIVE = {"alternative", "addon_credits_alone"}
+_OF_EVERY_ALTERNATIVE = {
+    *("alternative", "addon_credits_alone", "decided"),
+    *("meets_probability", "meets_low", "meets_high"),
+}
 
 
 class _Strict(BaseModel):

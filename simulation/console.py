@@ -40,7 +40,7 @@ _QUICK_S = 1.0
 
 _ROWS = {
     "calls": "calls submitted",
-    "throttled_calls": "  throttled at first",
+    "throttled_calls": "  first attempt throttled",
     "throttled_share": "  as a share",
     "succeeded_calls": "  succeeded",
     "lost_calls": "  lost",

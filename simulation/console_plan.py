@@ -13,9 +13,9 @@ from rich.text import Text
 from simulation.advice import dollars, say_number
 from simulation.console import start_view, table_of
 from simulation.console_timeline import Timeline
-from simulation.findings import number, percent
+from simulation.findings import listed, number, percent
 from simulation.plan_findings import plan_findings, surely_enough, what_it_is
-from simulation.plan_result import Plan
+from simulation.plan_result import AlternativeResult, Plan
 from simulation.results import RunResult
 
 __all__ = ["plan_view", "sizes_over_time", "sizes_worth_seeing"]
@@ -79,7 +79,7 @@ def plan_view(plan: Plan, by_size: Mapping[int, RunResult]) -> RenderableType:
             parts.append(Text(f"• {remedy.change}{cost}"))
     if plan.confirmation is not None:
         done = plan.confirmation
-        sizes = " and ".join(f"{size:,}" for size in done.addon_credits)
+        sizes = listed(f"{size:,}" for size in done.addon_credits)
         parts.append(
             Text(
                 f"\nChecked: the reference model, in SimPy, decided {done.calls:,} of the calls "
@@ -97,9 +97,9 @@ def _frontier_table(plan: Plan) -> Table:
     for heading in ("add-on", "$ a month", "throttled", "calls lost", last):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", overflow="ellipsis")
-    rows = plan.frontier.set_index("addon_credits")
+    rows, fresh = (each.set_index("addon_credits") for each in (plan.frontier, plan.fresh))
     for size, name in sizes_worth_seeing(plan).items():
-        row = rows.loc[size]
+        row = fresh.loc[size] if size in fresh.index else rows.loc[size]
         style = "bold" if size == plan.recommendation.addon_credits else ""
         kept = f"{percent(row['meets_low'])} to {percent(row['meets_high'])}"
         judged = int(row["replications"])
@@ -120,7 +120,9 @@ def _frontier_table(plan: Plan) -> Table:
 
 
 def _alternative_table(plan: Plan) -> Table:
-    table = table_of("alternative", "add-on", "$ a month", "saves a month", "lost calls")
+    by_cost = plan.goal.cost_of_lost_call is not None
+    headings = ["alternative", "add-on", "$ a month", "saves a month", "lost calls"]
+    table = table_of(*headings, *([] if by_cost or plan.replications == 1 else ["keeps to it"]))
     for each in plan.alternatives:
         saves = "no size is enough"
         if each.saves_per_month is not None:
@@ -138,5 +140,13 @@ def _alternative_table(plan: Plan) -> Table:
             "" if each.price_per_month is None else f"{each.price_per_month:,}",
             saves,
             say_number(each.lost_calls_difference[0]),
+            *[_kept(each)][: len(table.columns) - len(headings)],
         )
     return table
+
+
+def _kept(alternative: AlternativeResult) -> str:
+    """Say how often the size that an alternative needs keeps to the objective."""
+    low, high = alternative.meets_ci95
+    kept = percent(low) if low == high else f"{percent(low)} to {percent(high)}"
+    return kept if alternative.decided else f"{kept}, not decided"

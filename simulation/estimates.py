@@ -5,8 +5,7 @@ Every interval that the product tells comes from here, at 95 % confidence unless
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import floor, inf, isnan, nan
+from math import inf, isnan, nan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,13 +14,12 @@ from scipy.special import bdtr, betaincinv, gammaincinv, stdtrit
 
 __all__ = [
     "CONFIDENCE",
-    "Delays",
     "Estimate",
     "binomial_interval",
     "mean_difference",
     "mean_of",
     "median_of",
-    "quantile_with_zeros",
+    "ratio_difference",
     "ratio_of",
     "ratios",
     "share_of_replications",
@@ -62,7 +60,7 @@ class Estimate(NamedTuple):
 
     @property
     def is_exact(self) -> bool:
-        """Whether nothing is uncertain about it."""
+        """Whether its interval is a point."""
         return self.low == self.high
 
     def at_most(self, most: float) -> Estimate:
@@ -107,7 +105,7 @@ def ratios(
     ``unseen`` is 0; of what is known not to be random, the caller says so.
 
     These two together covered best among Student's t, the jackknife, the bootstrap-t, Johnson's and
-    Hall's intervals; ``tests/coverage_table.py`` measures it.
+    Hall's intervals; ``tests/coverage_table.py`` measures how often they hold the truth.
     """
     x = np.asarray(numerators, np.float64)
     c = np.asarray(denominators, np.float64)
@@ -221,6 +219,35 @@ def mean_difference(values: ArrayLike, confidence: float = CONFIDENCE) -> Estima
     return Estimate(mean, mean + float(low[0]), mean + float(high[0]), n)
 
 
+def ratio_difference(
+    now: tuple[ArrayLike, ArrayLike],
+    then: tuple[ArrayLike, ArrayLike],
+    confidence: float = CONFIDENCE,
+) -> Estimate:
+    """Return a ratio of sums less another of the same replications, such as two throttled shares.
+
+    Parameters
+    ----------
+    now, then : two (n,) arrays each
+        What is counted in each replication, and what it is counted of; ``now`` is taken away.
+    confidence : float
+        Level of the interval, which is that of the mean of the linearised differences.
+
+    >>> round(ratio_difference(([1, 3], [10, 10]), ([2, 6], [10, 30])).mean, 9)
+    0.0
+    """
+    found, residuals = [], []
+    for counts, per in (now, then):
+        x, c = np.asarray(counts, np.float64), np.asarray(per, np.float64)
+        ratio = x.sum() / c.sum() if c.any() else nan
+        found.append(ratio)
+        residuals.append((x - ratio * c) / c.mean() if c.any() else np.full(len(c), nan))
+    apart = mean_difference(residuals[1] - residuals[0], confidence)
+    difference = float(found[1] - found[0])
+    ends = (difference + apart.low - apart.mean, difference + apart.high - apart.mean)
+    return Estimate(difference, *ends, apart.replications)
+
+
 def median_of(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
     """Return the median over replications, with the interval between two of their values.
 
@@ -244,11 +271,14 @@ def median_of(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
 
 
 def share_of_replications(shown: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
-    """Return the share of replications that show something, with its exact interval."""
+    """Return the share of replications that show something, with its exact interval.
+
+    Of one replication there is none, and of none no share.
+    """
     flags = np.asarray(shown, bool)
     n, k = len(flags), int(flags.sum())
     if n < 2:
-        return Estimate(k / n, nan, nan, n)
+        return Estimate(k / n if n else nan, nan, nan, n)
     return Estimate(k / n, *binomial_interval(k, n, confidence), n)
 
 
@@ -266,90 +296,8 @@ def binomial_interval(
     return low, high
 
 
-class Delays:
-    """The delays of the calls of all n replications together.
-
-    Parameters
-    ----------
-    late : n sorted int64 arrays
-        The delays of the calls that waited, µs, by replication; the others waited 0.
-    counts : (n,) int64 array
-        How many calls there are, those that wait for ever included.
-    never : (n,) int64 array, optional
-        How many of the calls wait for ever.
-    unseen : float
-        How many calls wait in an event that no replication shows.
-    """
-
-    def __init__(
-        self, late: Sequence[Ints], counts: Ints, never: Ints | None = None, unseen: float = 1.0
-    ) -> None:
-        self._late, self._counts, self._unseen = late, counts, unseen
-        self._never = np.zeros(len(counts), np.int64) if never is None else never
-        self._all = np.sort(np.concatenate(late)) if len(late) else np.empty(0, np.int64)
-        self._steps = np.concatenate(([0], np.unique(self._all)))
-        self._longer: dict[int, Estimate] = {}
-
-    def quantile(self, q: float) -> Estimate:
-        """Return a quantile in µs, linear between two calls; inf where calls wait for ever.
-
-        Its interval has every wait for which 1 - q lies in the interval of the share of calls that
-        wait longer.
-        """
-        whole, endless = int(self._counts.sum()), int(self._never.sum())
-        value = quantile_with_zeros(self._all, whole, q, endless)
-        with_calls = int((self._counts > 0).sum())
-        if len(self._counts) < 2 or isnan(value):
-            return Estimate(value, nan, nan, with_calls)
-        low, high = self._least(1, 1 - q), self._least(2, 1 - q)
-        return Estimate(value, min(low, value), max(high, value), with_calls)
-
-    def _least(self, end: int, share: float) -> float:
-        """Return the least wait that no more than this share exceeds, by one end of intervals."""
-        below, above = 0, len(self._steps)
-        while below < above:
-            middle = (below + above) // 2
-            if self._share_longer(middle)[end] <= share:
-                above = middle
-            else:
-                below = middle + 1
-        return float(self._steps[below]) if below < len(self._steps) else inf
-
-    def _share_longer(self, step: int) -> Estimate:
-        if step not in self._longer:
-            wait = self._steps[step]
-            longer = [len(each) - np.searchsorted(each, wait, side="right") for each in self._late]
-            counts = np.array(longer) + self._never
-            self._longer[step] = ratio_of(counts, self._counts, self._unseen)
-        return self._longer[step]
-
-
-def quantile_with_zeros(late: Ints, count: int, q: float, endless: int = 0) -> float:
-    """Return a quantile of zeros, sorted numbers and endless ones, ``count`` of them in all.
-
-    It is linear between order statistics.
-
-    >>> quantile_with_zeros(np.array([7, 9]), 5, 0.75)
-    7.0
-    """
-    if not count:
-        return nan
-    zeros, place = count - len(late) - endless, (count - 1) * q
-    below = floor(place)
-
-    def at(n: int) -> float:
-        if n < zeros:
-            return 0
-        return int(late[n - zeros]) if n - zeros < len(late) else inf
-
-    first, second = at(below), at(min(below + 1, count - 1))
-    if place == below or first == second:
-        return float(first)
-    return first + (second - first) * (place - below)
-
-
-def unseen_calls(peaks: ArrayLike, credits_per_call: float) -> float:
-    """Return how many calls an event may throttle that no replication shows.
+def unseen_calls(peaks: ArrayLike, credits_per_call: float, limits: ArrayLike = inf) -> Floats:
+    """Return how many calls an event may throttle that no replication shows, of each limit's shape.
 
     Throttling comes when a peak of demand exceeds the limit. So an event is taken to be as large as
     the difference between the highest peak and the peak that a fifth of the replications exceed;
@@ -361,7 +309,11 @@ def unseen_calls(peaks: ArrayLike, credits_per_call: float) -> float:
         The most credits in any window of each replication.
     credits_per_call : float
         The mean over all calls.
+    limits : array
+        The most credits that a window may hold; endless where peaks are cut off already.
     """
     ordered = np.sort(np.asarray(peaks, np.float64))
     busy = ordered[max(0, len(ordered) - 1 - max(1, len(ordered) // 5))]
-    return float(max(1.0, (ordered[-1] - busy) / max(1.0, credits_per_call)))
+    apart = np.minimum(ordered[-1], limits) - np.minimum(busy, limits)
+    found: Floats = np.maximum(1.0, apart / max(1.0, credits_per_call))
+    return found

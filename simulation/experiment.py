@@ -19,7 +19,7 @@ from simulation.demand import Demand, is_random
 from simulation.errors import InputError
 from simulation.estimates import Estimate
 from simulation.output import OutputFolder
-from simulation.quantities import parse_duration, parse_share
+from simulation.quantities import parse_duration, parse_share, write_duration
 from simulation.replications import ENGINES, Progress, Replicated
 from simulation.replications import replications as replications_of
 from simulation.results import CallWriter, RunResult, calls_in, concatenate, save
@@ -82,7 +82,7 @@ def run(
     keep_calls : bool
         Whether ``result.calls`` is wanted; without ``out`` it takes memory.
     workers : int, optional
-        How many replications run at once; unless given as many as there are cores. No result
+        How many replications run at once: as many as there are cores unless given. No result
         depends on it.
     examine_start : bool
         Whether pilot runs examine how long the start shows: they choose the warm-up where the
@@ -122,6 +122,8 @@ def run(
     warmup = None
     if examine_start:
         scenario, warmup = with_warmup(scenario)
+    elif scenario.warmup is None:  # so that the scenario that is kept says it, too
+        scenario = scenario.changed({"warmup": write_duration(scenario.warmup_end)})
     demand = Demand(scenario)
     options = _Options(
         engine,

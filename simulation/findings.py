@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isfinite
 
 import pandas as pd
 
+from simulation.demand import is_random
 from simulation.estimates import binomial_interval
 from simulation.quantities import DAY, HOUR, write_duration
 from simulation.rate_card import RateCard
@@ -14,6 +16,7 @@ from simulation.warmup import Warmup
 
 __all__ = [
     "card_facts",
+    "listed",
     "number",
     "percent",
     "period",
@@ -64,6 +67,16 @@ def period(counted: int) -> str:
     return _PERIODS.get(counted) or f"run of {write_duration(counted)}"
 
 
+def listed(names: Iterable[str]) -> str:
+    """Join names as one says them.
+
+    >>> listed(["a", "b", "c"]), listed(["a", "b"]), listed(["a"])
+    ('a, b and c', 'a and b', 'a')
+    """
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def plural(name: str) -> str:
     """Write the plural of what `period` returns."""
     first, *rest = name.split(" ")
@@ -92,18 +105,24 @@ def start_finding(warmup: Warmup | None) -> str:
             f"The first {length} of each run are a warm-up and are left out: after them, whether "
             f"the pool began full or spent changes {_changes(warmup.still_shows)}."
         )
+    if warmup.leaves_out:
+        return (
+            f"All calls that are throttled come during the warm-up of {length}, so that none of "
+            "them is counted: write a shorter warmup."
+        )
+    remedy = "; write a longer horizon" if warmup.fades else ", and a longer warm-up changes little"
     return (
         f"The start still shows after the warm-up of {length}: had the pool been spent at first, "
         f"{percent(warmup.still_shows)} of the throttled calls would come at other hours, be added "
-        "or be missing"
-        + ("; write a longer horizon" if warmup.fades else ", however long the run is")
-        + (", or a longer warmup." if warmup.given else ".")
+        f"or be missing{remedy}{', or a longer warmup' if warmup.given else ''}."
     )
 
 
 def precision_finding(result: RunResult, wanted: str) -> str:
     """Say how well the throttled share of a run to a precision is known."""
     share, many = result.estimate("throttled_share"), len(result.runs)
+    if not is_random(result.scenario):
+        return "Nothing in the scenario is random, so that the throttled share is exact."
     if many == 1:
         return "One replication does not tell how precisely the throttled share is known."
     if not share.mean > 0:  # nor where it is nan, without a call
@@ -113,8 +132,8 @@ def precision_finding(result: RunResult, wanted: str) -> str:
         )
     known = percent((share.high - share.low) / 2 / share.mean)
     return (
-        f"After {many:,} replications the throttled share is known to ±{known} of itself; {wanted} "
-        "was wanted."
+        f"After {many:,} replications half the 95 % interval of the throttled share is {known} of "
+        f"the share; {wanted} was wanted."
     )
 
 
@@ -153,8 +172,8 @@ def _whether(result: RunResult) -> str:
         runs, many = runs.head(1), 1
         unit = f"{unit}, in which nothing is random,"
     if dry == 0:
-        sure = f"In none of {many:,} simulated {plural(unit)} did the pool run dry (with 95 % "
-        sure += f"confidence at most {percent(high)} of such {plural(unit)} would)"
+        sure = f"In none of {many:,} simulated {plural(unit)} did the pool run dry (95 % interval "
+        sure += f"of such {plural(unit)}: 0 % to {percent(high)})"
         peak, limit = int(runs["peak_window_credits"].max()), scenario.limit
         held = f", {percent(peak / limit)} of the limit" if limit else ""
         held += _never_served(result)

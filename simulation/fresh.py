@@ -40,14 +40,17 @@ def open_between(search: Search, fresh: Evidence) -> Between | None:
     """Return between which places the answer lies, None where it is decided."""
     if search.decided and holds(search, fresh):
         return None
-    first, surely = _by_fresh(search, fresh) if search.decided else search.bracket()
+    first, surely = search.bracket()
+    if search.decided:
+        first, surely = _by_fresh(search, fresh)
     if surely is None or search.goal.cost_of_lost_call is not None:
         return Between(first, surely, None)
-    safe = fresh if surely == search.chosen else search.fresh([surely])
+    chose = search.decided and surely != search.chosen  # whether fresh replications chose it
+    safe = fresh if surely == search.chosen else search.fresh([surely], skip=int(chose))
     kept = int(safe.judged.meets(search.goal)[:, -1].sum())
     if binomial_interval(kept, search.count)[1] < search.goal.probability:  # it flattered itself
         surely = _surely_above(search, surely)
-        safe = fresh if surely is None else search.fresh([surely])
+        safe = fresh if surely is None else search.fresh([surely], skip=1)
     return Between(first, surely, None if safe is fresh else safe)
 
 

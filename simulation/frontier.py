@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from simulation.demand import Demand, demand_of
 from simulation.errors import InputError, Problem
-from simulation.estimates import Estimate, binomial_interval, mean_of, ratios, unseen_calls
+from simulation.estimates import binomial_interval, ratios, unseen_calls
 from simulation.quantities import DAY
 from simulation.rate_card import DAYS_PER_MONTH
 from simulation.scenario import Scenario
@@ -31,6 +31,7 @@ __all__ = [
     "check_sizes",
     "frontier_table",
     "judge",
+    "limits_of",
     "often_enough",
     "purchasable",
 ]
@@ -126,11 +127,11 @@ class Judgement:
         return np.where(self.lost < 0, np.nan, self.lost)
 
     @property
-    def unseen(self) -> float:
-        """How many calls an event may throttle that no replication shows."""
-        return unseen_calls(
-            self.enough, float(self.credits.sum()) / max(1.0, float(self.calls.sum()))
-        )
+    def unseen(self) -> Floats:
+        """How many calls an event may throttle that no replication shows, at each size, (m,)."""
+        credits_per_call = float(self.credits.sum()) / max(1.0, float(self.calls.sum()))
+        most = max(1.0, float(self.calls.mean()))
+        return np.minimum(most, unseen_calls(self.enough, credits_per_call, self.limits))
 
     def meets(self, goal: Goal) -> NDArray[np.bool_]:
         """Return in which replications which sizes keep to the goal's share, (n, m)."""
@@ -199,13 +200,6 @@ class Evidence:
         prices = np.array([float(price) for price in self.prices_per_month()])
         costs: Floats = prices + self.goal.cost_of_lost_call * lost_calls / months
         return costs
-
-    def cost_of(self, place: int) -> Estimate:
-        """Return what a size costs in $ per month, price and lost calls, with its interval."""
-        lost = self.judged.lost_calls[:, place]
-        found = mean_of(lost, self.judged.unseen)
-        mean, low, high = (float(self.monthly_costs_of(np.array(end))[place]) for end in found[:3])
-        return Estimate(mean, low, high, found.replications)
 
     def prices_per_month(self) -> list[Decimal]:
         """Return what each size costs in $ per month of 30 days, exact."""
@@ -316,10 +310,10 @@ def judge(
 def _estimates(known: Evidence, counts: Ints, per: Ints) -> dict[str, Floats]:
     """Return ratios of counts (n, m) to what stands for each replication, by end, (m,)."""
     found = {end: np.full(len(known.sizes), np.nan) for end in ("", "_low", "_high")}
-    replications = known.judged.replications
+    replications, unseen = known.judged.replications, known.judged.unseen
     for n in np.unique(replications):
         alike = replications == n
-        ends = ratios(counts[:n, alike], per[:n], known.judged.unseen)
+        ends = ratios(counts[:n, alike], per[:n], unseen[alike])
         for name, end in zip(found, ends, strict=True):
             found[name][alike] = ends[0] if known.certain else end
     return found

@@ -101,8 +101,8 @@ def run_methods(
         The part of the throttled share that was wanted as half its interval; 0 where none was.
     """
     purpose = (
-        f"{what_was_bought(scenario)} The run estimates how often the pool throttles calls, when "
-        "and whose, and how many calls are lost, with what the org has."
+        f"{what_was_bought(scenario)} The run estimates how often the pool throttles calls, "
+        "whose calls, when, and how many are lost, with what the org has bought."
     )
     return page(
         "a run of creditsim",
@@ -277,23 +277,29 @@ def initialisation(scenario: Scenario, warmup: Warmup | None) -> Iterator[str]:
     chosen = "chosen by pilot runs, since the scenario names none"
     if warmup.given:
         chosen = "named by the scenario"
+    if warmup.leaves_out:
+        yield (
+            f"- The warm-up was {chosen}. In pilot runs calls are throttled during it, but after "
+            "it not a single call is throttled: **it leaves out all that matters**."
+        )
+        return
     forgotten = (
         "forgotten" if warmup.is_enough else "**not** forgotten, so the figures depend on it"
     )
     yield (
-        f"- The warm-up was {chosen}. Pilot runs from a full pool and from a spent one, whose "
-        f"credits come back evenly in the first {window}, on the same demand: after the warm-up "
-        f"{exact_percent(round(warmup.still_shows, 6))} of the throttled calls of the two come at "
-        "other hours, or in one of them alone. The start counts as forgotten up to "
+        f"- The warm-up was {chosen}. Pilot runs began with a full pool and, on the same demand, "
+        f"with a spent one, whose credits come back evenly in the first {window}. After the "
+        f"warm-up {exact_percent(round(warmup.still_shows, 6))} of the throttled calls of the two "
+        "come at other hours, or in one of them alone. The start counts as forgotten up to "
         f"{exact_percent(MOST_SHOWN)}: it is {forgotten}."
     )
 
 
 def _estimation(scenario: Scenario, engine: str, precision: float) -> Iterator[str]:
-    n, level = scenario.replications, f"{CONFIDENCE:.0%}".replace("%", " %")
+    n, level = scenario.replications, exact_percent(CONFIDENCE)
     many = f"{n:,}, independent of each other" if n > 1 else "1"
     until = ""
-    if precision:
+    if precision and is_random(scenario):
         until = (
             ", added until half the interval of the throttled share is at most "
             f"{exact_percent(precision)} of the share, or a maximum is reached"
@@ -311,7 +317,8 @@ def _estimation(scenario: Scenario, engine: str, precision: float) -> Iterator[s
             f"- Every interval holds its figure with {level} confidence, over replications. Means "
             "and ratios: Student's t after Hall's transformation, or the gamma interval of Fay and "
             "Feuer where at most a third of the replications show an event. Medians: between two "
-            "order statistics. Shares of replications: Clopper and Pearson."
+            "order statistics. Percentiles of delays: from the interval of the share of calls that "
+            "wait longer. Shares of replications: Clopper and Pearson."
         )
     by_estimator: dict[str, list[str]] = {}
     for statistic, estimator in ESTIMATORS.items():

@@ -113,31 +113,36 @@ def _undecided(plan: Plan) -> str:
     """Say which size is enough for sure, and which smaller one may be."""
     assert plan.recommendation.undecided_between is not None
     low, high = plan.recommendation.undecided_between
-    size = int(plan.frontier["addon_credits"].iloc[-1]) if high is None else low
-    kept = _kept(plan, size, f"of such {plural(period(plan.scenario.counted))} keep to it")
+    months, best = plural(period(plan.scenario.counted)), plan.recommendation.addon_credits
     goal = f"({wanted(plan.goal, plan.scenario)})"
     looked = f"{2 * plan.replications:,} replications"  # the search's and the last look's
     if high is None:
+        most = int(plan.frontier["addon_credits"].iloc[-1])
         return (
-            f"Whether any purchase is enough {goal} is not decided after {looked}; more would "
-            f"tell: with {size:,} add-on credits, the most for sale, {kept}."
+            f"Whether any purchase is enough {goal} is not decided after {looked}; more may tell: "
+            f"with {most:,} add-on credits, the most for sale, {_kept(plan, most, months)} keep to "
+            "it."
         )
     price = plan.scenario.card.price_per_month(high)
-    fewer = f"{low:,} may be enough too" if low else "It may be that none are needed"
+    smaller = int(plan.fresh["addon_credits"].iloc[0])
+    open_ = smaller if best is None or best >= high else best
+    fewer = f"{open_:,} are enough too" if open_ else "none are needed"
+    if low < open_:
+        fewer += f", or even {low:,}," if low else ", or even none,"
     return (
-        f"Buy {high:,} add-on credits for {dollars(price)} a month: they are surely enough {goal}; "
-        f"{_kept(plan, high, 'keep to it')}. {fewer}, which is not decided after {looked}; more "
-        f"would tell: {kept}."
+        f"Buy {high:,} add-on credits for {dollars(price)} a month. They are surely enough {goal}: "
+        f"{_kept(plan, high, months)} keep to it. Whether {fewer} is not decided after {looked}; "
+        f"more may tell: with {open_:,}, {_kept(plan, open_, months)} do."
     )
 
 
-def _kept(plan: Plan, size: int, what: str) -> str:
-    """Say how often a size keeps to the objective, by fresh replications where they judged it."""
+def _kept(plan: Plan, size: int, months: str) -> str:
+    """Say in how many a size keeps to it, by fresh replications where they judged it."""
     known = plan.fresh if (plan.fresh["addon_credits"] == size).any() else plan.frontier
     row = known.set_index("addon_credits").loc[size]
     return (
-        f"{percent(row['meets_probability'])} {what} (95 % interval {percent(row['meets_low'])} to "
-        f"{percent(row['meets_high'])})"
+        f"{percent(row['meets_probability'])} of {months} (95 % interval "
+        f"{percent(row['meets_low'])} to {percent(row['meets_high'])})"
     )
 
 
@@ -162,12 +167,14 @@ def _else(plan: Plan) -> str:
         saving, low, high = best.saves_per_month
         interval = f" (95 % interval {dollars(low)} to {dollars(high)})"
         interval = "" if _certain(plan) else interval
-        need = "no add-on credits" if not best.addon_credits else f"{best.addon_credits:,} of them"
+        need = f"{best.addon_credits:,}" if best.addon_credits else "no"
+        needs = "needs" if best.decided else "may need"
         than = ""
         if surely_enough(plan) != advice.addon_credits:
             than = f" compared with {advice.addon_credits:,}"
         return (
-            f"Better: `{best.name}` needs {need} and saves {dollars(saving)} a month{than}"
+            f"Better: `{best.name}` {needs} {need} add-on credits and saves {dollars(saving)} a "
+            f"month{than}"
             f"{interval}{_how_sure(plan, best)}."
         )
     if (other := _most_saving(plan, addon_credits_alone=True)) is not None:
@@ -228,7 +235,9 @@ def advice_in_brief(plan: Plan) -> str:
         if not most:
             return "no purchase is enough: none can be made"
         held = plan.fresh["meets_probability"].iloc[-1]
-        return f"no purchase is enough: {most:,} add-on credits do in {percent(held)} of periods"
+        months = plural(period(plan.scenario.counted))
+        held_in = f"{percent(held)} of {months}"
+        return f"no purchase is enough: {most:,} add-on credits are enough in {held_in}"
     if safe in (None, size):
         return _deed(size, now)
     fewer = f"{size:,} may be too" if size else "perhaps none are needed"

@@ -12,6 +12,7 @@ import pandas as pd
 
 from simulation.advice import Remedy
 from simulation.confirmation import Confirmation
+from simulation.estimates import CONFIDENCE
 from simulation.frontier import Goal, Judgement
 from simulation.plan_methods import plan_methods
 from simulation.scenario import Scenario
@@ -44,7 +45,7 @@ class Recommendation:
     zero_throttle_addon_credits : int or None
         The smallest size with which no replication throttled a call; None above the cap.
     decided : bool
-        Whether the intervals are clear of the threshold.
+        Whether a look at the replications decided, and no fresh interval contradicts it.
     undecided_between : (int, int) or None
         If not decided, the sizes between which the answer lies; None as the upper one where
         even the largest may not do.
@@ -83,8 +84,8 @@ class AlternativeResult:
     ``addon_credits_alone``, and says nothing of the whole. All in $ and credits.
 
     ``meets_probability``, with its interval ``meets_ci95``, is of the recommended size, or of the
-    largest where none is enough, on replications that chose nothing; ``decided`` tells whether the
-    size is clear of the threshold. The intervals of what several alternatives save hold together.
+    largest where none is enough, on replications that chose nothing; ``decided`` is as that of the
+    recommendation. The intervals of what several alternatives save hold together.
     """
 
     name: str
@@ -108,8 +109,8 @@ class Plan:
     Attributes
     ----------
     frontier : DataFrame
-        A row for every purchasable size. Where a last look decided, the sizes that were in doubt
-        have twice as many replications.
+        A row for every purchasable size. Where a last look decided, or ruled out the size that the
+        search had chosen, the sizes that were in doubt have twice as many replications.
     fresh : DataFrame
         The same of the next smaller size and the recommended one, or of the two largest where none
         is enough, on as many replications that chose neither. Where the plan is not decided and a
@@ -158,6 +159,7 @@ class Plan:
             "current": self.current,
             "replications": self.replications,
             "seed": self.scenario.seed,
+            "confidence": CONFIDENCE,
             "warmup": None if self.warmup is None else self.warmup.to_dict(),
             "frontier": [_row(row) for row in self.frontier.to_dict("records")],
             "fresh": [_row(row) for row in self.fresh.to_dict("records")],
@@ -185,6 +187,7 @@ class Plan:
             self.fresh["addon_credits"].tolist(),
             self.confirmation,
             last_look=bool((self.frontier["replications"] > self.replications).any()),
+            decided=self.recommendation.decided,
         )
         return {"plan_methods.md": text}
 

@@ -40,7 +40,7 @@ from simulation.written import PLAN_FILES
 __all__ = ["DEFAULT_MAX_REPLICATIONS", "plan"]
 
 DEFAULT_MAX_REPLICATIONS = 480
-"""Replications after which a plan says that it is undecided …"""
+"""Replications after which a search ends …"""
 
 DEFAULT_MAX_CALLS = 200_000_000
 """… or as many replications as make this many calls, whichever are fewer."""
@@ -70,14 +70,14 @@ def plan(
     replications, seed : int, optional
         In place of the scenario's own; replications are what the search begins with.
     max_replications : int, optional
-        Replications after which the search ends; unless given 480, or as many as make 200
-        million calls, but never fewer than it begins with. Where a doubt is left, the sizes in
+        Replications after which the search ends: 480 unless given, fewer where those make more
+        than 200 million calls, never fewer than it begins with. Where a doubt is left, the sizes in
         doubt are judged on as many again, and if this does not decide, the answer stays undecided.
     confirm : int, ``all`` or ``none``
         How many calls are decided again by the SimPy model, for the recommended size and the
         next smaller one.
     workers : int, optional
-        How many replications are judged at once; unless given as many as there are cores. No
+        How many replications are judged at once: as many as there are cores unless given. No
         result depends on it.
     out : Path, str or OutputFolder, optional
         A folder for the frontier, the plan and the scenario; nothing is there before all is.
@@ -212,5 +212,5 @@ def _recommend(
         shortfall,
         found,
         reasons,
-        [*rejections(search.evidence, chosen, surely), *unfit],
+        [*rejections(search.evidence, fresh, chosen, surely), *unfit],
     )

@@ -107,8 +107,15 @@ ALTERNATIVES = {
     "lost_calls_difference": "share",
     "lost_calls_difference_low": "share",
     "lost_calls_difference_high": "share",
+    "decided": "yes",
+    "meets_probability": "share",
+    "meets_low": "share",
+    "meets_high": "share",
 }
-"""The columns of ``alternatives.parquet`` and ``.csv``, a named change to an org in each row."""
+"""The columns of ``alternatives.parquet`` and ``.csv``, a named change to an org in each row.
+
+``decided`` and ``meets_*`` are of the size that the org would need with the change.
+"""
 
 
 def _spread(name: str, values: tuple[Any, Any, Any] | None) -> Row:
@@ -199,6 +206,9 @@ def alternative_rows(plan: Plan) -> list[Row]:
             "addon_credits_alone": each.addon_credits_alone,
             **_spread("throttled_share_difference", each.throttled_share_difference),
             **_spread("lost_calls_difference", each.lost_calls_difference),
+            "decided": each.decided,
+            "meets_probability": each.meets_probability,
+            **dict(zip(("meets_low", "meets_high"), each.meets_ci95, strict=True)),
         }
         for each in plan.alternatives
     ]

@@ -26,7 +26,7 @@ from simulation.frontier import Evidence, Goal, Judgement, judge
 from simulation.looks import Looks
 from simulation.workers import BUSY_DAY
 
-__all__ = ["DECISION_ERROR", "Search", "Steps", "smallest_with_all_larger"]
+__all__ = ["DECISION_ERROR", "NOTABLE_SAVING", "Search", "Steps", "smallest_with_all_larger"]
 
 DECISION_ERROR = 0.05
 """How often a decision may be wrong; spent by the looks at a growing sample."""
@@ -247,18 +247,19 @@ class Search:
         chosen = len(self.sizes) - 1 if self.chosen is None else self.chosen
         return [chosen] if chosen == 0 else [chosen - 1, chosen]
 
-    def fresh(self, places: Sequence[int]) -> Evidence:
+    def fresh(self, places: Sequence[int], skip: int = 0) -> Evidence:
         """Return what as many replications, none of which chose a size, say of some sizes.
 
         The search chose a size because it looked good, so its own replications flatter it.
-        Where nothing is random, there is nothing else to see.
+        Where nothing is random, there is nothing else to see. Where fresh ones choose a size after
+        all, those that follow them, with ``skip`` 1, are fresh for it.
         """
         if self.certain:
             judged = _of(self.judged, places)
-        elif self._unused is not None and list(places) == self.to_show:
+        elif not skip and self._unused is not None and list(places) == self.to_show:
             judged = self._unused
         else:
-            first = (1 if self._last is None else 2) * self.count
+            first = ((1 if self._last is None else 2) + skip) * self.count
             self._steps.expect(self.count)
             judged = self._sweep(range(first, first + self.count), self.limits[places])
         return replace(self.evidence, sizes=self.sizes[places], judged=judged)

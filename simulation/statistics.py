@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from simulation.delays import quantile_with_zeros
 from simulation.demand import Demand
-from simulation.estimates import quantile_with_zeros
 from simulation.quantities import HOUR, SECOND
 from simulation.records import IMPOSSIBLE, LOST, SUCCEEDED, UNFINISHED, DayRecords
 from simulation.usage import Group, Intervals, UsageTracker, groups_of

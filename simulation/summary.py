@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from simulation.delays import Delays
 from simulation.estimates import (
-    Delays,
     Estimate,
     median_of,
     ratio_of,
@@ -121,7 +121,7 @@ def throttled_share(runs: pd.DataFrame) -> Estimate:
 def _unseen(runs: pd.DataFrame) -> float:
     """Return how many calls an event may throttle that none of these replications shows."""
     demanded, calls = runs["credits_demanded"].sum(), runs["calls"].sum()
-    return unseen_calls(runs["peak_window_credits"], demanded / max(1, calls))
+    return float(unseen_calls(runs["peak_window_credits"], demanded / max(1, calls)))
 
 
 def _event(calls: float | Floats, unseen: float) -> Floats:

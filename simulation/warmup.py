@@ -27,14 +27,12 @@ MOST_SHOWN = 0.02
 """Share of the throttled calls: the start is forgotten where it adds, takes or moves no more."""
 
 _WEEK = 7 * DAY
-_ALL = 1.0
 _MOST_CANDIDATES = 64
 _MOST_WINDOWS = 10_000  # the start of a run of more windows is not worth the pilot runs
 _PILOTS = 5
 _PILOT_CALLS = 10_000_000
 _HOURS = 24
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
@@ -52,19 +50,22 @@ class Warmup:
         The throttled calls that the start adds, takes away or moves to another hour of the
         window, as a share of those that a full or a spent pool throttles after the warm-up.
     fades : bool
-        Whether it does not show at all, or after the longest warm-up at most half as much as after
-        the shortest; True where the scenario names the warm-up, since no other is tried.
+        Whether it does not show at all, or after the longest warm-up less than half as much as
+        after the shortest; True where only one length is tried, such as one that is given.
+    leaves_out : bool
+        Whether a pool that starts full throttles calls during the warm-up, but none after it.
     """
 
     length: int
     given: bool
     still_shows: float
     fades: bool = True
+    leaves_out: bool = False
 
     @property
     def is_enough(self) -> bool:
-        """Whether the start is forgotten."""
-        return self.still_shows <= MOST_SHOWN
+        """Whether the start is forgotten, and what matters is not left out with it."""
+        return self.still_shows <= MOST_SHOWN and not self.leaves_out
 
     def to_dict(self) -> dict[str, Any]:
         """Return the warm-up as JSON holds it; `warmup_from` reads it back."""
@@ -73,6 +74,7 @@ class Warmup:
             "chosen_by": "scenario" if self.given else "pilot runs",
             "start_still_shows": self.still_shows,
             "start_fades": self.fades,
+            "leaves_out_all_throttled_calls": self.leaves_out,
             "is_enough": self.is_enough,
         }
 
@@ -83,35 +85,39 @@ def warmup_from(told: dict[str, Any] | None) -> Warmup | None:
         return None
     length = parse_duration(told["duration"])
     given = told["chosen_by"] == "scenario"
-    return Warmup(length, given, float(told["start_still_shows"]), told["start_fades"])
+    left_out = told.get("leaves_out_all_throttled_calls", False)  # results of before lack it
+    return Warmup(length, given, float(told["start_still_shows"]), told["start_fades"], left_out)
 
 
-def with_warmup(scenario: Scenario, demand: Demand | None = None) -> tuple[Scenario, Warmup | None]:
+def with_warmup(scenario: Scenario) -> tuple[Scenario, Warmup | None]:
     """Return the scenario with its warm-up, and how far the start still shows after it.
 
     None where that is not examined: after a warm-up of 0, with which the start is wanted, and in
-    a run of more than 10,000 windows, where one window is left out unless the scenario names more.
+    a run of more than 10,000 windows, where one window is left out unless the scenario says else.
 
     A warm-up that the scenario names stays as it is. Otherwise it is the shortest of whole windows,
     or of whole weeks where the demand differs by weekday and the run covers two, after which, and
-    after any longer one, the start is forgotten. It is at most half of the run, and never leaves
-    out all that is throttled. Where no such warm-up is enough, it is the longest if that helps, and
-    the shortest if not.
+    after any longer one, the start is forgotten. It is at most half of the run, but a window at
+    least, and never leaves out all that is throttled. Where no such warm-up is enough, it is the
+    longest if that helps, and the shortest if not.
     """
     window, given = scenario.card.window, scenario.warmup is not None
     if scenario.warmup == 0 or scenario.horizon // window > _MOST_WINDOWS:
         return scenario, None
     candidates = [scenario.warmup_end] if given else _candidates(scenario)
-    shown = _still_shown(demand or Demand(scenario), candidates)
+    pilots = _Pilots(Demand(scenario))
+    shown, left_out = np.array([pilots.after(length) for length in candidates]).T
     if given:
-        return scenario, Warmup(candidates[0], True, float(shown[0]))
-    too_much = np.flatnonzero(shown > MOST_SHOWN)
+        return scenario, Warmup(candidates[0], True, float(shown[0]), leaves_out=bool(left_out[0]))
+    too_much = np.flatnonzero((shown > MOST_SHOWN) | (left_out > 0))
     place = int(too_much[-1]) + 1 if len(too_much) else 0
-    helps = bool(shown[0] == 0 or shown[-1] < shown[0] / 2)
+    helps = len(shown) == 1 or shown[0] == 0 or (not left_out[-1] and shown[-1] < shown[0] / 2)
     if place == len(candidates):
         place = len(candidates) - 1 if helps else 0
-    length = candidates[place] if shown[place] < _ALL else window
-    chosen = Warmup(length, False, float(shown[place]), helps)
+    length, shows = candidates[place], shown[place]
+    if left_out[place]:
+        length, shows = window, pilots.after(window)[0]
+    chosen = Warmup(length, False, float(shows), bool(helps))
     return scenario.changed({"warmup": write_duration(length)}), chosen
 
 
@@ -124,35 +130,36 @@ def _candidates(scenario: Scenario) -> list[int]:
     return list(range(step, horizon // 2 + 1, step)) or [window]
 
 
-def _still_shown(demand: Demand, candidates: list[int]) -> Floats:
-    """Return the share that the start still adds, takes or moves after each warm-up, (lengths,).
+class _Pilots:
+    """What pilot runs throttled, from a full pool and from a spent one."""
 
-    It is measured over whole windows where one is left, since a part of one has its own hours. It
-    is 1 where a pool that starts full throttles calls after the first window but none after the
-    warm-up, which would leave out what matters.
-    """
-    scenario = demand.scenario
-    calls = max(1, demand.busiest_day * demand.days)
-    pilots = max(2, min(_PILOTS, _PILOT_CALLS // calls)) if demand.is_random else 1
-    after = []  # for a full and a spent pool: the calls throttled from each window on, by hour
-    for held in (0, scenario.limit):
-        each = [_throttled_by_hour(demand, pilot, held) for pilot in range(pilots)]
-        counts = np.sum(each, axis=0)
-        later = np.zeros((len(counts) + 1, _HOURS), np.int64)
-        later[:-1] = np.cumsum(counts[::-1], axis=0)[::-1]
-        after.append(later)
-    window, shown = scenario.card.window, []
-    whole_windows = scenario.horizon // window
-    for length in candidates:
-        first, last = -(-length // window), whole_windows
+    def __init__(self, demand: Demand) -> None:
+        scenario = demand.scenario
+        calls = max(1, demand.busiest_day * demand.days)
+        pilots = max(2, min(_PILOTS, _PILOT_CALLS // calls)) if demand.is_random else 1
+        self._window, self._horizon = scenario.card.window, scenario.horizon
+        self._from = []  # what a full and a spent pool throttle from each window on, by hour
+        for held in (0, scenario.limit):
+            each = [_throttled_by_hour(demand, pilot, held) for pilot in range(pilots)]
+            counts = np.sum(each, axis=0)
+            later = np.zeros((len(counts) + 1, _HOURS), np.int64)
+            later[:-1] = np.cumsum(counts[::-1], axis=0)[::-1]
+            self._from.append(later)
+
+    def after(self, length: int) -> tuple[float, bool]:
+        """Return the share that the start still adds, takes or moves after a warm-up of ``length``.
+
+        It is measured over whole windows where one is left, since a part of one has its own hours.
+        Beside it stands whether a pool that starts full throttles calls after the first window but
+        none after the warm-up, which would leave out what matters.
+        """
+        first, last = -(-length // self._window), self._horizon // self._window
         if first >= last:
-            first, last = length // window, len(after[0]) - 1
-        full, spent = (later[first] - later[last] for later in after)
-        both = int(full.sum() + spent.sum())
-        moved = int(np.abs(full - spent).sum())
-        left_out = not full.any() and after[0][min(1, first)].any()
-        shown.append(_ALL if left_out else moved / both if both else 0.0)
-    return np.array(shown)
+            first, last = length // self._window, len(self._from[0]) - 1
+        full, spent = (later[first] - later[last] for later in self._from)
+        both, moved = int(full.sum() + spent.sum()), int(np.abs(full - spent).sum())
+        left_out = not full.any() and bool(self._from[0][min(1, first)].any())
+        return moved / both if both else 0.0, left_out
 
 
 def _throttled_by_hour(demand: Demand, replication: int, held: int) -> Ints:

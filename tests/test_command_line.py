@@ -102,7 +102,7 @@ def test_plan_advises_in_words_before_it_shows_the_sizes_worth_seeing() -> None:
     text = " ".join(shown.stdout.split())
     assert re.search(
         r"Whether any purchase is enough \(at most 0.1 % of the calls throttled in at least 95 % "
-        r"of such months\) is not decided after 40 replications; .* \(95 % interval \d+ % to 100 %",
+        r"of months\) is not decided after 40 replications; .* \(95 % interval \d+ % to 100 %",
         text,
     )
     assert text.index("not decided") < text.index("may be enough") < text.index("Why")

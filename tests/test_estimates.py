@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from simulation.delays import Delays, quantile_with_zeros
 from simulation.estimates import (
-    Delays,
     binomial_interval,
     mean_difference,
     mean_of,
-    quantile_with_zeros,
+    ratio_difference,
     ratio_of,
     ratios,
     share_of_replications,
     unseen_calls,
 )
+from tests.helpers import share_tolerance
 
 
 @pytest.mark.parametrize("confidence", [0.8, 0.95, 0.999])
@@ -173,3 +174,25 @@ def test_a_quantile_on_a_call_is_that_call_though_the_next_waits_for_ever() -> N
     assert found == [0, 7, 9, math.inf, math.inf]  # one at once, two later, two never
     assert quantile_with_zeros(late, 5, 0.6, endless=2) == math.inf
     assert quantile_with_zeros(late, 5, 0.3, endless=2) == pytest.approx(7.4)
+
+
+def test_a_difference_of_ratios_is_that_of_sums_and_its_interval_covers_it() -> None:
+    held, repetitions, truth = 0, 600, 0.3 - 0.2
+    for seed in range(repetitions):
+        random = np.random.default_rng(seed)
+        calls = random.integers(50, 800, 30)  # of very unlike replications a mean of shares is off
+        now, then = random.binomial(calls, 0.2), random.binomial(2 * calls, 0.3)
+        found = ratio_difference((now, calls), (then, 2 * calls))
+        assert found.mean == then.sum() / (2 * calls).sum() - now.sum() / calls.sum()
+        held += found.low <= truth <= found.high
+    assert held / repetitions == pytest.approx(0.95, abs=share_tolerance(0.95, repetitions))
+
+
+def test_a_difference_of_ratios_that_is_always_the_same_is_a_point() -> None:
+    same = ratio_difference(([1, 2, 3], [10, 20, 30]), ([2, 4, 6], [10, 20, 30]))
+    assert same[:3] == pytest.approx((0.1, 0.1, 0.1))
+    assert math.isnan(ratio_difference(([0, 0], [0, 0]), ([1, 1], [2, 2])).mean)
+    assert ratio_difference(([1], [4]), ([1], [2]))[:2] == (
+        0.25,
+        pytest.approx(math.nan, nan_ok=True),
+    )

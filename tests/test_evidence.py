@@ -110,10 +110,16 @@ def test_a_judgement_counts_what_was_judged_and_no_more() -> None:
     assert judged.lost_calls[1, 1:].tolist() == [2, 9, 3, 2, 0]
     idle = replace(judged, calls=np.array([0, 100, 100, 100]), throttled=judged.throttled * 0)
     assert idle.shares[0].tolist() == [0] * 6  # a replication without calls throttles none
-    dear = replace(judged, credits=7 * judged.calls, enough=np.array([10, 20, 30, 400]))
-    assert dear.unseen == (400 - 30) / 7
-    none = replace(dear, calls=judged.calls * 0, credits=judged.calls * 0)
-    assert none.unseen == 400 - 30  # a call costs a credit at least
+    dear = replace(
+        judged,
+        limits=np.array([25, 30, 40, 100, 400, 900]),
+        credits=7 * judged.calls,
+        enough=np.array([10, 20, 30, 400]),
+    )
+    # as far as the limit, since no window holds more, and no more than all calls
+    assert dear.unseen.tolist() == [1, 1, 10 / 7, 70 / 7, 370 / 7, 370 / 7]
+    few = replace(dear, calls=judged.calls // 10, credits=judged.calls // 10)
+    assert few.unseen.tolist() == [1, 1, 10, 10, 10, 10]  # a call costs a credit at least
 
 
 def test_of_what_is_certain_every_interval_is_a_point() -> None:
@@ -136,8 +142,9 @@ def test_a_frontier_s_rows_say_of_each_size_what_its_own_replications_showed() -
     for place, n in enumerate((1, 3, 4, 4, 4, 4)):
         row = table.iloc[place]
         counts = judged.throttled[:n, place]
-        share = ratio_of(counts, judged.calls[:n], judged.unseen).at_most(1.0)
-        lost = mean_of(counts, judged.unseen)
+        unseen = float(judged.unseen[place])
+        share = ratio_of(counts, judged.calls[:n], unseen).at_most(1.0)
+        lost = mean_of(counts, unseen)
         for name, found in (("throttled_share", share), ("lost_calls", lost)):
             ends = [row[f"{name}{end}"] for end in ("", "_low", "_high")]
             assert ends == pytest.approx(list(found[:3]), nan_ok=True), (name, place)

@@ -62,7 +62,9 @@ def test_how_precise_a_share_is_is_said_only_where_the_replications_tell(
     share = result.estimate("throttled_share")
     known = percent((share.high - share.low) / 2 / share.mean)
     said = precision_finding(result, "5%")
-    assert said.startswith(f"After 30 replications the throttled share is known to ±{known} of ")
+    assert said.startswith(
+        f"After 30 replications half the 95 % interval of the throttled share is {known}"
+    )
     one = run(result.scenario.changed({"org.user_licenses": 30}), replications=1)
     assert one.runs["throttled_calls"].all()
     assert precision_finding(one, "5%").startswith("One replication does not tell")

@@ -15,6 +15,7 @@ from markdown_it.token import Token
 
 import simulation
 from simulation import load_scenario, plan, run
+from simulation.findings import listed
 from simulation.methods import quoted, run_methods
 from simulation.plan_methods import plan_methods
 from simulation.scenario import Scenario
@@ -91,10 +92,10 @@ def test_a_plan_says_its_objective_its_search_and_its_fresh_replications(tmp_pat
     scenario = load_scenario(ROOT / "scenarios" / "mid-market.yaml", ["horizon=9 days"])
     result = plan(scenario, out=tmp_path, **QUICK)
     text = (tmp_path / "plan_methods.md").read_text("utf-8")
-    fresh = " and ".join(f"{size:,}" for size in result.fresh["addon_credits"])
+    fresh = listed(f"{size:,}" for size in result.fresh["addon_credits"])
     assert result.confirmation is not None
     for said in (
-        "in at least 95 % of runs of 8 days at most 0.1 % of the calls are throttled at first",
+        "in at least 95 % of runs of 8 days at most 0.1 % of the calls have their first attempt ",
         "Sizes: 479 can be bought, from 0 to 478,000 add-on credits",
         f"Search: {result.replications} replications. It began with 2 ",
         "At most 5 % of plans decide wrongly",

@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from simulation import InputError, run
+from simulation.delays import Delays, quantile_with_zeros
 from simulation.estimates import (
-    Delays,
     binomial_interval,
     mean_difference,
     mean_of,
     median_of,
-    quantile_with_zeros,
     ratio_of,
     ratios,
     unseen_calls,

@@ -16,11 +16,18 @@ from simulation import load_scenario, plan, run
 from simulation.compiled_model import CompiledModel
 from simulation.demand import Demand
 from simulation.findings import start_finding
+from simulation.methods import run_methods
 from simulation.quantities import DAY, HOUR
 from simulation.saved import load_result
 from simulation.scenario import Scenario
 from simulation.theory import erlang_b
-from simulation.warmup import Warmup, _candidates, _throttled_by_hour, with_warmup
+from simulation.warmup import (
+    Warmup,
+    _candidates,
+    _throttled_by_hour,
+    warmup_from,
+    with_warmup,
+)
 from simulation.written import RUN_FILES
 from tests.helpers import ANY_LIMIT, any_limit, build, poisson, scheduled
 
@@ -58,7 +65,7 @@ def test_a_pool_that_is_always_full_never_forgets_when_it_began_and_the_run_says
     assert result.warmup.still_shows > 0.3
     said = start_finding(result.warmup)
     assert said.startswith("The start still shows after the warm-up of 1 day")
-    assert said.endswith("however long the run is.")
+    assert said.endswith("or be missing, and a longer warm-up changes little.")
     told = result.to_dict()["warmup"]
     assert (told["chosen_by"], told["is_enough"]) == ("pilot runs", False)
 
@@ -72,6 +79,36 @@ def test_no_warm_up_leaves_out_all_that_is_throttled(tmp_path: Path) -> None:
         scenario = build([client], tmp_path, horizon=horizon, warmup=None)
         _, warmup = examined(scenario)
         assert warmup.length == DAY
+
+
+def test_a_warm_up_that_leaves_out_all_that_is_throttled_is_told_to_be_shorter() -> None:
+    once = {"schedule": {"at": ["09:00"], "calls": 60, "days": "2026-01-08"}}
+    client = {"name": "a", "arrivals": once, "calls": [{"api": "other"}]}
+    given: dict[str, Any] = {"horizon": "15 days", "warmup": "7 days"}
+    scenario, warmup = examined(any_limit(50, [client], **given))
+    assert (warmup.leaves_out, warmup.is_enough, warmup.still_shows) == (True, False, 0.0)
+    assert start_finding(warmup) == (
+        "All calls that are throttled come during the warm-up of 7 days, so that none of them is "
+        "counted: write a shorter warmup."
+    )
+    assert "after it not a single call is throttled" in run_methods(scenario, warmup, "simpy")
+    told = warmup.to_dict()
+    assert warmup_from(told) == warmup
+    assert warmup_from({k: v for k, v in told.items() if k != "leaves_out_all_throttled_calls"})
+    _, warmup = examined(scenario.changed({"warmup": "1 day"}))
+    assert not warmup.leaves_out
+    # unless given, weeks are tried, of which the first is too long: then a window is looked at
+    weekly = scheduled("b", "12:00", 1, schedule={"days": "weekdays"})
+    several = any_limit(50, [client, weekly], horizon="15 days", warmup=None)
+    scenario, warmup = examined(several)
+    assert (warmup.length, warmup.given, warmup.leaves_out) == (DAY, False, False)
+    assert warmup.still_shows == examined(scenario)[1].still_shows
+
+
+def test_a_run_too_short_for_two_warm_ups_may_be_longer() -> None:
+    _, warmup = examined(free("7500 per day", horizon="3 days"))
+    assert (warmup.length, warmup.is_enough, warmup.fades) == (DAY, False, True)
+    assert start_finding(warmup).endswith("or be missing; write a longer horizon.")
 
 
 def test_a_run_of_very_many_windows_chooses_at_once_among_a_few_warm_ups() -> None:
@@ -310,7 +347,7 @@ def test_pilot_runs_are_fewer_where_they_are_long_but_never_one(
     calls = demand.busiest_day * demand.days
     monkeypatch.setattr(simulation.warmup, "_throttled_by_hour", noted)
     monkeypatch.setattr(simulation.warmup, "_PILOT_CALLS", int(most_calls * calls))
-    with_warmup(demand.scenario, demand)
+    with_warmup(demand.scenario)
     assert simulated == [(pilot, held) for held in (0, 9) for pilot in range(pilots)]
     simulated.clear()
     with_warmup(any_limit(9, [scheduled("a", "02:00", 50)], horizon="3 days", warmup=None))
