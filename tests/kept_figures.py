@@ -22,12 +22,12 @@ FOLDER = Path(__file__).parent / "proof"
 _PACKAGES = ("creditsim", "simpy", "numpy", "numba", "scipy")
 
 
-def keep(name: str, rows: pd.DataFrame, **more: str | float) -> None:
+def keep(name: str, rows: pd.DataFrame, command: str = "", **more: str | float) -> None:
     """Write the figures of a proof to ``name.csv``, and where they come from to ``name.json``."""
     FOLDER.mkdir(exist_ok=True)
     rows.to_csv(FOLDER / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
     origin = {
-        "command": shlex.join(["python", "-m", "pytest", *sys.argv[1:]]),
+        "command": command or shlex.join(["python", "-m", "pytest", *sys.argv[1:]]),
         "date": datetime.now(UTC).date().isoformat(),
         "versions": {
             "python": platform.python_version(),

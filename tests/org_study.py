@@ -1,20 +1,23 @@
 """How far plans can be trusted: random orgs planned, then judged on demand that chose nothing.
 
-``python -m tests.org_study [ORGS [FIRST]]`` prints a Markdown table. An org has one to four clients
-of several laws, sizes and habits, and asks for about as much as its edition and licenses allow; a
-plan of it takes some seconds. The sizes that its plan names, for the org as it is and with fewer
-calls, are then judged on 2,000 replications of another seed, which stand for the truth.
+``python -m tests.org_study [ORGS [FIRST]]`` prints a table, and keeps that of 300 orgs or more. An
+org has one to four clients of several laws, sizes and habits, and asks for about as much as its
+edition and licenses allow; a plan of it takes some seconds. The sizes that its plan names, for the
+org as it is and with fewer calls, are then judged on 2,000 replications of another seed, which
+stand for the truth.
 """
 
 from __future__ import annotations
 
 import random
+import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from math import sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy.stats import binomtest
 
 from simulation import Plan, plan
@@ -23,11 +26,13 @@ from simulation.frontier import Goal, judge, limits_of, purchasable
 from simulation.scenario import Scenario
 from simulation.workers import cores, in_processes
 from tests.helpers import build
+from tests.kept_figures import keep
 
 __all__ = ["Claim", "claims", "random_org", "table"]
 
 _TRUTH_SEED = 900_000_000
 _TRUTH_REPLICATIONS = 2_000
+_WORTH_KEEPING = 300  # orgs
 _BATCH = 250  # replications judged at once
 _SURELY = 0.01  # of a size that just meets its objective, how often chance makes it look wrong
 _NEAR = 0.03  # true probabilities so near to the wanted one are hard to tell from it
@@ -130,6 +135,8 @@ class Claim(NamedTuple):
     """The same of the next smaller size; None where the largest does not do, or none is needed."""
     true_safe: int | None
     """The same of the size that an undecided plan says is surely enough."""
+    true_beyond: int | None
+    """The same of the size one step further: larger where this one misses, else second smaller."""
 
     @property
     def probability(self) -> float:
@@ -145,6 +152,19 @@ class Claim(NamedTuple):
     def is_too_large(self) -> bool:
         """Whether a smaller size surely does."""
         return self.true_smaller is not None and _surely(self.true_smaller, self.wanted, "greater")
+
+    @property
+    def is_one_step_off(self) -> bool:
+        """Whether it is wrong or too large, and the right size is the next one."""
+        if self.is_wrong:
+            needed = self.does
+        elif self.is_too_large:
+            needed = False
+        else:
+            return False
+        if self.true_beyond is None:
+            return True
+        return (self.true_beyond / _TRUTH_REPLICATIONS >= self.wanted) == needed
 
     @property
     def is_unsafe(self) -> bool:
@@ -202,20 +222,26 @@ def _claim(
     high: float,
 ) -> Claim:
     sizes = purchasable(scenario).tolist()
+    places = range(len(sizes))
     place = len(sizes) - 1 if size is None else sizes.index(size)
     smaller = sizes[place - 1] if size else None
-    asked = [each for each in (sizes[place], smaller, safe) if each is not None]
-    true = _true(scenario, asked)
+    around = {each: sizes[each] for each in (place - 2, place - 1, place + 1) if each in places}
+    true = _true(scenario, [sizes[place], *around.values(), *([] if safe is None else [safe])])
+    met, wanted = true[sizes[place]], Goal.of(scenario).probability
+    beyond = place + 1 if size is not None and _surely(met, wanted, "less") else place - 2
+    if size is None:
+        beyond = place - 1
     return Claim(
         status,
         decided,
-        Goal.of(scenario).probability,
+        wanted,
         said,
         low,
         high,
-        true[sizes[place]],
+        met,
         None if smaller is None else true[smaller],
         None if safe is None else true[safe],
+        true[around[beyond]] if beyond in around else None,
     )
 
 
@@ -249,6 +275,7 @@ def _column(some: Sequence[Claim]) -> list[str]:
         str(len(open_)),
         _part(sure, lambda each: each.is_wrong),
         _part(bought, lambda each: each.is_too_large),
+        _part(sure, lambda each: each.is_one_step_off),
         _part(safe, lambda each: each.is_unsafe),
         _gap(sure),
         _gap(near),
@@ -265,6 +292,7 @@ _ROWS = (
     "undecided",
     "decided wrongly for sure",
     "decided for a size with a smaller one that surely does",
+    "decided, one step off for sure",
     "undecided, and the size said to be enough surely is not",
     "said less true probability, points: decided",
     f"… decided, true probability within {100 * _NEAR:.0f} points of the wanted",
@@ -285,8 +313,8 @@ def _studied(number: int) -> tuple[Claim, list[Claim], int]:
     return *claims(result), done
 
 
-def table(orgs: Sequence[int]) -> Iterator[str]:
-    """Yield the lines of the table, after a line for each org to standard error."""
+def table(orgs: Sequence[int]) -> pd.DataFrame:
+    """Return the table, after a line for each org to standard error."""
     own: list[Claim] = []
     others: list[Claim] = []
     steps = 0
@@ -296,14 +324,14 @@ def table(orgs: Sequence[int]) -> Iterator[str]:
         own.append(mine)
         others += theirs
         print(number, done, *mine, file=sys.stderr, flush=True)
-    yield "| | the org as it is | its alternative |"
-    yield "| --- | --- | --- |"
-    for name, *cells in zip(_ROWS, _column(own), _column(others), strict=True):
-        yield f"| {name} | {' | '.join(cells)} |"
-    yield f"| replications simulated | {steps:,} in all | |"
+    rows = [*zip(_ROWS, _column(own), _column(others), strict=True)]
+    rows.append(("replications simulated", f"{steps:,} in all", ""))
+    return pd.DataFrame(rows, columns=["", "the org as it is", "its alternative"])
 
 
 if __name__ == "__main__":
     orgs, first_org = map(int, [*sys.argv[1:], *("100", "0")[len(sys.argv) - 1 :]])
-    for line in table(range(first_org, first_org + orgs)):
-        print(line, flush=True)
+    found = table(range(first_org, first_org + orgs))
+    if orgs >= _WORTH_KEEPING:
+        keep("orgs", found, command=shlex.join(["python", "-m", "tests.org_study", *sys.argv[1:]]))
+    print(found.to_csv(sep="|", index=False))
