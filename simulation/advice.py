@@ -128,7 +128,7 @@ def reasons_for(
     place = len(sizes) - 1 if chosen is None else chosen
     size = int(sizes[place])
     if goal.cost_of_lost_call is not None:
-        row = frontier_table(fresh).iloc[-1]
+        row = frontier_table(fresh).set_index("addon_credits").loc[size]
         cost, low, high = (row[f"cost_per_month{end}"] for end in ("", "_low", "_high"))
         interval = ""
         if not (np.isnan(low) or known.certain):
@@ -145,7 +145,11 @@ def reasons_for(
             reasons.append(f"{int(sizes[chosen - 1]):,} {few}: that size {below}.")
         if safe is not None:
             kept = _kept(safe, 0, "fresh simulated")
-            reasons.append(f"{int(safe.sizes[0]):,} are surely enough: that size {kept}.")
+            size = int(safe.sizes[0])
+            reasons.append(
+                f"{size:,} are surely enough, by all replications together; by the fresh ones "
+                f"alone, that size {kept}."
+            )
     least, n = int(judged.replications.min()), len(judged.calls)
     if least < n:
         given_up = sizes[judged.replications < n]

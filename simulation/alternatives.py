@@ -44,7 +44,8 @@ def judge_alternatives(
             shares, lost = shares.exact(), lost.exact()
         chosen = other.chosen
         fresh = other.fresh(other.to_show)
-        judged = frontier_table(fresh).iloc[-1]
+        shown = len(other.sizes) - 1 if chosen is None else chosen
+        judged = frontier_table(fresh).set_index("addon_credits").loc[other.sizes[shown]]
         size = None if chosen is None else int(other.sizes[chosen])
         price = None if size is None else scenario.card.price_per_month(size)
         licenses = licenses_per_month(scenario)

@@ -25,8 +25,7 @@ class Confirmation:
     Attributes
     ----------
     addon_credits : list of int
-        The sizes compared: the next smaller one, the recommended one, and where that is open
-        the one that surely is enough.
+        The sizes compared, those that fresh replications judged, too.
     replications, days, calls : int
         How many of each, for every size; of a large replication its first days.
     identical : bool

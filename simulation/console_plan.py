@@ -14,7 +14,7 @@ from simulation.advice import dollars, say_number
 from simulation.console import start_view, table_of
 from simulation.console_timeline import Timeline
 from simulation.findings import listed, number, percent
-from simulation.plan_findings import plan_findings, surely_enough, what_it_is
+from simulation.plan_findings import advised, plan_findings, surely_enough, what_it_is
 from simulation.plan_result import AlternativeResult, Plan
 from simulation.results import RunResult
 
@@ -50,8 +50,8 @@ def sizes_over_time(plan: Plan) -> dict[int, str]:
     """Return the sizes whose timeline is shown, each with what it is called there."""
     now = plan.scenario.org.addon_credits
     shown = {now: "Available credits now"}
-    if (advised := plan.recommendation.addon_credits) is not None and advised != now:
-        shown[advised] = f"Available credits with {advised:,} add-on credits"
+    if (size := advised(plan)) is not None and size != now:
+        shown[size] = f"Available credits with {size:,} add-on credits"
     return shown
 
 
@@ -100,7 +100,7 @@ def _frontier_table(plan: Plan) -> Table:
     rows, fresh = (each.set_index("addon_credits") for each in (plan.frontier, plan.fresh))
     for size, name in sizes_worth_seeing(plan).items():
         row = fresh.loc[size] if size in fresh.index else rows.loc[size]
-        style = "bold" if size == plan.recommendation.addon_credits else ""
+        style = "bold" if size == advised(plan) else ""
         kept = f"{percent(row['meets_low'])} to {percent(row['meets_high'])}"
         judged = int(row["replications"])
         if judged < plan.replications:

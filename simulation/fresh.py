@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulation.estimates import binomial_interval
+from simulation.estimates import binomial_interval, mean_difference
 from simulation.frontier import Evidence
 from simulation.search import Search, smallest_with_all_larger
 
@@ -15,14 +15,28 @@ __all__ = ["Between", "holds", "open_between"]
 
 def holds(search: Search, fresh: Evidence) -> bool:
     """Return whether no fresh interval contradicts what the search decided."""
-    if search.certain or search.goal.cost_of_lost_call is not None:
+    if search.certain:
         return True
+    if search.goal.cost_of_lost_call is not None:
+        return not _cheaper(search, fresh)
     kept = fresh.judged.meets(fresh.goal).sum(axis=0)
     ends = [binomial_interval(int(k), search.count) for k in kept]
     wanted, does = search.goal.probability, search.chosen is not None
     below = ends[:-1] if does else ends
     fails = all(low < wanted for low, _ in below)
     return fails and (not does or ends[-1][1] >= wanted)
+
+
+def _cheaper(search: Search, fresh: Evidence) -> list[int]:
+    """Return the places that, as fresh replications show, cost less than the chosen one."""
+    costs, chosen = fresh.monthly_costs(), search.chosen
+    places = np.searchsorted(search.sizes, fresh.sizes).tolist()
+    best = costs[:, places.index(chosen)]
+    return [
+        place
+        for place, each in zip(places, costs.T, strict=True)
+        if mean_difference(each - best).high < 0
+    ]
 
 
 class Between(NamedTuple):
@@ -41,10 +55,14 @@ def open_between(search: Search, fresh: Evidence) -> Between | None:
     if search.decided and holds(search, fresh):
         return None
     first, surely = search.bracket()
+    if search.goal.cost_of_lost_call is not None:
+        assert surely is not None
+        ends = [first, surely, *_cheaper(search, fresh)]
+        return Between(min(ends), max(ends), None)
     if search.decided:
         first, surely = _by_fresh(search, fresh)
-    if surely is None or search.goal.cost_of_lost_call is not None:
-        return Between(first, surely, None)
+    if surely is None:
+        return Between(first, None, None)
     chose = search.decided and surely != search.chosen  # whether fresh replications chose it
     safe = fresh if surely == search.chosen else search.fresh([surely], skip=int(chose))
     kept = int(safe.judged.meets(search.goal)[:, -1].sum())

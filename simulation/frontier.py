@@ -129,9 +129,19 @@ class Judgement:
     @property
     def unseen(self) -> Floats:
         """How many calls an event may throttle that no replication shows, at each size, (m,)."""
-        credits_per_call = float(self.credits.sum()) / max(1.0, float(self.calls.sum()))
         most = max(1.0, float(self.calls.mean()))
-        return np.minimum(most, unseen_calls(self.enough, credits_per_call, self.limits))
+        return np.minimum(most, unseen_calls(self.enough, self.credits_per_call, self.limits))
+
+    @property
+    def credits_per_call(self) -> float:
+        """What a call costs on average; 0 where there is none."""
+        return float(self.credits.sum()) / max(1.0, float(self.calls.sum()))
+
+    @property
+    def surely_enough(self) -> float:
+        """The pool size that throttles no call even in an event that no replication shows."""
+        event = float(unseen_calls(self.enough, self.credits_per_call))
+        return float(self.enough.max()) + event * max(1.0, self.credits_per_call)
 
     def meets(self, goal: Goal) -> NDArray[np.bool_]:
         """Return in which replications which sizes keep to the goal's share, (n, m)."""

@@ -9,7 +9,14 @@ from simulation.findings import number, percent, period, plural
 from simulation.plan_result import AlternativeResult, Plan
 from simulation.scenario import Scenario
 
-__all__ = ["advice_in_brief", "best_alternative", "plan_findings", "surely_enough", "what_it_is"]
+__all__ = [
+    "advice_in_brief",
+    "advised",
+    "best_alternative",
+    "plan_findings",
+    "surely_enough",
+    "what_it_is",
+]
 
 
 def plan_findings(plan: Plan) -> list[str]:
@@ -26,6 +33,12 @@ def surely_enough(plan: Plan) -> int | None:
     if advice.decided or plan.goal.cost_of_lost_call is not None:
         return advice.addon_credits
     return None if advice.undecided_between is None else advice.undecided_between[1]
+
+
+def advised(plan: Plan) -> int | None:
+    """Return the size that the advice leads with: what surely is enough, else what may be."""
+    safe = surely_enough(plan)
+    return plan.recommendation.addon_credits if safe is None else safe
 
 
 def what_it_is(plan: Plan, size: int) -> str:
@@ -52,7 +65,7 @@ def _what(plan: Plan) -> str:
     else:
         do = f"Buy {advice.addon_credits:,} add-on credits for {dollars(advice.price_per_month)} "
         do += f"a month (${advice.price_per_day} a day)"
-    row = plan.fresh.iloc[-1]
+    row = plan.fresh.set_index("addon_credits").loc[advice.addon_credits]
     if isnan(row["throttled_share"]):
         return f"{do}: none of the {calls_of(plan.goal)} comes after the warm-up."
     if plan.goal.cost_of_lost_call is not None:
@@ -93,7 +106,8 @@ def _not_reachable(plan: Plan) -> str:
 def _least_cost(plan: Plan) -> str:
     """Say what the recommended size costs in all, and what none would."""
     assert plan.goal.cost_of_lost_call is not None
-    row, without = plan.fresh.iloc[-1], plan.frontier["cost_per_month"].iloc[0]
+    row = plan.fresh.set_index("addon_credits").loc[plan.recommendation.addon_credits]
+    without = plan.frontier["cost_per_month"].iloc[0]
     said = []
     if plan.replications == 1 and not _certain(plan):
         said.append("by one simulation, so without an interval")
@@ -130,8 +144,8 @@ def _undecided(plan: Plan) -> str:
     if low < open_:
         fewer += f", or even {low:,}," if low else ", or even none,"
     return (
-        f"Buy {high:,} add-on credits for {dollars(price)} a month. They are surely enough {goal}: "
-        f"{_kept(plan, high, months)} keep to it. Whether {fewer} is not decided after {looked}; "
+        f"Buy {high:,} add-on credits for {dollars(price)} a month. They are surely enough {goal}. "
+        f"Whether {fewer} is not decided after {looked}; "
         f"more may tell: with {open_:,}, {_kept(plan, open_, months)} do."
     )
 
@@ -159,7 +173,7 @@ def _else(plan: Plan) -> str:
         upper = "more than can be bought" if between[1] is None else f"{between[1]:,}"
         looked = f"{plan.replications:,} replication{'s' if plan.replications > 1 else ''}"
         return (
-            f"After {looked} this is not decided: the answer lies "
+            f"After {looked} this is not decided, more may tell: the answer lies "
             f"between {between[0]:,} add-on credits and {upper}."
         )
     if (best := best_alternative(plan)) is not None:

@@ -114,7 +114,8 @@ class Plan:
     fresh : DataFrame
         The same of the next smaller size and the recommended one, or of the two largest where none
         is enough, on as many replications that chose neither. Where the plan is not decided and a
-        larger size surely is enough, that one follows.
+        larger size surely is enough, that one follows; where the least cost is wanted, the next
+        larger one.
     warmup : Warmup or None
         The warm-up, and whether the start still shows after it.
     recommendation : Recommendation

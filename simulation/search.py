@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.demand import Demand
-from simulation.estimates import binomial_interval, mean_difference
+from simulation.estimates import binomial_interval, mean_difference, mean_of
 from simulation.frontier import Evidence, Goal, Judgement, judge
 from simulation.looks import Looks
 from simulation.workers import BUSY_DAY
@@ -47,6 +47,7 @@ next smaller one and all larger ones, and those are judged after all where they 
 """
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 class Steps:
@@ -243,9 +244,13 @@ class Search:
 
     @property
     def to_show(self) -> list[int]:
-        """The places of the next smaller size and the recommended one, or of the largest."""
+        """The places of the next smaller size and the recommended one, or of the two largest.
+
+        Where the least cost is wanted the next larger one follows, since it may cost less.
+        """
         chosen = len(self.sizes) - 1 if self.chosen is None else self.chosen
-        return [chosen] if chosen == 0 else [chosen - 1, chosen]
+        after = chosen + 1 + (self.goal.cost_of_lost_call is not None)
+        return list(range(max(0, chosen - 1), min(after, len(self.sizes))))
 
     def fresh(self, places: Sequence[int], skip: int = 0) -> Evidence:
         """Return what as many replications, none of which chose a size, say of some sizes.
@@ -321,23 +326,47 @@ class Search:
         return first, len(self.sizes) if surely is None else surely
 
     def _cost_bracket(self, confidence: float) -> tuple[int, int]:
-        """Return the first and the last place that may cost notably less than the best."""
-        costs, best = self.evidence.monthly_costs(), self.chosen
+        """Return the first and the last place that may cost notably less than the best.
+
+        A size that is larger than one that surely throttles no call costs more than that one.
+        """
+        best, judged, evidence = self.chosen, self.judged, self.evidence
         assert best is not None
-        rivals = [  # nan, the low end by one replication, leaves a size among them
-            place
-            for place in np.flatnonzero(self.judged.replications == self.count)
-            if place == best
-            or not mean_difference(costs[:, place] - costs[:, best], confidence).low
-            >= -NOTABLE_SAVING * costs[:, best].mean()
-        ]
-        return int(rivals[0]), int(rivals[-1])
+        prices, with_a_call = (
+            evidence.monthly_costs_of(np.full(len(self.sizes), n)) for n in (0, 1)
+        )
+        lost, unseen = judged.lost_calls, float(judged.unseen[best])
+        notable = NOTABLE_SAVING * evidence.monthly_costs()[:, best].mean()
+        rivals, largest = [], int(np.searchsorted(self.limits, judged.surely_enough))
+        for place in np.flatnonzero(judged.replications[: max(best, largest) + 1] == self.count):
+            saved = _most_saved(
+                lost[:, best], lost[:, place], bool(place > best), unseen, confidence
+            )
+            less = prices[best] - prices[place] + saved * (with_a_call - prices)[best]
+            if place == best or not less <= notable:  # nan, by one replication, leaves it in
+                rivals.append(int(place))
+        return rivals[0], rivals[-1]
 
     @property
     def decided(self) -> bool:
         """Whether the first size that may be right is the first that surely is."""
         first, end = self._undecided()
         return first == end
+
+
+def _most_saved(
+    best: Floats, other: Floats, larger: bool, unseen: float, confidence: float
+) -> float:
+    """Return how many calls fewer than the best another size may lose in a replication on average.
+
+    A larger size may save calls that no replication shows lost: where it never loses more than the
+    best, what it saves is a count, whose interval allows for ``unseen`` calls.
+    """
+    saved = best - other if larger else other - best
+    if (saved < 0).any():
+        return mean_difference(best - other, confidence).high
+    known = mean_of(saved, unseen, confidence)
+    return known.high if larger else -known.low
 
 
 def _of(judged: Judgement, places: Sequence[int] | Ints) -> Judgement:

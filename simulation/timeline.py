@@ -114,12 +114,12 @@ def timelines(
 ) -> dict[int, RunResult]:
     """Simulate a scenario with each of these add-on credits, on the compiled engine.
 
-    As many replications, at most 20, as make 40 million calls over all sizes; never fewer
+    As many replications, at most 30, as make 40 million calls over all sizes; never fewer
     than two of a scenario that has two.
     """
     demand = Demand(scenario)
     calls = max(1, demand.busiest_day * demand.days * len(sizes))
-    count = min(scenario.replications, max(2, min(20, _MOST_CALLS // calls)))
+    count = min(scenario.replications, max(2, min(30, _MOST_CALLS // calls)))
     results = {}
     for place, size in enumerate(sizes):
         at_size = scenario.changed({"org.addon_credits": size, "alternatives": []})

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import simulation.frontier
 import simulation.peaks
@@ -24,6 +27,8 @@ from simulation.frontier import (
     purchasable,
 )
 from simulation.looks import Looks
+from simulation.quantities import DAY
+from simulation.rate_card import DAYS_PER_MONTH
 from simulation.scenario import Scenario
 from simulation.search import Search, Steps
 from tests.helpers import build, poisson
@@ -201,10 +206,24 @@ def test_sizes_are_given_up_where_all_looks_together_hardly_ever_do_so_wrongly()
     assert search._in_doubt().tolist() == [*range(doubtful.index(True) - 1, len(doubtful))]
 
 
+def costing(
+    monkeypatch: pytest.MonkeyPatch, lost: NDArray[np.float64], prices: Sequence[int] = ()
+) -> Search:
+    """Return a search in which sizes lose these calls, (4, sizes), at a dollar each."""
+    search = searched({"cost_of_lost_call": 1.0}, replications=4)
+    months = search.scenario.counted / (DAYS_PER_MONTH * DAY)
+    search.goal = replace(search.goal, cost_of_lost_call=months)
+    every = np.full((4, len(search.sizes)), 200.0)
+    every[:, : lost.shape[1]] = lost
+    search._judged = replace(search.judged, lost=every)
+    asked = [Decimal(price) for price in (*prices, *[0] * (len(search.sizes) - len(prices)))]
+    monkeypatch.setattr(Evidence, "prices_per_month", lambda _: asked)
+    return search
+
+
 def test_sizes_whose_cost_may_be_notably_less_than_the_best_are_in_doubt(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    search = searched({"cost_of_lost_call": 1.0}, replications=4)
     far, wavering, best, little, less = 100 + np.array(
         [
             [50.0, 51, 50, 51],  # surely dearer
@@ -214,14 +233,27 @@ def test_sizes_whose_cost_may_be_notably_less_than_the_best_are_in_doubt(
             [0.9, -0.7, 0.9, -0.7],  # may be cheaper, but by less than one in a hundred
         ]
     )
-    costs = np.full((4, len(search.sizes)), 200.0)
-    costs[:, :5] = np.column_stack((far, wavering, best, little, less))
-    monkeypatch.setattr(Evidence, "monthly_costs", lambda _: costs)
+    search = costing(monkeypatch, np.column_stack((far, wavering, best, little, less)))
     assert search.chosen == 2
     search.confidence = 0.5
     assert search.bracket() == (1, 2)
     assert not search.decided
-    costs[:, 1] = 200.0
+    search.judged.lost[:, 1] = 200.0
+    assert search.bracket() == (2, 2)
+
+
+@pytest.mark.parametrize(("price", "last"), [(1, 3), (40, 2)])
+def test_calls_that_no_replication_shows_lost_may_be_worth_a_larger_size(
+    price: int, last: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = np.zeros((4, 4))
+    lost[:, :2] = [900, 700]
+    search = costing(monkeypatch, lost, [0, 0, 1, 1 + price])
+    unseen = np.full(len(search.sizes), 5.0)
+    monkeypatch.setattr(Judgement, "unseen", property(lambda _: unseen))
+    assert search.chosen == 2
+    assert search.bracket() == (2, last)  # up to 5 calls in a replication of four: 5 t / 4
+    unseen[:] = 0.1
     assert search.bracket() == (2, 2)
 
 

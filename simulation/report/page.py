@@ -26,7 +26,7 @@ from simulation.findings import (
     start_finding,
 )
 from simulation.output_file import OutputFile
-from simulation.plan_findings import plan_findings
+from simulation.plan_findings import advised, plan_findings
 from simulation.plan_result import Plan
 from simulation.report import figures
 from simulation.results import RunResult
@@ -34,8 +34,11 @@ from simulation.timeline import sizes_to_compare, timelines
 
 __all__ = ["environment", "report", "write"]
 
+_BAND_OF_TEN = 10
+"""Replications below which a band that leaves out one of ten leaves out none."""
+
 _ABOUT_TIMELINE = (
-    "The line is the median of {count:,} simulated {units}, the band holds nine of ten. Below, in "
+    "The line is the median of {count:,} simulated {units}, the band holds {held}. Below, in "
     "which share of them calls are throttled at that time. Move the slider to see what other "
     "add-on sizes do."
 )
@@ -66,15 +69,16 @@ def report(
     """
     scenario = result.scenario
     plan = result if isinstance(result, Plan) else None
-    advised = None if plan is None else plan.recommendation.addon_credits
+    size = None if plan is None else advised(plan)
     throttles_none = None if plan is None else plan.recommendation.zero_throttle_addon_credits
-    named = [size for size in (advised, throttles_none) if size is not None]
+    named = [each for each in (size, throttles_none) if each is not None]
     sizes = sizes_to_compare(scenario, named)
     by_size = timelines(scenario, sizes, progress)
     now = scenario.org.addon_credits
-    run = by_size[now] if isinstance(result, Plan) else result
+    # What befalls the org now is told from more replications than its picture needs.
+    run = timelines(scenario, [now])[now] if isinstance(result, Plan) else result
     page = environment().get_template("page.html.j2")
-    sections = list(_sections(plan, run, by_size, advised if advised is not None else now))
+    sections = list(_sections(plan, run, by_size, now if size is None else size))
     html: str = page.render(
         scenario=scenario,
         org=scenario.describe().removeprefix(f"{scenario.name}: "),
@@ -129,7 +133,11 @@ def _sections(
         (
             "credits",
             "Available credits over time",
-            _ABOUT_TIMELINE.format(count=count, units=plural(unit)),
+            _ABOUT_TIMELINE.format(
+                count=count,
+                units=plural(unit),
+                held="nine of ten" if count >= _BAND_OF_TEN else "nearly all of them",
+            ),
             figures.available_credits_by_size(by_size, shown),
         )
     ]
