@@ -3,7 +3,7 @@
 ``python -m tests.org_study [ORGS [FIRST]]`` prints a table, and keeps that of 300 orgs or more. An
 org has one to four clients of several laws, sizes and habits, and asks for about as much as its
 edition and licenses allow; a plan of it takes some seconds. The sizes that its plan names, for the
-org as it is and with fewer calls, are then judged on 2,000 replications of another seed, which
+org as it is and with fewer calls, are then judged on 1,000 replications of another seed, which
 stand for the truth.
 """
 
@@ -31,7 +31,7 @@ from tests.kept_figures import keep
 __all__ = ["Claim", "claims", "random_org", "table"]
 
 _TRUTH_SEED = 900_000_000
-_TRUTH_REPLICATIONS = 2_000
+_TRUTH_REPLICATIONS = 1_000
 _WORTH_KEEPING = 300  # orgs
 _BATCH = 250  # replications judged at once
 _SURELY = 0.01  # of a size that just meets its objective, how often chance makes it look wrong
