@@ -642,8 +642,7 @@ def test_every_number_on_the_command_line_has_a_stated_bound(
         for number in ("-1", "1e30", "9" * 30, str(2**64)):
             done = CliRunner().invoke(app, [*command, option, number])
             assert done.exit_code == 2, (option, number)
-            assert f"Invalid value for '{option}': " in done.output
-            if number.isdigit():
-                assert re.search("less than or equal to [0-9]+", done.output)
+            assert done.output.startswith(f"{option}: ")
+            assert re.search("write [01] to [0-9,]+\n$", done.output)
     with pytest.raises(InputError, match="workers is 1025, write 1 to 1,024"):
         run(build([scheduled("web", "09:00", 5)]), workers=1025)
