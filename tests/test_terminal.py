@@ -29,12 +29,13 @@ from tests.helpers import ROOT, creditsim
 
 MID_MARKET = ROOT / "scenarios" / "mid-market.yaml"
 COMMAND = Path(sys.executable).parent / "creditsim"
-OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u202a-\u202e\u2066-\u2069]")
+UNSEEN = "\u2028\u2029\ufeff\u200b\u200e\u200f\u2060\u202a\u202e\u2066\u2069\u061c\ufff9"
+OBEYED = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069{UNSEEN}]")
 
 hostile = st.text(
     st.one_of(
         st.characters(exclude_categories=["Cs"]),
-        st.sampled_from("\x00\x07\x08\r\x1b\x7f\x80\x9b\x9d\u202e\u2066\n\t[]31m0;"),
+        st.sampled_from("\x00\x07\x08\r\x1b\x7f\x80\x9b\x9d\n\t[]31m0;" + UNSEEN),
     )
 )
 
