@@ -96,8 +96,8 @@ class Problem:
         """Return ``file:line: path.to.key: what is wrong, what would be right``, cut where long."""
         path = "" if self.where == f"--set {self.path}" else self.path
         where = shortened(self.where) if "--set " in self.where else self.where
-        parts = (_cut(where, _LONGEST_PLACE), _cut(shortened(path), _LONGEST_KEY))
-        parts = (*parts, shortened(self.what))
+        place, key = _cut(where, _LONGEST_PLACE), _cut(shortened(path), _LONGEST_KEY)
+        parts = (place, key, shortened(self.what))
         return one_line(": ".join(part for part in parts if part))
 
 

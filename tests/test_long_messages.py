@@ -47,7 +47,9 @@ _KEYS = [
 _LETTERS = st.text(st.sampled_from("ab .'\"\\é\u2028#="), min_size=1, max_size=8)
 _LONG = st.builds(lambda text: (text * 3_000)[:3_000], _LETTERS)
 _VALUES = _LONG | st.builds(lambda text: [text], _LONG) | st.builds(lambda text: {text: 1}, _LONG)
-_ODD = st.sampled_from([None, 5, 1.5, True, "", [], {}, [5], {5: 1}, {None: 1}, {5: {}}, [[]]])
+_ODD: st.SearchStrategy[Any] = st.sampled_from(
+    [None, 5, 1.5, True, "", [], {}, [5], {5: 1}, {None: 1}, {5: {}}, [[]]]
+)
 
 
 def _lines(key: str, value: Any) -> list[str]:

@@ -340,7 +340,7 @@ def test_all_mistakes_of_a_file_are_told_at_once(planted: set[tuple[str, str, st
 _OVERRIDDEN = {  # by override, what the message says of the file
     "org.edition=free": "org.addon_credits: 5,000 add-on credits are outside",
     "horizon=1 day": "warmup: leaves nothing of a horizon of 1 day",
-    "warmup=90 days": "warmup: leaves nothing of a horizon of",
+    "warmup=90 days": "leaves nothing of a horizon of",
     "clients.web.name=erp": "clients.#2.name: 'erp' names two clients",
     "org.edition.x=1": "org.edition: a mapping is no text",
     "clients.erp.arrivals.poisson.rate=1 per day": "clients.erp.arrivals: needs exactly one of",

@@ -226,7 +226,7 @@ def test_a_quote_needs_licenses_where_a_scenario_does(card: str) -> None:
 
 @pytest.mark.parametrize("none", [0, "none"])
 def test_no_call_is_decided_again_where_none_is_asked_for(none: Any) -> None:
-    keys = {"horizon": "2 days", "warmup": "1 day", "replications": 2}
+    keys: dict[str, Any] = {"horizon": "2 days", "warmup": "1 day", "replications": 2}
     scenario = build([poisson("web", "100 per day")], **keys)
     assert plan(scenario, max_replications=2, confirm=none).confirmation is None
     again = plan(scenario, max_replications=2, confirm=1).confirmation
@@ -251,8 +251,10 @@ def test_no_call_is_decided_again_where_the_command_line_or_a_batch_asks_for_non
 @pytest.mark.parametrize("wanted", ["some", -1, 2.5, True, None])
 def test_what_is_no_number_of_calls_is_refused_before_the_work(wanted: Any) -> None:
     scenario = build([poisson("web", "100 per day")])
+    begun: list[tuple[int, int]] = []
     with pytest.raises(InputError, match=r"confirm is .*, write a number of calls, 'all' o"):
-        plan(scenario, confirm=wanted, progress=pytest.fail)
+        plan(scenario, confirm=wanted, progress=lambda *step: begun.append(step))
+    assert begun == []
 
 
 # ---- where things are
