@@ -63,6 +63,7 @@ def printed(what: str, text: str) -> str:
 
 @settings(max_examples=60, deadline=None)
 @given(text=hostile)
+@example(text=UNSEEN)
 @pytest.mark.parametrize("what", ["print", "error", "json", "table", "progress"])
 def test_no_text_is_obeyed_by_a_terminal_whatever_prints_it(what: str, text: str) -> None:
     shown = printed(what, text)
