@@ -20,10 +20,11 @@ from simulation.batch_record import Stored
 from simulation.batch_result import BatchProgress, BatchResult, Interrupted
 from simulation.batch_store import REPORT, BatchStore
 from simulation.batch_tables import write_tables
+from simulation.confirmation import Confirmed, calls_to_confirm
 from simulation.documents import Document
 from simulation.errors import InputError, Problem, encodable, in_a_line
 from simulation.executors import Workforce, cluster, processes
-from simulation.input_files import TRACE_MEGABYTES, Access
+from simulation.input_files import TRACE_MEGABYTES, Access, named_path
 from simulation.portfolio import Portfolio, read_portfolio
 from simulation.portfolio_files import Item
 from simulation.portfolio_tables import PORTFOLIO, fitting, scenario_row
@@ -45,7 +46,7 @@ class _Options(NamedTuple):
 
     assignments: tuple[str, ...]
     max_replications: int | None
-    confirm: int | Literal["all", "none"]
+    confirm: Confirmed
     report: bool
     retry_failed: bool
 
@@ -58,7 +59,7 @@ def plan_portfolio(
     replications: int | None = None,
     max_replications: int | None = None,
     seed: int | None = None,
-    confirm: int | Literal["all", "none"] = 1_000_000,
+    confirm: Confirmed = 1_000_000,
     workers: int | None = None,
     scheduler: str | None = None,
     retry_failed: bool = False,
@@ -111,12 +112,14 @@ def plan_portfolio(
     Interrupted
         On Ctrl-C; what is finished is kept, and the tables name the rest ``pending``.
     """
-    folder = Path(out)
+    folder = named_path(out, "out")
     named = [paths] if isinstance(paths, Path | str) else paths
     portfolio = read_portfolio(named, Access(confined, trace_megabytes))
     given = {"seed": seed, "replications": replications}
     assignments = (*set, *(f"{key}={value}" for key, value in given.items() if value is not None))
-    options = _Options(assignments, max_replications, confirm, report, retry_failed)
+    options = _Options(
+        assignments, max_replications, calls_to_confirm(confirm), report, retry_failed
+    )
     for assignment in options.assignments:
         Document({}).set(assignment)  # refuses what is no assignment, before anything is begun
     workforce = processes(cores(workers)) if scheduler is None else cluster(scheduler)

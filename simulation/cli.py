@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import shlex
 import sys
-import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +20,8 @@ from simulation.cli_common import (
     Force,
     MaxReplications,
     Replications,
+    ReportFile,
+    ScenarioFile,
     Seed,
     TraceMegabytes,
     Workers,
@@ -28,8 +29,12 @@ from simulation.cli_common import (
     calls_to_confirm,
     command,
     fail,
+    path_argument,
+    path_option,
     print_json,
+    show_own_warnings_alone,
     tell_remark,
+    whole_option,
 )
 from simulation.cli_results import Destination, draw_saved
 from simulation.input_files import TRACE_MEGABYTES, Access, shown
@@ -44,13 +49,6 @@ if TYPE_CHECKING:
     from simulation.scenario import Scenario
 
 __all__ = ["app", "main"]
-
-ScenarioFile = Annotated[
-    Path, typer.Argument(metavar="SCENARIO", help="A scenario file; `creditsim new` writes one.")
-]
-ReportFile = Annotated[
-    Path | None, typer.Option("--report", help="Write a page with pictures to this file.")
-]
 
 
 def _load(
@@ -79,7 +77,7 @@ def _root(
 
 @command
 def new(
-    path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("scenario.yaml"),
+    path: Annotated[Path, path_argument("PATH", "Where to write it.")] = Path("scenario.yaml"),
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
     """Write a commented scenario to start from.
@@ -89,12 +87,13 @@ def new(
     from simulation.starter import write_starter
 
     write_starter(path, force)
-    print(f"Wrote {path}. Next: creditsim run {path}")
+    named = shlex.quote(shown(path))
+    print(f"Wrote {named}. Change it to your org, then: creditsim validate {named}")
 
 
 @command
 def validate(
-    scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO...", help="Files.")],
+    scenarios: Annotated[list[Path], path_argument("SCENARIO...", "Files.")],
     set_: Assignments = None,
     confined: Confined = False,
     trace_megabytes: TraceMegabytes = TRACE_MEGABYTES,
@@ -166,9 +165,11 @@ def schema() -> None:
 @command
 def quote(
     edition: Annotated[str, typer.Option(help="Edition of the rate card, or an alias.")],
-    licenses: Annotated[int, typer.Option(min=0, max=MOST_LICENSES, help="User licenses.")] = 0,
+    licenses: Annotated[
+        int | None, whole_option("--licenses", 0, MOST_LICENSES, "User licenses.")
+    ] = None,
     addon: Annotated[
-        int, typer.Option(min=0, max=MOST_CREDITS, help="Add-on credits per 24 hours.")
+        int, whole_option("--addon", 0, MOST_CREDITS, "Add-on credits per 24 hours.")
     ] = 0,
     rate_card: Annotated[str, typer.Option(help="Name, or path of a file.")] = "kaizen-34",
     as_json: AsJson = False,
@@ -223,7 +224,8 @@ def run(
     set_: Assignments = None,
     seed: Seed = None,
     replications: Annotated[
-        int | None, typer.Option(min=1, max=MOST_REPLICATIONS, help="In place of the scenario's.")
+        int | None,
+        whole_option("--replications", 1, MOST_REPLICATIONS, "In place of the scenario's."),
     ] = None,
     engine: Annotated[
         str, typer.Option(help="simpy, the reference, or compiled: the same, much faster.")
@@ -239,11 +241,14 @@ def run(
     ] = None,
     max_replications: Annotated[
         int | None,
-        typer.Option(min=1, max=MOST_REPLICATIONS, help="For --precision; 1000 unless given."),
+        whole_option(
+            "--max-replications", 1, MOST_REPLICATIONS, "For --precision; 1000 unless given."
+        ),
     ] = None,
     interval: Annotated[str, typer.Option(help="Rows of intervals.parquet.")] = "1 hour",
     out: Annotated[
-        Path | None, typer.Option(help="Folder for calls, tables, summary and scenario.")
+        Path | None,
+        path_option("--out", "Folder for calls, tables, summary and scenario."),
     ] = None,
     report: ReportFile = None,
     confined: Confined = False,
@@ -284,8 +289,7 @@ def run(
             print_json(result.to_dict())
             return
         Console().print(run_view(result, precision))
-        if out is not None:
-            print(f"Written to {out}: {', '.join(RUN_FILES)}")
+        destination.tell()
 
 
 @command
@@ -299,7 +303,8 @@ def plan(
     workers: Workers = None,
     force: Force = False,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the frontier, the plan and the scenario.")
+        Path | None,
+        path_option("--out", "Folder for the frontier, the plan and the scenario."),
     ] = None,
     report: ReportFile = None,
     confined: Confined = False,
@@ -339,8 +344,7 @@ def plan(
             return
         by_size = timelines(result.scenario, list(sizes_over_time(result)))
         Console().print(plan_view(result, by_size))
-        if out is not None:
-            print(f"Written to {out}: {', '.join(PLAN_FILES)}")
+        destination.tell()
 
 
 command(batch)
@@ -348,11 +352,10 @@ command(batch)
 
 @command
 def report(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="What `run --out` or `plan --out` wrote.")
-    ],
+    folder: Annotated[Path, path_argument("DIR", "What `run --out` or `plan --out` wrote.")],
     file: Annotated[
-        Path | None, typer.Option("--file", help="The page; DIR/report.html unless given.")
+        Path | None,
+        path_option("--file", "The page; DIR/report.html unless given."),
     ] = None,
     force: Force = False,
 ) -> None:
@@ -369,7 +372,7 @@ def main() -> None:
     """Run the command line."""
     try:
         guard()
-        _show_own_warnings_alone()
+        show_own_warnings_alone()
         leave_to_the_system()
         try:
             app()
@@ -381,20 +384,3 @@ def main() -> None:
             sys.exit(0)
         print(f"standard output cannot be written ({error}), send it elsewhere", file=sys.stderr)
         sys.exit(CANNOT_PRINT)
-
-
-def _show_own_warnings_alone() -> None:
-    """Show our warnings in a line, and those of libraries only if Python was told to."""
-    from simulation.errors import LoopWarning
-
-    def show(message: Warning | str, category: type[Warning], *args: Any, **kwargs: Any) -> None:
-        if issubclass(category, LoopWarning):
-            print(f"creditsim: {message}", file=sys.stderr)
-        else:
-            show_any(message, category, *args, **kwargs)
-
-    show_any, warnings.showwarning = warnings.showwarning, show
-    if not sys.warnoptions:
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", LoopWarning)
-        os.environ["PYTHONWARNINGS"] = "ignore"  # in what is started, from its first line on

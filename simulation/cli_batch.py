@@ -20,7 +20,9 @@ from simulation.cli_common import (
     Seed,
     TraceMegabytes,
     calls_to_confirm,
+    path_option,
     print_json,
+    whole_option,
 )
 from simulation.input_files import TRACE_MEGABYTES
 
@@ -35,7 +37,10 @@ def batch(
             help="Scenario files, folders, globs, and portfolio files (CSV, or YAML with orgs).",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder of results; the next batch goes on there.")],
+    out: Annotated[
+        Path,
+        path_option("--out", "Folder of results; the next batch goes on there."),
+    ],
     set_: Assignments = None,
     seed: Seed = None,
     replications: Replications = None,
@@ -43,7 +48,7 @@ def batch(
     confirm: Confirm = "1000000",
     workers: Annotated[
         int | None,
-        typer.Option(min=1, max=MOST_WORKERS, help="Processes; as many as cores unless given."),
+        whole_option("--workers", 1, MOST_WORKERS, "Processes; as many as cores unless given."),
     ] = None,
     scheduler: Annotated[
         str | None,

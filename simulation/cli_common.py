@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
-import re
+import os
 import sys
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, ParamSpec
 
 import typer
@@ -27,6 +29,8 @@ __all__ = [
     "Force",
     "MaxReplications",
     "Replications",
+    "ReportFile",
+    "ScenarioFile",
     "Seed",
     "TraceMegabytes",
     "Workers",
@@ -34,8 +38,12 @@ __all__ = [
     "calls_to_confirm",
     "command",
     "fail",
+    "path_argument",
+    "path_option",
     "print_json",
+    "show_own_warnings_alone",
     "tell_remark",
+    "whole_option",
 ]
 
 P = ParamSpec("P")
@@ -43,6 +51,7 @@ P = ParamSpec("P")
 CANNOT_PRINT = 1
 INPUT_IS_WRONG = 2
 FINISHED_WITH_FAILURES = 3
+MOST_TO_CONFIRM = 10**18
 
 app = typer.Typer(
     name="creditsim",
@@ -62,25 +71,98 @@ Assignments = Annotated[
         help="Change a key, such as org.addon_credits=20000; may be given again.",
     ),
 ]
+
+
+def fail(message: str, code: int = INPUT_IS_WRONG) -> NoReturn:
+    """Say what is wrong, and end."""
+    print(message, file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def _refuse(name: str, what: str) -> NoReturn:
+    """Say what is wrong with an option or argument, and end."""
+    from simulation.errors import Problem
+
+    fail(str(Problem(name, "", what)))
+
+
+def _whole(name: str, text: Any, least: int, most: int, more: str = "") -> int:
+    """Return the whole number that an option gives, read as in files."""
+    from simulation.quantities import parse_whole
+
+    try:
+        number = parse_whole(text)
+    except ValueError as error:
+        _refuse(name, f"{error}{more}")
+    if not least <= number <= most:
+        _refuse(name, f"{number:,} is out of range, write {least:,} to {most:,}{more}")
+    return number
+
+
+def whole_option(name: str, least: int, most: int, help: str) -> Any:  # noqa: A002 - as Typer's
+    """Return an option that takes a whole number within bounds, which its help tells."""
+
+    def read(text: Any) -> int:
+        return _whole(name, text, least, most)
+
+    told = f"{help} From {least:,} to {most:,}."
+    return typer.Option(name, metavar="N", parser=read, help=told)
+
+
+def _path_reader(name: str) -> Callable[[Any], Path]:
+    """Return what reads a path that is not empty."""
+
+    def read(text: Any) -> Path:
+        from simulation.errors import InputError
+        from simulation.input_files import named_path
+
+        try:
+            return named_path(text, name)
+        except InputError as error:
+            fail(str(error))
+
+    return read
+
+
+def path_option(name: str, help: str) -> Any:  # noqa: A002 - as Typer's
+    """Return an option that takes a path."""
+    return typer.Option(name, metavar="PATH", parser=_path_reader(name), help=help)
+
+
+def path_argument(name: str, help: str) -> Any:  # noqa: A002 - as Typer's
+    """Return an argument that takes a path, or several."""
+    reader = _path_reader(name.removesuffix("..."))
+    return typer.Argument(metavar=name, parser=reader, help=help)
+
+
+ScenarioFile = Annotated[
+    Path, path_argument("SCENARIO", "A scenario file; `creditsim new` writes one.")
+]
+ReportFile = Annotated[
+    Path | None, path_option("--report", "Write a page with pictures to this file.")
+]
 Workers = Annotated[
     int | None,
-    typer.Option(
-        min=1, max=MOST_WORKERS, help="Processes or threads; as many as cores unless given."
+    whole_option(
+        "--workers", 1, MOST_WORKERS, "Processes or threads; as many as cores unless given."
     ),
 ]
-Seed = Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="In place of the scenario's.")]
+Seed = Annotated[int | None, whole_option("--seed", 0, MOST_SEED, "In place of the scenario's.")]
 Replications = Annotated[
-    int | None, typer.Option(min=1, max=MOST_REPLICATIONS, help="To begin with.")
+    int | None, whole_option("--replications", 1, MOST_REPLICATIONS, "To begin with.")
 ]
 MaxReplications = Annotated[
     int | None,
-    typer.Option(
-        min=1,
-        max=MOST_REPLICATIONS,
-        help="After which it stays undecided; 480, or 200 million calls.",
+    whole_option(
+        "--max-replications",
+        1,
+        MOST_REPLICATIONS,
+        "After which it stays undecided; 480, or 200 million calls.",
     ),
 ]
-Confirm = Annotated[str, typer.Option(metavar="N|all|none", help="Calls to decide again in SimPy.")]
+Confirm = Annotated[
+    str, typer.Option(metavar="N|all|none", help="Calls to decide again in SimPy; 0 is none.")
+]
 Confined = Annotated[
     bool,
     typer.Option(
@@ -89,7 +171,7 @@ Confined = Annotated[
     ),
 ]
 TraceMegabytes = Annotated[
-    int, typer.Option(min=1, max=1_000_000, help="The largest trace that is read.")
+    int, whole_option("--trace-megabytes", 1, 1_000_000, "The largest trace that is read.")
 ]
 Force = Annotated[
     bool,
@@ -98,12 +180,6 @@ Force = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def fail(message: str, code: int = INPUT_IS_WRONG) -> NoReturn:
-    """Say what is wrong, and end."""
-    print(message, file=sys.stderr)
-    raise typer.Exit(code)
 
 
 def tell_remark(remark: Problem) -> None:
@@ -146,12 +222,23 @@ def print_json(data: Any) -> None:
 
 def calls_to_confirm(confirm: str) -> int | Literal["all", "none"]:
     """Read what ``--confirm`` gives."""
-    if confirm == "all":
-        return "all"
-    if confirm == "none":
-        return "none"
-    if re.fullmatch("[0-9]{1,18}", confirm):
-        return int(confirm)
-    fail(
-        f"--confirm: {confirm!r} is no number of calls, write one of at most 18 digits, all or none"
-    )
+    if confirm in ("all", "none"):
+        return "all" if confirm == "all" else "none"
+    return _whole("--confirm", confirm, 0, MOST_TO_CONFIRM, ", or all or none")
+
+
+def show_own_warnings_alone() -> None:
+    """Show our warnings in a line, and those of libraries only if Python was told to."""
+    from simulation.errors import LoopWarning
+
+    def show(message: Warning | str, category: type[Warning], *args: Any, **kwargs: Any) -> None:
+        if issubclass(category, LoopWarning):
+            print(f"creditsim: {message}", file=sys.stderr)
+        else:
+            show_any(message, category, *args, **kwargs)
+
+    show_any, warnings.showwarning = warnings.showwarning, show
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", LoopWarning)
+        os.environ["PYTHONWARNINGS"] = "ignore"  # in what is started, from its first line on

@@ -126,6 +126,13 @@ class Destination:
                 raise stopped
         return result
 
+    def tell(self) -> None:
+        """Print where the results and the page are."""
+        if self._out is not None:
+            print(f"Written to {self._out}: {', '.join(self._names)}")
+        if self._report is not None:
+            print(f"Written to {self._report}")
+
     @contextmanager
     def telling(self) -> Iterator[None]:
         """Say of what is interrupted or fails what has been written all the same."""

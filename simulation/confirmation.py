@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 
 from simulation.compiled_model import CompiledModel
 from simulation.demand import Demand
+from simulation.errors import InputError
 from simulation.model import Model
 from simulation.records import CallRecords, DayRecords
 
-__all__ = ["Confirmation", "confirm_sizes", "differences"]
+__all__ = ["Confirmation", "Confirmed", "calls_to_confirm", "confirm_sizes", "differences"]
+
+Confirmed = int | Literal["all", "none"]
+"""How many calls are decided again."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +43,30 @@ class Confirmation:
     identical: bool
 
 
+def calls_to_confirm(wanted: object) -> Confirmed:
+    """Return how many calls are to be decided again; none at all where 0 are.
+
+    Raises
+    ------
+    InputError
+        If it is no number of calls, ``all`` or ``none``.
+    """
+    if wanted == "all":
+        return "all"
+    if wanted == "none" or (wanted == 0 and wanted is not False):
+        return "none"
+    if isinstance(wanted, int | np.integer) and not isinstance(wanted, bool) and wanted > 0:
+        return int(wanted)
+    raise InputError(f"confirm is {wanted!r}, write a number of calls, 'all' or 'none'")
+
+
 def confirm_sizes(
     demand: Demand,
     replications: int,
     places: list[int],
     sizes: NDArray[np.int64],
     limits: NDArray[np.int64],
-    most_calls: int | Literal["all", "none"],
+    most_calls: int | Literal["all"],
 ) -> Confirmation:
     """Decide whole replications again with the SimPy model, up to a number of calls.
 
@@ -54,7 +75,7 @@ def confirm_sizes(
     RuntimeError
         If a record differs.
     """
-    budget = 2**62 if most_calls == "all" else int(most_calls)
+    budget = 2**62 if most_calls == "all" else most_calls
     compared = days = calls = 0
     for replication in range(replications):
         counts = np.cumsum([len(day) for day in demand.draw_days(replication)])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from simulation.errors import InputError, Problem
-from simulation.input_files import open_text, shown
+from simulation.input_files import MOST_MEGABYTES, open_text, shown
 from simulation.quantities import parse_duration, parse_number, parse_rate
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ __all__ = [
     "csv_writer",
     "decimal_comma",
     "for_spreadsheets",
+    "names_orgs",
     "write_csv",
 ]
 
@@ -161,3 +162,14 @@ def csv_rows(
         except csv.Error as error:
             what = f"is not CSV ({error}), check the quotes"
             raise csv_problem(file, reader.line_num, what) from None
+
+
+def names_orgs(file: Path) -> bool:
+    """Return whether a file is a portfolio in CSV: a column is called ``scenario``."""
+    if file.suffix.lower() != ".csv":
+        return False
+    try:
+        header = next(csv_rows(file, "portfolio", MOST_MEGABYTES["portfolio"]), Row(0, []))
+    except InputError:
+        return False
+    return "scenario" in map(str.strip, header.cells)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -20,6 +21,7 @@ __all__ = [
     "dotted",
     "encodable",
     "in_a_line",
+    "shortened",
 ]
 
 KeyPath = tuple[str | int, ...]
@@ -38,6 +40,33 @@ def dotted(path: KeyPath) -> str:
     """
     parts = (f"#{part + 1}" if isinstance(part, int) else part for part in path)
     return ".".join(part if part.strip() and part.isprintable() else repr(part) for part in parts)
+
+
+_LONG = 200  # characters of a value, as long as the longest name
+_QUOTED = re.compile(
+    rf"""(?<![\w\\])('(?:[^'\\]|\\.){{{_LONG},}}'|"(?:[^"\\]|\\.){{{_LONG},}}")(?!\w)"""
+)
+_WORD = re.compile(rf"\S{{{_LONG + 2},}}")
+_LONGEST_PLACE, _LONGEST_KEY = 1_000, 400
+_LONGEST = 3_000  # of a message: the call kinds of a card are listed in full
+
+
+def shortened(text: str) -> str:
+    """Return a message in which values of more than 200 characters are cut in their middle.
+
+    >>> shortened(f"{'a' * 300!r} is no edition") == f"'{'a' * 99}…{'a' * 49}' is no edition"
+    True
+    """
+    if len(text) <= _LONG:
+        return text
+    text = _QUOTED.sub(lambda found: _cut(found[0], 150), text)
+    return _cut(_WORD.sub(lambda found: _cut(found[0], 150), text), _LONGEST)
+
+
+def _cut(text: str, length: int) -> str:
+    """Return a text without its middle where it is longer than ``length``, and a sign for that."""
+    end = length // 3
+    return text if len(text) <= length + 1 else f"{text[: length - end]}…{text[-end:]}"
 
 
 @dataclass(frozen=True)
@@ -64,8 +93,12 @@ class Problem:
         return self.where.startswith("--") and ": " not in self.where
 
     def __str__(self) -> str:
-        """Return ``file:line: path.to.key: what is wrong, what would be right``."""
-        return one_line(": ".join(part for part in (self.where, self.path, self.what) if part))
+        """Return ``file:line: path.to.key: what is wrong, what would be right``, cut where long."""
+        path = "" if self.where == f"--set {self.path}" else self.path
+        where = shortened(self.where) if "--set " in self.where else self.where
+        place, key = _cut(where, _LONGEST_PLACE), _cut(shortened(path), _LONGEST_KEY)
+        parts = (place, key, shortened(self.what))
+        return one_line(": ".join(part for part in parts if part))
 
 
 class InputError(ValueError):

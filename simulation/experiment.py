@@ -18,6 +18,7 @@ from simulation.bounds import MOST_REPLICATIONS
 from simulation.demand import Demand, is_random
 from simulation.errors import InputError
 from simulation.estimates import Estimate
+from simulation.input_files import named_path
 from simulation.output import OutputFolder
 from simulation.quantities import parse_duration, parse_share, write_duration
 from simulation.replications import ENGINES, Progress, Replicated
@@ -146,7 +147,7 @@ def run(
     if isinstance(out, OutputFolder):
         return write(out)
     if out is not None:
-        with OutputFolder(Path(out), RUN_FILES, force) as output:
+        with OutputFolder(named_path(out, "out"), RUN_FILES, force) as output:
             result = write(output)
         return replace(result, _read_calls=calls_in(output.folder))
     if keep_calls:

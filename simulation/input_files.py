@@ -22,6 +22,7 @@ __all__ = [
     "MOST_MEGABYTES",
     "TRACE_MEGABYTES",
     "Access",
+    "named_path",
     "open_text",
     "read_text",
     "real_path",
@@ -79,6 +80,21 @@ def shown(path: Path | str) -> str:
     'caf\\udce9/a.yaml'
     """
     return str(path).encode("utf-8", "backslashreplace").decode()
+
+
+def named_path(path: Path | str, name: str) -> Path:
+    """Return the path that an argument gives.
+
+    Raises
+    ------
+    InputError
+        If it is empty, as a variable of the shell is that is not set: `Path` would take it for the
+        current folder.
+    """
+    if not str(path):
+        what = "is empty, write a path; the variable that should hold it may not be set"
+        raise InputError([Problem(name, "", what)])
+    return Path(path)
 
 
 @contextmanager

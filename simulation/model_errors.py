@@ -13,6 +13,7 @@ from simulation.spelling import did_you_mean
 
 __all__ = ["describe", "known_keys", "next_keys", "unknown_part"]
 
+_LONGEST_ITEM = 80
 _NO_SPACE = re.compile(r"(\w+):([^\s:/\\][^\s]*)")
 _TYPOGRAPHIC = re.compile(
     "^[\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb]|[\u201c\u201d\u2018\u2019\u00ab\u00bb]$"
@@ -45,22 +46,42 @@ def _describe(model: type[BaseModel], detail: ErrorDetails, path: KeyPath) -> st
         return f"is missing, add it: {meaning}" if meaning else "is missing, add it"
     if kind == "value_error":
         return message.removeprefix("Value error, ")
-    return _of_another_kind(model, detail, path)
+    return _of_text(model, detail, path) or _of_another_kind(model, detail, path)
+
+
+def _of_text(model: type[BaseModel], detail: ErrorDetails, path: KeyPath) -> str:
+    """Say what is wrong with a text or a key, or nothing where the trouble is of another kind."""
+    value = detail["input"]
+    if detail["type"] == "string_too_long":
+        return f"has {len(value):,} characters, write at most {detail['ctx']['max_length']}"
+    if detail["type"] == "string_too_short":
+        return "is empty, write a text"
+    if detail["type"] == "invalid_key":
+        return f"is no word, known here: {', '.join(known_keys(model, path[:-1]))}"
+    if detail["type"] == "string_type":
+        told = "it in quotes" if isinstance(value, int | float) else "some"
+        return f"{_as_shown(value)} is no text, write {told}"
+    return ""
 
 
 def _of_another_kind(model: type[BaseModel], detail: ErrorDetails, path: KeyPath) -> str:
     kind, message, value = detail["type"], detail["msg"], detail["input"]
-    shown = repr(value) if isinstance(value, str | int | float | None) else _shown(value)
+    shown = _as_shown(value)
     if kind in {"model_type", "dict_type", "model_attributes_type"}:
         if right := _with_space(value):
             return f"{shown} has no space after a colon, write {right!r}"
         return f"{shown} is not a mapping, write 'key: value' pairs"
     if kind in {"list_type", "tuple_type"}:
         return f"{shown} is no list, write {_as_item(model, path, value)}"
-    return f"{shown} is wrong, it {message.removeprefix('Input ').replace('tuple', 'list')}"
+    subject, should, rest = message.replace("tuple", "list").partition(" should ")
+    if not should:
+        return f"{shown} is wrong: {subject[:1].lower()}{subject[1:]}"
+    return f"{shown} is wrong, it should {rest}"
 
 
-def _shown(value: Any) -> str:
+def _as_shown(value: Any) -> str:
+    if isinstance(value, str | int | float | None):
+        return repr(value)
     words = {"dict": "a mapping", "list": "a list"}
     kind = type(value).__name__
     return words.get(kind, f"a {kind}")
@@ -78,7 +99,7 @@ def _as_item(model: type[BaseModel], path: KeyPath, value: Any) -> str:
         return "a dash before its first key"
     item = _model_at(model, path)
     required = [] if item is None else [k for k, f in item.model_fields.items() if f.is_required()]
-    if isinstance(value, str) and value:
+    if isinstance(value, str) and 0 < len(value) <= _LONGEST_ITEM:
         return f"[{{{required[0]}: {value}}}]" if required else f"[{value}]"
     return "items in brackets, or each after a dash"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from simulation.advice import Remedy, reasons_for, rejections
 from simulation.alternatives import judge_alternatives
-from simulation.confirmation import confirm_sizes
+from simulation.confirmation import Confirmed, calls_to_confirm, confirm_sizes
 from simulation.demand import Demand
 from simulation.errors import InputError
 from simulation.fresh import Between, open_between
@@ -26,6 +26,7 @@ from simulation.frontier import (
     limits_of,
     purchasable,
 )
+from simulation.input_files import named_path
 from simulation.output import OutputFolder
 from simulation.plan_result import Plan, Recommendation, status_of
 from simulation.remedies import Pools, remedies
@@ -55,7 +56,7 @@ def plan(
     replications: int | None = None,
     max_replications: int | None = None,
     seed: int | None = None,
-    confirm: int | Literal["all", "none"] = 1_000_000,
+    confirm: Confirmed = 1_000_000,
     workers: int | None = None,
     out: Path | str | OutputFolder | None = None,
     force: bool = False,
@@ -75,7 +76,7 @@ def plan(
         doubt are judged on as many again, and if this does not decide, the answer stays undecided.
     confirm : int, ``all`` or ``none``
         How many calls are decided again by the SimPy model, for the recommended size and the
-        next smaller one.
+        next smaller one; 0 is ``none``.
     workers : int, optional
         How many replications are judged at once: as many as there are cores unless given. No
         result depends on it.
@@ -94,6 +95,7 @@ def plan(
     RuntimeError
         If the SimPy model does not confirm every record.
     """
+    confirm = calls_to_confirm(confirm)
     scenario = as_scenario(scenario, replications=replications, seed=seed)
     if max_replications is not None and max_replications < scenario.replications:
         raise InputError(
@@ -115,7 +117,7 @@ def plan(
     with ExitStack() as stack:
         output = out
         if isinstance(output, Path | str):
-            output = stack.enter_context(OutputFolder(Path(output), PLAN_FILES, force))
+            output = stack.enter_context(OutputFolder(named_path(output, "out"), PLAN_FILES, force))
         result = _plan(
             scenario, warmup, changed, max_replications, confirm, cores(workers), Steps(progress)
         )
@@ -129,7 +131,7 @@ def _plan(
     warmup: Warmup | None,
     changed: list[Scenario],
     max_replications: int | None,
-    confirm: int | Literal["all", "none"],
+    confirm: Confirmed,
     workers: int,
     steps: Steps,
 ) -> Plan:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from simulation.errors import InputError, Problem, encodable
-from simulation.input_files import ANYWHERE, Access, read_text, real_path, shown
+from simulation.input_files import ANYWHERE, Access, named_path, read_text, real_path, shown
 from simulation.portfolio_files import Item, csv_items, matching, yaml_items
 
 __all__ = ["Portfolio", "is_portfolio", "read_portfolio", "told_once"]
@@ -76,13 +76,15 @@ def read_portfolio(paths: Iterable[Path | str], access: Access = ANYWHERE) -> Po
     Raises
     ------
     InputError
-        If a path does not exist, names nothing, or is a portfolio file that cannot be read.
+        If a path is empty, does not exist, names nothing, or is a portfolio file that cannot be
+        read.
         What is wrong with one scenario or one row shows when it is loaded.
     """
     items: list[Item] = []
     left_out: list[Path] = []
     for path in paths:
         try:
+            named_path(path, "PATHS")
             items += _items_of(str(path), left_out)
         except OSError as error:
             what = f"cannot be searched ({error.strerror}), name a place that you may read"

@@ -310,14 +310,24 @@ class RateCard(Part):
         """Return what add-on credits cost in $ per month of 30 days; exact."""
         return _cents(self.price_per_day(addon_credits) * DAYS_PER_MONTH)
 
-    def quote(self, edition: str, user_licenses: int, addon_credits: int = 0) -> Quote:
-        """Return limit and price of an org.
+    def gives_per_license(self, edition: str) -> bool:
+        """Return whether an edition's limit depends on the licenses."""
+        return self.editions[self.edition(edition)].per_license > 0
+
+    def quote(self, edition: str, user_licenses: int | None, addon_credits: int = 0) -> Quote:
+        """Return limit and price of an org; without licenses where its edition needs none.
 
         Raises
         ------
         InputError
-            If the edition is unknown, or the add-on credits cannot be bought.
+            If the edition is unknown, licenses are missing, or the add-on credits cannot be bought.
         """
+        if user_licenses is None and self.gives_per_license(edition):
+            raise InputError(
+                f"user licenses are missing, {edition} gives credits per license: write how many, "
+                "such as --licenses 40"
+            )
+        user_licenses = user_licenses or 0
         return Quote(
             rate_card=self.name,
             edition=self.edition(edition),

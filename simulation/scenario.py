@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
@@ -31,9 +32,10 @@ from pydantic import (
 from simulation.bounds import MOST_CLIENTS, MOST_REPLICATIONS
 from simulation.clients import Client
 from simulation.clock import Clock
+from simulation.csv_files import names_orgs
 from simulation.documents import Document
-from simulation.errors import InputError, KeyProblem, KeyProblems, Problem
-from simulation.input_files import TRACE_MEGABYTES, Access
+from simulation.errors import InputError, KeyPath, KeyProblem, KeyProblems, Problem
+from simulation.input_files import TRACE_MEGABYTES, Access, shown
 from simulation.moments import read_start, read_zone
 from simulation.org import Alternative, Objective, Org
 from simulation.partial_reading import Unread, read_rest, with_further
@@ -192,8 +194,7 @@ class Scenario(Part):
                 access.check(folder, self.rate_card)
             self._card = RateCard.load(self.rate_card, folder)
         except InputError as error:
-            for p in error.problems:
-                yield KeyProblem(("rate_card",), p.what, p.where, p.path)
+            yield from _asked_for(("rate_card",), folder / self.rate_card, error)
             unread.add(("rate_card",))
             self._card = RateCard.load(DEFAULT_RATE_CARD)
         if unread.touches(("timezone",)):
@@ -207,7 +208,7 @@ class Scenario(Part):
                     )
                 except InputError as error:
                     key = ("clients", place, *client.arrivals.file_key)
-                    yield from (KeyProblem(key, p.what, p.where) for p in error.problems)
+                    yield from _asked_for(key, folder / client.arrivals.file, error)
 
     def knows(self, api: str) -> bool:
         """Return whether this is a call kind of the rate card or of the scenario."""
@@ -339,6 +340,15 @@ class Scenario(Part):
         return portable_yaml(self._document, traces, folder, without)
 
 
+def _asked_for(key: KeyPath, file: Path, error: InputError) -> Iterator[KeyProblem]:
+    """Yield what is wrong with a file; where it is all of it, at the key that asks for the file."""
+    for problem in error.problems:
+        if problem.where == shown(file) and not problem.path:
+            yield KeyProblem(key, f"{problem.where}: {problem.what}")
+        else:
+            yield KeyProblem(key, problem.what, problem.where, problem.path)
+
+
 def as_scenario(source: Scenario | Path | str, **changes: Any) -> Scenario:
     """Return a scenario, or read the file of one, with the changes that are not None."""
     scenario = source if isinstance(source, Scenario) else load_scenario(source)
@@ -371,7 +381,19 @@ def load_scenario(
     InputError
         With one line for each thing that is wrong: file, line, key and remedy.
     """
-    document = Document.read(path, access=Access(confined, trace_megabytes))
+    try:
+        document = Document.read(path, access=Access(confined, trace_megabytes))
+    except InputError:
+        _refuse_portfolio(Path(path), ())
+        raise
+    _refuse_portfolio(Path(path), document.data)
     for assignment in [set] if isinstance(set, str) else set:
         document.set(assignment)
     return document.validate(Scenario)
+
+
+def _refuse_portfolio(path: Path, data: Collection[Any]) -> None:
+    """Say so if a file names orgs and is no scenario."""
+    if names_orgs(path) or ("orgs" in data and "clients" not in data):
+        what = "is a portfolio and no scenario, plan for its orgs with: creditsim batch"
+        raise InputError([Problem(shown(path), "", f"{what} {quote(shown(path))}")])

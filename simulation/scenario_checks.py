@@ -204,13 +204,13 @@ def _org_problems(scenario: Scenario, unread: Unread) -> Iterator[KeyProblem]:
     if unread.touches(_CARD, ("org", "edition")):
         return
     try:
-        rules = card.editions[card.edition(org.edition)]
+        needs_licenses = card.gives_per_license(org.edition)
     except InputError as error:
         yield KeyProblem(("org", "edition"), error.problems[0].what)
         return
     if unread.touches(("org",)):
         return
-    if org.user_licenses is None and rules.per_license:
+    if org.user_licenses is None and needs_licenses:
         what = f"is missing, {org.edition} gives credits per license: write how many"
         yield KeyProblem(("org", "user_licenses"), what)
         return

@@ -16,8 +16,12 @@ from typing import TextIO, cast
 
 __all__ = ["PrintError", "guard", "in_json", "neutral", "one_line", "stop_printing", "unfiltered"]
 
-_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u202a-\u202e\u2066-\u2069]")
-"""Control characters but for tab and line feed, and those that turn the direction of writing."""
+_OBEYED = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    r"\ufff9-\ufffb]"
+)
+"""Control characters but for tab and line feed, those that turn the direction of writing or end a
+line, and those that cannot be seen; the joiners that scripts and emoji need are none of them."""
 
 _FLUSH_AFTER = 4096
 
@@ -33,8 +37,8 @@ class PrintError(Exception):
 def neutral(text: str) -> str:
     r"""Return text with escapes in place of the characters that a terminal obeys.
 
-    >>> neutral("a\x1b[31mb"), neutral("\u202ec")
-    ('a\\x1b[31mb', '\\u202ec')
+    >>> neutral("a\x1b[31mb"), neutral("\u202ec"), neutral("d\u2028e")
+    ('a\\x1b[31mb', '\\u202ec', 'd\\u2028e')
     """
     return _OBEYED.sub(lambda found: _escape(found[0]), text)
 

@@ -340,15 +340,15 @@ def test_all_mistakes_of_a_file_are_told_at_once(planted: set[tuple[str, str, st
 _OVERRIDDEN = {  # by override, what the message says of the file
     "org.edition=free": "org.addon_credits: 5,000 add-on credits are outside",
     "horizon=1 day": "warmup: leaves nothing of a horizon of 1 day",
-    "warmup=90 days": "warmup: leaves nothing of a horizon of",
+    "warmup=90 days": "leaves nothing of a horizon of",
     "clients.web.name=erp": "clients.#2.name: 'erp' names two clients",
-    "org.edition.x=1": "org.edition: a mapping is wrong",
+    "org.edition.x=1": "org.edition: a mapping is no text",
     "clients.erp.arrivals.poisson.rate=1 per day": "clients.erp.arrivals: needs exactly one of",
     "objective.cost_of_lost_call=1": "objective: names a share and a cost",
     "clients.third.calls.other.api=x": "clients.third.calls.x.api: 'x' is no call kind",
     "clients.third=4": "clients.#3: 4 is not a mapping",
-    "seed=-1": "seed: -1 is wrong",
-    "rate_card=none.yaml": "rate_card: there is no such file",
+    "seed=-1": "-1 is wrong",
+    "rate_card=none.yaml": "none.yaml: there is no such file",
 }
 
 
@@ -417,7 +417,7 @@ def test_a_mistake_that_a_portfolio_makes_names_its_line(tmp_path: Path) -> None
     )
     with pytest.raises(InputError) as refusal:
         first.load(["org.edition=pro"])
-    assert str(refusal.value).startswith("--set org.edition: org.edition: 'pro' is no edition")
+    assert str(refusal.value).startswith("--set org.edition: 'pro' is no edition")
     with pytest.raises(InputError) as refusal:
         first.load(["clients.web.name=erp"])
     told = f"{file}:2: --set clients.web.name: {tmp_path / 'base.yaml'}:14: clients.#2.name: 'erp'"
@@ -428,7 +428,7 @@ def test_a_rate_card_that_cannot_be_read_hides_nothing_else(tmp_path: Path) -> N
     text = SCENARIO.replace("name: Messages", "name: Messages\nrate_card: none.yaml")
     told = _told(text.replace("name: third", "name: erp"), tmp_path)
     assert len(told) == 2
-    assert "rate_card: there is no such file" in told[0]
+    assert re.match(r"case.yaml:2: rate_card: .*none.yaml: there is no such file", told[0])
     assert "'erp' names two clients" in told[1]
 
 
@@ -642,8 +642,7 @@ def test_every_number_on_the_command_line_has_a_stated_bound(
         for number in ("-1", "1e30", "9" * 30, str(2**64)):
             done = CliRunner().invoke(app, [*command, option, number])
             assert done.exit_code == 2, (option, number)
-            assert f"Invalid value for '{option}': " in done.output
-            if number.isdigit():
-                assert re.search("less than or equal to [0-9]+", done.output)
+            assert done.output.startswith(f"{option}: ")
+            assert re.search("write [01] to [0-9,]+\n$", done.output)
     with pytest.raises(InputError, match="workers is 1025, write 1 to 1,024"):
         run(build([scheduled("web", "09:00", 5)]), workers=1025)

@@ -255,12 +255,12 @@ def test_set_reaches_any_key_by_position_or_by_name(contract: Path) -> None:
     [
         (
             "org.addon=5",
-            "--set org.addon: org.addon: is an unknown key, did you mean 'addon_credits'",
+            "--set org.addon: is an unknown key, did you mean 'addon_credits'",
         ),
         ("clients.web.name=x", "--set clients.web.name: there is no 'web' here, did you mean"),
-        ("clients=[]", "--set clients: clients: has 0 items, write at least 1"),
+        ("clients=[]", "--set clients: has 0 items, write at least 1"),
         ("seed", "--set seed: write it as key=value"),
-        ("seed=x", "--set seed: seed: 'x' is not a number, write a whole number"),
+        ("seed=x", "--set seed: 'x' is not a number, write a whole number"),
     ],
 )
 def test_set_refuses_what_a_file_would_not_take(

@@ -29,12 +29,13 @@ from tests.helpers import ROOT, creditsim
 
 MID_MARKET = ROOT / "scenarios" / "mid-market.yaml"
 COMMAND = Path(sys.executable).parent / "creditsim"
-OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u202a-\u202e\u2066-\u2069]")
+UNSEEN = "\u2028\u2029\ufeff\u200b\u200e\u200f\u2060\u202a\u202e\u2066\u2069\u061c\ufff9"
+OBEYED = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069{UNSEEN}]")
 
 hostile = st.text(
     st.one_of(
         st.characters(exclude_categories=["Cs"]),
-        st.sampled_from("\x00\x07\x08\r\x1b\x7f\x80\x9b\x9d\u202e\u2066\n\t[]31m0;"),
+        st.sampled_from("\x00\x07\x08\r\x1b\x7f\x80\x9b\x9d\n\t[]31m0;" + UNSEEN),
     )
 )
 
@@ -62,6 +63,7 @@ def printed(what: str, text: str) -> str:
 
 @settings(max_examples=60, deadline=None)
 @given(text=hostile)
+@example(text=UNSEEN)
 @pytest.mark.parametrize("what", ["print", "error", "json", "table", "progress"])
 def test_no_text_is_obeyed_by_a_terminal_whatever_prints_it(what: str, text: str) -> None:
     shown = printed(what, text)

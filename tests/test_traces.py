@@ -260,7 +260,9 @@ def test_a_skipped_local_time_is_refused_and_a_missing_file_too(tmp_path: Path) 
     with pytest.raises(InputError, match=r"usage.csv:2: .*daylight saving skips it"):
         recorded(tmp_path, "timestamp\n2026-03-29 02:30\n", [{"api": "other"}], **keys)
     client = {"name": "r", "arrivals": {"trace": {"file": "no.csv"}}, "calls": [{"api": "other"}]}
-    with pytest.raises(InputError, match=r"no.csv: clients.r.*there is no such file"):
+    with pytest.raises(
+        InputError, match=r"test.yaml: clients.r.arrivals.trace.file: .*no.csv: there is no "
+    ):
         build([client], tmp_path)
 
 
