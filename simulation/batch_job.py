@@ -9,7 +9,10 @@ from time import perf_counter
 from typing import Any, Literal, NamedTuple
 
 from simulation.errors import encodable, in_a_line
+from simulation.output import OutputFolder
+from simulation.results import save
 from simulation.scenario import Scenario
+from simulation.written import PLAN_FILES
 
 __all__ = ["PLOTLY", "Job", "Outcome", "do_job", "versions"]
 
@@ -72,7 +75,6 @@ def do_job(job: Job) -> Outcome:
                 _draw(job, Path(folder))
             for file in sorted(Path(folder).iterdir()):
                 files[file.name] = file.read_bytes()
-        files["scenario.yaml"] = job.yaml.encode()
     except Exception as caught:
         error = in_a_line(caught)
         files = {"error.txt": encodable(traceback.format_exc()).encode()}
@@ -90,8 +92,9 @@ def _plan(job: Job, folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]
         max_replications=job.max_replications,
         confirm=job.confirm,
         workers=1,
-        out=folder,
     )
+    with OutputFolder(folder, PLAN_FILES) as output:
+        save(result, output, "plan.json", job.yaml)
     cause = biggest_cause(Demand(job.scenario), result.replications)
     return row_of(result, cause), alternative_rows(result)
 
