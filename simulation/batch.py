@@ -25,6 +25,7 @@ from simulation.documents import Document
 from simulation.errors import InputError, Problem, encodable, in_a_line
 from simulation.executors import Workforce, cluster, processes
 from simulation.input_files import TRACE_MEGABYTES, Access, named_path
+from simulation.output import refused
 from simulation.portfolio import Portfolio, read_portfolio
 from simulation.portfolio_files import Item
 from simulation.portfolio_tables import PORTFOLIO, fitting, scenario_row
@@ -108,7 +109,8 @@ def plan_portfolio(
     ------
     InputError
         If nothing is named, an argument is wrong, ``out`` cannot be written, or the cluster is
-        not there. What is wrong with one org is a row.
+        not there. What is wrong with one org is a row; so is, in this batch alone, that a worker
+        was killed or lacked memory.
     Interrupted
         On Ctrl-C; what is finished is kept, and the tables name the rest ``pending``.
     """
@@ -257,12 +259,27 @@ class _Batch:
         """Keep what came of a job; return the job if it is to be done again."""
         error = future.exception()  # raises where it was cancelled, by a cluster that is gone
         if error is None:
-            self._keep(work, future.result())
+            outcome = future.result()
+            if outcome.of_disk and self._scratch is not None:  # as all that follow would find it
+                what = f"cannot be written ({outcome.trouble}), name another folder or make room"
+                kept = "what is finished is kept, and the same command goes on from there"
+                raise refused(self._store.folder, f"{what}; {kept}")
+            if outcome.trouble:
+                self._lost(work, f"its worker could not go on ({outcome.trouble})")
+            else:
+                self._keep(work, outcome)
         elif isinstance(error, BrokenExecutor) and work.attempt < _ATTEMPTS:
             return work._replace(attempt=work.attempt + 1)
         else:
-            self._keep(work, Outcome({}, {}, [], _lost(error, work.attempt), 0.0))
+            self._lost(work, _why(error, work.attempt))
         return None
+
+    def _lost(self, work: _Pending, error: str) -> None:
+        """Note why there is no answer; none is kept, for it is no property of the org."""
+        told = f"{self._items[work.place].source}: {error}; the same command plans it again"
+        row = scenario_row(work.job.scenario)
+        self._broken[work.place] = {**row, "status": "failed", "error": told}
+        self._did(work.place, "broken", failure=told)
 
     def _keep(self, work: _Pending, outcome: Outcome) -> None:
         item = self._items[work.place]
@@ -336,10 +353,10 @@ def _identity(job: Job) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def _lost(error: BaseException, attempt: int) -> str:
+def _why(error: BaseException, attempt: int) -> str:
     """Say why there is no outcome."""
     if isinstance(error, BrokenExecutor):
         times = "once" if attempt == 1 else f"{attempt} times"
         return f"its worker was killed {times}, most likely for want of memory: use fewer workers"
     reason = " ".join(str(error).split())
-    return f"its worker was lost ({type(error).__name__}: {reason}), try --retry-failed"
+    return f"its worker was lost ({type(error).__name__}: {reason})"

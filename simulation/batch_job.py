@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import traceback
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +11,10 @@ from time import perf_counter
 from typing import Any, Literal, NamedTuple
 
 from simulation.errors import encodable, in_a_line
+from simulation.output import OutputFolder
+from simulation.results import save
 from simulation.scenario import Scenario
+from simulation.written import PLAN_FILES
 
 __all__ = ["PLOTLY", "Job", "Outcome", "do_job", "versions"]
 
@@ -41,6 +46,10 @@ class Outcome(NamedTuple):
     alternatives: list[dict[str, Any]]
     error: str
     seconds: float
+    trouble: str = ""
+    """What the worker's machine lacked, where that and not the org is to blame."""
+    of_disk: bool = False
+    """Whether that is the disk on which it writes."""
 
 
 def versions() -> str:
@@ -52,16 +61,34 @@ def versions() -> str:
     return f"creditsim {simulation.__version__}, numpy {np.__version__}"
 
 
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
+_MEMORY = {errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
+
+
+def _trouble(error: BaseException | None) -> tuple[str, bool]:
+    """Return what the machine lacked, if that is behind an error, and whether it is the disk."""
+    while error is not None:
+        if isinstance(error, MemoryError):
+            return "out of memory", False
+        if isinstance(error, OSError) and error.errno in _DISK | _MEMORY:
+            return os.strerror(error.errno).lower(), error.errno in _DISK
+        if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+            return "no more threads", False
+        error = error.__cause__ or error.__context__
+    return "", False
+
+
 def do_job(job: Job) -> Outcome:
     """Plan for an org, in a process of its own; whatever goes wrong is part of the outcome."""
     begun = perf_counter()
     files: dict[str, bytes] = {}
     row: dict[str, Any] = {}
     alternatives: list[dict[str, Any]] = []
-    error = ""
+    error, trouble, of_disk = "", "", False
+    if (here := versions()) != job.versions:
+        other = f"this worker has {here}, install {job.versions} on it"
+        return Outcome({}, {}, [], other, 0.0, other)
     try:
-        if (here := versions()) != job.versions:
-            raise RuntimeError(f"this worker has {here}, install {job.versions} on it")
         with TemporaryDirectory(dir=job.scratch) as folder:
             if job.planned is None:
                 row, alternatives = _plan(job, Path(folder))
@@ -72,11 +99,12 @@ def do_job(job: Job) -> Outcome:
                 _draw(job, Path(folder))
             for file in sorted(Path(folder).iterdir()):
                 files[file.name] = file.read_bytes()
-        files["scenario.yaml"] = job.yaml.encode()
     except Exception as caught:
         error = in_a_line(caught)
+        trouble, of_disk = _trouble(caught)
         files = {"error.txt": encodable(traceback.format_exc()).encode()}
-    return Outcome(files, row, alternatives, error, perf_counter() - begun)
+    seconds = perf_counter() - begun
+    return Outcome(files, row, alternatives, error, seconds, trouble, of_disk)
 
 
 def _plan(job: Job, folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -90,8 +118,9 @@ def _plan(job: Job, folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]
         max_replications=job.max_replications,
         confirm=job.confirm,
         workers=1,
-        out=folder,
     )
+    with OutputFolder(folder, PLAN_FILES) as output:
+        save(result, output, "plan.json", job.yaml)
     cause = biggest_cause(Demand(job.scenario), result.replications)
     return row_of(result, cause), alternative_rows(result)
 

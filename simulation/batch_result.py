@@ -54,7 +54,8 @@ class BatchResult:
         Spend, orgs at risk, and what changes would save, as in ``totals.json``.
     did : dict of str to list of str
         The orgs that were ``kept`` from before, planned because they are ``new``, ``changed`` or
-        to be ``retried``, or that cannot be planned (``broken``).
+        to be ``retried``, or that cannot be planned (``broken``): by what is wrong with them, or
+        because a worker was killed or lacked memory, which is not kept.
     left_out : list of Path
         YAML files in the folders that are no scenarios, or were written with a result.
     not_named : list of str

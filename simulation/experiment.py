@@ -137,19 +137,20 @@ def run(
     )
     replicate = partial(_replicate, demand, options)
 
-    def write(output: OutputFolder) -> RunResult:
+    def write(output: OutputFolder) -> tuple[RunResult, dict[str, str]]:
         with CallWriter(output.part("calls.parquet")) as writer:
             result = replicate(writer.write, output.folder)
             writer.close()
-        save(result, output, "summary.json")
-        return replace(result, folder=output.folder)
+        hashes = save(result, output, "summary.json")
+        return replace(result, folder=output.folder), hashes
 
     if isinstance(out, OutputFolder):
-        return write(out)
+        return write(out)[0]
     if out is not None:
         with OutputFolder(named_path(out, "out"), RUN_FILES, force) as output:
-            result = write(output)
-        return replace(result, _read_calls=calls_in(output.folder))
+            result, hashes = write(output)
+        calls = calls_in(output.folder, hashes["calls.parquet"])
+        return replace(result, _read_calls=calls)
     if keep_calls:
         kept: list[pa.Table] = []
         result = replicate(kept.append)

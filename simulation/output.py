@@ -115,6 +115,7 @@ class OutputFolder:
         self.folder = folder
         self.placed = False
         self._names, self._force = {*names}, force
+        self._hashes: dict[str, str] = {}
         self._home = self._part = folder
         self._lock = -1
 
@@ -172,8 +173,15 @@ class OutputFolder:
         """Return where to write a file until it is put in place."""
         return self._part / name
 
+    def hashes(self) -> dict[str, str]:
+        """Return a hash of each file that is written by now, by name; each must be finished."""
+        for file in sorted(self._part.iterdir()):
+            if file.name not in self._hashes:
+                self._hashes[file.name] = digest(file)
+        return {**self._hashes}
+
     def _put_in_place(self) -> None:
-        hashes = {file.name: digest(file) for file in self._part.iterdir()}
+        hashes = self.hashes()
         with held(self._home, alone=True):
             if not self._force and (foreign := _foreign(self._home, hashes)):
                 raise self._set_aside(foreign[0])

@@ -24,7 +24,7 @@ from simulation.scenario import Scenario
 from simulation.spelling import did_you_mean
 from simulation.summary import ESTIMATORS
 from simulation.warmup import Warmup
-from simulation.written import is_as_written
+from simulation.written import digest, sealed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -219,20 +219,43 @@ def to_json(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False, default=exact, allow_nan=False)
 
 
-def save(result: Saved, output: OutputFolder, summary: str) -> None:
-    """Write a result's tables, its summary under this name, its methods, and its scenario."""
+def save(
+    result: Saved, output: OutputFolder, summary: str, scenario: str | None = None
+) -> dict[str, str]:
+    """Return the hashes of the files that it writes of a result, by name; last its summary.
+
+    Parameters
+    ----------
+    result : RunResult or Plan
+    output : OutputFolder
+        It may hold files of the result already, such as the calls.
+    summary : str
+        The summary's name. It holds a hash of each file, so that none of another result is read
+        for one of this.
+    scenario : str, optional
+        What stands in ``scenario.yaml``; the scenario as it is run from the folder unless given.
+
+    Returns
+    -------
+    dict of str to str
+        Of all files but the summary.
+    """
     for name, table in result.tables().items():
         if name.endswith(".csv"):
             write_csv(table, output.part(name))
         else:
             with output.part(name).open("wb") as file:  # pyarrow takes no names but UTF-8
                 table.to_parquet(file, index=False)
-    output.part(summary).write_text(to_json(result.to_dict()) + "\n", encoding="utf-8")
     for name, text in result.methods().items():
         output.part(name).write_text(text, encoding="utf-8", newline="\n")
-    chosen = result.warmup is not None and not result.warmup.given  # will be chosen again
-    scenario = result.scenario.to_yaml(output.folder, "warmup" if chosen else "")
+    if scenario is None:
+        chosen = result.warmup is not None and not result.warmup.given  # will be chosen again
+        scenario = result.scenario.to_yaml(output.folder, "warmup" if chosen else "")
     output.part("scenario.yaml").write_text(scenario, encoding="utf-8")
+    hashes = output.hashes()
+    told = to_json({**result.to_dict(), "files": {**hashes, summary: ""}})
+    output.part(summary).write_text(sealed(f"{told}\n"), encoding="utf-8", newline="\n")
+    return hashes
 
 
 class CallWriter:
@@ -280,8 +303,19 @@ class CallWriter:
         self._writer.write_table(calls, row_group_size=_ROWS_PER_GROUP)
 
 
-def calls_in(folder: Path, file: Path | None = None) -> Callable[[], pd.DataFrame]:
-    """Return what reads the calls of the result that a folder holds now, and of no later one."""
+def calls_in(
+    folder: Path, written_as: str | None, file: Path | None = None
+) -> Callable[[], pd.DataFrame]:
+    """Return what reads the calls of the result that a folder holds now, and of no later one.
+
+    Parameters
+    ----------
+    folder : Path
+    written_as : str or None
+        The hash of the calls when they were written, where that is known.
+    file : Path, optional
+        Where they are now.
+    """
     name = "calls.parquet"
     written = stamp(file or folder / name)
 
@@ -291,7 +325,8 @@ def calls_in(folder: Path, file: Path | None = None) -> Callable[[], pd.DataFram
         with reading(folder) as place:
             if stamp(place(name)) != written:
                 raise InputError(f"{folder}: holds another result by now, read it again")
-            if not (place(name).is_file() and is_as_written(place(name))):
+            whole = place(name).is_file() and written_as in (None, digest(place(name)))
+            if not whole:
                 what = "is not what was written here, write the result again with --out"
                 raise InputError([Problem(shown(folder / name), "", what)])
             try:

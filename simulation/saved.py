@@ -30,7 +30,7 @@ from simulation.scenario import Scenario, load_scenario
 from simulation.statistics import STATISTICS
 from simulation.summary import SUMMARY_COLUMNS
 from simulation.warmup import warmup_from
-from simulation.written import is_as_written
+from simulation.written import digest, hashes_of
 
 __all__ = ["load_plan", "load_result"]
 
@@ -55,11 +55,7 @@ def load_result(folder: Path | str) -> RunResult | Plan:
     folder = Path(folder)
     try:
         with reading(folder) as file:
-            result = _load(folder, file)
-            if isinstance(result, RunResult):
-                calls = calls_in(folder, file("calls.parquet"))
-                return replace(result, folder=folder, _read_calls=calls)
-            return result
+            return _load(folder, file)
     except (OSError, ValueError) as error:  # a name may hold what no name can
         if isinstance(error, InputError):
             raise
@@ -71,13 +67,19 @@ def _load(folder: Path, file: Place) -> RunResult | Plan:
     for summary, load in (("plan.json", _plan), ("summary.json", _run)):
         if file(summary).is_file():
             try:
+                told, hashes = _told(file(summary))
+                as_written = _as_written(file, summary, hashes)
                 with _looking_at(_SCENARIO):
-                    scenario = load_scenario(_unchanged(file(_SCENARIO)), trace_megabytes=None)
+                    scenario = load_scenario(as_written(_SCENARIO), trace_megabytes=None)
                 with _looking_at(summary):
-                    told = _told(file(summary))
                     _compare_scenario(scenario, told, summary)
-                    scenario = _warmed(scenario, told)
-                    return load(file, scenario, told)
+                    result = load(as_written, _warmed(scenario, told), told)
+                if isinstance(result, RunResult):
+                    with _looking_at(summary):
+                        written_as = None if hashes is None else hashes["calls.parquet"]
+                    calls = calls_in(folder, written_as, file("calls.parquet"))
+                    return replace(result, folder=folder, _read_calls=calls)
+                return result
             except _NotWholeError as error:
                 what = f"is not whole (look at {error}), write the result again with --out"
                 raise InputError(f"{shown(folder)}: {what}") from None
@@ -88,20 +90,43 @@ class _NotWholeError(Exception):
     """A file of a result is not what was written there; the text names it, and may say why."""
 
 
-def _unchanged(file: Path) -> Path:
-    """Return a file that is a regular one, and as it was written where a mark tells that."""
-    if os.path.lexists(file) and not file.is_file():  # a pipe would be waited for
+def _told(summary: Path) -> tuple[dict[str, Any], dict[str, str] | None]:
+    """Return what a summary says, and the hashes of the files that were written with it."""
+    with _looking_at(summary.name):
+        told = json.loads(_regular(summary).read_text("utf-8"), parse_float=Decimal)
+        if not isinstance(told, dict):
+            raise TypeError("holds no mapping")
+        try:
+            return told, hashes_of(summary, told)
+        except ValueError:
+            raise _NotWholeError(f"{summary.name}: it is not what was written here") from None
+
+
+def _regular(file: Path) -> Path:
+    """Return a file that is not a pipe, which would be waited for."""
+    if os.path.lexists(file) and not file.is_file():
         raise _NotWholeError(f"{file.name}: it is no regular file")
-    if not is_as_written(file):
-        what = "it is not what was written here"
-        if file.name == _SCENARIO:  # a scenario is there to be changed, but not in a result
-            what += "; run a changed scenario from a file outside of the result"
-        raise _NotWholeError(f"{file.name}: {what}")
     return file
 
 
+def _as_written(place: Place, summary: str, hashes: dict[str, str] | None) -> Place:
+    """Return where the files of a result are, each found to be written with its summary."""
+
+    def found(name: str) -> Path:
+        with _looking_at(name):
+            file = _regular(place(name))
+            if hashes is not None and hashes.get(name) != digest(file):
+                what = f"it is not what was written with {summary}"
+                if name == _SCENARIO:  # a scenario is there to be changed, but not in a result
+                    what += "; run a changed scenario from a file outside of the result"
+                raise _NotWholeError(f"{name}: {what}")
+            return file
+
+    return found
+
+
 def _compare_scenario(scenario: Scenario, told: dict[str, Any], summary: str) -> None:
-    """Refuse the scenario of another result; a folder may have lost its mark, as in a copy."""
+    """Refuse the scenario of another result, of which a summary without hashes tells this much."""
     limit = told["limit"] if summary == "summary.json" else told["current"]["limit"]
     for key, value, expected in (
         ("scenario", told["scenario"], scenario.name),
@@ -208,7 +233,7 @@ _NO_NUMBERS = {"client", "category", "grain", "name", "statistic", "start_at", "
 def _table(file: Path, name: str) -> pd.DataFrame:
     """Read a table, if it is the one of this name."""
     with _looking_at(f"{name}.parquet"):
-        with _unchanged(file).open("rb") as content:
+        with file.open("rb") as content:
             table: pd.DataFrame = pd.read_parquet(content)
         expected = [*_BEGIN[name]]
         if [*table.columns[: len(expected)]] != expected:
@@ -244,18 +269,12 @@ def load_plan(folder: Path, scenario: Scenario) -> Plan:
         If a file is not what was written there.
     """
     try:
+        told, hashes = _told(folder / "plan.json")
+        as_written = _as_written(folder.joinpath, "plan.json", hashes)
         with _looking_at("plan.json"):
-            told = _told(folder / "plan.json")
-            return _plan(folder.joinpath, _warmed(scenario, told), told)
+            return _plan(as_written, _warmed(scenario, told), told)
     except _NotWholeError as error:
         raise InputError(f"the plan is not whole (look at {error}), make it again") from None
-
-
-def _told(file: Path) -> dict[str, Any]:
-    told = json.loads(_unchanged(file).read_text("utf-8"), parse_float=Decimal)
-    if not isinstance(told, dict):
-        raise TypeError("holds no mapping")
-    return told
 
 
 def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:

@@ -1,9 +1,13 @@
-"""What this tool wrote: marks on results and pages, and how those without a mark are known.
+"""What this tool wrote: which files are one result, which may be replaced, and how that is known.
 
-A mark is an extended attribute: it adds no file to a result and changes none of its bytes. That of
-a folder names its files with a hash of each, that of a page holds the page's hash, so that what
-was changed by hand since is known to be the user's. Results that have no mark, of version 0.1.0
-or copied, are known by what they hold.
+The summary of a result, ``summary.json`` or ``plan.json``, is written last and holds a hash of each
+of its files, and of itself, so that what is read are files that were written together, wherever
+they were copied to.
+
+What may be replaced is told by marks. A mark is an extended attribute: it adds no file and changes
+no byte. That of a folder names its files with a hash of each, tables of a batch and pages too, that
+of a page holds the page's hash, so that what was changed by hand since is known to be the user's.
+What has no mark, of version 0.1.0 or copied, is known by what it holds.
 """
 
 from __future__ import annotations
@@ -21,12 +25,13 @@ __all__ = [
     "PLAN_FILES",
     "RUN_FILES",
     "digest",
-    "is_as_written",
+    "hashes_of",
     "is_ours",
     "mark_file",
     "mark_folder",
     "marked",
     "ours",
+    "sealed",
 ]
 
 RUN_FILES = (
@@ -95,6 +100,39 @@ def digest(source: Path | bytes) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()[:32]
 
 
+def sealed(text: str) -> str:
+    """Return a summary's text with its own hash, which it has open: its last value, an empty text.
+
+    The hash is of the text that has it open.
+    """
+    head, _, tail = text.rpartition('""')
+    return f'{head}"{digest(text.encode())}"{tail}'
+
+
+def hashes_of(summary: Path, told: dict[str, Any]) -> dict[str, str] | None:
+    """Return the hashes of a result's files; None of one of before, whose summary has none.
+
+    Parameters
+    ----------
+    summary : Path
+    told : dict
+        What the summary says.
+
+    Raises
+    ------
+    ValueError
+        If the summary is not as it was written.
+    """
+    if "files" not in told:
+        return None
+    hashes = told["files"]
+    own = hashes.get(summary.name) if isinstance(hashes, dict) else None
+    head, _, tail = summary.read_bytes().rpartition(f'"{own}"'.encode())
+    if digest(head + b'""' + tail) != own:
+        raise ValueError("is not as it was written")
+    return dict(hashes)
+
+
 def mark_file(file: Path) -> None:
     """Mark a file as written by this tool, where the file system has room for marks."""
     _set(file, digest(file))
@@ -121,12 +159,6 @@ def marked(folder: Path) -> dict[str, str] | None:
     except ValueError:
         return None
     return hashes if isinstance(hashes, dict) else None
-
-
-def is_as_written(file: Path) -> bool:
-    """Return whether a file of a result is the one that was written, as far as a mark tells."""
-    hashes = marked(file.parent)
-    return hashes is None or hashes.get(file.name) == digest(file)
 
 
 def ours(folder: Path, names: Collection[str] | None = None) -> set[str]:

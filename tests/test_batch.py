@@ -415,7 +415,7 @@ def test_an_org_whose_worker_is_killed_is_tried_again(
 
 
 @pytest.mark.once
-def test_an_org_that_kills_every_worker_fails_until_it_is_retried(
+def test_an_org_that_kills_every_worker_fails_in_this_batch_alone(
     ten: tuple[Path, BatchResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, undisturbed = ten
@@ -428,18 +428,77 @@ def test_an_org_that_kills_every_worker_fails_until_it_is_retried(
     assert row["seed"] == 1
     assert result.totals["failed"] == 1
     assert result.totals["planned"] == 9
+    assert not (out / "items/org-1").exists()
     again = plan_portfolio(file, out=out, workers=2, **QUICK)
-    assert list(again.did) == ["kept"]
-    assert again.totals["failed"] == 1
-    text = file.read_text()
-    header, *rows = text.splitlines(keepends=True)
-    file.write_text("".join([header, *reversed(rows)]))
-    moved = plan_portfolio(file, out=out, workers=2, **QUICK).portfolio
-    assert moved.set_index("item").loc["Org 1"]["error"].startswith(f"{file}:10: its worker")
-    file.write_text(text)
-    retried = plan_portfolio(file, out=out, workers=2, retry_failed=True, **QUICK)
-    assert retried.did["retried"] == ["Org 1"]
+    assert again.did["new"] == ["Org 1"]
     assert tables(out) == tables(undisturbed.folder)
+
+
+class _Lacking:
+    """A job whose machine lacks something while it plans for an org, or draws its page."""
+
+    def __init__(self, error: BaseException, victim: str = "Org 1") -> None:
+        self._error, self._victim = error, victim
+
+    def __call__(self, job: simulation.batch_job.Job) -> simulation.batch_job.Outcome:
+        if job.scenario.name != self._victim:
+            return simulation.batch_job.do_job(job)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(simulation.batch_job, "save", self._fail)
+            return simulation.batch_job.do_job(job)
+
+    def _fail(self, *_: object) -> None:
+        raise self._error
+
+
+def _of_system(number: int) -> OSError:
+    return OSError(number, os.strerror(number), "/somewhere/temporary")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
+def test_a_disk_that_fails_a_worker_stops_the_batch_and_is_no_org_s_answer(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, out = portfolio(tmp_path, 2), tmp_path / "out"
+    monkeypatch.setattr(simulation.batch, "do_job", _Lacking(_of_system(number)))
+    with pytest.raises(InputError) as stopped:
+        plan_portfolio(file, out=out, workers=1, **QUICK)
+    told = str(stopped.value)
+    assert told.startswith(f"{out}: cannot be written ({os.strerror(number).lower()}), ")
+    assert "\n" not in told
+    assert ".scratch" not in told
+    assert "/somewhere" not in told
+    assert [place.name for place in (out / "items").iterdir()] == ["org-0"]
+    monkeypatch.undo()
+    again = plan_portfolio(file, out=out, workers=1, **QUICK)
+    assert again.did == {"kept": ["Org 0"], "new": ["Org 1"]}
+    assert again.totals["failed"] == 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(_of_system(number) for number in (errno.EMFILE, errno.ENFILE, errno.ENOMEM)),
+        MemoryError(),
+        RuntimeError("can't start new thread"),
+    ],
+    ids=repr,
+)
+def test_what_a_worker_lacks_is_a_row_of_this_batch_alone(
+    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, out = portfolio(tmp_path, 2), tmp_path / "out"
+    monkeypatch.setattr(simulation.batch, "do_job", _Lacking(error, "Org 0"))
+    first = plan_portfolio(file, out=out, workers=1, **QUICK)
+    assert first.did == {"broken": ["Org 0"], "new": ["Org 1"]}
+    told = first.portfolio["error"][0]
+    assert told.startswith(f"{file}:2: its worker could not go on (")
+    assert told.endswith("; the same command plans it again")
+    assert "/somewhere" not in told
+    monkeypatch.undo()
+    again = plan_portfolio(file, out=out, workers=1, **QUICK)
+    assert again.did == {"new": ["Org 0"], "kept": ["Org 1"]}
+    assert again.totals["failed"] == 0
 
 
 def _fail(job: simulation.batch_job.Job) -> simulation.batch_job.Outcome:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from simulation.written import PLAN_FILES
 from tests.helpers import ROOT, SCENARIOS, creditsim, printed_json
 
 MID_MARKET = ROOT / "scenarios" / "mid-market.yaml"
@@ -72,7 +73,9 @@ def test_run_says_what_it_means_before_it_shows_tables() -> None:
 
 def test_run_prints_the_summary_that_it_writes(tmp_path: Path) -> None:
     summary = printed_json("run", MID_MARKET, *QUICK, "--json", "--out", tmp_path / "out")
-    assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
+    written = json.loads((tmp_path / "out" / "summary.json").read_text())
+    del written["files"]  # which are on the disk, and not printed
+    assert summary == written
     assert summary["replications"] == 2
     assert summary["engine"] == "simpy"
     seeded = printed_json("run", MID_MARKET, *QUICK, "--json", "--seed", "7")
@@ -115,7 +118,9 @@ def test_plan_advises_in_words_before_it_shows_the_sizes_worth_seeing() -> None:
 
 def test_plan_prints_the_contract_s_json_and_writes_the_whole_frontier(tmp_path: Path) -> None:
     told = printed_json("plan", MID_MARKET, *PLAN, "--json", "--out", tmp_path)
-    assert told == json.loads((tmp_path / "plan.json").read_text())
+    written = json.loads((tmp_path / "plan.json").read_text())
+    assert {*written.pop("files")} == {*PLAN_FILES}
+    assert told == written
     assert {
         "scenario",
         "rate_card",

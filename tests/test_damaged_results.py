@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
@@ -19,6 +20,8 @@ from simulation import InputError, load_result, load_scenario, plan, run
 from simulation.batch import plan_portfolio
 from simulation.batch_store import BatchStore
 from simulation.cli_results import draw
+from simulation.plan_result import Plan
+from simulation.saved import load_plan
 from simulation.written import PLAN_FILES, RUN_FILES
 from tests.helpers import any_limit, creditsim, poisson, scheduled
 
@@ -42,10 +45,23 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / name for name in ("run", "plan", "batch")}
 
 
-def without_mark(folder: Path) -> Path:
-    """Return a folder as it is where marks are lost, as on another file system."""
-    if "user.creditsim" in os.listxattr(folder):
-        os.removexattr(folder, "user.creditsim")
+def copied(source: Path, folder: Path) -> Path:
+    """Return a copy of a result as most tools make one: its files, and none of its attributes."""
+    folder.mkdir()
+    for file in source.iterdir():
+        if file.is_file():
+            shutil.copyfile(file, folder / file.name)
+    assert "user.creditsim" not in os.listxattr(folder)
+    return folder
+
+
+def without_hashes(folder: Path) -> Path:
+    """Return a result as it was before summaries had hashes of the files."""
+    for name in ("summary.json", "plan.json"):
+        if (folder / name).is_file():
+            told = json.loads((folder / name).read_text())
+            told.pop("files", None)
+            (folder / name).write_text(json.dumps(told, indent=2) + "\n")
     return folder
 
 
@@ -107,25 +123,26 @@ def damages(file: Path) -> Iterator[tuple[str, Callable[[Path], Any]]]:
         yield "texts", texts.to_parquet
 
 
-@pytest.mark.parametrize("marked", [True, False])
+@pytest.mark.parametrize("hashed", [True, False])
 @pytest.mark.parametrize("kind", ["run", "plan"])
 def test_a_damaged_file_is_named_in_one_line(
-    results: dict[str, Path], kind: str, marked: bool, tmp_path: Path
+    results: dict[str, Path], kind: str, hashed: bool, tmp_path: Path
 ) -> None:
     unnoticed = 0  # damage to what no page needs, such as the page of methods
-    for file in sorted(results[kind].iterdir()):
+    source = copied(results[kind], tmp_path / "source")
+    source = source if hashed else without_hashes(source)
+    for file in sorted(source.iterdir()):
         for name, damage in damages(file):
-            folder = tmp_path / "result"
-            shutil.copytree(results[kind], folder)
+            if name == "without files":  # which is a result of before
+                continue
+            folder = copied(source, tmp_path / "result")
             damage(folder / file.name)
-            if not marked:
-                without_mark(folder)
             try:
                 found = load_result(folder)
                 if file.name == "calls.parquet":  # which is read when asked for
                     assert len(found.calls.columns)  # type: ignore[union-attr]
                 elif file.name in _READ:
-                    unnoticed += not (marked and file.suffix == ".md")
+                    unnoticed += not (hashed and file.suffix == ".md")
                     draw(found)
             except InputError as error:
                 told = str(error)
@@ -135,7 +152,84 @@ def test_a_damaged_file_is_named_in_one_line(
             is_summary = file.name in ("summary.json", "plan.json")
             assert file.name in told or (is_summary and "holds no result" in told), (name, told)
             shutil.rmtree(folder)
-    assert unnoticed < (1 if marked else 40)
+    assert unnoticed < (1 if hashed else 40)
+
+
+@pytest.fixture(scope="module")
+def others(results: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Make results that are whole and differ little from those above: in seed, length or demand."""
+    folder, made = tmp_path_factory.mktemp("others"), []
+    first = load_scenario(results["run"] / "scenario.yaml")
+    changes: list[dict[str, Any]] = [
+        {"seed": 7},
+        {"horizon": "3 days"},
+        {"clients.b.arrivals.schedule.calls": 5},
+    ]
+    for place, change in enumerate(changes):
+        scenario = first.changed(change)
+        run(scenario, out=folder / f"run-{place}")
+        plan(scenario, max_replications=2, out=folder / f"plan-{place}", confirm=10)
+        made += [folder / f"run-{place}", folder / f"plan-{place}"]
+    return made
+
+
+@pytest.mark.parametrize("kind", ["run", "plan"])
+def test_files_of_two_results_are_never_read_as_one(
+    results: dict[str, Path], others: list[Path], kind: str, tmp_path: Path
+) -> None:
+    source = copied(results[kind], tmp_path / "source")
+    draw(load_result(source))
+    read = [name for name in (RUN_FILES if kind == "run" else PLAN_FILES) if name in _READ]
+    replaced = Counter[str]()
+    for other in (each for each in others if each.name.startswith(kind)):
+        for name in read:
+            if (other / name).read_bytes() == (source / name).read_bytes() or name.endswith(".md"):
+                continue
+            folder = copied(source, tmp_path / f"{other.name}-{name}")
+            shutil.copyfile(other / name, folder / name)
+            told = refusal(folder)
+            assert "\n" not in told
+            assert name in told
+            if kind == "plan" and name != "scenario.yaml":  # which is at hand there
+                with pytest.raises(InputError, match=r"not what was written|different results"):
+                    load_plan(folder, load_result(source).scenario)
+            replaced[name] += 1
+    assert {*replaced} == {name for name in read if not name.endswith(".md")}
+
+
+def test_the_command_draws_no_page_from_files_of_two_results(
+    results: dict[str, Path], others: list[Path], tmp_path: Path
+) -> None:
+    folder = copied(results["run"], tmp_path / "copy")
+    assert creditsim("report", folder).returncode == 0
+    (folder / "report.html").unlink()
+    for name in ("client_runs.parquet", "intervals.parquet"):
+        shutil.copyfile(others[0] / name, folder / name)
+    done = creditsim("report", folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"{folder}: is not whole (look at client_runs.parquet: it is not what was written with "
+        "summary.json), write the result again with --out\n"
+    )
+    assert not (folder / "report.html").exists()
+
+
+@pytest.mark.parametrize("kind", ["run", "plan"])
+def test_a_result_of_before_is_read_though_it_has_no_hashes(
+    results: dict[str, Path], kind: str, tmp_path: Path
+) -> None:
+    folder = without_hashes(copied(results[kind], tmp_path / "result"))
+    assert load_result(folder).to_dict() == load_result(results[kind]).to_dict()
+
+
+def test_what_a_batch_keeps_of_an_org_is_a_result_that_may_be_copied(
+    results: dict[str, Path], tmp_path: Path
+) -> None:
+    (item,) = (results["batch"] / "items").iterdir()
+    folder = copied(item, tmp_path / "copy")
+    assert isinstance(load_result(folder), Plan)
+    a_letter(folder)
+    assert "plan.json: it is not what was written here" in refusal(folder)
 
 
 def test_the_command_says_it_in_one_line(results: dict[str, Path], tmp_path: Path) -> None:
@@ -193,14 +287,13 @@ def change(file: Path, key: str) -> None:
 def test_no_page_mixes_what_was_written_with_what_was_changed(
     results: dict[str, Path], kind: str, name: str, key: str, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "result"
-    shutil.copytree(results[kind], folder)
+    folder = copied(results[kind], tmp_path / "result")
     change(folder / name, key)
     told = refusal(folder)
     assert told.startswith(f"{folder}: is not whole (look at {name}: it is not what was written")
     assert told.endswith("), write the result again with --out")
     if key not in ("horizon", "start", "warmup"):  # of which no other file tells enough
-        assert name in refusal(without_mark(folder))
+        assert name in refusal(without_hashes(folder))
 
 
 @pytest.mark.parametrize("kind", ["run", "plan"])
@@ -209,11 +302,10 @@ def test_what_is_no_regular_file_is_not_waited_for(
 ) -> None:
     for name in sorted(path.name for path in results[kind].iterdir()):
         if name in _READ and not name.endswith(".md"):
-            folder = tmp_path / name
-            shutil.copytree(results[kind], folder)
+            folder = without_hashes(copied(results[kind], tmp_path / name))
             (folder / name).unlink()
             os.mkfifo(folder / name)
-            told = in_time(lambda folder=folder: refusal(without_mark(folder)))  # type: ignore[misc]
+            told = in_time(lambda folder=folder: refusal(folder))  # type: ignore[misc]
             assert name in told or "holds no result" in told
 
 

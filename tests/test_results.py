@@ -68,7 +68,9 @@ def test_a_result_in_memory_is_the_result_on_disk(scenario: Scenario, tmp_path: 
     pd.testing.assert_frame_equal(held.calls, written.calls)
     for name, table in held.tables().items():
         pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / name), table)
-    assert json.loads((tmp_path / "summary.json").read_text()) == held.to_dict()
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert {*summary.pop("files")} == FILES
+    assert summary == held.to_dict()
     assert len(pd.DataFrame(held.calls.to_dict("records"))) == len(held.calls)
 
 
