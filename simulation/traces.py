@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,6 +17,7 @@ from simulation.buckets import LocalBuckets, microseconds
 from simulation.csv_files import Row, csv_problem, csv_rows, decimal_comma
 from simulation.errors import InputError, Problem
 from simulation.input_files import TRACE_MEGABYTES, shown
+from simulation.moments import read_moment
 from simulation.quantities import parse_count
 
 __all__ = ["Trace", "read_call_trace", "read_count_trace"]
@@ -179,17 +179,18 @@ class _Table:
         before = None
         for row, text in enumerate(self.column("timestamp")):
             try:
-                stamp = datetime.fromisoformat(text.strip())
-            except ValueError:
-                what = f"{text!r} is not a timestamp, write it such as 2026-01-05 08:30:00"
-                raise self.error(self.lines[row], what) from None
+                stamp = read_moment(text.strip(), "a timestamp", "2026-01-05 08:30:00")
+            except ValueError as error:
+                raise self.error(self.lines[row], str(error)) from None
             if not FIRST_YEAR <= stamp.year <= LAST_YEAR:
                 what = f"{text!r} is out of range, use the years {FIRST_YEAR} to {LAST_YEAR}"
                 raise self.error(self.lines[row], what)
-            now = microseconds(stamp.replace(tzinfo=zone) if stamp.tzinfo is None else stamp)
-            first[row] = again[row] = now
+            moment = stamp.replace(tzinfo=zone) if stamp.tzinfo is None else stamp
+            first[row] = again[row] = last = now = microseconds(moment)
             if stamp.tzinfo is None:
-                last = microseconds(stamp.replace(tzinfo=zone, fold=1))  # before now, if skipped
+                later = moment.replace(fold=1)
+                if later.utcoffset() != moment.utcoffset():
+                    last = microseconds(later)  # before now, if skipped
                 begin = buckets.begin(row, stamp, now) if buckets else now if last >= now else None
                 if begin is None:
                     what = (
