@@ -235,7 +235,7 @@ class Tree:
             what = f"makes more than {MOST_VALUES:,} values, aliases counted in full: split it"
             raise Refused(what, line)
 
-    def _list(self, line: int, depth: int, flow: bool) -> _Node:
+    def _list(self, line: int, depth: int, flow: bool | None) -> _Node:
         nodes: list[_Node] = []
         events = []
         while not isinstance(event := self._events.get_event(), yaml.SequenceEndEvent):

@@ -156,8 +156,9 @@ class _Table:
     def buckets(self, zone: ZoneInfo, length: int, counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """Read the timestamps as starts of buckets, and share the counts over what each lasts.
 
-        Returns the rows' places, starts, lengths and counts, one below the other. A stamp of the
-        hour that comes twice may stand twice, once for each; if it stands once, it is for both.
+        Returns the rows' places, starts, lengths and counts, one below the other. A bucket in the
+        hour that comes twice, or that reaches into it, may stand twice, once for each; if it stands
+        once, it is for both.
         """
         local, found = LocalBuckets(zone, length), []
         for row, spans in local.spans(*self._moments(zone, local)):
@@ -173,7 +174,7 @@ class _Table:
     def _moments(
         self, zone: ZoneInfo, buckets: LocalBuckets | None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Return the time of each row, and when the clock shows it for the first and last time."""
+        """Return the time of each row, and when it begins for the first and for the last time."""
         times = np.empty(len(self.lines), np.int64)
         first, again = times.copy(), times.copy()
         before = None
@@ -191,14 +192,16 @@ class _Table:
                 later = moment.replace(fold=1)
                 if later.utcoffset() != moment.utcoffset():
                     last = microseconds(later)  # before now, if skipped
-                begin = buckets.begin(row, stamp, now) if buckets else now if last >= now else None
-                if begin is None:
+                begins = (now, last) if last >= now else None
+                if buckets:
+                    begins = buckets.begins(row, stamp, now)
+                if begins is None:
                     what = (
                         f"{text!r} does not exist in {zone}: daylight saving skips it; set timezone"
                     )
                     raise self.error(self.lines[row], what)
-                now = first[row] = begin
-                again[row] = max(begin, last)
+                now = first[row] = begins[0]
+                again[row] = max(begins[1], last)
                 if before is not None and now < before:  # the hour that comes twice: its second
                     now = int(again[row])
             if before is not None and now < before:

@@ -37,11 +37,15 @@ def _whole(text: str) -> list[str]:
     return [f"{sign}{each}{rest}" for each in ([first] if number[0] == "0" else [first, joined])]
 
 
+def _is_scalar(event: Any) -> bool:
+    return isinstance(event, yaml.ScalarEvent)
+
+
 def _stand_close(before: Any, after: Any) -> bool:
     """Return whether a digit and a comma stand directly before a digit, none in quotes."""
     return (
-        isinstance(before, yaml.ScalarEvent)
-        and isinstance(after, yaml.ScalarEvent)
+        _is_scalar(before)
+        and _is_scalar(after)
         and before.implicit[0]
         and after.implicit[0]
         and after.start_mark.index == before.end_mark.index + 1
@@ -58,7 +62,7 @@ def cut_in_mapping(before: Any, key: Any, value: Any) -> str:
     before, key, value : yaml.Event
         A value of a mapping inside of braces, and the key and value that follow it.
     """
-    if not isinstance(value, yaml.ScalarEvent) or value.value or not _stand_close(before, key):
+    if not _is_scalar(value) or value.value or not _stand_close(before, key):
         return ""
     text = f"{before.value},{key.value}"
     right = " or ".join(_whole(text)) or f"{text!r}, in quotes"
@@ -78,7 +82,7 @@ def cut_in_list(events: Sequence[Any]) -> str:
     on_one_line = [
         (one, other)
         for one, other in pairwise(events)
-        if isinstance(one, yaml.ScalarEvent) and one.end_mark.line == other.start_mark.line
+        if _is_scalar(one) and one.end_mark.line == other.start_mark.line
     ]
     if all(other.start_mark.index == one.end_mark.index + 1 for one, other in on_one_line):
         return ""
