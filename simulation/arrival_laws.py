@@ -28,6 +28,7 @@ from simulation.bounds import (
     MOST_VARIATION,
 )
 from simulation.errors import KeyPath, KeyProblem, KeyProblems
+from simulation.moments import read_date
 from simulation.parts import FrozenDict, Part, PositiveDuration, check_weight, one_reading, twice
 from simulation.quantities import (
     FACTOR,
@@ -67,11 +68,8 @@ _DAY_SETS = {"all": range(7), "weekdays": range(5), "weekends": range(5, 7)}
 def _read_date(value: Any) -> Any:
     """Read a date; a number is none, though it could count days or seconds."""
     if isinstance(value, str):
-        try:
-            return dt.date.fromisoformat(value.strip())
-        except ValueError:
-            pass
-    elif isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return read_date(value.strip())
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return value
     raise ValueError(f"{value!r} is not a date, write it such as 2026-01-20")
 
@@ -224,7 +222,7 @@ def _read_days(value: Any) -> Any:
         text = str(item).strip().lower()
         named = [n for n, day in enumerate(WEEKDAYS) if len(text) >= 3 and day.startswith(text)]
         try:
-            days.append(named[0] if named else dt.date.fromisoformat(text))
+            days.append(named[0] if named else read_date(str(item).strip()))
         except ValueError:
             meant = did_you_mean(item, (*_DAY_SETS, *WEEKDAYS))
             what = "write all, weekdays, weekends, or a list such as [mon, thu] or [2026-03-31]"

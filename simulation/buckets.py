@@ -51,18 +51,18 @@ class LocalBuckets:
         self._length = length
         self._changed: dict[int, _Changed] = {}
 
-    def begin(self, row: int, stamp: datetime, start: int) -> int | None:
-        """Return when a row's bucket begins, µs since 1970; None if the clock skips all of it.
+    def begins(self, row: int, stamp: datetime, start: int) -> tuple[int, int] | None:
+        """Return when a row's bucket begins, for the first and for the last time, µs since 1970.
 
-        ``start`` is the time that ``stamp`` means, by the offset before the change if the clock
-        skips it or shows it twice.
+        None if the clock skips all of it. ``start`` is the time that ``stamp`` means, by the
+        offset before the change if the clock skips it or shows it twice.
         """
         if (changed := self._change_within(stamp, start)) is None:
-            return start
+            return start, start
         if not changed.spans:
             return None
         self._changed[row] = changed
-        return changed.spans[0][0]
+        return changed.spans[0][0], changed.spans[-1][0]
 
     def _change_within(self, stamp: datetime, start: int) -> _Changed | None:
         """Return the change of clock within a bucket, if there is one that it takes notice of."""
@@ -109,7 +109,7 @@ class LocalBuckets:
         times : (n,) int64 array
             Starts of the buckets in the order of the rows, µs since 1970.
         first, again : (n,) int64 array
-            When the clock shows the start for the first and for the last time.
+            When the bucket begins for the first and for the last time.
         """
         times, ends, told = self._tell_apart(times, first, again)
         doubled = first < again
@@ -128,9 +128,10 @@ class LocalBuckets:
         """Return the starts and ends of rows, and at which changes they tell the hours apart.
 
         Rows tell the two hours of one name apart if they go back to the first start, or if a start
-        stands twice: the later half of equal starts is then moved to the second hour.
+        stands twice: the later half of equal starts is then moved to the second hour. They are by
+        the clock if a bucket that reaches into this hour stands twice: then the change cuts it.
         """
-        times, told = times.copy(), set()
+        times, told, cut = times.copy(), set(), set()
         twice = [row for row in self._changed if first[row] < again[row]]
         for change, rows in groupby(twice, key=lambda row: self._changed[row].change):
             run = list(rows)
@@ -143,8 +144,19 @@ class LocalBuckets:
                     apart |= len(same) > 1
             if apart:
                 told.add(change)
+            if any(self._is_second_part(row, int(times[row])) for row in run):
+                cut.add(change)
         ends = times + self._length
         for row in twice:
-            if times[row] < again[row]:  # lasts until the next bucket of its name
+            changed = self._changed[row]
+            if changed.change in cut and len(changed.spans) > 1:
+                ends[row] = changed.spans[int(times[row] == again[row])][1]
+            elif times[row] < again[row]:  # lasts until the next bucket of its name
                 ends[row] = min(ends[row], again[row])
         return times, ends, told
+
+    def _is_second_part(self, row: int, begin: int) -> bool:
+        """Return whether a row begins in the second hour, and its bucket before the first."""
+        spans = self._changed[row].spans
+        start, end = spans[-1]
+        return len(spans) > 1 and begin == start and end - start < self._length

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from simulation.errors import KeyPath
+from simulation.yaml_commas import cut_in_list, cut_in_mapping
 from simulation.yaml_mistakes import Parser, find_mistake
 
 __all__ = [
@@ -48,7 +49,7 @@ _DIGITS = r"[0-9]+(?:_[0-9]{3})*"
 _INT = re.compile(rf"[-+]?(?:0|(?!0){_DIGITS})")
 _FLOAT = re.compile(rf"[-+]?(?:{_DIGITS}(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _NUMBER_BEGINS = "-+.0123456789"
-_TWO_READINGS = re.compile(r"[-+]?[1-9][0-9]{0,2}\.[0-9]{3}")
+_TWO_READINGS = re.compile(r"([-+]?[1-9][0-9]{0,2}\.[0-9]{3})([eE][-+]?[0-9]+)?")
 _TAGS = {"!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
 _FITTING: dict[type, str] = {str: "str", list: "seq", dict: "map"}
 _MERGE = "<<"
@@ -205,7 +206,7 @@ class Tree:
         elif depth >= DEEPEST:
             raise Refused(_TOO_DEEP, line)
         elif isinstance(event, yaml.SequenceStartEvent):
-            node = self._list(line, depth)
+            node = self._list(line, depth, event.flow_style)
         else:
             node = self._mapping(line, depth, event.flow_style)
         if what := _wrong_tag(event.tag, node.kind):
@@ -234,12 +235,17 @@ class Tree:
             what = f"makes more than {MOST_VALUES:,} values, aliases counted in full: split it"
             raise Refused(what, line)
 
-    def _list(self, line: int, depth: int) -> _Node:
+    def _list(self, line: int, depth: int, flow: bool | None) -> _Node:
         nodes: list[_Node] = []
+        events = []
         while not isinstance(event := self._events.get_event(), yaml.SequenceEndEvent):
+            if flow:
+                events.append(event)
             self._path.append(len(nodes))
             nodes.append(self._node(event, depth + 1))
             self._path.pop()
+        if what := cut_in_list(events):
+            return _Node(Unreadable, what, line)
         return _whole(list, nodes, nodes, line)
 
     def _mapping(self, line: int, depth: int, flow: bool) -> _Node:
@@ -255,7 +261,7 @@ class Tree:
             if key.kind is Unreadable:
                 raise Refused(key.value, key.line)
             following = self._events.get_event()
-            if flow and before is not None and (what := _cut_at_comma(before, event, following)):
+            if flow and before is not None and (what := cut_in_mapping(before, event, following)):
                 self._path.pop()
                 name, value = pairs.pop()
                 pairs.append((name, _Node(Unreadable, what, value.line)))
@@ -279,8 +285,8 @@ class _Dumper(yaml.SafeDumper):
 
     def of_float(self, value: float) -> yaml.ScalarNode:
         node = self.represent_float(value)
-        if _TWO_READINGS.fullmatch(node.value):
-            node.value += "0"
+        if found := _TWO_READINGS.fullmatch(node.value):
+            node.value = f"{found[1]}0{found[2] or ''}"
         return node
 
     def of_text(self, text: str) -> yaml.ScalarNode:
@@ -348,26 +354,6 @@ def _plain_value(text: str, line: int) -> Any:
     if value in (float("inf"), float("-inf")):
         raise Refused(f"{text} is too large for a number, write a smaller one", line)
     return value
-
-
-def _cut_at_comma(before: Any, key: Any, value: Any) -> str:
-    """Say so if a number is cut at its comma, as in ``{rate: 2,5 per hour}``, or nothing."""
-    if not all(isinstance(event, yaml.ScalarEvent) for event in (before, key, value)):
-        return ""
-    parts = (before.value, key.value)
-    if (
-        before.implicit[0]
-        and key.implicit[0]
-        and not value.value
-        and re.search(r"[0-9]$", parts[0])
-        and re.match(r"[0-9]", parts[1])
-        and key.start_mark.index == before.end_mark.index + 1
-    ):
-        decimal, joined = ".".join(parts), "".join(parts).replace(",", "")
-        right = joined if re.match(r"[0-9]{3}(?![0-9])", parts[1]) else f"{decimal} or {joined}"
-        right = decimal if joined[0] == "0" else right
-        return f"{','.join(parts)!r} is cut at its comma inside {{…}}, write {right}"
-    return ""
 
 
 def _pairs(node: _Node, path: KeyPath) -> list[tuple[_Node, _Node]]:

@@ -63,9 +63,11 @@ _UNITS = {
 _MICROSECONDS = {name: size for names, size in _UNITS.items() for name in names}
 
 _NUMBER = r"[.,]?[0-9](?:[0-9.,]*[0-9])?"  # whatever may be meant as one; `_read` decides
-_PART = re.compile(rf"({_NUMBER})\s*([a-zµ]+)\s*(?:,|and)?\s*")
-_RATE = re.compile(rf"({_NUMBER})\s*(?:calls?\s*)?(?:per|/|an?)\s*([a-zµ]+)")
-_GROWTH = re.compile(rf"([+-]?)({_NUMBER})\s*%\s*(?:per|/|an?)\s*([a-z]+)")
+_NEXT = r"(?:(?:\s*,\s*|\s+and\s+|\s*)(?=[.,]?[0-9])|$)"
+_PART = re.compile(rf"({_NUMBER})\s*([a-zµ]+){_NEXT}")
+_PER = r"\s*(?:/\s*|(?:per|an?)\s+)"  # whole words: pers and ad are none
+_RATE = re.compile(rf"({_NUMBER})(?:\s*calls?\b)?{_PER}([a-zµ]+)")
+_GROWTH = re.compile(rf"([+-]?)({_NUMBER})\s*%{_PER}([a-z]+)")
 _SHARE = re.compile(rf"({_NUMBER})\s*%")
 _CURRENCY = r"[$€£¥₹]|usd|eur|gbp|inr|us\$"
 _MONEY = re.compile(rf"(?:{_CURRENCY})\s*({_NUMBER})|({_NUMBER})\s*(?:{_CURRENCY})")
@@ -95,8 +97,10 @@ def _text(value: Any) -> str:
     return value.strip().lower() if is_short else ""
 
 
-def _read(text: str, written: Any, thousands: bool = True, whole: bool = False) -> Decimal:
-    """Return the only number that ``text``, a part of what is written, can mean.
+def _read(
+    text: str, written: Any, thousands: bool = True, whole: bool = False, power: str = ""
+) -> Decimal:
+    """Return the only number that ``text``, which ``power`` follows, can mean without it.
 
     Raises
     ------
@@ -104,28 +108,28 @@ def _read(text: str, written: Any, thousands: bool = True, whole: bool = False) 
         If it can be read in two ways, in none, or has too many digits.
     """
     if len(text) > _MOST_DIGITS:
-        raise ValueError(
-            f"a number of {len(text)} digits is too long, write {_MOST_DIGITS} at most"
-        )
+        what = f"a number of {len(text)} digits is too long, write {_MOST_DIGITS} at most"
+        raise ValueError(what)
     if _PLAIN.fullmatch(text) and not (thousands and _EITHER.fullmatch(text)):
         return Decimal(text)
-    if _THOUSANDS.fullmatch(text) and (thousands or text.count(",") > 1 or "." in text):
+    if _THOUSANDS.fullmatch(text) and (
+        (thousands and not power) or text.count(",") > 1 or "." in text
+    ):
         return Decimal(text.replace(",", ""))
     joined = re.sub("[.,]", "", text).lstrip("0") or "0"
     if text.count(".") + text.count(",") == 1 and joined != "0":
         decimal = Decimal(text.replace(",", "."))
         first = f"{decimal:f}".rstrip("0").rstrip(".")
         plain = f"{first}0" if thousands and _EITHER.fullmatch(first) else first
-        remedy = f"write {plain} or {joined}"
-        if whole and "." in first:
+        other = f"{joined}{power}" if power else f"{int(joined):,}"
+        remedy = f"write {plain}{power} or {joined}{power}"
+        if whole and "." in first and not power:
             remedy = f"write a whole number such as {joined}"
-        raise ValueError(
-            f"{_shown(written)} can be read as {first} or as {int(joined):,}, {remedy}"
-        )
+        raise ValueError(f"{_shown(written)} can be read as {first}{power} or as {other}, {remedy}")
     if _FOREIGN.fullmatch(text):
         joined = text.replace(".", "").replace(",", ".")
     raise ValueError(
-        f"{_shown(written)} has dots or commas where no number has them, write {joined}"
+        f"{_shown(written)} has dots or commas where no number has them, write {joined}{power}"
     )
 
 
@@ -155,10 +159,11 @@ def parse_duration(value: Any) -> int:
                 context.prec = 3 * _MOST_DIGITS
                 sizes = [_read(number, value) * _MICROSECONDS[unit] for number, unit in parts]
                 exact = sum(sizes, Decimal(0))
+            if len({_MICROSECONDS[unit] for _, unit in parts}) < len(parts):
+                raise ValueError(f"{_shown(value)} has one unit twice, write each once")
             if exact > LONGEST:
-                raise ValueError(
-                    f"{_shown(value)} is too long, write at most {write_duration(LONGEST)}"
-                )
+                what = f"is too long, write at most {write_duration(LONGEST)}"
+                raise ValueError(f"{_shown(value)} {what}")
             if exact == int(exact):
                 return int(exact)
             raise ValueError(f"{_shown(value)} is finer than a microsecond, round it")
@@ -166,9 +171,8 @@ def parse_duration(value: Any) -> int:
             return 0
     elif isinstance(value, int | float) and value == 0 and not isinstance(value, bool):
         return 0
-    raise ValueError(
-        f"{_shown(value)} is not a duration, write a number and a unit such as '30 minutes'"
-    )
+    what = "is not a duration, write a number and a unit such as '30 minutes'"
+    raise ValueError(f"{_shown(value)} {what}")
 
 
 def write_duration(microseconds: int) -> str:
@@ -263,7 +267,7 @@ def _decimal(value: Any, thousands: bool = True, whole: bool = False) -> Decimal
         if not match or (match[3] and not match[2].isdigit()):
             return None
         sign, number, _, exponent = match.groups(default="")
-        read = _read(number.replace("_", ""), value, thousands, whole)
+        read = _read(number.replace("_", ""), value, thousands, whole, exponent)
         return Decimal(f"{sign}{read}{exponent}") if exponent else read * (-1 if sign == "-" else 1)
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
@@ -331,9 +335,8 @@ def parse_whole(value: Any) -> int:
     if number.adjusted() >= _MOST_DIGITS:
         raise ValueError(f"{_shown(value)} is too large, write a number of fewer digits")
     if number != int(number):
-        raise ValueError(
-            f"{_shown(value)} is not whole, write a whole number such as {int(number)}"
-        )
+        what = f"is not whole, write a whole number such as {int(number)}"
+        raise ValueError(f"{_shown(value)} {what}")
     return int(number)
 
 

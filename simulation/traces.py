@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,6 +17,7 @@ from simulation.buckets import LocalBuckets, microseconds
 from simulation.csv_files import Row, csv_problem, csv_rows, decimal_comma
 from simulation.errors import InputError, Problem
 from simulation.input_files import TRACE_MEGABYTES, shown
+from simulation.moments import read_moment
 from simulation.quantities import parse_count
 
 __all__ = ["Trace", "read_call_trace", "read_count_trace"]
@@ -156,8 +156,9 @@ class _Table:
     def buckets(self, zone: ZoneInfo, length: int, counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """Read the timestamps as starts of buckets, and share the counts over what each lasts.
 
-        Returns the rows' places, starts, lengths and counts, one below the other. A stamp of the
-        hour that comes twice may stand twice, once for each; if it stands once, it is for both.
+        Returns the rows' places, starts, lengths and counts, one below the other. A bucket in the
+        hour that comes twice, or that reaches into it, may stand twice, once for each; if it stands
+        once, it is for both.
         """
         local, found = LocalBuckets(zone, length), []
         for row, spans in local.spans(*self._moments(zone, local)):
@@ -173,31 +174,34 @@ class _Table:
     def _moments(
         self, zone: ZoneInfo, buckets: LocalBuckets | None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Return the time of each row, and when the clock shows it for the first and last time."""
+        """Return the time of each row, and when it begins for the first and for the last time."""
         times = np.empty(len(self.lines), np.int64)
         first, again = times.copy(), times.copy()
         before = None
         for row, text in enumerate(self.column("timestamp")):
             try:
-                stamp = datetime.fromisoformat(text.strip())
-            except ValueError:
-                what = f"{text!r} is not a timestamp, write it such as 2026-01-05 08:30:00"
-                raise self.error(self.lines[row], what) from None
+                stamp = read_moment(text.strip(), "a timestamp", "2026-01-05 08:30:00")
+            except ValueError as error:
+                raise self.error(self.lines[row], str(error)) from None
             if not FIRST_YEAR <= stamp.year <= LAST_YEAR:
                 what = f"{text!r} is out of range, use the years {FIRST_YEAR} to {LAST_YEAR}"
                 raise self.error(self.lines[row], what)
-            now = microseconds(stamp.replace(tzinfo=zone) if stamp.tzinfo is None else stamp)
-            first[row] = again[row] = now
+            moment = stamp.replace(tzinfo=zone) if stamp.tzinfo is None else stamp
+            first[row] = again[row] = last = now = microseconds(moment)
             if stamp.tzinfo is None:
-                last = microseconds(stamp.replace(tzinfo=zone, fold=1))  # before now, if skipped
-                begin = buckets.begin(row, stamp, now) if buckets else now if last >= now else None
-                if begin is None:
+                later = moment.replace(fold=1)
+                if later.utcoffset() != moment.utcoffset():
+                    last = microseconds(later)  # before now, if skipped
+                begins = (now, last) if last >= now else None
+                if buckets:
+                    begins = buckets.begins(row, stamp, now)
+                if begins is None:
                     what = (
                         f"{text!r} does not exist in {zone}: daylight saving skips it; set timezone"
                     )
                     raise self.error(self.lines[row], what)
-                now = first[row] = begin
-                again[row] = max(begin, last)
+                now = first[row] = begins[0]
+                again[row] = max(begins[1], last)
                 if before is not None and now < before:  # the hour that comes twice: its second
                     now = int(again[row])
             if before is not None and now < before:

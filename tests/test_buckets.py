@@ -70,6 +70,18 @@ def spans(trace: Trace) -> list[tuple[str, int, int]]:
             ["2026-10-25 01:30,6", "2026-10-25 02:30,7", "2026-10-25 02:30,8"],
             [("23:30", 60, 6), ("00:30", 60, 7), ("01:30", 60, 8)],
         ),
+        (  # one that starts before the hour that comes twice, and ends in it
+            "Europe/Berlin",
+            30,
+            ["2026-10-25 01:45,9"],
+            [("23:45", 30, 6), ("01:00", 15, 3)],
+        ),
+        (
+            "Europe/Berlin",
+            30,
+            ["2026-10-25 01:45,120", "2026-10-25 01:45,7"],
+            [("23:45", 30, 120), ("01:00", 15, 7)],
+        ),
         (
             "Europe/Berlin",
             120,
@@ -218,3 +230,43 @@ def test_traces_whose_buckets_last_another_time_are_not_the_same_trace(tmp_path:
     exact = read(tmp_path, "Europe/Berlin", 360, "2026-10-25 00:00+02:00,4")
     assert local.times.tolist() == exact.times.tolist()
     assert local.digest() != exact.digest()
+
+
+SHOWN_TWICE = [change for change in CHANGES if change[1] in ("2026-10-25", "2026-04-05")]
+
+
+@given(
+    st.sampled_from(SHOWN_TWICE),
+    st.sampled_from([10, 15, 20, 30]),
+    st.integers(0, 29),
+    st.booleans(),
+    st.data(),
+)
+@example(SHOWN_TWICE[0], 30, 15, True, None)
+@settings(deadline=None, max_examples=50)
+def test_counts_by_local_time_and_offset_are_put_where_their_calls_were(
+    change: tuple[str, str], minutes: int, after: int, by_stamp: bool, data: st.DataObject | None
+) -> None:
+    """A bucket that the change cuts in two is one row before it and one after it."""
+    zone, day = ZoneInfo(change[0]), datetime.fromisoformat(change[1])
+    length = timedelta(minutes=minutes)
+    start = day + timedelta(minutes=after % minutes)
+    begin, end = (at.replace(tzinfo=zone).timestamp() for at in (start, start + 12 * length * 2))
+    lasted: dict[tuple[timedelta, datetime], list[int]] = {}
+    for instant in range(int(begin), int(end), 60):
+        moment = datetime.fromtimestamp(instant, zone)
+        stamp = start + (moment.replace(tzinfo=None) - start) // length * length
+        offset = moment.utcoffset()
+        assert offset is not None
+        lasted.setdefault((-offset, stamp), []).append(instant)
+    rows = sorted(lasted.items(), key=lambda row: row[0][1] if by_stamp else row[1][0])
+    counts = st.integers(0, 99)
+    written = [(row, data.draw(counts) if data else n + 1) for n, row in enumerate(rows)]
+    with TemporaryDirectory() as folder:
+        lines = [f"{stamp},{count}" for ((_, stamp), _), count in written]
+        trace = read(Path(folder), change[0], minutes, *lines)
+    assert trace.counts is not None
+    found = zip(trace.times.tolist(), trace.lengths.tolist(), trace.counts.tolist(), strict=True)
+    assert sorted(found) == sorted(
+        (instants[0] * 1_000_000, len(instants) * MINUTE, count) for (_, instants), count in written
+    )

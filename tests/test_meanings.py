@@ -177,8 +177,9 @@ DURATIONS: dict[str, tuple[Read, bool]] = {  # how it is read, and whether it ma
 @st.composite
 def durations(draw: st.DrawFn) -> tuple[str, Fraction]:
     text, seconds = "", Fraction(0)
-    for place in range(draw(st.integers(1, 3))):
-        number, (unit, size) = draw(numbers(1_500)), draw(st.sampled_from(UNITS))
+    units = st.lists(st.sampled_from(UNITS), min_size=1, max_size=3, unique_by=lambda unit: unit[1])
+    for place, (unit, size) in enumerate(draw(units)):
+        number = draw(numbers(1_500))
         text += draw(st.sampled_from([" ", ", ", " and ", ""])) if place else ""
         text += number.text + draw(st.sampled_from(["", " ", "  "])) + draw(cased(unit))
         seconds += number.value * size
@@ -202,7 +203,7 @@ NO_DURATIONS = [
     *("5", "1.5", "-1 h", "'-5 minutes'", "1 fortnight", "PT1H", "'1:30'", "01:30", "1 h 30"),
     *("h", "''", "one hour", "1/2 h", "½ h", "1e3 s", "2.000 s", "1 000 s", "1 h -30 min"),
     *("[1 h]", "{hours: 1}", "1 h; 2 min", "1 h + 2 min", "1h30", "inf s", "nan", "1 quarter"),
-    *("5 m", "3 M", "1 h 30 m"),
+    *("5 m", "3 M", "1 h 30 m", "1 h 2 hours", "'5 days,'", "1 h and", "1 h and30 min"),
 ]
 
 

@@ -82,7 +82,7 @@ def _only_line(written: str, instead_of: str, folder: Path) -> str:
         (
             "records: 12,000}",
             "records: 10}",
-            "records: '12,000' is cut at its comma inside {…}, write 12000",
+            "records: '12,000' is cut at its comma inside {…}, write 12 or 12000",
         ),
         (
             "at: [6pm]",

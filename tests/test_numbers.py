@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+import yaml
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from simulation import InputError, load_scenario
-from simulation.documents import Document
+from simulation.documents import Document, value_of
+from simulation.plain_yaml import Tree, write_yaml
 from simulation.quantities import (
     HOUR,
     SECOND,
@@ -196,7 +198,10 @@ def test_a_number_cut_at_its_comma_inside_braces_is_told_as_one(tmp_path: Path) 
     file = tmp_path / "n.yaml"
     for before, after, told in [
         ("rate: 100 per", "rate: 2,5 per", "'2,5 per day' is cut at its comma .* write 2.5 per"),
-        ("records: 12", "records: 12,000", "'12,000' is cut at its comma inside {…}, write 12000"),
+        ("records: 12", "records: 12,000", "'12,000' is cut at its comma .* write 12 or 12000"),
+        ("daily_variation: 10%", "daily_variation: 1,000", "'1,000' is cut .* write 1 or 1000"),
+        ("factor: 2", "factor: 1,125", "'1,125' is cut at its comma .* write 1.1250 or 1125"),
+        ("factor: 2", "factor: 0,125", "'0,125' is cut at its comma inside {…}, write 0.125$"),
     ]:
         file.write_text(SCENARIO.replace(before, after))
         with pytest.raises(InputError, match=rf"n.yaml:\d+: .*{told}"):
@@ -234,3 +239,149 @@ def test_floats_that_a_saved_scenario_holds_are_read_again(tmp_path: Path) -> No
     scenario = load_scenario(file).changed({"clients.a.calls.0.weight": 1.125})
     (tmp_path / "again.yaml").write_text(scenario.to_yaml(tmp_path))
     assert load_scenario(tmp_path / "again.yaml").model_dump() == scenario.model_dump()
+
+
+@given(whole, digits, st.sampled_from(["", "-"]), st.sampled_from(["", " per day", " h", "%"]))
+@example(1, "000", "", "")
+def test_a_number_cut_inside_braces_is_told_with_both_readings(
+    n: int, f: str, sign: str, unit: str
+) -> None:
+    """Which of them a key takes is left to the user: the text does not say whether thousands."""
+    with pytest.raises(InputError, match="is cut at its comma") as refused:
+        value_of(f"{{a: {sign}{n},{f}{unit}}}")
+    told = str(refused.value).rpartition("write ")[2].split(" or ")
+    assert all(each.startswith(sign) and each.endswith(unit) for each in told)
+    numbers = [Decimal(each.removesuffix(unit)) for each in told]
+    meant = [Decimal(f"{sign}{n}.{f}"), Decimal(f"{sign}{n}{f}")]
+    assert numbers == (meant if n else meant[:1])
+
+
+@given(st.lists(st.integers(0, 9999), min_size=2, max_size=30), st.data())
+@example([1, 5, 1, 5], None)
+def test_a_list_with_commas_of_two_kinds_is_refused_and_of_one_kind_is_read(
+    numbers: list[int], data: st.DataObject | None
+) -> None:
+    gaps = st.lists(
+        st.sampled_from([",", ", ", ",\n "]),
+        min_size=len(numbers) - 1,
+        max_size=len(numbers) - 1,
+    )
+    between = data.draw(gaps) if data else [",", ", ", ","]
+    text = "".join(f"{n}{gap}" for n, gap in zip(numbers, [*between, ""], strict=True))
+    if "," in between and ", " in between:
+        close = between.index(",")
+        told = re.escape(f"'{numbers[close]},{numbers[close + 1]}' can be read as two values or as")
+        with pytest.raises(InputError, match=told) as refused:
+            value_of(f"[{text}]")
+        first = Decimal(f"{numbers[close]}.{numbers[close + 1]}")
+        right = str(refused.value).rpartition("write ")[2].split(" or ")
+        assert right[0] == f"'{numbers[close]}, {numbers[close + 1]}'"
+        assert Decimal(right[1]) == first
+    else:
+        assert value_of(f"[{text}]") == numbers
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[2026-01-05,2026-01-06, 2026-01-07]",
+        "['08:30','09:30', '10:30']",
+        "[a1,1b, 2]",
+        "[1,2.5, 3]",
+        "[{a: 1},1,2]",
+        "[[1,2], [3,4]]",
+        "['1,5', 2]",
+    ],
+)
+def test_a_list_in_which_no_comma_may_be_of_a_number_is_read(text: str) -> None:
+    assert len(value_of(text)) == len(yaml.safe_load(text))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("growth: 3%", f"profile: [{', '.join(['1,5'] * 12)}], growth: 3%", "'1,5' can be read"),
+        (
+            "records: 12",
+            "records: {choices: [1, 2,5]}",
+            "'2,5' can be read as two values or as 2.5",
+        ),
+    ],
+)
+def test_a_list_with_decimal_commas_is_refused_in_a_scenario(
+    tmp_path: Path, before: str, after: str, told: str
+) -> None:
+    file = tmp_path / "n.yaml"
+    file.write_text(SCENARIO.replace(before, after))
+    with pytest.raises(InputError, match=rf"n.yaml:\d+: clients.a.*(profile|choices): {told}"):
+        load_scenario(file)
+
+
+# ---- powers of ten
+
+
+@given(
+    st.sampled_from(["count", "number", "factor"]), st.integers(1, 999), digits, st.integers(0, 9)
+)
+@example("number", 1, "000", 3)
+def test_thousands_before_a_power_of_ten_have_two_readings(
+    kind: str, n: int, f: str, power: int
+) -> None:
+    """Whether they stand in text or as a number of YAML: 1.000e3 is 1,000 or 1,000,000."""
+    read = KINDS[kind][1]
+    both = [Decimal(f"{n}.{f}e{power}"), Decimal(f"{n}{f}e{power}")]
+    for sign in ".,":
+        text = f"{n}{sign}{f}e{power}"
+        if sign == "." and (kind == "factor" or len(f) != 3):
+            with suppress(ValueError):  # a count is whole
+                assert float(read(value_of(text))) == float(read(text)) == float(both[0])
+            continue
+        for value in (text, value_of(text)):
+            with pytest.raises(ValueError, match="can be read as") as refused:
+                read(value)
+            told = str(refused.value).rpartition("write ")[2].split(" or ")
+            assert [Decimal(each) for each in told] == both
+            if kind != "count":
+                assert [Decimal(str(read(each))) for each in told] == both
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+@example(1.125e20)
+@example(-1.125e-7)
+def test_a_float_is_written_so_that_it_is_read_as_the_same(number: float) -> None:
+    assert Tree(write_yaml({"a": number})).build() == {"a": number}
+
+
+# ---- units are whole words, and each stands once
+
+
+UNITS = ["us", "ms", "s", "sec", "min", "h", "hour", "d", "days", "w", "week", "month", "years"]
+PLURALS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "day", "w": "weeks"}
+
+
+@given(st.sampled_from(UNITS), st.sampled_from(["per", "a", "an"]), st.sampled_from(["", " "]))
+@example("s", "per", "")
+def test_a_word_before_a_unit_is_a_word_of_its_own(unit: str, per: str, blank: str) -> None:
+    rate, growth = f"900{blank}{per}", f"0.1%{blank}{per}"
+    assert parse_rate(f"{rate} {unit}") == parse_rate(f"900/{unit}")
+    for parse, text in ((parse_rate, rate), (parse_growth, growth)):
+        with pytest.raises(ValueError, match="is not a"):
+            parse(f"{text}{unit}")
+    with pytest.raises(ValueError, match="is not a"):
+        parse_rate(f"900 calls{per} {unit}")
+
+
+@given(st.sampled_from(sorted(PLURALS)), st.integers(1, 9), st.sampled_from([" ", ", ", " and "]))
+def test_a_unit_stands_once_in_a_duration(unit: str, n: int, between: str) -> None:
+    for other in (unit, PLURALS[unit]):
+        with pytest.raises(ValueError, match="has one unit twice"):
+            parse_duration(f"1 {unit}{between}{n}.5 {other}")
+    assert parse_duration(f"{n} {unit}{between}{n} us") == parse_duration(f"{n} {unit}") + n
+
+
+@given(
+    st.sampled_from(UNITS), st.sampled_from([",", " ,", " and", ", and", " and,", ",,", " and 1"])
+)
+def test_what_is_to_follow_in_a_duration_follows(unit: str, rest: str) -> None:
+    with pytest.raises(ValueError, match="is not a duration"):
+        parse_duration(f"5 {unit}{rest}")
