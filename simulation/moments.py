@@ -3,7 +3,7 @@
 A moment is written by ISO 8601: a date, and after it ``T`` or a blank and a time of hours and
 minutes at least, of which only seconds have a fraction, and after the time an offset. All that
 reads dates reads this grammar, which takes less than `datetime.fromisoformat`: that takes any
-character before the time, and digits that it drops.
+character before the time. Times are whole microseconds; finer digits, as logs have, are dropped.
 """
 
 from __future__ import annotations
@@ -22,14 +22,13 @@ from simulation.bounds import FIRST_YEAR, LAST_YEAR
 __all__ = ["read_date", "read_moment", "read_start", "read_zone", "wrong_start"]
 
 _DATE = r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-W[0-9]{2}-[1-7]|[0-9]{4}W[0-9]{2}[1-7])"
-_PART = r"(?:[.,][0-9]{1,6}0*)?"  # of a second, no finer than a microsecond
+_PART = r"(?:[.,][0-9]+)?"  # of a second
 _TIME = rf"[0-9]{{2}}(?::[0-9]{{2}}(?::[0-9]{{2}}{_PART})?|[0-9]{{2}}(?:[0-9]{{2}}{_PART})?)"
 _OF_UTC = r"(?: ?(?:Z|[+-][0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2})?)?))"
 _IS_DATE = re.compile(_DATE).fullmatch
 _IS_MOMENT = re.compile(rf"{_DATE}(?:[Tt ]{_TIME}{_OF_UTC}?)?").fullmatch
 _IS_REST = re.compile(rf"{_PART}{_OF_UTC}?").fullmatch
 _TO_SECONDS = 19  # characters of 2026-01-05 08:30:00
-_FINER = re.compile(r"(.*[.,][0-9]{6})[0-9]+(.*)").fullmatch
 
 _DATE_AND_ZONE = re.compile(rf"({_DATE})([+\u2212-])([0-9]{{2}})(?::?([0-9]{{2}}))?").fullmatch
 _DATE_AND_HOUR = re.compile(rf"({_DATE})[Tt ]([01][0-9]|2[0-3])({_OF_UTC}?)").fullmatch
@@ -110,7 +109,7 @@ def read_moment(text: str, kind: str = "a date", such_as: str = "2026-01-05") ->
     Raises
     ------
     ValueError
-        If it is none, can be read in two ways, or is finer than a microsecond.
+        If it is none, or can be read in two ways.
     """
     if _is_common(text) or _IS_MOMENT(text):
         try:
@@ -152,8 +151,6 @@ def _readings(text: str) -> str:
 
 def _other_form(text: str) -> str:
     """Say what stands too much in a moment, or is missing, or nothing."""
-    if (found := _FINER(text)) and _IS_MOMENT(rounded := found[1] + found[2]):
-        return f"is finer than a microsecond, write {rounded}"
     if found := _DATE_AND_HOUR(text):
         return f"has an hour alone, write {found[1]}T{found[2]}:00{found[3]}"
     if (found := _OTHER_BETWEEN(text)) and found[2] not in "Tt ":
