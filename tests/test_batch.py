@@ -340,7 +340,7 @@ def test_whatever_decides_a_result_changes_the_org(
     assert done() == ["changed"]
     assert done() == ["kept"]
     monkeypatch.setattr(simulation.batch, "versions", lambda: "creditsim 99")
-    assert done() == ["changed"]
+    assert done() == ["broken"]  # not kept as it was, and no worker has that version
 
 
 def test_a_worker_of_another_version_plans_nothing(tmp_path: Path) -> None:
