@@ -502,7 +502,8 @@ def test_what_a_worker_lacks_is_a_row_of_this_batch_alone(
 
 
 def _fail(job: simulation.batch_job.Job) -> simulation.batch_job.Outcome:
-    return simulation.batch_job.do_job(job._replace(confirm="nonsense"))  # type: ignore[arg-type]
+    wrong: Any = "nonsense"
+    return simulation.batch_job.do_job(job._replace(max_replications=wrong))
 
 
 def test_a_defect_of_ours_fails_one_org_and_leaves_its_trace(
@@ -511,7 +512,7 @@ def test_a_defect_of_ours_fails_one_org_and_leaves_its_trace(
     monkeypatch.setattr(simulation.batch, "do_job", _fail)
     result = plan_portfolio(portfolio(tmp_path, 2), out=tmp_path / "out", **QUICK)
     assert result.totals["failed"] == 2
-    assert "ValueError: invalid literal" in result.portfolio["error"][0]
+    assert "TypeError: '<' not supported" in result.portfolio["error"][0]
     assert "Traceback" in (tmp_path / "out/items/org-0/error.txt").read_text()
     assert load_scenario(tmp_path / "out/items/org-0/scenario.yaml").name == "Org 0"
 

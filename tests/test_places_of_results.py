@@ -124,21 +124,23 @@ def test_a_reader_meanwhile_sees_one_whole_result(foreign: bool, tmp_path: Path)
     if foreign:
         (folder / "sub").mkdir()
     done = threading.Event()
+    seen: list[str] = []
 
     def write() -> None:
-        for count in range(1, 60):
+        count = 0
+        while count < 60 or (len(set(seen)) < 3 and count < 6_000):  # a reader may be starved
+            count += 1
             put(folder, str(count))
         done.set()
 
     writer = threading.Thread(target=write)
     writer.start()
-    reads = 0
     while not done.is_set():
         with simulation.output.reading(folder) as file:
-            assert len({file(name).read_text() for name in RUN_FILES}) == 1
-        reads += 1
+            (content,) = {file(name).read_text() for name in RUN_FILES}
+        seen.append(content)
     writer.join()
-    assert reads > 1
+    assert len(set(seen)) > 2
 
 
 def test_one_writer_at_a_time(scenario: Scenario, file: Path, tmp_path: Path) -> None:
