@@ -34,7 +34,19 @@ from simulation.terminal import neutral, unfiltered
 from simulation.usage import ALERT_LEVELS
 from simulation.warmup import Warmup
 
-__all__ = ["Console", "money", "progress", "quote_view", "rate_card_view", "run_view", "table_of"]
+__all__ = [
+    "NOT_DECIDED",
+    "Console",
+    "money",
+    "progress",
+    "quote_view",
+    "rate_card_view",
+    "run_view",
+    "table_of",
+]
+
+NOT_DECIDED = "?: not decided; fewer may be enough, or this may not be"
+"""What a table says of the sizes that it marks so."""
 
 _QUICK_S = 1.0
 

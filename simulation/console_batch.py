@@ -17,7 +17,7 @@ from rich.text import Text
 
 from simulation.advice import dollars
 from simulation.batch import BatchProgress, BatchResult
-from simulation.console import Console, table_of
+from simulation.console import NOT_DECIDED, Console, table_of
 from simulation.findings import percent
 from simulation.forecast import in_words
 from simulation.portfolio import told_once
@@ -122,9 +122,7 @@ def _table(planned: pd.DataFrame) -> Table:
     shown = first.head(_ROWS)
     rest = f", the first {_ROWS} of {len(first):,}" if len(first) > _ROWS else ""
     title = f"Add-on credits for each org{rest}"
-    unsure = (
-        "" if shown["decided"].all() else "?: not decided; fewer may be enough, or this may not be"
-    )
+    unsure = "" if shown["decided"].all() else NOT_DECIDED
     table = table_of("org", "now", "advised", "$ a month", "sure", "cause", title=title)
     names = [_short(row.item, row.source) for row in shown.itertuples()]
     table.columns[0].min_width = min(20, max(map(len, names)))

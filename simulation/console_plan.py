@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulation.advice import dollars, say_number
-from simulation.console import start_view, table_of
+from simulation.console import NOT_DECIDED, start_view, table_of
 from simulation.console_timeline import Timeline
 from simulation.findings import listed, number, percent
 from simulation.plan_findings import advised, plan_findings, surely_enough, what_it_is
@@ -122,14 +122,16 @@ def _frontier_table(plan: Plan) -> Table:
 def _alternative_table(plan: Plan) -> Table:
     by_cost = plan.goal.cost_of_lost_call is not None
     headings = ["alternative", "add-on", "$ a month", "saves a month", "lost calls"]
-    table = table_of(*headings, *([] if by_cost or plan.replications == 1 else ["keeps to it"]))
+    table = table_of(*headings, *([] if by_cost or plan.replications == 1 else ["sure"]))
+    if len(table.columns) > len(headings) and not all(each.decided for each in plan.alternatives):
+        table.caption, table.caption_justify = NOT_DECIDED, "left"
     for each in plan.alternatives:
         saves = "no size is enough"
         if each.saves_per_month is not None:
             amount, low, high = each.saves_per_month
             saves = dollars(amount)
             if not isnan(low):  # one replication has no interval
-                saves += f" ({dollars(low)} to {dollars(high)})"
+                saves += f"\n({dollars(low)} to {dollars(high)})"
             if each.addon_credits_alone:
                 saves += "\nin add-on credits alone"
             elif each.total_per_month and each.total_per_month != each.price_per_month:
@@ -147,6 +149,4 @@ def _alternative_table(plan: Plan) -> Table:
 
 def _kept(alternative: AlternativeResult) -> str:
     """Say how often the size that an alternative needs keeps to the objective."""
-    low, high = alternative.meets_ci95
-    kept = percent(low) if low == high else f"{percent(low)} to {percent(high)}"
-    return kept if alternative.decided else f"{kept}, not decided"
+    return f"{percent(alternative.meets_probability)}{'' if alternative.decided else ' ?'}"

@@ -110,7 +110,7 @@ def test_plan_advises_in_words_before_it_shows_the_sizes_worth_seeing() -> None:
     )
     assert text.index("not decided") < text.index("may be enough") < text.index("Why")
     assert "each ended the same" in text
-    assert "load the quarter" in text
+    assert "ten contacts" in text
     assert max(map(len, shown.stdout.splitlines())) <= 80
     table = [line for line in shown.stdout.splitlines() if re.match(r" +[\d,]+ +[\d.]+ ", line)]
     assert 5 <= len(table) <= 10

@@ -240,8 +240,6 @@ def test_columns_without_a_name_may_be_several(tmp_path: Path) -> None:
             "timestamp,records\n2026-01-05 10:00,101\n",
             "usage.csv:2: {key}: 101 is more than upsert",
         ),
-        ("timestamp\n", "usage.csv: {key}: has no rows"),
-        ("", "usage.csv: {key}: has no rows"),
         ("timestamp\n2025-01-05 10:00\n", "usage.csv: {key}: has rows from 2025-01-05 10:00 to"),
         ('timestamp\n"2026-01-05 10:00\n', "usage.csv:2: {key}: is not CSV"),
     ],
@@ -253,6 +251,16 @@ def test_rows_that_cannot_be_used_are_refused_with_file_line_key_and_remedy(
         recorded(tmp_path, csv, [{"api": "upsert_records"}])
     expected = complaint.format(key="clients.recorded.arrivals.trace.file")
     assert str(refusal.value).startswith(f"{tmp_path}/{expected}")
+
+
+@pytest.mark.parametrize("csv", ["timestamp\n", ""])
+def test_a_trace_without_rows_is_told_where_the_scenario_asks_for_it(
+    tmp_path: Path, csv: str
+) -> None:
+    with pytest.raises(InputError) as refusal:
+        recorded(tmp_path, csv, [{"api": "upsert_records"}])
+    place = "test.yaml: clients.recorded.arrivals.trace.file: "
+    assert str(refusal.value).startswith(f"{place}{tmp_path}/usage.csv: has no rows")
 
 
 def test_a_skipped_local_time_is_refused_and_a_missing_file_too(tmp_path: Path) -> None:
