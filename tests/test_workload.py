@@ -93,7 +93,7 @@ def test_the_command_line_says_one_line_and_takes_force(tmp_path: Path) -> None:
     for command in ("run", "plan"):
         done = creditsim(command, file, *endless)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-        assert re.search(r": replications: .*about .*; --force goes ahead", done.stderr)
+        assert re.search(r"^--set replications: .*about .*; --force goes ahead", done.stderr)
     assert creditsim("run", file, "--force", "--set", "horizon=2 days").returncode == 0
 
 
