@@ -30,10 +30,10 @@ _INTERRUPTED = 128 + signal.SIGINT
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal asked to end."""
+    """A signal asked to end; SimPy makes it anew from its arguments where a client was at work."""
 
     def __init__(self, number: int) -> None:
-        super().__init__()
+        super().__init__(number)
         self.code = 128 + number
 
 

@@ -6,10 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+import simpy
 
+from simulation.signals import STOPPING, Stopped, exit_code
 from tests.helpers import ROOT, SCENARIOS
 
 SCRIPT = (str(Path(sys.executable).parent / "creditsim"),)
@@ -153,3 +156,16 @@ def test_interrupts_of_a_compiled_loop_are_exceptions_and_no_crash() -> None:
     )
     assert done.returncode == 0, done.stderr  # Numba may tell there of what it ignored
     assert int(done.stdout.removeprefix("interrupted: ")) > 1_000
+
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_a_request_to_end_that_falls_into_a_client_stays_one(number: signal.Signals) -> None:
+    def client(environment: simpy.Environment) -> Generator[simpy.Event, None, None]:
+        yield environment.timeout(1)
+        raise Stopped(number)
+
+    environment = simpy.Environment()
+    environment.process(client(environment))
+    with pytest.raises(Stopped) as stopped:  # SimPy raises one of its own making
+        environment.run()
+    assert exit_code(stopped.value) == 128 + number

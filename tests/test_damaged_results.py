@@ -47,7 +47,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def copied(source: Path, folder: Path) -> Path:
     """Return a copy of a result as most tools make one: its files, and none of its attributes."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for file in source.iterdir():
         if file.is_file():
             shutil.copyfile(file, folder / file.name)
@@ -226,7 +226,7 @@ def test_what_a_batch_keeps_of_an_org_is_a_result_that_may_be_copied(
     results: dict[str, Path], tmp_path: Path
 ) -> None:
     (item,) = (results["batch"] / "items").iterdir()
-    folder = copied(item, tmp_path / "copy")
+    folder = copied(item, tmp_path / "batch" / "items" / "copy")  # as deep: it has an outer card
     assert isinstance(load_result(folder), Plan)
     a_letter(folder)
     assert "plan.json: it is not what was written here" in refusal(folder)

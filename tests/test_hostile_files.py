@@ -206,7 +206,7 @@ def test_an_alias_is_a_copy_and_set_changes_one(tmp_path: Path) -> None:
     both = load_scenario(file, ["clients.b.on_throttle.retry.first=10 s"]).clients
     firsts = [client.on_throttle.retry.first for client in both if client.on_throttle.retry]
     assert firsts == [30_000_000, 10_000_000]
-    with pytest.raises(InputError, match=r"--set clients.b.*: clients.b.on_throttle.retry.first"):
+    with pytest.raises(InputError, match=r"^--set clients.b.on_throttle.retry.first: 'soon' is"):
         load_scenario(file, ["clients.b.on_throttle.retry.first=soon"])
 
 
@@ -238,7 +238,9 @@ def test_what_is_no_regular_file_is_refused_without_reading_or_waiting(tmp_path:
             assert "cannot be read (it is a" in done.stderr
             card = tmp_path / "n.yaml"
             card.write_text(f"rate_card: {name}\n{SCENARIO}")
-            with pytest.raises(InputError, match=rf"{name}: rate_card: cannot be read \(it is"):
+            with pytest.raises(
+                InputError, match=rf"n.yaml:1: rate_card: .*{name}: cannot be read \(it is"
+            ):
                 load_scenario(card)
     for name in ["pipe.csv", "folder.csv"]:
         done = creditsim("batch", tmp_path / name, "--out", tmp_path / "out")
@@ -270,9 +272,7 @@ def test_a_large_trace_is_refused_unless_allowed(tmp_path: Path) -> None:
     assert creditsim("validate", file).returncode == 0
     done = creditsim("validate", file, "--trace-megabytes", "1")
     assert done.returncode == 2
-    assert "t.csv: clients.a.arrivals.counts.file: has 1.3 MB, a trace file has at most 1:" in (
-        done.stderr
-    )
+    assert f"n.yaml:8: clients.a.arrivals.counts.file: {tmp_path}/t.csv: has 1.3 MB" in done.stderr
     with pytest.raises(InputError, match="--trace-megabytes"):
         load_scenario(file, trace_megabytes=1)
 
