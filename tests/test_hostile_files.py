@@ -306,7 +306,7 @@ def test_every_command_that_reads_a_place_says_in_one_line_why_it_cannot(
         done = CliRunner().invoke(app, [*command.split(" ", 1), str(place)])
         assert done.exit_code == 2, (command, done.output)
         assert done.stderr.count("\n") == 1
-        assert done.stderr.startswith(shown(place))
+        assert done.stderr.startswith(shown(place)[:80])  # a long name is cut
         assert "name a" in done.stderr
 
 
