@@ -47,6 +47,7 @@ _QUOTED = re.compile(
     rf"""(?<![\w\\])('(?:[^'\\]|\\.){{{_LONG},}}'|"(?:[^"\\]|\\.){{{_LONG},}}")(?!\w)"""
 )
 _WORD = re.compile(rf"\S{{{_LONG + 2},}}")
+_OPTION = re.compile(r"--[a-z][-a-z]+(?: |$)").match  # and no file of a name such as "----"
 _LONGEST_PLACE, _LONGEST_KEY = 1_000, 400
 _LONGEST = 3_000  # of a message: the call kinds of a card are listed in full
 
@@ -90,7 +91,7 @@ class Problem:
     @property
     def is_of_option(self) -> bool:
         """Whether an option alone is to blame, whatever the file holds."""
-        return self.where.startswith("--") and ": " not in self.where
+        return _OPTION(self.where) is not None and ": " not in self.where
 
     def __str__(self) -> str:
         """Return ``file:line: path.to.key: what is wrong, what would be right``, cut where long."""

@@ -36,6 +36,10 @@ class Stopped(KeyboardInterrupt):
         super().__init__(number)
         self.code = 128 + number
 
+    def __str__(self) -> str:
+        """Return nothing to say, as that of Ctrl-C."""
+        return ""
+
 
 def exit_code(interrupt: BaseException) -> int:
     """Return what a command that was stopped exits with: 128 and the signal's number."""

@@ -169,3 +169,4 @@ def test_a_request_to_end_that_falls_into_a_client_stays_one(number: signal.Sign
     with pytest.raises(Stopped) as stopped:  # SimPy raises one of its own making
         environment.run()
     assert exit_code(stopped.value) == 128 + number
+    assert str(stopped.value) == ""  # the command says what was written

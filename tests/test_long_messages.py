@@ -161,3 +161,10 @@ def test_a_portfolio_that_is_run_is_told_to_be_one(
     shown = f"'{name}'" if " " in name else name
     told = f"is a portfolio and no scenario, plan for its orgs with: creditsim batch {shown}"
     assert (done.exit_code, done.stderr) == (2, f"{name}: {told}\n")
+
+
+@pytest.mark.parametrize(
+    ("where", "is_option"), [("--set a.b", True), ("--seed", True), ("-" * 80, False)]
+)
+def test_a_file_of_dashes_is_no_option(where: str, is_option: bool) -> None:
+    assert Problem(where, "", "is wrong").is_of_option == is_option
