@@ -26,12 +26,12 @@ from simulation.cli_common import (
     TraceMegabytes,
     Workers,
     app,
-    calls_to_confirm,
     command,
     fail,
     path_argument,
     path_option,
     print_json,
+    read_confirm,
     show_own_warnings_alone,
     tell_remark,
     whole_option,
@@ -317,7 +317,7 @@ def plan(
     """
     access = Access(confined, trace_megabytes)
     checked = _load(scenario, set_, access, seed=seed, replications=replications)
-    most_confirmed = calls_to_confirm(confirm)
+    most_confirmed = read_confirm(confirm)
 
     from simulation.console import Console, progress
     from simulation.console_plan import plan_view, sizes_over_time

@@ -19,9 +19,9 @@ from simulation.cli_common import (
     Replications,
     Seed,
     TraceMegabytes,
-    calls_to_confirm,
     path_option,
     print_json,
+    read_confirm,
     whole_option,
 )
 from simulation.input_files import TRACE_MEGABYTES
@@ -72,7 +72,7 @@ def batch(
 
     Example: creditsim batch scenarios/portfolio.csv --out portfolio --report
     """
-    most_confirmed = calls_to_confirm(confirm)
+    most_confirmed = read_confirm(confirm)
 
     from simulation.batch import plan_portfolio
     from simulation.console_batch import batch_progress, batch_view

@@ -35,12 +35,12 @@ __all__ = [
     "TraceMegabytes",
     "Workers",
     "app",
-    "calls_to_confirm",
     "command",
     "fail",
     "path_argument",
     "path_option",
     "print_json",
+    "read_confirm",
     "show_own_warnings_alone",
     "tell_remark",
     "whole_option",
@@ -51,7 +51,7 @@ P = ParamSpec("P")
 CANNOT_PRINT = 1
 INPUT_IS_WRONG = 2
 FINISHED_WITH_FAILURES = 3
-MOST_TO_CONFIRM = 10**18
+_MOST_TO_CONFIRM = 10**18
 
 app = typer.Typer(
     name="creditsim",
@@ -220,11 +220,11 @@ def print_json(data: Any) -> None:
     print(in_json(to_json(data)))
 
 
-def calls_to_confirm(confirm: str) -> int | Literal["all", "none"]:
+def read_confirm(confirm: str) -> int | Literal["all", "none"]:
     """Read what ``--confirm`` gives."""
     if confirm in ("all", "none"):
         return "all" if confirm == "all" else "none"
-    return _whole("--confirm", confirm, 0, MOST_TO_CONFIRM, ", or all or none")
+    return _whole("--confirm", confirm, 0, _MOST_TO_CONFIRM, ", or all or none")
 
 
 def show_own_warnings_alone() -> None:

@@ -29,7 +29,7 @@ class Confirmation:
     Attributes
     ----------
     addon_credits : list of int
-        The sizes compared, those that fresh replications judged, too.
+        The sizes compared: those that fresh replications judged.
     replications, days, calls : int
         How many of each, for every size; of a large replication its first days.
     identical : bool

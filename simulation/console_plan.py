@@ -97,9 +97,8 @@ def _frontier_table(plan: Plan) -> Table:
     for heading in ("add-on", "$ a month", "throttled", "calls lost", last):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", overflow="ellipsis")
-    rows, fresh = (each.set_index("addon_credits") for each in (plan.frontier, plan.fresh))
     for size, name in sizes_worth_seeing(plan).items():
-        row = fresh.loc[size] if size in fresh.index else rows.loc[size]
+        row = plan.row(size)
         style = "bold" if size == advised(plan) else ""
         kept = f"{percent(row['meets_low'])} to {percent(row['meets_high'])}"
         judged = int(row["replications"])
@@ -120,10 +119,10 @@ def _frontier_table(plan: Plan) -> Table:
 
 
 def _alternative_table(plan: Plan) -> Table:
-    by_cost = plan.goal.cost_of_lost_call is not None
+    says_how_sure = plan.goal.cost_of_lost_call is None and plan.replications > 1
     headings = ["alternative", "add-on", "$ a month", "saves a month", "lost calls"]
-    table = table_of(*headings, *([] if by_cost or plan.replications == 1 else ["sure"]))
-    if len(table.columns) > len(headings) and not all(each.decided for each in plan.alternatives):
+    table = table_of(*headings, *(["sure"] if says_how_sure else []))
+    if says_how_sure and not all(each.decided for each in plan.alternatives):
         table.caption, table.caption_justify = NOT_DECIDED, "left"
     for each in plan.alternatives:
         saves = "no size is enough"
@@ -142,7 +141,7 @@ def _alternative_table(plan: Plan) -> Table:
             "" if each.price_per_month is None else f"{each.price_per_month:,}",
             saves,
             say_number(each.lost_calls_difference[0]),
-            *[_kept(each)][: len(table.columns) - len(headings)],
+            *([_kept(each)] if says_how_sure else []),
         )
     return table
 

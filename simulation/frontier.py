@@ -138,7 +138,7 @@ class Judgement:
         return float(self.credits.sum()) / max(1.0, float(self.calls.sum()))
 
     @property
-    def surely_enough(self) -> float:
+    def enough_for_unseen(self) -> float:
         """The pool size that throttles no call even in an event that no replication shows."""
         event = float(unseen_calls(self.enough, self.credits_per_call))
         return float(self.enough.max()) + event * max(1.0, self.credits_per_call)

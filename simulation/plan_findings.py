@@ -65,7 +65,7 @@ def _what(plan: Plan) -> str:
     else:
         do = f"Buy {advice.addon_credits:,} add-on credits for {dollars(advice.price_per_month)} "
         do += f"a month (${advice.price_per_day} a day)"
-    row = plan.fresh.set_index("addon_credits").loc[advice.addon_credits]
+    row = plan.row(advice.addon_credits)
     if isnan(row["throttled_share"]):
         return f"{do}: none of the {calls_of(plan.goal)} comes after the warm-up."
     if plan.goal.cost_of_lost_call is not None:
@@ -106,7 +106,8 @@ def _not_reachable(plan: Plan) -> str:
 def _least_cost(plan: Plan) -> str:
     """Say what the recommended size costs in all, and what none would."""
     assert plan.goal.cost_of_lost_call is not None
-    row = plan.fresh.set_index("addon_credits").loc[plan.recommendation.addon_credits]
+    assert plan.recommendation.addon_credits is not None
+    row = plan.row(plan.recommendation.addon_credits)
     without = plan.frontier["cost_per_month"].iloc[0]
     said = []
     if plan.replications == 1 and not _certain(plan):
@@ -151,9 +152,8 @@ def _undecided(plan: Plan) -> str:
 
 
 def _kept(plan: Plan, size: int, months: str) -> str:
-    """Say in how many a size keeps to it, by fresh replications where they judged it."""
-    known = plan.fresh if (plan.fresh["addon_credits"] == size).any() else plan.frontier
-    row = known.set_index("addon_credits").loc[size]
+    """Say in how many a size keeps to the objective."""
+    row = plan.row(size)
     return (
         f"{percent(row['meets_probability'])} of {months} (95 % interval "
         f"{percent(row['meets_low'])} to {percent(row['meets_high'])})"
@@ -188,8 +188,7 @@ def _else(plan: Plan) -> str:
             than = f" compared with {advice.addon_credits:,}"
         return (
             f"Better: `{best.name}` {needs} {need} add-on credits and saves {dollars(saving)} a "
-            f"month{than}"
-            f"{interval}{_how_sure(plan, best)}."
+            f"month{than}{interval}{_how_sure(plan, best)}."
         )
     if (other := _most_saving(plan, addon_credits_alone=True)) is not None:
         assert other.saves_per_month is not None

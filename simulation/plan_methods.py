@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from simulation.advice import dollars
 from simulation.confirmation import Confirmation
 from simulation.demand import is_random
 from simulation.estimates import CONFIDENCE
@@ -83,7 +82,7 @@ def _objective(scenario: Scenario, goal: Goal) -> str:
     if goal.cost_of_lost_call is not None:
         return (
             "The plan looks for the purchase of add-on credits with the least expected cost a "
-            f"month: its price, and {dollars(goal.cost_of_lost_call)} for each of the {whose} that "
+            f"month: its price, and ${goal.cost_of_lost_call:,.12g} for each of the {whose} that "
             "is lost."
         )
     return (

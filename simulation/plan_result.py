@@ -145,6 +145,12 @@ class Plan:
         now = self.frontier["addon_credits"] == self.scenario.org.addon_credits
         return _row(self.frontier[now].iloc[0].to_dict())
 
+    def row(self, size: int) -> pd.Series:
+        """Return what is known of a size, by fresh replications where they judged it."""
+        fresh = self.fresh[self.fresh["addon_credits"] == size]
+        known = fresh if len(fresh) else self.frontier[self.frontier["addon_credits"] == size]
+        return known.iloc[0]
+
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as ``creditsim plan --json`` prints it; prices are exact decimals."""
         goal: dict[str, Any] = {

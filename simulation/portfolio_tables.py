@@ -13,7 +13,12 @@ import pandas as pd
 from simulation.csv_files import csv_writer, for_spreadsheets
 from simulation.errors import encodable
 from simulation.peaks import Cause
-from simulation.plan_findings import advice_in_brief, best_alternative, surely_enough
+from simulation.plan_findings import (
+    advice_in_brief,
+    advised,
+    best_alternative,
+    surely_enough,
+)
 from simulation.plan_result import Plan
 from simulation.scenario import Scenario
 
@@ -144,10 +149,8 @@ def row_of(plan: Plan, cause: Cause | None) -> Row:
     frontier = plan.frontier.set_index("addon_credits")
     size, now = advice.addon_credits, scenario.org.addon_credits
     safe = surely_enough(plan)
-    shown = next((each for each in (safe, size) if each is not None), frontier.index[-1])
-    fresh = plan.fresh.set_index("addon_credits")
-    held = (fresh if shown in fresh.index else frontier).loc[shown]
-    current = frontier.loc[now]
+    shown, current = advised(plan), frontier.loc[now]
+    held = plan.row(int(frontier.index[-1]) if shown is None else shown)
     row: Row = {
         **scenario_row(scenario),
         "status": advice.status,
@@ -315,8 +318,7 @@ class Totals:
         self.counts = dict.fromkeys(
             ("items", "none_needed", "buy", "not_reachable", "failed", "pending"), 0
         )
-        self.at_risk = self.undecided = 0
-        self.unsafe = 0
+        self.at_risk = self.undecided = self.unsafe = 0
         self.now = self.now_of_enough = self.recommended = self.safe = Decimal(0)
         self.saved = Saving()
         self.by_alternative: dict[str, Saving] = {}

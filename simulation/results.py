@@ -222,7 +222,7 @@ def to_json(data: Any) -> str:
 def save(
     result: Saved, output: OutputFolder, summary: str, scenario: str | None = None
 ) -> dict[str, str]:
-    """Return the hashes of the files that it writes of a result, by name; last its summary.
+    """Return the hashes of the files of a result, by name, after writing them, its summary last.
 
     Parameters
     ----------

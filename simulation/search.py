@@ -330,19 +330,20 @@ class Search:
 
         A size that is larger than one that surely throttles no call costs more than that one.
         """
-        best, judged, evidence = self.chosen, self.judged, self.evidence
+        best, judged = self.chosen, self.judged
         assert best is not None
         prices, with_a_call = (
-            evidence.monthly_costs_of(np.full(len(self.sizes), n)) for n in (0, 1)
+            self.evidence.monthly_costs_of(np.full(len(self.sizes), n)) for n in (0, 1)
         )
+        a_call = (with_a_call - prices)[best]
         lost, unseen = judged.lost_calls, float(judged.unseen[best])
-        notable = NOTABLE_SAVING * evidence.monthly_costs()[:, best].mean()
-        rivals, largest = [], int(np.searchsorted(self.limits, judged.surely_enough))
+        notable = NOTABLE_SAVING * (prices[best] + a_call * lost[:, best].mean())
+        rivals, largest = [], int(np.searchsorted(self.limits, judged.enough_for_unseen))
         for place in np.flatnonzero(judged.replications[: max(best, largest) + 1] == self.count):
             saved = _most_saved(
                 lost[:, best], lost[:, place], bool(place > best), unseen, confidence
             )
-            less = prices[best] - prices[place] + saved * (with_a_call - prices)[best]
+            less = prices[best] - prices[place] + saved * a_call
             if place == best or not less <= notable:  # nan, by one replication, leaves it in
                 rivals.append(int(place))
         return rivals[0], rivals[-1]

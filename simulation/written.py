@@ -4,10 +4,10 @@ The summary of a result, ``summary.json`` or ``plan.json``, is written last and 
 of its files, and of itself, so that what is read are files that were written together, wherever
 they were copied to.
 
-What may be replaced is told by marks. A mark is an extended attribute: it adds no file and changes
-no byte. That of a folder names its files with a hash of each, tables of a batch and pages too, that
-of a page holds the page's hash, so that what was changed by hand since is known to be the user's.
-What has no mark, of version 0.1.0 or copied, is known by what it holds.
+Marks say which files may be replaced. A mark is an extended attribute: it adds no file and changes
+no byte. The mark of a folder names its files, with a hash of each; the mark of a page is the page's
+hash. So a file that was changed by hand since is known to be the user's. Results without a mark, of
+version 0.1.0 or copied, are known by what they hold.
 """
 
 from __future__ import annotations

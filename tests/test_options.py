@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from simulation import InputError, plan, plan_portfolio, run
 from simulation.cli import app
-from simulation.cli_common import calls_to_confirm
+from simulation.cli_common import read_confirm
 from simulation.quantities import parse_whole
 from simulation.rate_card import RateCard
 from tests.helpers import build, poisson, scheduled
@@ -155,7 +155,7 @@ def test_thousands_are_grouped_on_the_command_line_too() -> None:
     assert json.loads(CliRunner().invoke(app, words).stdout)["user_licenses"] == 1000
     done = CliRunner().invoke(app, ["run", "s.yaml", "--seed", "1,234", "--json"])
     assert json.loads(done.stdout)["seed"] == 1234
-    assert calls_to_confirm("50,000") == 50_000
+    assert read_confirm("50,000") == 50_000
 
 
 # ---- paths

@@ -75,7 +75,7 @@ def report(
     sizes = sizes_to_compare(scenario, named)
     by_size = timelines(scenario, sizes, progress)
     now = scenario.org.addon_credits
-    # What befalls the org now is told from more replications than its picture needs.
+    # The words on the org as it is need more replications than a picture of one size of many.
     run = timelines(scenario, [now])[now] if isinstance(result, Plan) else result
     page = environment().get_template("page.html.j2")
     sections = list(_sections(plan, run, by_size, now if size is None else size))
