@@ -10,19 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.estimates import binomial_interval
-from simulation.findings import number, percent, period, plural
 from simulation.frontier import Evidence, Goal, frontier_table
 from simulation.scenario import Scenario
+from simulation.words import dollars, percent, period, plural
 
 __all__ = [
     "Remedy",
     "calls_of",
-    "dollars",
     "license_price",
     "licenses_per_month",
     "reasons_for",
     "rejections",
-    "say_number",
     "wanted",
 ]
 
@@ -50,15 +48,6 @@ class Remedy:
     addon_credits: int
     limit: int
     total_per_month: Decimal | None
-
-
-def dollars(amount: Decimal | float) -> str:
-    """Write $ with cents.
-
-    >>> dollars(Decimal("1234.5")), dollars(-3.0)
-    ('$1,234.50', '-$3.00')
-    """
-    return f"{'-' if amount < 0 else ''}${abs(amount):,.2f}"
 
 
 def license_price(scenario: Scenario, edition: str) -> Decimal | None:
@@ -213,12 +202,3 @@ def rejections(
             reason = _kept(known, place)
         rejected.append({"addon_credits": int(size), "reason": reason})
     return rejected
-
-
-def say_number(value: float) -> str:
-    """Write a difference with its sign.
-
-    >>> say_number(-3.2), say_number(12.0)
-    ('-3.2', '+12')
-    """
-    return f"{'-' if value < 0 else '+'}{number(abs(value))}"

@@ -22,10 +22,11 @@ from simulation.batch_store import REPORT, BatchStore
 from simulation.batch_tables import write_tables
 from simulation.confirmation import Confirmed, calls_to_confirm
 from simulation.documents import Document
-from simulation.errors import InputError, Problem, encodable, in_a_line
+from simulation.errors import InputError, Problem, in_a_line
 from simulation.executors import Workforce, cluster, processes
 from simulation.input_files import TRACE_MEGABYTES, Access, named_path
 from simulation.output import refused
+from simulation.plain_text import encodable
 from simulation.portfolio import Portfolio, read_portfolio
 from simulation.portfolio_files import Item
 from simulation.portfolio_tables import PORTFOLIO, fitting, scenario_row

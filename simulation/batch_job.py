@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, Literal, NamedTuple
 
-from simulation.errors import encodable, in_a_line
+from simulation.errors import in_a_line
 from simulation.output import OutputFolder
+from simulation.plain_text import encodable
 from simulation.results import save
 from simulation.scenario import Scenario
 from simulation.written import PLAN_FILES

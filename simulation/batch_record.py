@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from simulation.errors import encodable
+from simulation.plain_text import encodable
 from simulation.portfolio_tables import ALTERNATIVES, PORTFOLIO
 
 __all__ = ["File", "Runtime", "Stored"]

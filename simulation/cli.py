@@ -38,8 +38,9 @@ from simulation.cli_common import (
 )
 from simulation.cli_results import Destination, draw_saved
 from simulation.input_files import TRACE_MEGABYTES, Access, shown
+from simulation.plain_text import one_line
 from simulation.signals import leave_to_the_system
-from simulation.terminal import PrintError, guard, one_line, stop_printing
+from simulation.terminal import PrintError, guard, stop_printing
 from simulation.written import PLAN_FILES, RUN_FILES
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, ParamSpec
 import typer
 
 from simulation.bounds import MOST_REPLICATIONS, MOST_SEED, MOST_WORKERS
+from simulation.plain_text import in_json
 from simulation.signals import exit_code, interrupt_behind, stoppable
-from simulation.terminal import in_json
 
 if TYPE_CHECKING:
     from simulation.errors import Problem

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 from math import isinf, isnan
 
 import pandas as pd
@@ -20,24 +19,18 @@ from rich.table import Table
 from rich.text import Text
 
 from simulation.console_timeline import Timeline
-from simulation.findings import (
-    card_facts,
-    number,
-    percent,
-    precision_finding,
-    run_findings,
-    start_finding,
-)
+from simulation.findings import card_facts, precision_finding, run_findings, start_finding
+from simulation.plain_text import neutral
 from simulation.rate_card import Quote, RateCard
 from simulation.results import RunResult
-from simulation.terminal import neutral, unfiltered
+from simulation.terminal import unfiltered
 from simulation.usage import ALERT_LEVELS
 from simulation.warmup import Warmup
+from simulation.words import money, number, percent
 
 __all__ = [
     "NOT_DECIDED",
     "Console",
-    "money",
     "progress",
     "quote_view",
     "rate_card_view",
@@ -124,15 +117,6 @@ def progress(what: str, unit: str) -> Iterator[Watch]:
         yield Watch(advance, bar.console.print)
     finally:
         bar.stop()
-
-
-def money(dollars: Decimal) -> str:
-    """Write a price in full.
-
-    >>> money(Decimal("1234.50")), money(Decimal("0.012"))
-    ('$1,234.50', '$0.012')
-    """
-    return f"${dollars:,}"
 
 
 def table_of(*headings: str, title: str | None = None) -> Table:

@@ -15,13 +15,11 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from simulation.advice import dollars
 from simulation.batch import BatchProgress, BatchResult
 from simulation.console import NOT_DECIDED, Console, table_of
-from simulation.findings import percent
-from simulation.forecast import in_words
 from simulation.portfolio import told_once
-from simulation.portfolio_findings import orgs, portfolio_findings
+from simulation.portfolio_findings import portfolio_findings
+from simulation.words import dollars, in_words, orgs, percent
 
 __all__ = ["batch_progress", "batch_view"]
 

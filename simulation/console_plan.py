@@ -10,13 +10,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from simulation.advice import dollars, say_number
 from simulation.console import NOT_DECIDED, start_view, table_of
 from simulation.console_timeline import Timeline
-from simulation.findings import listed, number, percent
 from simulation.plan_findings import advised, plan_findings, surely_enough, what_it_is
 from simulation.plan_result import AlternativeResult, Plan
 from simulation.results import RunResult
+from simulation.words import dollars, listed, number, percent, say_number
 
 __all__ = ["plan_view", "sizes_over_time", "sizes_worth_seeing"]
 

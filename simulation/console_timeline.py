@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from simulation.findings import number, period, plural
 from simulation.results import RunResult
 from simulation.timeline import timeline
+from simulation.words import number, period, plural
 
 __all__ = ["Timeline"]
 

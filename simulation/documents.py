@@ -12,14 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from simulation.addresses import labels, split, step
-from simulation.errors import (
-    InputError,
-    KeyPath,
-    KeyProblem,
-    KeyProblems,
-    Problem,
-    dotted,
-)
+from simulation.errors import InputError, KeyPath, KeyProblem, KeyProblems, Problem, dotted
 from simulation.input_files import ANYWHERE, Access, read_text, shown
 from simulation.model_errors import describe, next_keys
 from simulation.parts import thawed

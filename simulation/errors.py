@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from simulation.terminal import one_line
+from simulation.plain_text import encodable, one_line
 
 __all__ = [
     "LABELS",
@@ -19,7 +19,6 @@ __all__ = [
     "OutputError",
     "Problem",
     "dotted",
-    "encodable",
     "in_a_line",
     "shortened",
 ]
@@ -126,15 +125,6 @@ def in_a_line(error: BaseException) -> str:
     if isinstance(error, InputError):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def encodable(text: str) -> str:
-    r"""Return a text that can be written as UTF-8: half of a surrogate pair becomes an escape.
-
-    >>> encodable("Zürich"), encodable("byte \udcff of a name")
-    ('Zürich', 'byte \\udcff of a name')
-    """
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class LoopWarning(UserWarning):

@@ -2,85 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import isfinite
 
 import pandas as pd
 
 from simulation.demand import is_random
 from simulation.estimates import binomial_interval
-from simulation.quantities import DAY, HOUR, write_duration
+from simulation.quantities import HOUR, write_duration
 from simulation.rate_card import RateCard
 from simulation.results import RunResult
 from simulation.warmup import Warmup
+from simulation.words import number, percent, period, plural, say_duration
 
-__all__ = [
-    "card_facts",
-    "listed",
-    "number",
-    "percent",
-    "period",
-    "plural",
-    "precision_finding",
-    "run_findings",
-    "start_finding",
-]
-
-_PERIODS = {DAY: "day", 7 * DAY: "week", 30 * DAY: "month", 365 * DAY: "year"}
-
-
-def number(value: float) -> str:
-    """Write a number with the digits that matter.
-
-    >>> number(48012.4), number(3.14159), number(0.0), number(0.004)
-    ('48,012', '3.1', '0', '0.004')
-    """
-    if value == 0 or value >= 100 or (value >= 1 and value == int(value)):
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 1 else f"{value:.2g}"
-
-
-def percent(share: float) -> str:
-    """Write a share in per cent.
-
-    >>> percent(0.71), percent(0.0123), percent(0.00001), percent(1.0)
-    ('71 %', '1.2 %', '0.001 %', '100 %')
-    >>> percent(0.995), percent(0.9999)
-    ('99.5 %', '99.99 %')
-    """
-    per_cent = share * 100
-    if 99 < per_cent < 100:  # what is left is what matters
-        return f"{100 - max(0.001, float(f'{100 - per_cent:.1g}')):.6g} %"
-    if 0 < per_cent < 0.001:
-        return "<0.001 %"
-    if per_cent >= 9.95 or per_cent == 0:
-        return f"{per_cent:.0f} %"
-    return f"{per_cent:.2g} %"
-
-
-def period(counted: int) -> str:
-    """Name the time that the statistics of a run are over.
-
-    >>> period(30 * DAY), period(10 * DAY)
-    ('month', 'run of 10 days')
-    """
-    return _PERIODS.get(counted) or f"run of {write_duration(counted)}"
-
-
-def listed(names: Iterable[str]) -> str:
-    """Join names as one says them.
-
-    >>> listed(["a", "b", "c"]), listed(["a", "b"]), listed(["a"])
-    ('a, b and c', 'a and b', 'a')
-    """
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
-
-
-def plural(name: str) -> str:
-    """Write the plural of what `period` returns."""
-    first, *rest = name.split(" ")
-    return " ".join([first + "s", *rest])
+__all__ = ["card_facts", "precision_finding", "run_findings", "start_finding"]
 
 
 def card_facts(card: RateCard) -> list[str]:
@@ -213,7 +147,7 @@ def _lost(result: RunResult) -> str:
     by_client = _by(result.client_runs, "client", "lost_calls")
     if not by_client.sum():
         late = result.estimate("delay_p99_s").mean
-        waited = f", the slowest 1 % after {_seconds(late)} or more" if late > 0 else ""
+        waited = f", the slowest 1 % after {say_duration(late)} or more" if late > 0 else ""
         waiting = result.estimate("unfinished_calls").mean
         if waiting:
             return (
@@ -238,12 +172,6 @@ def _lost(result: RunResult) -> str:
         f"{number(lost.mean)} calls{interval} are lost in a {unit}, {percent(share)} of all"
         f"{by_whom}{never}"
     )
-
-
-def _seconds(seconds: float) -> str:
-    if seconds >= 3600:
-        return f"{number(seconds / 3600)} hours"
-    return f"{number(seconds / 60)} minutes" if seconds >= 60 else f"{number(seconds)} seconds"
 
 
 def _by(runs: pd.DataFrame, key: str, statistic: str) -> pd.Series:

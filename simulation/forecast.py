@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from math import ceil
 
 from simulation.console import Watch
 from simulation.demand import Demand
 from simulation.replications import seconds_for
 from simulation.scenario import Scenario
+from simulation.words import in_words
 from simulation.workers import cores
 
-__all__ = ["forecast", "in_words"]
+__all__ = ["forecast"]
 
 _LONG_S = 60.0
 _LOOK_AFTER_S = 3.0
@@ -43,17 +43,3 @@ def forecast(scenario: Scenario, watch: Watch, workers: int | None) -> Callable[
             )
 
     return advance
-
-
-def in_words(seconds: float) -> str:
-    """Write a duration as one says it.
-
-    >>> in_words(4.2), in_words(75), in_words(600), in_words(9000)
-    ('about 5 seconds', 'about 75 seconds', 'about 10 minutes', 'about 2.5 hours')
-    """
-    if seconds < 90:
-        count = max(1, ceil(seconds))
-        return f"about {count} second{'s' if count > 1 else ''}"
-    if seconds < 90 * 60:
-        return f"about {round(seconds / 60)} minutes"
-    return f"about {seconds / 3600:.1f} hours"

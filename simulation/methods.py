@@ -18,10 +18,10 @@ from simulation.arrival_laws import WEEKDAYS, Poisson, Schedule
 from simulation.clients import Client, OnThrottle, RecordCount
 from simulation.demand import is_random
 from simulation.estimates import CONFIDENCE
+from simulation.plain_text import one_line
 from simulation.quantities import write_duration
 from simulation.scenario import Scenario
 from simulation.summary import ESTIMATORS
-from simulation.terminal import one_line
 from simulation.warmup import MOST_SHOWN, Warmup
 
 __all__ = [

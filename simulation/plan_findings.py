@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from math import isnan
 
-from simulation.advice import calls_of, dollars, wanted
-from simulation.findings import number, percent, period, plural
+from simulation.advice import calls_of, wanted
 from simulation.plan_result import AlternativeResult, Plan
 from simulation.scenario import Scenario
+from simulation.words import dollars, number, percent, period, plural
 
 __all__ = [
     "advice_in_brief",

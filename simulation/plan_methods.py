@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from simulation.confirmation import Confirmation
 from simulation.demand import is_random
 from simulation.estimates import CONFIDENCE
-from simulation.findings import listed
 from simulation.frontier import Goal
 from simulation.methods import (
     exact_percent,
@@ -22,6 +21,7 @@ from simulation.quantities import write_duration
 from simulation.scenario import Scenario
 from simulation.search import DECISION_ERROR, NOTABLE_SAVING
 from simulation.warmup import Warmup
+from simulation.words import listed
 
 __all__ = ["plan_methods"]
 

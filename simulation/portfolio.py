@@ -12,8 +12,9 @@ from glob import has_magic
 from pathlib import Path
 from typing import Literal
 
-from simulation.errors import InputError, Problem, encodable
+from simulation.errors import InputError, Problem
 from simulation.input_files import ANYWHERE, Access, named_path, read_text, real_path, shown
+from simulation.plain_text import encodable
 from simulation.portfolio_files import Item, csv_items, matching, yaml_items
 
 __all__ = ["Portfolio", "is_portfolio", "read_portfolio", "told_once"]

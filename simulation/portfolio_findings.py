@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulation.advice import dollars
+from simulation.words import dollars, orgs
 
-__all__ = ["orgs", "portfolio_findings"]
-
-
-def orgs(count: int) -> str:
-    """Write how many orgs.
-
-    >>> orgs(1), orgs(1200)
-    ('1 org', '1,200 orgs')
-    """
-    return f"{count:,} org{'' if count == 1 else 's'}"
+__all__ = ["portfolio_findings"]
 
 
 def portfolio_findings(totals: dict[str, Any]) -> list[str]:

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from simulation.csv_files import csv_writer, for_spreadsheets
-from simulation.errors import encodable
 from simulation.peaks import Cause
+from simulation.plain_text import encodable
 from simulation.plan_findings import (
     advice_in_brief,
     advised,

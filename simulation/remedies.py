@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from simulation.advice import Remedy, dollars, license_price
+from simulation.advice import Remedy, license_price
 from simulation.frontier import MOST_SIZES
 from simulation.rate_card import RateCard
 from simulation.scenario import Scenario
 from simulation.search import Search, Steps
+from simulation.words import dollars
 
 __all__ = ["Pools", "remedies"]
 

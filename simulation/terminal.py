@@ -9,19 +9,13 @@ from __future__ import annotations
 import errno
 import io
 import os
-import re
 import sys
 from collections.abc import Iterable
 from typing import TextIO, cast
 
-__all__ = ["PrintError", "guard", "in_json", "neutral", "one_line", "stop_printing", "unfiltered"]
+from simulation.plain_text import neutral
 
-_OBEYED = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    r"\ufff9-\ufffb]"
-)
-"""Control characters but for tab and line feed, those that turn the direction of writing or end a
-line, and those that cannot be seen; the joiners that scripts and emoji need are none of them."""
+__all__ = ["PrintError", "guard", "stop_printing", "unfiltered"]
 
 _FLUSH_AFTER = 4096
 
@@ -32,38 +26,6 @@ class PrintError(Exception):
     def __init__(self, reason: OSError, seen: bool) -> None:
         super().__init__((reason.strerror or str(reason)).lower())
         self.has_seen_enough = seen and reason.errno == errno.EPIPE
-
-
-def neutral(text: str) -> str:
-    r"""Return text with escapes in place of the characters that a terminal obeys.
-
-    >>> neutral("a\x1b[31mb"), neutral("\u202ec"), neutral("d\u2028e")
-    ('a\\x1b[31mb', '\\u202ec', 'd\\u2028e')
-    """
-    return _OBEYED.sub(lambda found: _escape(found[0]), text)
-
-
-def one_line(text: str) -> str:
-    r"""Return text with escapes for the ends of lines, too.
-
-    >>> one_line("a\nb\tc")
-    'a\\nb\\tc'
-    """
-    return neutral(text.replace("\n", "\\n").replace("\t", "\\t"))
-
-
-def in_json(text: str) -> str:
-    r"""Return JSON that says the same without such characters.
-
-    >>> in_json('["\x9b"]')
-    '["\\u009b"]'
-    """
-    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def _escape(character: str) -> str:
-    number = ord(character)
-    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
 
 
 class _Guarded(io.TextIOBase):

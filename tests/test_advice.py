@@ -10,8 +10,8 @@ import pytest
 from scipy.stats import binomtest
 
 from simulation.advice import reasons_for, rejections
-from simulation.findings import percent
 from simulation.frontier import Evidence, Goal, Judgement, frontier_table, limits_of
+from simulation.words import percent
 from tests.test_search import case
 
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from simulation import InputError, Plan, Scenario, load_result, plan
-from simulation.advice import dollars
 from simulation.console_plan import _alternative_table
 from simulation.plan_findings import best_alternative, plan_findings
 from simulation.portfolio_tables import Totals, alternative_rows, row_of
 from simulation.report import colours, figures
+from simulation.words import dollars
 from tests.helpers import build, creditsim, poisson, scheduled
 
 _CHANGES: dict[str, dict[str, Any]] = {

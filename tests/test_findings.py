@@ -11,9 +11,10 @@ import pytest
 from simulation import RunResult, plan, run
 from simulation.console import Console, run_view
 from simulation.console_plan import sizes_worth_seeing
-from simulation.findings import percent, precision_finding, run_findings
+from simulation.findings import precision_finding, run_findings
 from simulation.plan_findings import advice_in_brief, surely_enough, what_it_is
 from simulation.plan_result import Plan
+from simulation.words import percent
 from tests.helpers import any_limit, poisson
 from tests.test_planning import random_case
 

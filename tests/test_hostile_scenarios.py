@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, event, given, settings
 from simulation import InputError, load_scenario
 from simulation.demand import Demand
 from simulation.documents import Document
+from simulation.plain_text import one_line
 from simulation.quantities import DAY
 from simulation.scenario import Scenario
-from simulation.terminal import one_line
 from tests.hostile import hostile_data, hostile_texts
 from tests.test_compiled import compare
 

@@ -15,13 +15,13 @@ from markdown_it.token import Token
 
 import simulation
 from simulation import load_scenario, plan, run
-from simulation.findings import listed
 from simulation.methods import quoted, run_methods
+from simulation.plain_text import neutral, one_line
 from simulation.plan_methods import plan_methods
 from simulation.scenario import Scenario
 from simulation.summary import ESTIMATORS
-from simulation.terminal import neutral, one_line
 from simulation.warmup import Warmup
+from simulation.words import listed
 from tests.helpers import ROOT, SCENARIOS, any_limit, build, creditsim, poisson, scheduled
 
 QUICK: dict[str, Any] = {"replications": 2, "max_replications": 4, "confirm": 1000}

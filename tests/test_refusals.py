@@ -25,11 +25,11 @@ from simulation import InputError, load_scenario
 from simulation.compiled_model import CompiledModel
 from simulation.demand import Demand
 from simulation.documents import Document
+from simulation.plain_text import one_line
 from simulation.quantities import DAY
 from simulation.records import concatenate
 from simulation.scenario import Scenario
 from simulation.sweep import sweep
-from simulation.terminal import one_line
 from tests.helpers import SCENARIOS, build, creditsim, poisson, scheduled
 from tests.test_compiled import compare
 

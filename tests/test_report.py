@@ -12,11 +12,11 @@ import plotly.graph_objects as go
 import pytest
 
 from simulation import Plan, RunResult, load_result, load_scenario, plan, run
-from simulation.findings import percent
 from simulation.plan_findings import plan_findings, what_it_is
 from simulation.report import figures
 from simulation.report.page import _json, report, write
 from simulation.timeline import sizes_to_compare, timeline, timelines, weekly
+from simulation.words import percent
 from tests.browser import CHROMIUM, Browser
 from tests.helpers import ROOT, any_limit, build, creditsim, poisson, scheduled
 

@@ -17,8 +17,9 @@ import simulation.replications
 import simulation.search
 from simulation import InputError, load_scenario, plan, run
 from simulation.console import Watch
-from simulation.forecast import forecast, in_words
+from simulation.forecast import forecast
 from simulation.scenario import Scenario
+from simulation.words import in_words
 from simulation.workers import ahead, cores, in_processes, in_threads
 from tests.helpers import ROOT, any_limit, creditsim, poisson, scheduled
 

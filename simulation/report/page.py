@@ -15,22 +15,14 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 import simulation
-from simulation.advice import dollars
-from simulation.findings import (
-    card_facts,
-    number,
-    percent,
-    period,
-    plural,
-    run_findings,
-    start_finding,
-)
+from simulation.findings import card_facts, run_findings, start_finding
 from simulation.output_file import OutputFile
 from simulation.plan_findings import advised, plan_findings
 from simulation.plan_result import Plan
 from simulation.report import figures
 from simulation.results import RunResult
 from simulation.timeline import sizes_to_compare, timelines
+from simulation.words import dollars, number, percent, period, plural
 
 __all__ = ["environment", "report", "write"]
 

@@ -1,0 +1,141 @@
+"""Figures in words: numbers, shares, money, durations, and names joined as one says them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from math import ceil
+
+from simulation.quantities import DAY, write_duration
+
+__all__ = [
+    "dollars",
+    "in_words",
+    "listed",
+    "money",
+    "number",
+    "orgs",
+    "percent",
+    "period",
+    "plural",
+    "say_duration",
+    "say_number",
+]
+
+
+_PERIODS = {DAY: "day", 7 * DAY: "week", 30 * DAY: "month", 365 * DAY: "year"}
+
+
+def number(value: float) -> str:
+    """Write a number with the digits that matter.
+
+    >>> number(48012.4), number(3.14159), number(0.0), number(0.004)
+    ('48,012', '3.1', '0', '0.004')
+    """
+    if value == 0 or value >= 100 or (value >= 1 and value == int(value)):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 1 else f"{value:.2g}"
+
+
+def percent(share: float) -> str:
+    """Write a share in per cent.
+
+    >>> percent(0.71), percent(0.0123), percent(0.00001), percent(1.0)
+    ('71 %', '1.2 %', '0.001 %', '100 %')
+    >>> percent(0.995), percent(0.9999)
+    ('99.5 %', '99.99 %')
+    """
+    per_cent = share * 100
+    if 99 < per_cent < 100:  # what is left is what matters
+        return f"{100 - max(0.001, float(f'{100 - per_cent:.1g}')):.6g} %"
+    if 0 < per_cent < 0.001:
+        return "<0.001 %"
+    if per_cent >= 9.95 or per_cent == 0:
+        return f"{per_cent:.0f} %"
+    return f"{per_cent:.2g} %"
+
+
+def period(counted: int) -> str:
+    """Name the time that the statistics of a run are over.
+
+    >>> period(30 * DAY), period(10 * DAY)
+    ('month', 'run of 10 days')
+    """
+    return _PERIODS.get(counted) or f"run of {write_duration(counted)}"
+
+
+def plural(name: str) -> str:
+    """Write the plural of what `period` returns."""
+    first, *rest = name.split(" ")
+    return " ".join([first + "s", *rest])
+
+
+def listed(names: Iterable[str]) -> str:
+    """Join names as one says them.
+
+    >>> listed(["a", "b", "c"]), listed(["a", "b"]), listed(["a"])
+    ('a, b and c', 'a and b', 'a')
+    """
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def say_duration(seconds: float) -> str:
+    """Write a duration in its largest unit.
+
+    >>> say_duration(4.2), say_duration(600), say_duration(9000)
+    ('4.2 seconds', '10 minutes', '2.5 hours')
+    """
+    if seconds >= 3600:
+        return f"{number(seconds / 3600)} hours"
+    return f"{number(seconds / 60)} minutes" if seconds >= 60 else f"{number(seconds)} seconds"
+
+
+def dollars(amount: Decimal | float) -> str:
+    """Write $ with cents.
+
+    >>> dollars(Decimal("1234.5")), dollars(-3.0)
+    ('$1,234.50', '-$3.00')
+    """
+    return f"{'-' if amount < 0 else ''}${abs(amount):,.2f}"
+
+
+def say_number(value: float) -> str:
+    """Write a difference with its sign.
+
+    >>> say_number(-3.2), say_number(12.0)
+    ('-3.2', '+12')
+    """
+    return f"{'-' if value < 0 else '+'}{number(abs(value))}"
+
+
+def money(dollars: Decimal) -> str:
+    """Write a price in full.
+
+    >>> money(Decimal("1234.50")), money(Decimal("0.012"))
+    ('$1,234.50', '$0.012')
+    """
+    return f"${dollars:,}"
+
+
+def in_words(seconds: float) -> str:
+    """Write a duration as one says it.
+
+    >>> in_words(4.2), in_words(75), in_words(600), in_words(9000)
+    ('about 5 seconds', 'about 75 seconds', 'about 10 minutes', 'about 2.5 hours')
+    """
+    if seconds < 90:
+        count = max(1, ceil(seconds))
+        return f"about {count} second{'s' if count > 1 else ''}"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} minutes"
+    return f"about {seconds / 3600:.1f} hours"
+
+
+def orgs(count: int) -> str:
+    """Write how many orgs.
+
+    >>> orgs(1), orgs(1200)
+    ('1 org', '1,200 orgs')
+    """
+    return f"{count:,} org{'' if count == 1 else 's'}"
