@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
     from simulation.batch import BatchResult as BatchResult
     from simulation.batch import plan_portfolio as plan_portfolio
+    from simulation.engine import CreditPool as CreditPool
+    from simulation.engine import Model as Model
+    from simulation.engine import TooManyRequests as TooManyRequests
     from simulation.errors import InputError as InputError
+    from simulation.experiment import RunResult as RunResult
     from simulation.experiment import run as run
-    from simulation.model import Model as Model
-    from simulation.plan_result import Plan as Plan
+    from simulation.planning import Plan as Plan
+    from simulation.planning import load_result as load_result
     from simulation.planning import plan as plan
-    from simulation.pool import CreditPool as CreditPool
-    from simulation.pool import TooManyRequests as TooManyRequests
     from simulation.quantities import DAY as DAY
     from simulation.quantities import HOUR as HOUR
     from simulation.quantities import MINUTE as MINUTE
     from simulation.quantities import SECOND as SECOND
-    from simulation.rate_card import Quote as Quote
-    from simulation.rate_card import RateCard as RateCard
-    from simulation.results import RunResult as RunResult
-    from simulation.saved import load_result as load_result
+    from simulation.rate_cards import Quote as Quote
+    from simulation.rate_cards import RateCard as RateCard
     from simulation.scenario import Scenario as Scenario
     from simulation.scenario import load_scenario as load_scenario
 
@@ -39,22 +39,22 @@ __version__ = "0.1.0"
 
 _HOME = {
     "InputError": "errors",
-    "Model": "model",
-    "CreditPool": "pool",
-    "TooManyRequests": "pool",
+    "Model": "engine",
+    "CreditPool": "engine",
+    "TooManyRequests": "engine",
     "DAY": "quantities",
     "HOUR": "quantities",
     "MINUTE": "quantities",
     "SECOND": "quantities",
-    "Quote": "rate_card",
-    "RateCard": "rate_card",
+    "Quote": "rate_cards",
+    "RateCard": "rate_cards",
     "Scenario": "scenario",
     "load_scenario": "scenario",
-    "RunResult": "results",
+    "RunResult": "experiment",
     "run": "experiment",
-    "Plan": "plan_result",
+    "Plan": "planning",
     "plan": "planning",
-    "load_result": "saved",
+    "load_result": "planning",
     "BatchResult": "batch",
     "plan_portfolio": "batch",
 }

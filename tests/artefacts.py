@@ -18,16 +18,16 @@ import nbformat
 from nbclient import NotebookClient
 from pydantic import BaseModel
 
-from simulation.arrival_laws import CountTrace, Event, Poisson, Schedule, TraceFile
-from simulation.clients import CallMix, Client, RecordCount, Retry
-from simulation.parts import FrozenDict
-from simulation.scenario import Alternative, Objective, Org, Scenario
-from simulation.starter import scenario_schema
+from simulation.formats.parts import FrozenDict
+from simulation.scenario.arrival_laws import CountTrace, Event, Poisson, Schedule, TraceFile
+from simulation.scenario.clients import CallMix, Client, RecordCount, Retry
+from simulation.scenario.scenario import Alternative, Objective, Org, Scenario
+from simulation.scenario.starter import scenario_schema
 from tests.browser import Browser
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = ROOT / "notebooks"
-SCHEMA = ROOT / "simulation" / "scenario.schema.json"
+SCHEMA = ROOT / "simulation/scenario/scenario.schema.json"
 KEYS = ROOT / "scenarios" / "README.md"
 PICTURE = ROOT / "scenarios" / "mid-market-plan.png"
 _BELOW = "section:not(:first-of-type), footer"

@@ -20,9 +20,9 @@ import pandas as pd
 from scipy import stats
 
 from simulation import run
-from simulation.scenario import Scenario
-from simulation.theory import erlang_b
-from simulation.workers import cores, in_processes
+from simulation.experiment.workers import cores, in_processes
+from simulation.planning.theory import erlang_b
+from simulation.scenario.scenario import Scenario
 from tests.helpers import any_limit, build, poisson
 
 __all__ = ["KINDS", "STATISTICS", "Covered", "coverage", "coverage_of_all", "table"]

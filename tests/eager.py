@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import simulation.replications
-import simulation.search
+import simulation.experiment.replications
+import simulation.planning.search
 from simulation.__main__ import main
 
 if __name__ == "__main__":
-    for module in (simulation.replications, simulation.search):
+    for module in (simulation.experiment.replications, simulation.planning.search):
         module._WORTH_PROCESSES_S = 0  # type: ignore[attr-defined]
     main()

@@ -16,19 +16,20 @@ import limits.storage.memory
 import numpy as np
 import pandas as pd
 
-from simulation.clients import Client
-from simulation.demand import Calls, Demand
-from simulation.documents import Document
-from simulation.model import Model
+from simulation.demand.demand import Calls, Demand
+from simulation.demand.streams import jitter_key, uniform
+from simulation.engine.model import Model
+from simulation.engine.records import OUTCOMES, call_table
+from simulation.formats.documents import Document
 from simulation.quantities import DAY
-from simulation.records import OUTCOMES, call_table
-from simulation.scenario import Scenario
-from simulation.streams import jitter_key, uniform
+from simulation.scenario.clients import Client
+from simulation.scenario.scenario import Scenario
 
 ROOT = Path(__file__).parent.parent
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
 SHARED_DATA = ROOT.parent / "shared" / "data"
-ANY_LIMIT = Path(__file__).parent / "cards" / "any-limit.yaml"
+CARDS = ROOT / "tests" / "cards"
+ANY_LIMIT = CARDS / "any-limit.yaml"
 CHARGING = ANY_LIMIT.with_name("charging.yaml")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from simulation.documents import Document
+from simulation.formats.documents import Document
 from tests.helpers import SCENARIOS
 
 __all__ = ["hostile_data", "hostile_texts"]

@@ -21,10 +21,10 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from simulation import Plan, plan
-from simulation.demand import Demand
-from simulation.frontier import Goal, judge, limits_of, purchasable
-from simulation.scenario import Scenario
-from simulation.workers import cores, in_processes
+from simulation.demand.demand import Demand
+from simulation.experiment.workers import cores, in_processes
+from simulation.planning.frontier import Goal, judge, limits_of, purchasable
+from simulation.scenario.scenario import Scenario
 from tests.helpers import build
 from tests.kept_figures import keep
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import poisson
 
-from simulation.demand import Calls, Demand, concatenate
+from simulation.demand.demand import Calls, Demand, concatenate
 from simulation.quantities import DAY
-from simulation.scenario import Scenario
+from simulation.scenario.scenario import Scenario
 
 __all__ = ["Slotted", "Slotting", "Stationary", "stationary_counts"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from simulation.scenario import Scenario
+from simulation.scenario.scenario import Scenario
 from tests.helpers import CHARGING, any_limit
 
 _FILES = TemporaryDirectory()  # traces that were drawn; gone when the tests end

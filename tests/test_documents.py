@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from simulation.portfolio import read_portfolio
+from simulation.batch.portfolio import read_portfolio
 from tests import artefacts
 from tests.helpers import ROOT, SCENARIOS, creditsim
 

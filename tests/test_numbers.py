@@ -15,8 +15,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from simulation import InputError, load_scenario
-from simulation.documents import Document, value_of
-from simulation.plain_yaml import Tree, write_yaml
+from simulation.formats.documents import Document, value_of
+from simulation.formats.plain_yaml import Tree, write_yaml
 from simulation.quantities import (
     HOUR,
     SECOND,
@@ -28,7 +28,7 @@ from simulation.quantities import (
     parse_rate,
     parse_share,
 )
-from simulation.scenario import Scenario
+from simulation.scenario.scenario import Scenario
 from tests.helpers import creditsim
 
 SCENARIO = """\

@@ -21,12 +21,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2, norm, t
 
-from simulation.demand import Demand
-from simulation.engine import Engine
+from simulation.demand.demand import Demand
+from simulation.engine.engine import Engine
+from simulation.experiment.replications import ENGINES
+from simulation.planning.theory import erlang_b, kaufman_roberts
 from simulation.quantities import DAY
-from simulation.replications import ENGINES
-from simulation.scenario import Scenario
-from simulation.theory import erlang_b, kaufman_roberts
+from simulation.scenario.scenario import Scenario
 from tests.helpers import any_limit, poisson
 from tests.stationary import Slotted, Slotting, Stationary
 

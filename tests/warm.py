@@ -20,11 +20,11 @@ __all__ = ["main"]
 
 def main() -> None:
     """Begin and await commands; in a fork, be the command, and end as it does."""
-    import simulation.batch
-    import simulation.cli
-    import simulation.console_plan
-    import simulation.replications
-    import simulation.search
+    import simulation.batch.runner
+    import simulation.cli.commands
+    import simulation.cli.plan_view
+    import simulation.experiment.replications
+    import simulation.planning.search
     from simulation import load_scenario, plan, run
     from simulation.__main__ import main as command_line
     from simulation.report.page import report
@@ -32,7 +32,7 @@ def main() -> None:
     scenario = load_scenario(SCENARIOS[0], ["horizon=2 days", "replications=2"])
     run(scenario, engine="compiled", workers=1)
     report(plan(scenario, max_replications=2, confirm="none", workers=1))  # loads all loops
-    for module in (simulation.replications, simulation.search):
+    for module in (simulation.experiment.replications, simulation.planning.search):
         module._WORTH_PROCESSES_S = 0  # type: ignore[attr-defined]
     for line in sys.stdin:
         asked = json.loads(line)

@@ -13,13 +13,12 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from simulation.plan_findings import surely_enough, what_it_is
-from simulation.plan_result import Plan
+from simulation.experiment import RunResult
+from simulation.formats import number, percent
+from simulation.planning import Plan, timeline, weekly
 from simulation.report.colours import BAND, BLUE, GREEN, GREY, ORANGE, RED
+from simulation.report.plan_in_words import surely_enough, what_it_is
 from simulation.report.timeline_parts import level_lines, timeline_traces, warm_up
-from simulation.results import RunResult
-from simulation.timeline import timeline, weekly
-from simulation.words import number, percent
 
 __all__ = [
     "alternatives",

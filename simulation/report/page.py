@@ -15,14 +15,12 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 import simulation
-from simulation.findings import card_facts, run_findings, start_finding
-from simulation.output_file import OutputFile
-from simulation.plan_findings import advised, plan_findings
-from simulation.plan_result import Plan
+from simulation.experiment import RunResult
+from simulation.formats import OutputFile, dollars, number, percent, period, plural
+from simulation.planning import Plan, sizes_to_compare, timelines
 from simulation.report import figures
-from simulation.results import RunResult
-from simulation.timeline import sizes_to_compare, timelines
-from simulation.words import dollars, number, percent, period, plural
+from simulation.report.plan_in_words import advised, plan_findings
+from simulation.report.run_in_words import card_facts, run_findings, start_finding
 
 __all__ = ["environment", "report", "write"]
 
@@ -97,7 +95,7 @@ def report(
 def environment() -> Environment:
     """Return what templates are filled in with."""
     environment = Environment(
-        loader=PackageLoader("simulation.report", "."),
+        loader=PackageLoader("simulation.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -176,7 +174,7 @@ def _sections(
 
 def _assumptions() -> list[tuple[str, str]]:
     """Return the register of assumptions: each, and the field that changes it."""
-    text = (resources.files("simulation") / "rate_cards" / "README.md").read_text("utf-8")
+    text = (resources.files("simulation.rate_cards") / "README.md").read_text("utf-8")
     table = text.split("## Register of assumptions")[1]
     rows = re.findall(r"^\| (.+?) \| (.+?) \|$", table, flags=re.MULTILINE)[2:]
     return [(what.replace("`", ""), field.replace("`", "")) for what, field in rows]

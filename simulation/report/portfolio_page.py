@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import simulation
-from simulation.portfolio_findings import portfolio_findings
 from simulation.report.page import environment
+from simulation.report.portfolio_in_words import portfolio_findings
 
 __all__ = ["write_portfolio_page"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
+from simulation.experiment import ALERT_LEVELS
 from simulation.report.colours import BAND, BLUE, GREY, ORANGE, PALE, RED
 from simulation.scenario import Scenario
-from simulation.usage import ALERT_LEVELS
 
 __all__ = ["level_lines", "timeline_traces", "warm_up"]
 

@@ -31,8 +31,8 @@ CALLS_A_DAY = 20_000
 
 PLAIN = """
 import sys
-from simulation.planning import plan
-from simulation.portfolio import read_portfolio
+from simulation.planning.planning import plan
+from simulation.batch.portfolio import read_portfolio
 file, part, confirm = sys.argv[1:]
 for item in read_portfolio([file]).items[int(part)::2]:
     plan(item.load(), max_replications=30, confirm=int(confirm), workers=1)
@@ -50,10 +50,10 @@ print(json.dumps([time.perf_counter() - begun, peak]))
 
 SIMULATING = """
 import sys, time
-import simulation.confirmation, simulation.frontier, simulation.peaks
-import simulation.planning as planning, simulation.search as search
-from simulation import batch_job
-from simulation.portfolio import read_portfolio
+import simulation.planning.confirmation, simulation.planning.frontier, simulation.planning.causes
+import simulation.planning.planning as planning, simulation.planning.search as search
+from simulation.batch import job as batch_job
+from simulation.batch.portfolio import read_portfolio
 file, confirm = sys.argv[1:]
 spent = []
 def timed(function):
@@ -66,7 +66,7 @@ def timed(function):
     return wrapper
 search.judge = timed(search.judge)
 planning.confirm_sizes = timed(planning.confirm_sizes)
-simulation.peaks.biggest_cause = timed(simulation.peaks.biggest_cause)
+simulation.planning.causes.biggest_cause = timed(simulation.planning.causes.biggest_cause)
 shares = []
 for item in read_portfolio([file]).items[:4]:
     spent.clear()

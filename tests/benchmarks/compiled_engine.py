@@ -19,11 +19,11 @@ import numpy as np
 from rich.table import Table
 
 from simulation import DAY, Scenario, run
-from simulation.compiled import Day, Tape, decide
-from simulation.compiled_model import CompiledModel, lanes_of, laws_of
-from simulation.demand import Calls, Demand, concatenate
+from simulation.demand.demand import Calls, Demand, concatenate
+from simulation.engine.compiled.kernel import Day, Tape, decide
+from simulation.engine.compiled.model import CompiledModel, lanes_of, laws_of
+from simulation.engine.compiled.sweep import sweep
 from simulation.report.page import write
-from simulation.sweep import sweep
 from tests.browser import CHROMIUM, Browser
 from tests.helpers import ROOT, moving_window
 

@@ -17,8 +17,8 @@ from rich.table import Table
 from scipy.stats import binom
 
 from simulation import load_scenario, plan
-from simulation.demand import Demand
-from simulation.frontier import Goal, judge
+from simulation.demand.demand import Demand
+from simulation.planning.frontier import Goal, judge
 from tests.helpers import ROOT
 
 REPLICATIONS = 500

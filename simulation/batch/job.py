@@ -1,0 +1,133 @@
+"""What a worker does for an org: plan, say who causes it, draw the report; never raise."""
+
+from __future__ import annotations
+
+import errno
+import os
+import traceback
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any, Literal, NamedTuple
+
+from simulation.errors import in_a_line
+from simulation.experiment import save
+from simulation.formats import PLAN_FILES, OutputFolder
+from simulation.plain_text import encodable
+from simulation.scenario import Scenario
+
+__all__ = ["PLOTLY", "Job", "Outcome", "do_job", "versions"]
+
+PLOTLY = "plotly.min.js"
+"""The script that all reports of a batch share."""
+
+
+class Job(NamedTuple):
+    """An org to plan for, with all that a worker on another machine needs."""
+
+    scenario: Scenario
+    max_replications: int | None
+    confirm: int | Literal["all", "none"]
+    report: bool
+    yaml: str
+    """The scenario as it is kept beside its result."""
+    versions: str
+    planned: dict[str, bytes] | None = None
+    """The plan, where one was made before and only the report is wanted."""
+    scratch: str | None = None
+    """Where files are written for a moment; on another machine wherever temporary files go."""
+
+
+class Outcome(NamedTuple):
+    """What came of a job: files, and rows of the tables, or what went wrong."""
+
+    files: dict[str, bytes]
+    row: dict[str, Any]
+    alternatives: list[dict[str, Any]]
+    error: str
+    seconds: float
+    trouble: str = ""
+    """What the worker's machine lacked, where that and not the org is to blame."""
+    of_disk: bool = False
+    """Whether that is the disk on which it writes."""
+
+
+def versions() -> str:
+    """Return the versions of what decides results: random streams are NumPy's."""
+    import numpy as np
+
+    import simulation
+
+    return f"creditsim {simulation.__version__}, numpy {np.__version__}"
+
+
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
+_MEMORY = {errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
+
+
+def _trouble(error: BaseException | None) -> tuple[str, bool]:
+    """Return what the machine lacked, if that is behind an error, and whether it is the disk."""
+    while error is not None:
+        if isinstance(error, MemoryError):
+            return "out of memory", False
+        if isinstance(error, OSError) and error.errno in _DISK | _MEMORY:
+            return os.strerror(error.errno).lower(), error.errno in _DISK
+        if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+            return "no more threads", False
+        error = error.__cause__ or error.__context__
+    return "", False
+
+
+def do_job(job: Job) -> Outcome:
+    """Plan for an org, in a process of its own; whatever goes wrong is part of the outcome."""
+    begun = perf_counter()
+    files: dict[str, bytes] = {}
+    row: dict[str, Any] = {}
+    alternatives: list[dict[str, Any]] = []
+    error, trouble, of_disk = "", "", False
+    if (here := versions()) != job.versions:
+        other = f"this worker has {here}, install {job.versions} on it"
+        return Outcome({}, {}, [], other, 0.0, other)
+    try:
+        with TemporaryDirectory(dir=job.scratch) as folder:
+            if job.planned is None:
+                row, alternatives = _plan(job, Path(folder))
+            else:
+                for name, content in job.planned.items():
+                    (Path(folder) / name).write_bytes(content)
+            if job.report:
+                _draw(job, Path(folder))
+            for file in sorted(Path(folder).iterdir()):
+                files[file.name] = file.read_bytes()
+    except Exception as caught:
+        error = in_a_line(caught)
+        trouble, of_disk = _trouble(caught)
+        files = {"error.txt": encodable(traceback.format_exc()).encode()}
+    seconds = perf_counter() - begun
+    return Outcome(files, row, alternatives, error, seconds, trouble, of_disk)
+
+
+def _plan(job: Job, folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    from simulation.batch.rows import alternative_rows, row_of
+    from simulation.demand import Demand
+    from simulation.planning import biggest_cause, plan
+
+    result = plan(
+        job.scenario,
+        max_replications=job.max_replications,
+        confirm=job.confirm,
+        workers=1,
+    )
+    with OutputFolder(folder, PLAN_FILES) as output:
+        save(result, output, "plan.json", job.yaml)
+    cause = biggest_cause(Demand(job.scenario), result.replications)
+    return row_of(result, cause), alternative_rows(result)
+
+
+def _draw(job: Job, folder: Path) -> None:
+    """Draw the report from the plan's files, so that it is the same wherever they were written."""
+    from simulation.planning import load_plan
+    from simulation.report import report
+
+    page = report(load_plan(folder, job.scenario), yaml=job.yaml, plotly=f"../../{PLOTLY}")
+    (folder / "report.html").write_text(page, encoding="utf-8")

@@ -1,0 +1,95 @@
+"""What a batch tells: how far it is, what came of it, and what is kept when it is broken off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from simulation.batch.rows import read_table
+
+__all__ = ["BatchProgress", "BatchResult", "Interrupted"]
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user broke off; the text says what is kept."""
+
+
+class BatchProgress(NamedTuple):
+    """How far a batch is.
+
+    Attributes
+    ----------
+    done, failed, remaining : int
+        Orgs that have a plan, that have a reason instead, and that have neither yet.
+    seconds_left : float or None
+        By the pace so far; None before the first is planned.
+    failure : str
+        What went wrong with the org that failed just now, or nothing.
+    source : str
+        Where that org was named.
+    """
+
+    done: int
+    failed: int
+    remaining: int
+    seconds_left: float | None
+    failure: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What planning for a portfolio gives; the tables are read when first asked for.
+
+    Attributes
+    ----------
+    folder : Path
+        Where everything was written.
+    totals : dict
+        Spend, orgs at risk, and what changes would save, as in ``totals.json``.
+    did : dict of str to list of str
+        The orgs that were ``kept`` from before, planned because they are ``new``, ``changed`` or
+        to be ``retried``, or that cannot be planned (``broken``): by what is wrong with them, or
+        because a worker was killed or lacked memory, which is not kept.
+    left_out : list of Path
+        YAML files in the folders that are no scenarios, or were written with a result.
+    not_named : list of str
+        Results in ``items`` of orgs that are not named any more; they are left as they are.
+    """
+
+    folder: Path
+    totals: dict[str, Any]
+    did: dict[str, list[str]]
+    left_out: list[Path]
+    not_named: list[str]
+
+    @cached_property
+    def portfolio(self) -> pd.DataFrame:
+        """A row for each org, in the order in which they were named."""
+        return read_table(self.folder / "portfolio.parquet")
+
+    @cached_property
+    def alternatives(self) -> pd.DataFrame:
+        """A row for each named change to an org."""
+        return read_table(self.folder / "alternatives.parquet")
+
+    @cached_property
+    def runtimes(self) -> pd.DataFrame:
+        """How long each org took, and what this batch did with it."""
+        return pd.read_csv(self.folder / "runtimes.csv")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return totals and rows as ``creditsim batch --json`` prints them."""
+        rows = pq.read_table(self.folder / "portfolio.parquet").to_pylist()
+        return {
+            "totals": self.totals,
+            "orgs": rows,
+            "did": self.did,
+            "left_out": [str(file) for file in self.left_out],
+            "not_named": self.not_named,
+        }

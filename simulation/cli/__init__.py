@@ -1,0 +1,3 @@
+"""The terminal: commands, what they print, and how far they are. Nothing imports this room."""
+
+from simulation.cli.commands import main

@@ -1,0 +1,150 @@
+"""What the terminal shows of a plan: the advice, the sizes worth seeing, alternatives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isnan
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from simulation.cli.console import NOT_DECIDED, start_view, table_of
+from simulation.cli.timeline_view import Timeline
+from simulation.experiment import RunResult
+from simulation.formats import dollars, listed, number, percent, say_number
+from simulation.planning import AlternativeResult, Plan
+from simulation.report import advised, plan_findings, surely_enough, what_it_is
+
+__all__ = ["plan_view", "sizes_over_time", "sizes_worth_seeing"]
+
+
+def sizes_worth_seeing(plan: Plan) -> dict[int, str]:
+    """Return the sizes that a table shows, each with what it is."""
+    sizes = plan.frontier["addon_credits"].tolist()
+    advice, card = plan.recommendation, plan.scenario.card
+    named: dict[int, str] = {sizes[0]: "", sizes[-1]: "most for sale"}
+    edge = 0
+    for slab in card.addon_slabs:
+        edge += slab.credits
+        if edge < sizes[-1]:
+            named[edge] = "end of slab"
+    if advice.zero_throttle_addon_credits is not None:
+        named[advice.zero_throttle_addon_credits] = "throttles none"
+    if advice.addon_credits is not None:
+        place = sizes.index(advice.addon_credits)
+        for near in (place - 1, place + 1):
+            if 0 <= near < len(sizes):
+                named.setdefault(sizes[near], "")
+    now = plan.scenario.org.addon_credits
+    named[now] = "now" if now or not named.get(now) else named[now]
+    for size in (advice.addon_credits, surely_enough(plan)):
+        if size is not None:
+            named[size] = what_it_is(plan, size)
+    return dict(sorted(named.items()))
+
+
+def sizes_over_time(plan: Plan) -> dict[int, str]:
+    """Return the sizes whose timeline is shown, each with what it is called there."""
+    now = plan.scenario.org.addon_credits
+    shown = {now: "Available credits now"}
+    if (size := advised(plan)) is not None and size != now:
+        shown[size] = f"Available credits with {size:,} add-on credits"
+    return shown
+
+
+def plan_view(plan: Plan, by_size: Mapping[int, RunResult]) -> RenderableType:
+    """Show what a plan advises, what that does over time, then its tables."""
+    first, second = plan_findings(plan)
+    parts: list[RenderableType] = [
+        Text(plan.scenario.describe(), style="dim"),
+        Text(""),
+        Text(f"{first} {second}", style="bold"),
+        *start_view(plan.warmup),
+        Text(""),
+        *(Timeline(by_size[size], title) for size, title in sizes_over_time(plan).items()),
+        _frontier_table(plan),
+    ]
+    if plan.alternatives:
+        parts.append(_alternative_table(plan))
+    parts.append(Text("Why", style="bold"))
+    parts += [Text(f"• {reason}") for reason in plan.recommendation.reasons]
+    if plan.recommendation.remedies:
+        parts.append(Text("\nWhat would be enough", style="bold"))
+        for remedy in plan.recommendation.remedies:
+            total = remedy.total_per_month
+            cost = "" if total is None else f": {dollars(total)} a month in all"
+            parts.append(Text(f"• {remedy.change}{cost}"))
+    if plan.confirmation is not None:
+        done = plan.confirmation
+        sizes = listed(f"{size:,}" for size in done.addon_credits)
+        parts.append(
+            Text(
+                f"\nChecked: the reference model, in SimPy, decided {done.calls:,} of the calls "
+                f"again with {sizes} add-on credits, and each ended the same.",
+                style="dim",
+            )
+        )
+    return Group(*parts)
+
+
+def _frontier_table(plan: Plan) -> Table:
+    by_cost = plan.goal.cost_of_lost_call is not None
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    last = "all costs" if by_cost else "keeps to it"
+    for heading in ("add-on", "$ a month", "throttled", "calls lost", last):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", overflow="ellipsis")
+    for size, name in sizes_worth_seeing(plan).items():
+        row = plan.row(size)
+        style = "bold" if size == advised(plan) else ""
+        kept = f"{percent(row['meets_low'])} to {percent(row['meets_high'])}"
+        judged = int(row["replications"])
+        if judged < plan.replications:
+            kept = f"{round(row['meets_probability'] * judged)} of {judged}"
+        if plan.replications == 1:
+            kept = "yes" if row["meets_probability"] else "no"
+        table.add_row(
+            f"{size:,}",
+            f"{row['price_per_month']:,}",
+            "" if isnan(row["throttled_share"]) else percent(row["throttled_share"]),
+            number(row["lost_calls"]),
+            f"{row['cost_per_month']:,.2f}" if by_cost else kept,
+            Text(name),
+            style=style,
+        )
+    return table
+
+
+def _alternative_table(plan: Plan) -> Table:
+    says_how_sure = plan.goal.cost_of_lost_call is None and plan.replications > 1
+    headings = ["alternative", "add-on", "$ a month", "saves a month", "lost calls"]
+    table = table_of(*headings, *(["sure"] if says_how_sure else []))
+    if says_how_sure and not all(each.decided for each in plan.alternatives):
+        table.caption, table.caption_justify = NOT_DECIDED, "left"
+    for each in plan.alternatives:
+        saves = "no size is enough"
+        if each.saves_per_month is not None:
+            amount, low, high = each.saves_per_month
+            saves = dollars(amount)
+            if not isnan(low):  # one replication has no interval
+                saves += f"\n({dollars(low)} to {dollars(high)})"
+            if each.addon_credits_alone:
+                saves += "\nin add-on credits alone"
+            elif each.total_per_month and each.total_per_month != each.price_per_month:
+                saves += f"\n{dollars(each.total_per_month)} with its licenses"
+        table.add_row(
+            Text(each.name),
+            "" if each.addon_credits is None else f"{each.addon_credits:,}",
+            "" if each.price_per_month is None else f"{each.price_per_month:,}",
+            saves,
+            say_number(each.lost_calls_difference[0]),
+            *([_kept(each)] if says_how_sure else []),
+        )
+    return table
+
+
+def _kept(alternative: AlternativeResult) -> str:
+    """Say how often the size that an alternative needs keeps to the objective."""
+    return f"{percent(alternative.meets_probability)}{'' if alternative.decided else ' ?'}"

@@ -1,0 +1,16 @@
+"""When calls come, and what each costs: a scenario's demand as arrays, a day at a time.
+
+Never knows a limit: the same demand meets pools of every size.
+"""
+
+from typing import TYPE_CHECKING
+
+from simulation.lazy import lazily
+
+if TYPE_CHECKING:
+    from simulation.demand.arrivals import is_weekly
+    from simulation.demand.demand import Calls, Demand, concatenate, demand_of, is_drawn, is_random
+    from simulation.demand.streams import jitter_key, stream, uniform
+    from simulation.demand.workload import check_workload, too_much, workload_of
+
+__getattr__ = lazily(__name__)

@@ -1,0 +1,278 @@
+"""How much work a scenario is, from its laws alone: known before any of it is begun.
+
+Calls follow from rates, growth, events, schedules and traces; memory and time follow from calls,
+clients, days and replications. The figures for memory and time are rough and on the high side, to
+tell a night's work from a minute's; retries are not in them. It takes one pass over the clients.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulation.demand.arrivals import weekly_weights
+from simulation.errors import InputError, KeyPath, Problem
+from simulation.quantities import DAY
+from simulation.scenario import Client, Poisson, Scenario, Schedule
+
+__all__ = [
+    "MOST_CALLS_A_DAY",
+    "MOST_MEMORY_SHARE",
+    "MOST_SECONDS",
+    "Workload",
+    "check_workload",
+    "too_much",
+    "workload_of",
+]
+
+MOST_CALLS_A_DAY = 100_000_000
+"""A day is drawn and held as a whole; a hundred million calls take some 35 GB."""
+
+MOST_MEMORY_SHARE = 1.0
+"""Of the memory that the machine has: with more, the system ends the process, or crawls."""
+
+MOST_SECONDS = 24 * 3600.0
+"""A day and a night of work; --force allows more."""
+
+_MONTH_DAYS = 30
+_BYTES = 250e6  # of Python and its libraries
+_BYTES_A_CALL = 350.0  # of a day: its columns, and copies of them while they are sorted
+_BYTES_A_RETRIED_CALL = 600.0  # where calls wait in the loops, too
+_BYTES_A_ROW = 4_000.0  # of a client or category in one replication, before it is a table
+_BYTES_AN_INTERVAL = 200.0
+_BYTES_A_SIZE = 50.0  # of a purchasable size in one replication
+_BYTES_A_CLIENT = 30_000.0
+_BYTES_A_LATE_CALL = 16.0  # of all replications: delay and account, for exact percentiles
+_SECONDS_A_CALL = {"simpy": 2e-5, "compiled": 5e-7}
+_SECONDS_A_JUDGED_CALL = 1e-8  # at one purchasable size; two replications are judged at all
+_SECONDS_A_CLIENT_DAY = 1e-4
+_SECONDS_A_DAY = 1e-3
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """An estimate of what running or planning a scenario takes.
+
+    Attributes
+    ----------
+    calls : float
+        In all replications.
+    busiest_day : float
+        The calls of all clients on their busiest local day, which is held in memory.
+    busiest_client : int
+        The place of the client that makes most of the calls.
+    replications : int
+    memory : float
+        Bytes, in each process.
+    seconds : float
+        Of the whole, as many workers at it as were asked about.
+    """
+
+    calls: float
+    busiest_day: float
+    busiest_client: int
+    replications: int
+    memory: float
+    seconds: float
+
+    def describe(self) -> str:
+        """Say in a few words how much it is.
+
+        >>> Workload(12_300.0, 410.0, 0, 30, 5e8, 170.0).describe()
+        'about 12,300 calls, 500 MB and 3 minutes'
+        >>> Workload(4e9, 4e7, 0, 30, 8e9, 9e4).describe()
+        'about 4 billion calls, 8 GB and 25 hours'
+        """
+        seconds, unit = self.seconds, "second"
+        for size, longer in ((3600, "hour"), (60, "minute")):
+            if self.seconds >= 1.5 * size:
+                seconds, unit = self.seconds / size, longer
+                break
+        count = _much(max(1.0, seconds))
+        plural = "" if count == "1" else "s"
+        return f"about {_much(self.calls)} calls, {_bytes(self.memory)} and {count} {unit}{plural}"
+
+
+def workload_of(
+    scenario: Scenario,
+    engine: str,
+    workers: int = 1,
+    interval: int = DAY // 24,
+    sizes: int = 0,
+    replications: int | None = None,
+) -> Workload:
+    """Estimate what a run takes, or with a number of purchasable sizes what a plan takes.
+
+    Parameters
+    ----------
+    engine : str
+        ``simpy`` or ``compiled``.
+    workers : int
+        How many replications run at once.
+    interval : int
+        Length of a row of ``intervals.parquet``, µs.
+    sizes : int
+        How many sizes a plan judges; 0 for a run.
+    replications : int, optional
+        In place of the scenario's own: the most that a run to a precision may come to.
+    """
+    days, clients = scenario.clock.days, len(scenario.clients)
+    by_day, drawn, most, busiest, retried = np.zeros(days), 0.0, -1.0, 0, 0.0
+    for place, client in enumerate(scenario.clients):
+        calls, again = _calls_by_day(scenario, client)
+        by_day += calls
+        total = float(calls.sum())
+        drawn += total * again
+        if client.on_throttle.retry is not None:
+            retried += total
+        if total > most:
+            most, busiest = total, place
+    in_run = min(1.0, scenario.horizon / (days * DAY))
+    n = replications or scenario.replications
+    day = float(by_day.max())
+    a_call = _BYTES_A_RETRIED_CALL if retried else _BYTES_A_CALL
+    memory = _BYTES + a_call * day + _BYTES_A_CLIENT * clients
+    seconds = drawn * _SECONDS_A_CALL["compiled"]
+    seconds += days * (clients * _SECONDS_A_CLIENT_DAY + _SECONDS_A_DAY)
+    if sizes:
+        memory += n * sizes * _BYTES_A_SIZE
+        seconds = n * seconds + 2 * drawn * sizes * _SECONDS_A_JUDGED_CALL
+    else:
+        memory += n * (clients + 6) * _BYTES_A_ROW
+        memory += n * (scenario.horizon / interval) * _BYTES_AN_INTERVAL
+        memory += n * retried * in_run * _BYTES_A_LATE_CALL  # if each of them waits
+        seconds = n * (seconds + drawn * in_run * _SECONDS_A_CALL[engine])
+    in_all = float(by_day.sum()) * in_run * n
+    return Workload(in_all, day, busiest, n, memory, seconds / min(workers, n))
+
+
+def _calls_by_day(scenario: Scenario, client: Client) -> tuple[Floats, float]:
+    """Return a client's mean calls on each local day, and how often each of them is drawn."""
+    law, days = client.arrivals, scenario.clock.days
+    with np.errstate(over="ignore"):  # infinitely many are too many
+        if law.poisson:
+            return _poisson(scenario, law.poisson, days), 1.0
+        if law.schedule:
+            return _scheduled(scenario, law.schedule, days), 1.0 + law.schedule.over / DAY
+    trace = scenario.trace_of(client)
+    times = trace.times - scenario.clock.start_epoch
+    inside = (times >= -trace.lengths) & (times < scenario.horizon)
+    place = np.clip(times[inside] // DAY, 0, days - 1)
+    counts = None if trace.counts is None else trace.counts[inside]
+    return np.bincount(place, counts, days).astype(np.float64), 1.0
+
+
+def _weekdays(scenario: Scenario, days: int) -> NDArray[np.int64]:
+    return (scenario.clock.date(0).weekday() + np.arange(days)) % 7
+
+
+def _poisson(scenario: Scenario, law: Poisson, days: int) -> Floats:
+    by_day = np.full(days, law.rate)
+    if law.profile != "flat":
+        weekly = weekly_weights(law.profile).reshape(7, 24).mean(axis=1)
+        by_day *= weekly[_weekdays(scenario, days)]
+    if law.growth != 1:
+        by_day *= law.growth ** (np.arange(days) / _MONTH_DAYS)
+    for event in law.events:
+        if 0 <= (day := (event.date - scenario.clock.date(0)).days) < days:
+            by_day[day] *= event.factor
+    return by_day
+
+
+def _scheduled(scenario: Scenario, law: Schedule, days: int) -> Floats:
+    weekdays = np.isin(np.arange(7), [day for day in law.days if isinstance(day, int)])
+    on = weekdays[_weekdays(scenario, days)]
+    for day in law.days:
+        if not isinstance(day, int) and 0 <= (n := (day - scenario.clock.date(0)).days) < days:
+            on[n] = True
+    bursts = len(law.at) if law.every is None else max(1.0, DAY / law.every)
+    return np.where(on, float(bursts) * max(1, law.calls), 0.0)
+
+
+def check_workload(
+    scenario: Scenario,
+    engine: str,
+    workers: int,
+    interval: int = DAY // 24,
+    sizes: int = 0,
+    replications: int | None = None,
+) -> None:
+    """Refuse a scenario that is too much work; the parameters are those of `workload_of`.
+
+    Raises
+    ------
+    InputError
+        In one line, with the estimate and what to change.
+    """
+    found = workload_of(scenario, engine, workers, interval, sizes, replications)
+    if problems := too_much(scenario, found):
+        raise InputError(problems)
+
+
+def too_much(scenario: Scenario, found: Workload) -> list[Problem]:
+    """Return why a scenario is too much work, with the estimate and what to change; or nothing."""
+    return [
+        scenario._document.problem(path, f"{what}; --force goes ahead")
+        for path, what in _too_much(scenario, found)
+    ]
+
+
+def _too_much(scenario: Scenario, found: Workload) -> Iterator[tuple[KeyPath, str]]:
+    client = scenario.clients[found.busiest_client]
+    arrivals: KeyPath = ("clients", found.busiest_client, "arrivals")
+    if not found.busiest_day <= MOST_CALLS_A_DAY:
+        what = f"about {_much(found.busiest_day)} calls on a day, most of {client.name!r}, are"
+        bound = f"more than the {_much(MOST_CALLS_A_DAY)} that can be simulated"
+        yield arrivals, f"{what} {bound}: write fewer"
+    elif not found.memory <= (most := MOST_MEMORY_SHARE * _machine_memory()):
+        what = f"takes about {_gigabytes(found.memory)} of memory, and this machine has"
+        yield _remedy(scenario, found, f"{what} {_gigabytes(most)}")
+    elif not found.seconds <= MOST_SECONDS:
+        hours = f"about {_much(found.seconds / 3600)} hours"
+        what = f"takes {hours} for {_much(found.calls)} calls, more than {MOST_SECONDS / 3600:.0f}"
+        yield _remedy(scenario, found, what)
+
+
+def _remedy(scenario: Scenario, found: Workload, what: str) -> tuple[KeyPath, str]:
+    """Return the key that makes most of the work, and what to write there."""
+    n, clients = found.replications, len(scenario.clients)
+    if n > scenario.replications:
+        told = f"up to {n:,} replications, until the precision is reached: {what}"
+        return ("replications",), f"{told}: lower --max-replications"
+    if n > max(1000, clients):
+        return ("replications",), f"{n:,} replications: {what}: write fewer"
+    if clients > max(1000, scenario.clock.days):
+        return ("clients",), f"{clients:,} clients: {what}: join clients that are alike"
+    return ("horizon",), f"{what}: write a shorter one, fewer replications or lower rates"
+
+
+def _machine_memory() -> float:
+    return float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _bytes(count: float) -> str:
+    return _gigabytes(count) if count >= 1e9 else f"{_much(max(1.0, count / 1e6))} MB"
+
+
+def _gigabytes(count: float) -> str:
+    return f"{_much(count / 1e9)} GB"
+
+
+def _much(count: float) -> str:
+    """Write a large number so that its size is seen.
+
+    >>> _much(86_400_000_000), _much(100_000_000), _much(12.34), _much(float("inf"))
+    ('86 billion', '100 million', '12', 'endlessly many')
+    """
+    if not np.isfinite(count) or count >= 1e15:
+        return f"{count:.0e}" if np.isfinite(count) else "endlessly many"
+    for size, name in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
+        if count >= size:
+            return f"{count / size:,.0f} {name}"
+    return f"{count:,.0f}"

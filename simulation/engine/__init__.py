@@ -1,0 +1,20 @@
+"""The pool decides: the SimPy model, which is the reference, and the compiled engine, its equal.
+
+Decides attempts and leaves records; never counts a statistic and never writes a word.
+"""
+
+from typing import TYPE_CHECKING
+
+from simulation.lazy import lazily
+
+if TYPE_CHECKING:
+    from simulation.engine.compiled.model import CompiledModel
+    from simulation.engine.compiled.sweep import Swept, lanes_at_once, sweep
+    from simulation.engine.engine import Engine
+    from simulation.engine.model import Model
+    from simulation.engine.pool import CreditPool, TooManyRequests
+    from simulation.engine.records import (
+        IMPOSSIBLE, LOST, SUCCEEDED, UNFINISHED, CallRecords, DayRecords, Entries, call_table,
+    )
+
+__getattr__ = lazily(__name__)

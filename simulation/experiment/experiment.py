@@ -1,0 +1,315 @@
+"""Running a scenario: all its replications on one engine, into tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from math import ceil
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from simulation.bounds import MOST_REPLICATIONS
+from simulation.demand import Demand, check_workload, is_random
+from simulation.errors import InputError
+from simulation.experiment.estimates import Estimate
+from simulation.experiment.replications import ENGINES, Progress, Replicated
+from simulation.experiment.replications import replications as replications_of
+from simulation.experiment.result import CallWriter, RunResult, calls_in, concatenate, save
+from simulation.experiment.statistics import Late
+from simulation.experiment.summary import summarise, throttled_share
+from simulation.experiment.usage import groups_of
+from simulation.experiment.warmup import Warmup, with_warmup
+from simulation.experiment.workers import cores
+from simulation.formats import RUN_FILES, OutputFolder, named_path
+from simulation.quantities import parse_duration, parse_share, write_duration
+from simulation.scenario import Scenario, as_scenario
+
+__all__ = ["run"]
+
+MAX_REPLICATIONS = 1000
+"""Replications after which a run to a precision gives up."""
+
+_MOST_INTERVALS = 2_000_000
+
+
+def run(
+    scenario: Scenario | Path | str,
+    *,
+    engine: str = "simpy",
+    replications: int | None = None,
+    precision: str | float | None = None,
+    max_replications: int | None = None,
+    seed: int | None = None,
+    interval: str = "1 hour",
+    out: Path | str | OutputFolder | None = None,
+    force: bool = False,
+    keep_calls: bool = True,
+    workers: int | None = None,
+    examine_start: bool = True,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Simulate a scenario and return its throttling statistics.
+
+    Parameters
+    ----------
+    scenario : Scenario, Path or str
+        A scenario, or the path of its file.
+    engine : str
+        ``simpy``, the reference, or ``compiled``; the results are the same.
+    replications, seed : int, optional
+        In place of the scenario's own.
+    precision : str or float, optional
+        Replications are added, beyond those that the scenario asks for, until half the width of
+        the throttled share's interval is at most this part of the share, such as ``5%``.
+    max_replications : int, optional
+        Replications after which that is given up; 1000 unless given.
+    interval : str
+        Length of the rows of ``result.intervals``, a duration such as ``15 minutes``.
+    out : Path, str or OutputFolder, optional
+        A folder for calls, tables, summary and scenario; the calls are written as they come.
+        Nothing is there before all is; what was begun with an `OutputFolder` ends with it.
+    force : bool
+        Whether files in ``out`` that creditsim did not write may be replaced, and work is begun
+        for which memory or time will hardly do.
+    keep_calls : bool
+        Whether ``result.calls`` is wanted; without ``out`` it takes memory.
+    workers : int, optional
+        How many replications run at once: as many as there are cores unless given. No result
+        depends on it.
+    examine_start : bool
+        Whether pilot runs examine how long the start shows: they choose the warm-up where the
+        scenario names none (without them it is one window), and say whether it is enough.
+    progress : callable, optional
+        Called with the days simulated and the days in all.
+
+    Raises
+    ------
+    InputError
+        If the scenario or an argument is wrong, or ``out`` cannot be written.
+
+    Examples
+    --------
+    >>> result = run(Scenario.model_validate({
+    ...     "name": "Burst", "org": {"edition": "free"}, "start": "2026-01-05",
+    ...     "horizon": "2 days", "warmup": 0, "replications": 1,
+    ...     "clients": [{
+    ...         "name": "loader", "calls": [{"api": "bulk_write"}],
+    ...         "arrivals": {"schedule": {"at": "09:00", "calls": 12}},
+    ...     }],
+    ... }))
+    >>> result.calls["outcome"].tolist().count("lost")
+    4
+    >>> result.to_dict()["overall"]["throttled_share"]["mean"]
+    0.16666666666666666
+    """
+    if engine not in ENGINES:
+        known = " or ".join(ENGINES)
+        raise InputError(f"engine {engine!r} is unknown, use {known}")
+    scenario = as_scenario(scenario, replications=replications, seed=seed)
+    length = _interval(interval, scenario)
+    wanted_precision = _precision(precision)
+    most = _most_replications(max_replications, wanted_precision, scenario)
+    if not force:
+        check_workload(scenario, engine, cores(workers), length, replications=most)
+    warmup = None
+    if examine_start:
+        scenario, warmup = with_warmup(scenario)
+    elif scenario.warmup is None:  # so that the scenario that is kept says it, too
+        scenario = scenario.changed({"warmup": write_duration(scenario.warmup_end)})
+    demand = Demand(scenario)
+    options = _Options(
+        engine,
+        length,
+        cores(workers),
+        wanted_precision,
+        most or scenario.replications,
+        warmup,
+        progress,
+    )
+    replicate = partial(_replicate, demand, options)
+
+    def write(output: OutputFolder) -> tuple[RunResult, dict[str, str]]:
+        with CallWriter(output.part("calls.parquet")) as writer:
+            result = replicate(writer.write, output.folder)
+            writer.close()
+        hashes = save(result, output, "summary.json")
+        return replace(result, folder=output.folder), hashes
+
+    if isinstance(out, OutputFolder):
+        return write(out)[0]
+    if out is not None:
+        with OutputFolder(named_path(out, "out"), RUN_FILES, force) as output:
+            result, hashes = write(output)
+        calls = calls_in(output.folder, hashes["calls.parquet"])
+        return replace(result, _read_calls=calls)
+    if keep_calls:
+        kept: list[pa.Table] = []
+        result = replicate(kept.append)
+        return replace(result, _read_calls=lambda: concatenate(kept).to_pandas())
+    return replicate()
+
+
+def _precision(value: str | float | None) -> float:
+    """Return what part of the throttled share half its interval may be; 0 where none is wanted."""
+    if value is None:
+        return 0.0
+    try:
+        share = parse_share(value)
+    except ValueError as error:
+        raise InputError(f"precision {error}") from None
+    if not 0 < share < 1:
+        raise InputError(f"precision is {value}, write more than 0 and less than 100%, such as 5%")
+    return share
+
+
+def _most_replications(given: int | None, precision: float, scenario: Scenario) -> int | None:
+    """Return the replications after which a run to a precision gives up; None if it adds none."""
+    if given is None:
+        given = MAX_REPLICATIONS
+    elif not precision:
+        what = "has no effect without a precision: name one such as 5%, or set 'replications'"
+        raise InputError(f"max_replications {what}")
+    if given < scenario.replications and precision:
+        what = f"write at least the {scenario.replications} replications that the run begins with"
+        raise InputError(f"max_replications is {given}, {what}")
+    if given > MOST_REPLICATIONS:
+        what = f"is {given:,}, write at most {MOST_REPLICATIONS:,}"
+        raise InputError(f"max_replications {what}")
+    return given if precision and is_random(scenario) else None
+
+
+class _Options(NamedTuple):
+    """How replications are run, and until when."""
+
+    engine: str
+    interval: int
+    workers: int
+    precision: float
+    max_replications: int
+    warmup: Warmup | None
+    progress: Progress | None
+
+
+def _replicate(
+    demand: Demand,
+    options: _Options,
+    keep: Callable[[pa.Table], None] | None = None,
+    aside: Path | None = None,
+) -> RunResult:
+    """Return the result of as many replications as the scenario and the precision ask for."""
+    tables, wanted = _Tables(demand, options.interval), demand.scenario.replications
+    while tables.count < wanted:
+        every = replications_of(
+            demand,
+            options.engine,
+            options.interval,
+            options.workers,
+            keep,
+            aside,
+            options.progress,
+            range(tables.count, wanted),
+        )
+        with closing(every):
+            for replicated in every:
+                tables.add(replicated)
+        share = tables.throttled_share()
+        more = _enough(share, options.precision, tables.count) if options.precision else 0
+        wanted = max(wanted, min(options.max_replications, more))
+    result = tables.result(options.engine)
+    return replace(result, warmup=options.warmup, _precision=options.precision)
+
+
+def _enough(share: Estimate, precision: float, count: int) -> int:
+    """Return how many replications are likely to give a share this precision, of ``count`` so far.
+
+    Intervals narrow with the root of the replications; they are looked at again when those are
+    made, at the latest when they have doubled (the confidence interval method of Robinson 2004).
+    """
+    if not (share.has_interval and share.mean > 0):
+        return 2 * count
+    half = (share.high - share.low) / 2 / share.mean
+    if half <= precision:
+        return count
+    return min(2 * count, max(count + 1, ceil(count * (half / precision) ** 2)))
+
+
+def _interval(text: str, scenario: Scenario) -> int:
+    try:
+        length = parse_duration(text)
+    except ValueError as error:
+        raise InputError(f"interval {error}") from None
+    if length <= 0 or scenario.horizon // length > _MOST_INTERVALS:
+        raise InputError(f"interval {text!r} makes too many rows, write a longer one")
+    return length
+
+
+class _Tables:
+    """The tables of a result, filled replication by replication."""
+
+    def __init__(self, demand: Demand, length: int) -> None:
+        self._demand, self._scenario, self._length = demand, demand.scenario, length
+        self._groups = groups_of(demand)
+        self._rows: dict[str, list[dict[str, object]]] = {
+            "overall": [],
+            "client": [],
+            "category": [],
+        }
+        self._intervals: list[pd.DataFrame] = []
+        self._alerts: list[dict[str, int]] = []
+        self._late: list[Late] = []
+
+    def add(self, replicated: Replicated) -> None:
+        """Take in the next replication."""
+        replication = len(self._intervals)
+        for group, values in zip(self._groups, replicated.values, strict=True):
+            name = {} if group.grain == "overall" else {group.grain: group.name}
+            self._rows[group.grain].append({"replication": replication, **name, **values})
+        count = len(replicated.intervals["calls"])
+        starts = np.arange(count, dtype=np.int64) * self._length
+        frame = {"replication": replication, "start_at": self._instants(starts)}
+        self._intervals.append(pd.DataFrame({**frame, **replicated.intervals}))
+        self._late.append(replicated.late)
+        for crossing in replicated.crossings:
+            self._alerts.append({"replication": replication, **vars(crossing)})
+
+    @property
+    def count(self) -> int:
+        """How many replications are in it."""
+        return len(self._late)
+
+    def throttled_share(self) -> Estimate:
+        """Return the throttled share by the replications so far, as the summary will have it."""
+        return throttled_share(pd.DataFrame(self._rows["overall"]))
+
+    def result(self, engine: str) -> RunResult:
+        """Return the result."""
+        tables = {grain: pd.DataFrame(rows) for grain, rows in self._rows.items()}
+        certain = not self._demand.is_random
+        summary = summarise(self._scenario, self._groups, tables, self._late, certain)
+        columns = ["replication", "level_percent", "day", "moment"]
+        alerts = pd.DataFrame(self._alerts, columns=columns).astype("int64")
+        alerts["crossed_at"] = self._instants(alerts.pop("moment").to_numpy())
+        intervals = pd.concat(self._intervals, ignore_index=True)
+        scenario = self._scenario
+        if self.count != scenario.replications:
+            scenario = scenario.changed({"replications": self.count})
+        return RunResult(
+            scenario,
+            engine,
+            tables["overall"],
+            tables["client"],
+            tables["category"],
+            intervals,
+            alerts,
+            summary,
+        )
+
+    def _instants(self, moments: np.ndarray) -> pd.DatetimeIndex:
+        epoch = (moments + self._scenario.clock.start_epoch).astype("datetime64[us]")
+        return pd.DatetimeIndex(epoch, tz="UTC")

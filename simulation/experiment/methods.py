@@ -1,0 +1,345 @@
+"""How the figures of a result were made, for a report on them: the page beside a result.
+
+It answers for one result what the reporting guideline STRESS-DES asks and `tests/STRESS-DES.md`
+cannot: its inputs with their sources, how its runs begin, and how its figures are estimated.
+Nothing in it depends on the machine, and no text of the user's is read as Markdown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from simulation.demand import is_random
+from simulation.experiment.estimates import CONFIDENCE
+from simulation.experiment.summary import ESTIMATORS
+from simulation.experiment.warmup import MOST_SHOWN, Warmup
+from simulation.plain_text import one_line
+from simulation.quantities import write_duration
+from simulation.scenario import (
+    WEEKDAYS,
+    Client,
+    OnThrottle,
+    Poisson,
+    RecordCount,
+    Scenario,
+    Schedule,
+)
+
+__all__ = [
+    "exact_percent",
+    "initialisation",
+    "inputs",
+    "page",
+    "quoted",
+    "random_numbers",
+    "run_methods",
+    "what_was_bought",
+]
+
+_MODEL = (
+    "How the model decides, whatever the scenario, is in the documentation of creditsim: the rules "
+    "in `simulation/README.md`, the reporting guideline STRESS-DES in `tests/STRESS-DES.md`."
+)
+_MOST_EVENTS = 20
+_DAYS: dict[tuple[int | date, ...], str] = {
+    tuple(range(7)): "",
+    tuple(range(5)): " on weekdays",
+    (5, 6): " at weekends",
+}
+
+
+def quoted(text: str) -> str:
+    r"""Return text of the user's as a code span, in which Markdown and a terminal read nothing.
+
+    >>> print(quoted("a"), quoted("b`c"), quoted("`"), quoted("*d*\n# e"))
+    `a` ``b`c`` `` ` `` `*d*\n# e`
+    """
+    safe = one_line(text)
+    longest = max(map(len, re.findall("`+", safe)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if safe[:1] in ("`", " ") or safe[-1:] in ("`", " ") else ""
+    return f"{fence}{pad}{safe}{pad}{fence}"
+
+
+def exact_percent(share: float) -> str:
+    """Write a share in per cent with all digits that it was given with.
+
+    >>> exact_percent(0.001), exact_percent(0.95)
+    ('0.1 %', '95 %')
+    """
+    return f"{_plain(100 * share)} %"
+
+
+def _plain(value: float) -> str:
+    """Write a number with all digits that it was given with, and no more.
+
+    >>> _plain(48000.0), _plain(2.5), _plain(0.1 + 0.2)
+    ('48,000', '2.5', '0.3')
+    """
+    return f"{value:,.12g}"
+
+
+def page(title: str, sections: dict[str, Iterable[str]]) -> str:
+    """Return the page: a title, and sections of lines that are Markdown."""
+    parts = [f"# Methods: {title}", "", _MODEL]
+    for heading, lines in sections.items():
+        parts += ["", f"## {heading}", "", *lines]
+    return "\n".join(parts) + "\n"
+
+
+def run_methods(
+    scenario: Scenario, warmup: Warmup | None, engine: str, precision: float = 0.0
+) -> str:
+    """Return how the figures of a run were made, as Markdown.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        As it was run, with the warm-up and the replications that it had.
+    warmup : Warmup or None
+    engine : str
+    precision : float
+        The part of the throttled share that was wanted as half its interval; 0 where none was.
+    """
+    purpose = (
+        f"{what_was_bought(scenario)} The run estimates how often the pool throttles calls, "
+        "whose calls, when, and how many are lost, with what the org has bought."
+    )
+    return page(
+        "a run of creditsim",
+        {
+            "Purpose": [purpose],
+            "Inputs": inputs(scenario),
+            "Initialisation": initialisation(scenario, warmup),
+            "Estimation": _estimation(scenario, engine, precision),
+            "Software": random_numbers(scenario),
+        },
+    )
+
+
+def what_was_bought(scenario: Scenario) -> str:
+    """Say what org it is, and how large its pool."""
+    org = scenario.org
+    return (
+        f"{quoted(scenario.name)} is an org on edition {quoted(org.edition)} with "
+        f"{scenario.user_licenses:,} user licenses and {org.addon_credits:,} add-on credits: a "
+        f"pool of {scenario.limit:,} credits per {scenario.card.window_in_words}."
+    )
+
+
+def inputs(scenario: Scenario) -> Iterator[str]:
+    """Yield what went in, with its sources, a list item each."""
+    yield "- Scenario: `scenario.yaml` beside this page, as it was simulated, `--set` included."
+    card = scenario.card
+    whose = "which comes with creditsim"
+    if Path(scenario.rate_card).suffix:
+        whose = f"from {quoted(Path(scenario.rate_card).name)}"
+    yield f"- Rate card: {quoted(card.name)} ({quoted(card.title)}), {whose}. Its sources:"
+    for source in card.sources:
+        yield f"  - {quoted(source.title)} ({quoted(source.date)}): {quoted(source.url)}"
+    yield f"- Clients, {len(scenario.clients):,} in this order:"
+    for client in scenario.clients:
+        law = " ".join(_sentences(scenario, client))
+        yield f"  - {quoted(client.name)}: {law}"
+    yield (
+        "- All of this is taken as true: no interval covers a wrong rate, a wrong price or a "
+        "client that was left out."
+    )
+
+
+def _sentences(scenario: Scenario, client: Client) -> Iterator[str]:
+    law = client.arrivals
+    if law.poisson is not None:
+        yield _poisson(law.poisson)
+    elif law.schedule is not None:
+        yield _schedule(law.schedule)
+    else:
+        yield _trace(scenario, client)
+    mix = ", ".join(
+        f"{quoted(call.api)}{_records(call.records)}"
+        + (f" (weight {_plain(call.weight)})" if len(client.calls) > 1 else "")
+        for call in client.calls
+    )
+    yield f"Calls: {mix}." if mix else "Calls: as the trace names them."
+    yield _when_throttled(client.on_throttle)
+
+
+def _poisson(law: Poisson) -> str:
+    said = f"calls at random (Poisson), {_plain(law.rate)} a day on average"
+    if law.profile == "flat":
+        said += ", at the same rate all day"
+    elif isinstance(law.profile, str):
+        said += f", by the hours of `{law.profile}`"
+    else:
+        said += f", by {len(law.profile)} hourly weights"
+    if law.daily_variation:
+        said += f"; the volume of days varies by {exact_percent(law.daily_variation)} beyond that"
+        said += " (coefficient of variation)"
+    if law.growth != 1:
+        said += f"; the rate changes by {_plain(100 * (law.growth - 1))} % in 30 days, compound"
+    if law.events:
+        shown = [f"{each.date} (× {_plain(each.factor)})" for each in law.events[:_MOST_EVENTS]]
+        more = len(law.events) - len(shown)
+        said += f"; dates with a factor: {', '.join(shown)}" + (f" and {more:,} more" * bool(more))
+    return f"{said}."
+
+
+def _schedule(law: Schedule) -> str:
+    if law.every is not None:
+        when = f"every {write_duration(law.every)}"
+    else:
+        times = (
+            at.isoformat("auto" if at.second or at.microsecond else "minutes") for at in law.at
+        )
+        when = f"at {', '.join(times)}"
+    days = _DAYS.get(law.days)
+    if days is None:
+        names = [WEEKDAYS[day].title() if isinstance(day, int) else str(day) for day in law.days]
+        days = f" on {', '.join(names)}"
+    count = "1 call" if law.calls == 1 else f"{law.calls:,} calls"
+    over = f" spread over {write_duration(law.over)}" if law.over else ""
+    return f"by the clock, {count} {when}{days}{over}."
+
+
+def _trace(scenario: Scenario, client: Client) -> str:
+    trace, law = scenario.trace_of(client), client.arrivals
+    calls = len(trace.times) if trace.counts is None else int(trace.counts.sum())
+    row = (
+        "a call" if trace.counts is None else f"a count of calls in {write_duration(trace.bucket)}"
+    )
+    clock = scenario.clock
+    first, last = (
+        f"{clock.local(int(moment) - clock.start_epoch):%Y-%m-%d %H:%M:%S}"
+        for moment in (trace.times[0], trace.times[-1])
+    )
+    inside = (trace.times >= clock.start_epoch) & (
+        trace.times < clock.start_epoch + scenario.horizon
+    )
+    rows, begun = (len(np.unique(lines)) for lines in (trace.lines, trace.lines[inside]))
+    said = (
+        f"as recorded in {quoted(Path(law.file or '').name)}: {rows:,} rows, each "
+        f"{row}, {calls:,} calls, from {first} to {last} local time; {begun:,} rows begin "
+        "within the run."
+    )
+    if (read := law.count_trace or law.trace) is not None and read.columns:
+        named = ", ".join(f"`{of}` is {quoted(name)}" for of, name in read.columns.items())
+        said += f" Of its columns, {named}."
+    return said
+
+
+def _records(law: RecordCount) -> str:
+    if law.fixed is not None:
+        return f" of {law.fixed:,} records" if law.fixed > 1 else ""
+    if law.uniform is not None:
+        least, most = law.uniform
+        return f" of {least:,} to {most:,} records, every number as likely"
+    if law.choices is not None:
+        each = (f"{number:,} (weight {_plain(weight)})" for number, weight in law.choices.items())
+        return f" of {', '.join(each)} records"
+    assert law.poisson is not None
+    return f" of {_plain(law.poisson)} records on average (Poisson)"
+
+
+def _when_throttled(policy: OnThrottle) -> str:
+    retry = policy.retry
+    if retry is None:
+        return "A throttled call is lost."
+    jitter = ", each delay drawn between 0 and its length" if retry.jitter == "full" else ""
+    return (
+        f"A throttled call is tried again after {write_duration(retry.first)}, each delay "
+        f"{retry.factor:f} times the one before and at most {write_duration(retry.max_delay)}"
+        f"{jitter}; it is lost after {retry.max_attempts:,} attempts."
+    )
+
+
+def initialisation(scenario: Scenario, warmup: Warmup | None) -> Iterator[str]:
+    """Yield how a run begins, and what of it counts, a list item each."""
+    clock, zone, window = scenario.clock, scenario.timezone, scenario.card.window_in_words
+    begins, counts, ends = (
+        f"{clock.local(moment):%Y-%m-%d %H:%M}"
+        for moment in (0, scenario.warmup_end, scenario.horizon)
+    )
+    yield (
+        f"- A run begins at {begins} ({zone}) and ends at {ends}: "
+        f"{write_duration(scenario.horizon)}. At first the pool is full: all {scenario.limit:,} "
+        "credits are available, and no call waits."
+    )
+    if not scenario.warmup_end:
+        yield "- There is no warm-up: all calls count, and the full pool is part of what is asked."
+        return
+    length = write_duration(scenario.warmup_end)
+    yield (
+        f"- Warm-up: {length}. Calls submitted before {counts} are simulated and left out of the "
+        f"statistics, which are over the {write_duration(scenario.counted)} that follow."
+    )
+    if warmup is None:
+        yield "- Whether the start still shows after it was not examined."
+        return
+    chosen = "chosen by pilot runs, since the scenario names none"
+    if warmup.given:
+        chosen = "named by the scenario"
+    if warmup.leaves_out:
+        yield (
+            f"- The warm-up was {chosen}. In pilot runs calls are throttled during it, but after "
+            "it not a single call is throttled: **it leaves out all that matters**."
+        )
+        return
+    forgotten = (
+        "forgotten" if warmup.is_enough else "**not** forgotten, so the figures depend on it"
+    )
+    yield (
+        f"- The warm-up was {chosen}. Pilot runs began with a full pool and, on the same demand, "
+        f"with a spent one, whose credits come back evenly in the first {window}. After the "
+        f"warm-up {exact_percent(round(warmup.still_shows, 6))} of the throttled calls of the two "
+        "come at other hours, or in one of them alone. The start counts as forgotten up to "
+        f"{exact_percent(MOST_SHOWN)}: it is {forgotten}."
+    )
+
+
+def _estimation(scenario: Scenario, engine: str, precision: float) -> Iterator[str]:
+    n, level = scenario.replications, exact_percent(CONFIDENCE)
+    many = f"{n:,}, independent of each other" if n > 1 else "1"
+    until = ""
+    if precision and is_random(scenario):
+        until = (
+            ", added until half the interval of the throttled share is at most "
+            f"{exact_percent(precision)} of the share, or a maximum is reached"
+        )
+    yield f"- Replications: {many}{until}. Engine: `{engine}`; both engines give the same figures."
+    if not is_random(scenario):
+        yield (
+            "- Nothing in the scenario is random: replications are all the same, and what they "
+            "show is exact."
+        )
+    elif n == 1:
+        yield "- One replication gives no intervals."
+    else:
+        yield (
+            f"- Every interval holds its figure with {level} confidence, over replications. Means "
+            "and ratios: Student's t after Hall's transformation, or the gamma interval of Fay and "
+            "Feuer where at most a third of the replications show an event. Medians: between two "
+            "order statistics. Percentiles of delays: from the interval of the share of calls that "
+            "wait longer. Shares of replications: Clopper and Pearson."
+        )
+    by_estimator: dict[str, list[str]] = {}
+    for statistic, estimator in ESTIMATORS.items():
+        by_estimator.setdefault(estimator, []).append(f"`{statistic}`")
+    yield "- What stands as the estimate of each statistic in `summary.json`:"
+    for estimator, statistics in by_estimator.items():
+        yield f"  - {estimator}: {', '.join(statistics)}"
+
+
+def random_numbers(scenario: Scenario) -> Iterator[str]:
+    """Yield which versions decide the figures, and the seed."""
+    import simulation
+
+    yield (
+        f"creditsim {simulation.__version__} with NumPy {np.__version__}, whose PCG64 draws the "
+        f"random numbers, seed {scenario.seed}. The same scenario, seed and versions give the same "
+        "files, to the byte; how many workers there were, and which machine, does not matter."
+    )

@@ -1,0 +1,239 @@
+"""The summary of a run: each statistic estimated from its replications, at every grain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import inf, nan
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from simulation.experiment.delays import Delays
+from simulation.experiment.estimates import (
+    Estimate,
+    median_of,
+    ratio_of,
+    ratios,
+    share_of_replications,
+    unseen_calls,
+)
+from simulation.experiment.statistics import QUANTILES, STATISTICS, Late
+from simulation.experiment.usage import Group
+from simulation.quantities import HOUR, SECOND
+from simulation.scenario import Scenario
+
+Floats = NDArray[np.float64]
+
+__all__ = ["ESTIMATORS", "SUMMARY_COLUMNS", "summarise", "throttled_share"]
+
+ESTIMATORS = {
+    **dict.fromkeys(STATISTICS, "mean of the replications"),
+    "throttled_share": "ratio of the sums over the replications",
+    "peak_window_credits": "median of the replications",
+    "any_throttled": "share of the replications",
+    "hours_to_first_throttle": "median of the replications, none before the horizon included",
+    **{
+        name: f"percentile of {'all' if of_all else 'the succeeded'} calls of all replications"
+        for name, (_, of_all) in QUANTILES.items()
+    },
+}
+"""Which estimate stands as ``mean`` of each statistic."""
+
+SUMMARY_COLUMNS = ("grain", "name", "statistic", "mean", "ci95_low", "ci95_high", "replications")
+
+
+def summarise(
+    scenario: Scenario,
+    groups: Sequence[Group],
+    tables: Mapping[str, pd.DataFrame],
+    late: Sequence[Late],
+    certain: bool,
+) -> pd.DataFrame:
+    """Return the estimate of every statistic with its 95 % interval.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    groups : sequence of Group
+        The groups of calls that the tables have rows of.
+    tables : mapping of str to DataFrame
+        By grain, a row for each replication (and group), a column for each statistic.
+    late : sequence of Late
+        The delays of each replication.
+    certain : bool
+        Whether nothing is random, so that the intervals are points.
+
+    Returns
+    -------
+    DataFrame
+        `SUMMARY_COLUMNS`; ``replications`` are those that had a value. nan stands where there
+        is no value, and inf where it lies beyond the horizon.
+    """
+    n, unseen = len(tables["overall"]), _unseen(tables["overall"])
+    counted = scenario.counted / HOUR
+    parts = []
+    for grain, table in tables.items():
+        alike = [group for group in groups if group.grain == grain]
+        columns = {name: table[name].to_numpy().reshape(n, len(alike)) for name in STATISTICS}
+        delays = [[each.of(group) for each in late] for group in alike]
+        drawn = {
+            "calls": np.array([group.draws_calls for group in alike]),
+            "credits_demanded": np.array([group.draws_credits for group in alike]),
+        }
+        for statistic, found in _estimates(columns, delays, drawn, unseen, counted).items():
+            points = found._replace(low=found.mean, high=found.mean)
+            ends = points if certain and n > 1 else found
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "grain": grain,
+                        "name": [group.name for group in alike],
+                        "statistic": statistic,
+                        **dict(zip(SUMMARY_COLUMNS[3:], ends, strict=True)),
+                    }
+                ).assign(place=np.arange(len(alike)), order=STATISTICS.index(statistic))
+            )
+    return (
+        pd.concat(
+            part.sort_values(["place", "order"], kind="stable")
+            for _, part in pd.concat(parts).groupby("grain", sort=False)
+        )[list(SUMMARY_COLUMNS)]
+        .reset_index(drop=True)
+        .astype({"replications": np.int64})
+    )
+
+
+def throttled_share(runs: pd.DataFrame) -> Estimate:
+    """Return the share of calls throttled, with the interval that the summary has.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        A row for each replication, a column for each statistic.
+    """
+    calls = runs["calls"].to_numpy()
+    event = _event(calls.mean(), _unseen(runs))
+    return ratio_of(runs["throttled_calls"], calls, float(event)).at_most(1.0)
+
+
+def _unseen(runs: pd.DataFrame) -> float:
+    """Return how many calls an event may throttle that none of these replications shows."""
+    demanded, calls = runs["credits_demanded"].sum(), runs["calls"].sum()
+    return float(unseen_calls(runs["peak_window_credits"], demanded / max(1, calls)))
+
+
+def _event(calls: float | Floats, unseen: float) -> Floats:
+    """Return the unseen calls of groups that make this many: no more than those, at least one."""
+    event: Floats = np.maximum(1.0, np.minimum(unseen, calls))
+    return event
+
+
+_OF_CALLS = (
+    "throttled_calls",
+    "succeeded_calls",
+    "lost_calls",
+    "impossible_calls",
+    "unfinished_calls",
+)
+
+
+class _Ends(NamedTuple):
+    """Estimates of one statistic for several groups, each (groups,)."""
+
+    mean: Floats
+    low: Floats
+    high: Floats
+    replications: NDArray[np.int64]
+
+
+def _estimates(
+    columns: Mapping[str, NDArray[Any]],
+    delays: Sequence[Sequence[NDArray[np.int64]]],
+    drawn: Mapping[str, NDArray[np.bool_]],
+    unseen: float,
+    counted: float,
+) -> dict[str, _Ends]:
+    """Return every statistic of the groups of one grain; columns are (replications, groups).
+
+    The interval of a statistic in ``drawn`` is a point for the groups in which it is not random.
+    ``counted`` is the time after the warm-up, in hours.
+    """
+    calls = columns["calls"].astype(np.float64)
+    mean = calls.mean(axis=0)
+    event = _event(mean, unseen)
+    each = columns["credits_demanded"].mean(axis=0) / np.maximum(1.0, mean)
+    events = {
+        "exhausted_hours": event * counted / np.maximum(1.0, mean),
+        **dict.fromkeys(("credits_demanded", "credits_used"), event * np.maximum(1.0, each)),
+    }
+    found: dict[str, _Ends] = {}
+    for statistic in STATISTICS:
+        values = columns[statistic]
+        if statistic in QUANTILES:
+            continue
+        if statistic == "throttled_share":
+            ends = ratios(columns["throttled_calls"], calls, event)
+            found[statistic] = _Ends(*ends, (calls > 0).sum(axis=0))
+        elif statistic in _ESTIMATED_ALONE:
+            alone = [_ESTIMATED_ALONE[statistic](values[:, n]) for n in range(values.shape[1])]
+            found[statistic] = _Ends(*map(np.array, zip(*alone, strict=True)))
+        else:
+            ends = ratios(values, np.ones_like(calls), events.get(statistic, event))
+            found[statistic] = _Ends(*ends, np.full(values.shape[1], len(values)))
+    at_most: dict[str, float | Floats] = {"throttled_share": 1.0, "exhausted_hours": counted}
+    if len(calls) > 1:
+        for statistic, differs in drawn.items():
+            given = found[statistic]
+            low, high = (np.where(differs, end, given.mean) for end in (given.low, given.high))
+            found[statistic] = given._replace(low=low, high=high)
+    at_most |= dict.fromkeys(_OF_CALLS, found["calls"].high)
+    at_most["credits_used"] = found["credits_demanded"].high
+    for statistic, most in at_most.items():
+        known = found[statistic]
+        found[statistic] = known._replace(high=np.minimum(known.high, most))
+    found |= _delays(columns, delays, event)
+    return {statistic: found[statistic] for statistic in STATISTICS}
+
+
+def _delays(
+    columns: Mapping[str, NDArray[Any]],
+    delays: Sequence[Sequence[NDArray[np.int64]]],
+    events: Floats,
+) -> dict[str, _Ends]:
+    """Return the quantiles of the delays of each group, in seconds.
+
+    ``events`` is how many calls of each group an event may throttle that no replication shows.
+    """
+    rows: dict[str, list[Estimate]] = {name: [] for name in QUANTILES}
+    for place, late in enumerate(delays):
+        calls, succeeded = (
+            columns[name][:, place].astype(np.int64) for name in ("calls", "succeeded_calls")
+        )
+        never, unseen = calls - succeeded, float(events[place])
+        known = {
+            False: Delays(late, succeeded, unseen=unseen),
+            True: Delays(late, calls, never, unseen),
+        }
+        for name, (q, of_all) in QUANTILES.items():
+            rows[name].append(known[of_all].quantile(q))
+    found = {}
+    for name, estimates in rows.items():
+        mean, low, high, count = map(np.array, zip(*estimates, strict=True))
+        found[name] = _Ends(mean / SECOND, low / SECOND, high / SECOND, count)
+    return found
+
+
+def _first_throttle(hours: NDArray[np.float64]) -> Estimate:
+    """Return the median; nan, not inf, where no replication throttled a call."""
+    if np.isnan(hours).all():
+        return Estimate(nan, nan, nan, 0)
+    return median_of(np.where(np.isnan(hours), inf, hours))
+
+
+_ESTIMATED_ALONE: dict[str, Callable[[NDArray[Any]], Estimate]] = {
+    "hours_to_first_throttle": _first_throttle,
+    "peak_window_credits": median_of,
+    "any_throttled": share_of_replications,
+}

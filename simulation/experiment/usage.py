@@ -1,0 +1,228 @@
+"""The pool over time: peaks, exhausted hours, intervals, and the marks that usage crossed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulation.demand import Demand, is_drawn
+from simulation.engine import DayRecords, Entries
+from simulation.jit import compiled
+from simulation.quantities import HOUR
+
+__all__ = ["ALERT_LEVELS", "Crossing", "Group", "Intervals", "UsageTracker", "groups_of"]
+
+Ints = NDArray[np.int64]
+
+ALERT_LEVELS = (50, 80, 90, 100)
+"""Per cent of the limit: from 50 the vendor sends a header, at the others it mails."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Calls that are counted together.
+
+    Attributes
+    ----------
+    grain : str
+        ``overall``, ``client`` or ``category``.
+    name : str
+        The client's or the category's name; ``""`` overall.
+    members : (accounts,) bool array
+        Which accounts (client × call kind) belong to it.
+    cheapest : int
+        The least that one of its calls can cost, credits.
+    draws_calls, draws_credits : bool
+        Whether how many calls it makes, and what they cost together, differs between replications.
+    """
+
+    grain: str
+    name: str
+    members: NDArray[np.bool_]
+    cheapest: int
+    draws_calls: bool
+    draws_credits: bool
+
+
+def groups_of(demand: Demand) -> list[Group]:
+    """Return the groups that a scenario is reported by: overall, each client, each category."""
+    scenario, kinds = demand.scenario, len(demand.apis)
+    account = np.arange(len(scenario.clients) * kinds)
+    category = np.array([scenario.category(api) for api in demand.apis])
+    poisson = [client.arrivals.poisson is not None for client in scenario.clients]
+    drawn = [is_drawn(client) for client in scenario.clients]
+    costs = {client * kinds + api: cost for (client, api), cost in demand.cheapest.items()}
+
+    def group(grain: str, name: str, members: NDArray[np.bool_]) -> Group:
+        its = [key for key in costs if members[key]]
+        cheapest = min((costs[key] for key in its), default=0)
+        credits = any(drawn[key // kinds] for key in its)
+        calls = credits if grain == "category" else any(poisson[key // kinds] for key in its)
+        return Group(grain, name, members, cheapest, calls, credits)
+
+    groups = [group("overall", "", np.ones(len(account), bool))]
+    for place, client in enumerate(scenario.clients):
+        groups.append(group("client", client.name, account // kinds == place))
+    names = dict.fromkeys(category.tolist())
+    return groups + [group("category", name, category[account % kinds] == name) for name in names]
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A moment at which usage rose to a level; the first of its local day."""
+
+    level_percent: int
+    day: int
+    moment: int
+
+
+class Intervals:
+    """Sums over stretches of equal length, from the scenario's start to its horizon.
+
+    Attributes
+    ----------
+    length : int
+        Length of an interval, µs; the last one may be shorter.
+    columns : dict of (m,) int64 arrays
+        A value for each interval, by the names of ``intervals.parquet``.
+    """
+
+    def __init__(self, demand: Demand, length: int = HOUR) -> None:
+        scenario = demand.scenario
+        self.length = length
+        self.count = -(-scenario.clock.horizon // length)
+        self._kinds = len(demand.apis)
+        self._category = [scenario.category(api) for api in demand.apis]
+        names = ["calls", "credits_demanded", "credits_used", "credits_available"]
+        names += ["throttled_attempts"]
+        names += [f"throttled_attempts_{name}" for name in dict.fromkeys(self._category)]
+        self.columns = {name: np.zeros(self.count, np.int64) for name in names}
+
+    def _add(self, name: str, time: Ints, values: Ints | None = None) -> None:
+        if len(time):
+            place = time // self.length
+            first = int(place[0])
+            sums = np.bincount(place - first, values)  # exact below 2**53
+            self.columns[name][first : first + len(sums)] += sums.astype(np.int64)
+
+    def add(self, day: DayRecords) -> None:
+        """Count what a day left behind."""
+        calls, throttles = day.settled.calls, day.throttles
+        self._add("calls", calls.time)
+        self._add("credits_demanded", calls.time, calls.credits)
+        self._add("credits_used", day.grants.time, day.grants.credits)
+        self._add("throttled_attempts", throttles.time)
+        category = np.array(self._category)[throttles.account % self._kinds]
+        for name in dict.fromkeys(self._category):
+            self._add(f"throttled_attempts_{name}", throttles.time[category == name])
+
+    def ends(self, start: int, end: int, horizon: int) -> tuple[Ints, Ints]:
+        """Return the intervals that end in (start, end], and when; the last ends at the horizon."""
+        stop = self.count if end == horizon else end // self.length
+        which = np.arange(start // self.length, stop, dtype=np.int64)
+        return which, np.minimum((which + 1) * self.length, horizon)
+
+
+class UsageTracker:
+    """Follows how many credits are held, from the grants of one day after the other.
+
+    Every figure is over the time after the warm-up, but for the intervals and crossings, which
+    cover the whole run.
+    """
+
+    def __init__(self, demand: Demand, groups: list[Group], intervals: Intervals) -> None:
+        scenario = demand.scenario
+        self._clock = scenario.clock
+        self._limit = scenario.limit
+        self._window = scenario.card.window
+        self._warmup = scenario.warmup_end
+        self._intervals = intervals
+        self._held = Entries.of([], [], [])
+        self._level = 0
+        self.crossings: list[Crossing] = []
+        self._groups_of = _groups_of_accounts(groups)
+        self._levels = np.zeros(len(groups), np.int64)
+        self._peaks = np.zeros(len(groups), np.int64)
+        self.exhausted: Mapping[int, int] = {group.cheapest: 0 for group in groups}
+
+    def add(self, day: DayRecords) -> None:
+        """Follow the pool through one day."""
+        known = self._held, day.grants
+        time, credits, account = (
+            np.concatenate([getattr(entries, name) for entries in known])
+            for name in ("time", "credits", "account")
+        )
+        back = int(np.searchsorted(time, day.end - self._window, side="left"))
+        held = len(self._held.time)
+        # Releases stand first, so that the stable sort keeps them first within an instant.
+        moments = np.concatenate((time[:back] + self._window, time[held:]))
+        changes = np.concatenate((-credits[:back], credits[held:]))
+        booked = np.concatenate((account[:back], account[held:]))
+        order = np.argsort(moments, kind="stable")
+        moments, changes, booked = moments[order], changes[order], booked[order]
+
+        passed = len(moments) + 1  # nothing counts before the warm-up is over
+        if day.end > self._warmup:
+            passed = int(np.searchsorted(moments, self._warmup, side="right"))
+        _follow_groups(changes, booked, self._groups_of, passed, self._levels, self._peaks)
+        self._follow(day, moments, changes)
+        self._held = Entries(time[back:], credits[back:], account[back:])
+
+    @property
+    def peaks(self) -> list[int]:
+        """The most credits that each group held at once."""
+        return self._peaks.tolist()
+
+    def _follow(self, day: DayRecords, moments: Ints, changes: Ints) -> None:
+        last = np.append(moments[1:] != moments[:-1], True)[: len(moments)]  # of its instant
+        times = np.concatenate(([day.start], moments[last]))
+        levels = np.concatenate(([self._level], (self._level + np.cumsum(changes))[last]))
+        spans = np.diff(np.maximum(np.append(times, day.end), self._warmup))
+        self.exhausted = {
+            cheapest: before + int(spans[levels > self._limit - cheapest].sum())
+            for cheapest, before in self.exhausted.items()
+        }
+        self.crossings += self._crossings(day.day, times, levels)
+        ended, when = self._intervals.ends(day.start, day.end, self._clock.horizon)
+        seen = np.searchsorted(times, when, side="left") - 1
+        self._intervals.columns["credits_available"][ended] = self._limit - levels[seen]
+        self._level = int(levels[-1])
+
+    def _crossings(self, day: int, times: Ints, levels: Ints) -> Iterator[Crossing]:
+        for percent in ALERT_LEVELS:
+            above = levels * 100 >= percent * self._limit
+            rises = np.flatnonzero(above[1:] & ~above[:-1])
+            if len(rises):
+                yield Crossing(percent, day, int(times[rises[0] + 1]))
+
+
+def _groups_of_accounts(groups: list[Group]) -> Ints:
+    """Return the places of the groups that each account belongs to, and of account -1 last."""
+    members = np.array([group.members for group in groups])
+    everything = np.array([[group.grain == "overall"] for group in groups])
+    belongs = np.concatenate((members, everything), axis=1)
+    rows = [np.flatnonzero(column) for column in belongs.T]
+    padded = np.full((len(rows), max(map(len, rows))), -1, np.int64)
+    for row, places in zip(padded, rows, strict=True):
+        row[: len(places)] = places
+    return padded
+
+
+@compiled
+def _follow_groups(changes, booked, groups_of, passed, levels, peaks):  # type: ignore[no-untyped-def]
+    """Follow the credits that each group holds; note the peaks after ``passed`` changes."""
+    for n in range(changes.shape[0] + 1):
+        if n == passed:
+            for group in range(levels.shape[0]):
+                peaks[group] = max(peaks[group], levels[group])
+        if n == changes.shape[0]:
+            break
+        for k in range(groups_of.shape[1]):
+            group = groups_of[booked[n], k]
+            if group >= 0:
+                levels[group] += changes[n]
+                if n >= passed:
+                    peaks[group] = max(peaks[group], levels[group])

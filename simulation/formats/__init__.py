@@ -1,0 +1,38 @@
+"""What people write and read: YAML and CSV that know their lines, folders of results, words.
+
+Knows files, not scenarios: never imports another room. A file is read within stated budgets, and a
+result appears whole or not at all.
+"""
+
+from typing import TYPE_CHECKING
+
+from simulation.lazy import lazily
+
+if TYPE_CHECKING:
+    from simulation.formats.addresses import misread
+    from simulation.formats.csv_files import (
+        Row, csv_problem, csv_rows, csv_writer, decimal_comma, for_spreadsheets, names_orgs,
+        write_csv,
+    )
+    from simulation.formats.documents import Document, value_of
+    from simulation.formats.input_files import (
+        ANYWHERE, MOST_MEGABYTES, TRACE_MEGABYTES, Access, named_path, read_text, real_path, shown,
+    )
+    from simulation.formats.model_errors import unknown_part
+    from simulation.formats.output import (
+        OutputFolder, reading, reason_of, refuse_foreign, refused, stamp, writable,
+    )
+    from simulation.formats.output_file import OutputFile
+    from simulation.formats.parts import (
+        Credits, FrozenDict, Part, PositiveDuration, Records, Weight, check_weight, frozen,
+        one_reading, thawed, twice,
+    )
+    from simulation.formats.plain_yaml import LONGEST_TEXT, unprintable, write_yaml
+    from simulation.formats.spelling import did_you_mean
+    from simulation.formats.words import (
+        dollars, in_words, listed, money, number, orgs, percent, period, plural, say_duration,
+        say_number,
+    )
+    from simulation.formats.written import PLAN_FILES, RUN_FILES, digest, hashes_of, sealed
+
+__getattr__ = lazily(__name__)

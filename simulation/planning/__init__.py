@@ -1,0 +1,19 @@
+"""What to buy and why: every size judged on the same demand, and the cheapest that is enough.
+
+Never draws a picture or a page: a plan holds what `report` shows.
+"""
+
+from typing import TYPE_CHECKING
+
+from simulation.lazy import lazily
+
+if TYPE_CHECKING:
+    from simulation.planning.causes import Cause, biggest_cause
+    from simulation.planning.confirmation import Confirmed, calls_to_confirm
+    from simulation.planning.over_time import sizes_to_compare, timeline, timelines, weekly
+    from simulation.planning.planning import plan
+    from simulation.planning.reasons import calls_of, wanted
+    from simulation.planning.result import AlternativeResult, Plan
+    from simulation.planning.saved import load_plan, load_result
+
+__getattr__ = lazily(__name__)

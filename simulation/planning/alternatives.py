@@ -1,0 +1,139 @@
+"""The alternatives of a plan: what named changes do and save, on the same demand."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulation.demand import Demand, stream
+from simulation.experiment import CONFIDENCE, mean_difference, ratio_difference
+from simulation.planning.fresh import holds
+from simulation.planning.frontier import frontier_table, limits_of, often_enough, purchasable
+from simulation.planning.reasons import licenses_per_month
+from simulation.planning.result import AlternativeResult, status_of
+from simulation.planning.search import Search, Steps
+from simulation.scenario import Scenario
+
+__all__ = ["judge_alternatives"]
+
+_RESAMPLES = 2000
+
+Floats = NDArray[np.float64]
+
+
+def judge_alternatives(
+    search: Search, changed: list[Scenario], workers: int, steps: Steps
+) -> list[AlternativeResult]:
+    """Judge the scenarios that the alternatives make, in their order."""
+    results = []
+    for alternative, scenario in zip(search.scenario.alternatives, changed, strict=True):
+        sizes = purchasable(scenario)
+        limits = limits_of(scenario, sizes)
+        other = Search(Demand(scenario), search.goal, sizes, limits, workers, steps, True, search)
+        other.judge_up_to(search.count)
+        other.decide(search.count)
+        certain = search.certain and other.certain
+        now, then = _at_current(search), _at_current(other)
+        shares = ratio_difference((now[0], search.judged.calls), (then[0], other.judged.calls))
+        lost = mean_difference(then[1] - now[1])
+        if certain:
+            shares, lost = shares.exact(), lost.exact()
+        chosen = other.chosen
+        fresh = other.fresh(other.to_show)
+        shown = len(other.sizes) - 1 if chosen is None else chosen
+        judged = frontier_table(fresh).set_index("addon_credits").loc[other.sizes[shown]]
+        size = None if chosen is None else int(other.sizes[chosen])
+        price = None if size is None else scenario.card.price_per_month(size)
+        licenses = licenses_per_month(scenario)
+        dearer, unknown = _licenses_cost_more(search.scenario, scenario)
+        results.append(
+            AlternativeResult(
+                alternative.name,
+                status_of(size),
+                size,
+                price,
+                (shares.mean, shares.low, shares.high),
+                (lost.mean, lost.low, lost.high),
+                _saving(search, other, dearer, len(search.scenario.alternatives)),
+                None if price is None or licenses is None else price + licenses,
+                unknown,
+                float(judged["meets_probability"]),
+                (float(judged["meets_low"]), float(judged["meets_high"])),
+                other.decided and holds(other, fresh),
+            )
+        )
+    return results
+
+
+def _at_current(search: Search) -> tuple[Floats, Floats]:
+    """Return throttled and lost calls, (n,) each, at the add-on credits that the org has."""
+    place = int(np.flatnonzero(search.sizes == search.scenario.org.addon_credits)[0])
+    judged = search.judged
+    return judged.throttled[:, place].astype(np.float64), judged.lost_calls[:, place]
+
+
+def _licenses_cost_more(now: Scenario, then: Scenario) -> tuple[Decimal, bool]:
+    """Return what licenses cost more in $ a month with a change, and whether that is unknown."""
+    costs = licenses_per_month(now), licenses_per_month(then)
+    if costs[0] is not None and costs[1] is not None:
+        return costs[1] - costs[0], False
+    held = [(each.card.edition(each.org.edition), each.user_licenses) for each in (now, then)]
+    return Decimal(0), held[0] != held[1] or costs[0] != costs[1]
+
+
+def _saving(
+    search: Search, other: Search, dearer: Decimal, among: int
+) -> tuple[Decimal, float, float] | None:
+    """Return the saving in $ a month with its bootstrap interval; None where none is enough.
+
+    It is less by ``dearer``, what licenses cost more. The same replications are drawn for both,
+    so the saving is paired (Efron 1979). The best ``among`` several alternatives is named, so
+    the intervals of all hold together (Bonferroni).
+    """
+    mine, theirs = search.chosen, other.chosen
+    if mine is None or theirs is None:
+        return None
+    prices = [each.evidence.prices_per_month() for each in (search, other)]
+    saving = prices[0][mine] - prices[1][theirs]
+    if dearer:
+        saving -= dearer
+    if search.certain and other.certain:
+        return saving, float(saving), float(saving)
+    if search.count < 2:
+        return saving, math.nan, math.nan
+    random = stream(search.scenario.seed, 0, "", 0, "bootstrap")
+    n = search.count
+    halves = [random.multinomial(n, np.full(n, 1 / n), size=_RESAMPLES) / n for _ in range(2)]
+    paid = [
+        _resampled_prices(each, p, halves) for each, p in zip((search, other), prices, strict=True)
+    ]
+    tail = (1 - CONFIDENCE) / 2 / among
+    low, high = np.quantile(paid[0] - paid[1], [tail, 1 - tail]) - float(dearer)
+    return saving, float(low), float(high)
+
+
+def _resampled_prices(search: Search, prices: list[Decimal], halves: list[Floats]) -> Floats:
+    """Return the price of the size that each resample recommends, of the largest if it has none.
+
+    The halves are weights of the search's replications, and of those of a last look.
+    """
+    costs = np.array([float(price) for price in prices])
+    if search.goal.cost_of_lost_call is not None:
+        rivals = search.judged.replications == search.count
+        totals = halves[0] @ search.evidence.monthly_costs()[:, rivals]
+        least: Floats = costs[rivals][totals.argmin(axis=1)]
+        return least
+    means = halves[0] @ search.judged.meets(search.goal).astype(np.float64)
+    if search.last_look_chose:
+        judged = search.evidence.judged
+        again = judged.replications > search.count
+        seen = judged.meets(search.goal)[search.count :, again]
+        means[:, again] = (means[:, again] + halves[1] @ seen.astype(np.float64)) / 2
+    failing = ~often_enough(means, search.goal)
+    count = len(prices)
+    last_failing = np.where(failing.any(axis=1), count - 1 - failing[:, ::-1].argmax(axis=1), -1)
+    paid: Floats = costs[np.minimum(last_failing + 1, count - 1)]
+    return paid

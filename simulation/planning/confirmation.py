@@ -1,0 +1,121 @@
+"""Checking a plan: the SimPy model decides the very demand again, call for call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from itertools import islice
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulation.demand import Demand
+from simulation.engine import CallRecords, CompiledModel, DayRecords, Model
+from simulation.errors import InputError
+
+__all__ = ["Confirmation", "Confirmed", "calls_to_confirm", "confirm_sizes", "differences"]
+
+Confirmed = int | Literal["all", "none"]
+"""How many calls are decided again."""
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What was compared, record for record, and found identical.
+
+    Attributes
+    ----------
+    addon_credits : list of int
+        The sizes compared: those that fresh replications judged.
+    replications, days, calls : int
+        How many of each, for every size; of a large replication its first days.
+    identical : bool
+        Always True: if not, planning fails.
+    """
+
+    addon_credits: list[int]
+    replications: int
+    days: int
+    calls: int
+    identical: bool
+
+
+def calls_to_confirm(wanted: object) -> Confirmed:
+    """Return how many calls are to be decided again; none at all where 0 are.
+
+    Raises
+    ------
+    InputError
+        If it is no number of calls, ``all`` or ``none``.
+    """
+    if wanted == "all":
+        return "all"
+    if wanted == "none" or (wanted == 0 and wanted is not False):
+        return "none"
+    if isinstance(wanted, int | np.integer) and not isinstance(wanted, bool) and wanted > 0:
+        return int(wanted)
+    raise InputError(f"confirm is {wanted!r}, write a number of calls, 'all' or 'none'")
+
+
+def confirm_sizes(
+    demand: Demand,
+    replications: int,
+    places: list[int],
+    sizes: NDArray[np.int64],
+    limits: NDArray[np.int64],
+    most_calls: int | Literal["all"],
+) -> Confirmation:
+    """Decide whole replications again with the SimPy model, up to a number of calls.
+
+    Raises
+    ------
+    RuntimeError
+        If a record differs.
+    """
+    budget = 2**62 if most_calls == "all" else most_calls
+    compared = days = calls = 0
+    for replication in range(replications):
+        counts = np.cumsum([len(day) for day in demand.draw_days(replication)])
+        if calls and calls + counts[-1] > budget:
+            break
+        reached = min(len(counts), 1 + int(np.searchsorted(counts, budget)))
+        for place in places:
+            _compare(demand, replication, int(limits[place]), reached)
+        compared, days, calls = compared + 1, days + reached, calls + int(counts[reached - 1])
+    return Confirmation([int(sizes[place]) for place in places], compared, days, calls, True)
+
+
+def _compare(demand: Demand, replication: int, limit: int, days: int) -> None:
+    """Compare the first days of one replication."""
+    models = (
+        engine(demand.scenario, replication, demand, limit).run()
+        for engine in (Model, CompiledModel)
+    )
+    for one, other in islice(zip(*models, strict=True), days):
+        for what, row, mine, theirs in differences(one, other):
+            raise RuntimeError(
+                f"the engines disagree on {what} {row} of day {one.day} of replication "
+                f"{replication} at a limit of {limit}: SimPy says {mine}, the compiled loop "
+                f"{theirs}; please report this scenario"
+            )
+
+
+def differences(one: DayRecords, other: DayRecords) -> Iterator[tuple[str, int, object, object]]:
+    """Yield where the records of a day differ: the column, the first such row, both values."""
+    parts = [
+        (name, getattr(one, name), getattr(other, name))
+        for name in ("settled", "grants", "throttles")
+    ]
+    parts.insert(0, ("calls", one.settled.calls, other.settled.calls))
+    for name, mine, theirs in parts:
+        columns = [field.name for field in fields(mine)]
+        for column in columns[isinstance(mine, CallRecords) :]:
+            a, b = getattr(mine, column), getattr(theirs, column)
+            if len(a) != len(b):
+                yield f"the number of {name}, column {column}, row", 0, len(a), len(b)
+            elif a.dtype != b.dtype:
+                yield f"the type of {name}.{column}, row", 0, a.dtype, b.dtype
+            elif not np.array_equal(a, b):
+                row = int(np.flatnonzero(a != b)[0])
+                yield f"{name}.{column}, row", row, a[row], b[row]

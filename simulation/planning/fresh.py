@@ -1,0 +1,95 @@
+"""What fresh replications say of a decision: a search that chose a size flatters it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from simulation.experiment import binomial_interval, mean_difference
+from simulation.planning.frontier import Evidence
+from simulation.planning.search import Search, smallest_with_all_larger
+
+__all__ = ["Between", "holds", "open_between"]
+
+
+def holds(search: Search, fresh: Evidence) -> bool:
+    """Return whether no fresh interval contradicts what the search decided."""
+    if search.certain:
+        return True
+    if search.goal.cost_of_lost_call is not None:
+        return not _cheaper(search, fresh)
+    kept = fresh.judged.meets(fresh.goal).sum(axis=0)
+    ends = [binomial_interval(int(k), search.count) for k in kept]
+    wanted, does = search.goal.probability, search.chosen is not None
+    below = ends[:-1] if does else ends
+    fails = all(low < wanted for low, _ in below)
+    return fails and (not does or ends[-1][1] >= wanted)
+
+
+def _cheaper(search: Search, fresh: Evidence) -> list[int]:
+    """Return the places that, as fresh replications show, cost less than the chosen one."""
+    costs, chosen = fresh.monthly_costs(), search.chosen
+    places = np.searchsorted(search.sizes, fresh.sizes).tolist()
+    best = costs[:, places.index(chosen)]
+    return [
+        place
+        for place, each in zip(places, costs.T, strict=True)
+        if mean_difference(each - best).high < 0
+    ]
+
+
+class Between(NamedTuple):
+    """Where an open answer lies."""
+
+    first: int
+    """The first place that may be right."""
+    surely: int | None
+    """The first place that surely is enough, if any."""
+    safe: Evidence | None
+    """What fresh replications say of that, where it is larger than the recommended size."""
+
+
+def open_between(search: Search, fresh: Evidence) -> Between | None:
+    """Return between which places the answer lies, None where it is decided."""
+    if search.decided and holds(search, fresh):
+        return None
+    first, surely = search.bracket()
+    if search.goal.cost_of_lost_call is not None:
+        assert surely is not None
+        ends = [first, surely, *_cheaper(search, fresh)]
+        return Between(min(ends), max(ends), None)
+    if search.decided:
+        first, surely = _by_fresh(search, fresh)
+    if surely is None:
+        return Between(first, None, None)
+    chose = search.decided and surely != search.chosen  # whether fresh replications chose it
+    safe = fresh if surely == search.chosen else search.fresh([surely], skip=int(chose))
+    kept = int(safe.judged.meets(search.goal)[:, -1].sum())
+    if binomial_interval(kept, search.count)[1] < search.goal.probability:  # it flattered itself
+        surely = _surely_above(search, surely)
+        safe = fresh if surely is None else search.fresh([surely], skip=1)
+    return Between(first, surely, None if safe is fresh else safe)
+
+
+def _by_fresh(search: Search, fresh: Evidence) -> tuple[int, int | None]:
+    """Return the places between which the answer lies where fresh replications disagree."""
+    kept = fresh.judged.keep_to(fresh.goal)
+    chosen = search.chosen
+    if chosen is None:  # the largest does after all
+        return len(search.sizes) - 1, None
+    if len(kept) > 1 and kept[0]:  # the next smaller one does, too
+        return chosen - 1, chosen
+    return chosen, _surely_above(search, chosen)
+
+
+def _surely_above(search: Search, place: int) -> int | None:
+    """Return the first larger place that fresh replications show to be surely enough, if any."""
+    larger = np.arange(place + 1, len(search.sizes))
+    if not len(larger):
+        return None
+    met = search.fresh(larger.tolist()).judged.meets(search.goal).sum(axis=0)
+    wanted = search.goal.probability
+    surely = [binomial_interval(int(k), search.count)[0] >= wanted for k in met]
+    found = smallest_with_all_larger(np.array(surely))
+    return None if found is None else place + 1 + found

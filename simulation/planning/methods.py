@@ -1,0 +1,183 @@
+"""How the figures of a plan were made, for a report on them: the page beside a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from simulation.demand import is_random
+from simulation.experiment import (
+    CONFIDENCE,
+    Warmup,
+    exact_percent,
+    initialisation,
+    inputs,
+    page,
+    quoted,
+    random_numbers,
+    what_was_bought,
+)
+from simulation.formats import listed
+from simulation.planning.confirmation import Confirmation
+from simulation.planning.frontier import Goal
+from simulation.planning.search import DECISION_ERROR, NOTABLE_SAVING
+from simulation.quantities import write_duration
+from simulation.scenario import Scenario
+
+__all__ = ["plan_methods"]
+
+
+def plan_methods(
+    scenario: Scenario,
+    warmup: Warmup | None,
+    goal: Goal,
+    sizes: Sequence[int],
+    replications: int,
+    fresh: Sequence[int],
+    confirmation: Confirmation | None,
+    last_look: bool = False,
+    decided: bool = True,
+) -> str:
+    """Return how the figures of a plan were made, as Markdown.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        As it was planned for, with the warm-up that it had.
+    warmup : Warmup or None
+    goal : Goal
+    sizes, fresh : sequence of int
+        The add-on credits that were judged, and those that fresh replications judged again.
+    replications : int
+        Those of the search; as many fresh ones followed.
+    confirmation : Confirmation or None
+    last_look : bool
+        Whether the sizes in doubt were judged on as many again, and this decided, or ruled out the
+        size that the search had chosen.
+    decided : bool
+        Whether the recommended size is known to be the right one.
+    """
+    return page(
+        "a plan of creditsim",
+        {
+            "Purpose": [f"{what_was_bought(scenario)} {_objective(scenario, goal)}"],
+            "Inputs": _inputs(scenario),
+            "Initialisation": [*initialisation(scenario, warmup), _of_each_size()],
+            "Estimation": _estimation(
+                scenario, goal, sizes, replications, fresh, confirmation, last_look, decided
+            ),
+            "Software": random_numbers(scenario),
+        },
+    )
+
+
+def _of_each_size() -> str:
+    return (
+        "- Each size begins with its own pool full. What was examined is the pool that the org has "
+        "now; other sizes, and alternatives, have the same warm-up."
+    )
+
+
+def _objective(scenario: Scenario, goal: Goal) -> str:
+    whose = f"calls of {', '.join(map(quoted, goal.protect))}" if goal.protect else "calls"
+    if goal.cost_of_lost_call is not None:
+        return (
+            "The plan looks for the purchase of add-on credits with the least expected cost a "
+            f"month: its price, and ${goal.cost_of_lost_call:,.12g} for each of the {whose} that "
+            "is lost."
+        )
+    return (
+        "The plan looks for the smallest purchase of add-on credits such that it and every larger "
+        f"one meets the objective: in at least {exact_percent(goal.probability)} of runs of "
+        f"{write_duration(scenario.counted)} at most {exact_percent(goal.throttled_share)} of the "
+        f"{whose} have their first attempt throttled."
+    )
+
+
+def _inputs(scenario: Scenario) -> Iterator[str]:
+    yield from inputs(scenario)
+    for each in scenario.alternatives:
+        keys = ", ".join(map(quoted, each.set))
+        yield f"- Alternative {quoted(each.name)}: the same but for {keys}."
+
+
+def _estimation(
+    scenario: Scenario,
+    goal: Goal,
+    sizes: Sequence[int],
+    replications: int,
+    fresh: Sequence[int],
+    confirmation: Confirmation | None,
+    last_look: bool,
+    decided: bool,
+) -> Iterator[str]:
+    yield (
+        f"- Sizes: {len(sizes):,} can be bought, from 0 to {sizes[-1]:,} add-on credits, and all "
+        "are judged on the same demand (common random numbers)."
+    )
+    judged = listed(f"{size:,}" for size in fresh)
+    if not is_random(scenario):
+        yield "- Nothing in the scenario is random: one replication tells all, and is exact."
+    else:
+        level = exact_percent(CONFIDENCE)
+        again = ""
+        if last_look:
+            again = (
+                f" They left a doubt, so the sizes in doubt were judged on {replications:,} others "
+                f"as well, for a last look at all {2 * replications:,}."
+            )
+        yield (
+            f"- Search: {replications:,} replications. It began with {scenario.replications:,} and "
+            f"added as many again while the answer was open, up to a maximum.{again} {_ends(goal)} "
+            "Sizes that were out of the question early were judged on fewer, as `frontier.csv` "
+            "says."
+        )
+        yield (
+            f"- Fresh replications: {replications:,} more, which decided nothing, judged {judged} "
+            "add-on credits again (`fresh.parquet`). These are the figures of the advice, since "
+            "those of the search flatter what it chose."
+        )
+        if not decided and goal.cost_of_lost_call is None:
+            yield (
+                "- The plan is not decided. Where a search leaves a doubt, the fresh replications "
+                "are a last look at the sizes in doubt. Those that would have decided are not "
+                "shown as fresh ones, so the figures of an open size lie a little too near to what "
+                "is wanted."
+            )
+        yield f"- Intervals hold with {level} confidence each, over replications. {_by_what(goal)}"
+    if scenario.alternatives:
+        yield (
+            "- Alternatives are judged on the same replications. What one saves is a paired "
+            "difference with a bootstrap interval; those of all alternatives hold together."
+        )
+    if confirmation is not None:
+        again = listed(f"{size:,}" for size in confirmation.addon_credits)
+        yield (
+            f"- Confirmation: the SimPy model decided {confirmation.calls:,} calls again, those of "
+            f"{confirmation.days:,} days (replications: {confirmation.replications:,}), with "
+            f"{again} add-on credits; every record was identical."
+        )
+
+
+def _ends(goal: Goal) -> str:
+    error = exact_percent(DECISION_ERROR)
+    if goal.cost_of_lost_call is None:
+        return f"At most {error} of plans decide wrongly, all looks at the growing sample together."
+    return (
+        f"It ended when no other size could cost less by more than {exact_percent(NOTABLE_SAVING)} "
+        f"of the cost, by intervals of paired differences that share an error of {error} among the "
+        "looks at the growing sample, not among the sizes."
+    )
+
+
+def _by_what(goal: Goal) -> str:
+    shares = (
+        "Throttled shares are ratios of sums, lost calls are means: Student's t after Hall's "
+        "transformation, or the gamma interval of Fay and Feuer where at most a third of the "
+        "replications show any."
+    )
+    if goal.cost_of_lost_call is not None:
+        return f"{shares} The cost is the price and the mean of what lost calls cost."
+    return (
+        "The probability that a run meets the objective is the share of replications that do, with "
+        f"the interval of Clopper and Pearson. {shares}"
+    )

@@ -1,0 +1,213 @@
+"""Recommended purchases: the smallest size that, with every larger one, meets the objective."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from simulation.demand import Demand, check_workload, workload_of
+from simulation.errors import InputError
+from simulation.experiment import Warmup, cores, save, with_warmup
+from simulation.formats import PLAN_FILES, OutputFolder, named_path
+from simulation.planning.alternatives import judge_alternatives
+from simulation.planning.confirmation import Confirmed, calls_to_confirm, confirm_sizes
+from simulation.planning.fresh import Between, open_between
+from simulation.planning.frontier import (
+    Evidence,
+    Goal,
+    check_sizes,
+    frontier_table,
+    limits_of,
+    purchasable,
+)
+from simulation.planning.reasons import Remedy, reasons_for, rejections
+from simulation.planning.remedies import Pools, remedies
+from simulation.planning.result import Plan, Recommendation, status_of
+from simulation.planning.search import Search, Steps
+from simulation.scenario import Scenario, as_scenario
+
+__all__ = ["DEFAULT_MAX_REPLICATIONS", "plan"]
+
+DEFAULT_MAX_REPLICATIONS = 480
+"""Replications after which a search ends …"""
+
+DEFAULT_MAX_CALLS = 200_000_000
+"""… or as many replications as make this many calls, whichever are fewer."""
+
+Ints = NDArray[np.int64]
+Progress = Callable[[int, int], None]
+
+
+def plan(
+    scenario: Scenario | Path | str,
+    *,
+    replications: int | None = None,
+    max_replications: int | None = None,
+    seed: int | None = None,
+    confirm: Confirmed = 1_000_000,
+    workers: int | None = None,
+    out: Path | str | OutputFolder | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Plan:
+    """Return the cheapest purchase that meets the scenario's objective, and why.
+
+    Parameters
+    ----------
+    scenario : Scenario, Path or str
+        A scenario, or the path of its file.
+    replications, seed : int, optional
+        In place of the scenario's own; replications are what the search begins with.
+    max_replications : int, optional
+        Replications after which the search ends: 480 unless given, fewer where those make more
+        than 200 million calls, never fewer than it begins with. Where a doubt is left, the sizes in
+        doubt are judged on as many again, and if this does not decide, the answer stays undecided.
+    confirm : int, ``all`` or ``none``
+        How many calls are decided again by the SimPy model, for the recommended size and the
+        next smaller one; 0 is ``none``.
+    workers : int, optional
+        How many replications are judged at once: as many as there are cores unless given. No
+        result depends on it.
+    out : Path, str or OutputFolder, optional
+        A folder for the frontier, the plan and the scenario; nothing is there before all is.
+    force : bool
+        Whether files in ``out`` that creditsim did not write may be replaced, and work is begun
+        for which memory or time will hardly do.
+    progress : callable, optional
+        Called with the steps done and those known to come; a step judges one replication.
+
+    Raises
+    ------
+    InputError
+        If the scenario or an argument is wrong, or ``out`` cannot be written.
+    RuntimeError
+        If the SimPy model does not confirm every record.
+    """
+    confirm = calls_to_confirm(confirm)
+    scenario = as_scenario(scenario, replications=replications, seed=seed)
+    if max_replications is not None and max_replications < scenario.replications:
+        raise InputError(
+            f"max_replications is {max_replications}, write at least the "
+            f"{scenario.replications} replications that the plan begins with"
+        )
+
+    def check(each: Scenario) -> None:
+        check_sizes(each)
+        if not force:
+            check_workload(each, "compiled", cores(workers), sizes=len(purchasable(each)))
+
+    check(scenario)
+    scenario, warmup = with_warmup(scenario)
+    changed = [scenario.with_alternative(each) for each in scenario.alternatives]
+    for place, each in enumerate(changed):
+        with scenario._telling_alternative(place):
+            check(each)
+    with ExitStack() as stack:
+        output = out
+        if isinstance(output, Path | str):
+            output = stack.enter_context(OutputFolder(named_path(output, "out"), PLAN_FILES, force))
+        result = _plan(
+            scenario, warmup, changed, max_replications, confirm, cores(workers), Steps(progress)
+        )
+        if output is not None:
+            save(result, output, "plan.json")
+    return result
+
+
+def _plan(
+    scenario: Scenario,
+    warmup: Warmup | None,
+    changed: list[Scenario],
+    max_replications: int | None,
+    confirm: Confirmed,
+    workers: int,
+    steps: Steps,
+) -> Plan:
+    goal, demand = Goal.of(scenario), Demand(scenario)
+    sizes = purchasable(scenario)
+    compared = bool(scenario.alternatives)
+    search = Search(demand, goal, sizes, limits_of(scenario, sizes), workers, steps, compared)
+    search.judge_up_to(scenario.replications if demand.is_random else 1)
+    search.decide(max_replications or _most_replications(search))
+    fresh, places = search.fresh(search.to_show), search.to_show
+    between = open_between(search, fresh)
+    again = frontier_table(fresh)
+    if between is not None and between.safe is not None:
+        again = pd.concat([again, frontier_table(between.safe)], ignore_index=True)
+        places = [*places, int(np.searchsorted(sizes, between.safe.sizes[0]))]
+    recommendation = _recommend(search, fresh, between, workers, steps)
+    alternatives = judge_alternatives(search, changed, workers, steps)
+    confirmation = None
+    if confirm != "none":
+        confirmation = confirm_sizes(demand, search.count, places, sizes, search.limits, confirm)
+    return Plan(
+        scenario,
+        goal,
+        search.count,
+        frontier_table(search.evidence),
+        again,
+        warmup,
+        recommendation,
+        alternatives,
+        confirmation,
+        search.judged,
+    )
+
+
+def _most_replications(search: Search) -> int:
+    """Return the replications after which a plan gives up, by how many calls one makes."""
+    calls = float(search.judged.calls.mean())
+    if search.goal.protect:  # the calls of other clients are not among those, and as much work
+        found = workload_of(search.scenario, "compiled")
+        calls = max(calls, found.calls / found.replications)
+    affordable = int(DEFAULT_MAX_CALLS // max(1.0, calls))
+    return max(search.count, min(DEFAULT_MAX_REPLICATIONS, affordable))
+
+
+def _recommend(
+    search: Search, fresh: Evidence, between: Between | None, workers: int, steps: Steps
+) -> Recommendation:
+    scenario, sizes, chosen = search.scenario, search.sizes, search.chosen
+    enough = int(search.judged.enough.max())
+    zero = np.flatnonzero(search.limits >= enough)
+    decided, ends, surely, safe = between is None, None, chosen, None
+    if between is not None:
+        first, surely, safe = between
+        last = None if surely is None else int(sizes[surely])
+        ends = (int(sizes[min(first, len(sizes) - 1)]), last)
+    size = None if chosen is None else int(sizes[chosen])
+    shortfall: int | None = None
+    found: list[Remedy] = []
+    unfit: list[dict[str, Any]] = []
+    if size is None:
+        pools = Pools(search, workers, steps)
+        needed = pools.needed()
+        shortfall = needed - int(search.limits[-1])
+        found, unfit = remedies(scenario, pools, needed)
+    searched = replace(search.evidence, judged=search.judged)
+    reasons = reasons_for(searched, fresh, chosen, decided, shortfall, safe)
+    if search.last_look_chose and decided:
+        reasons.append(
+            f"This was decided by {2 * search.count:,} replications, the {search.count:,} of the "
+            f"search and a last look at as many; {search.count:,} others are the fresh ones."
+        )
+    return Recommendation(
+        status_of(size),
+        size,
+        None if size is None else scenario.card.price_per_day(size),
+        None if size is None else scenario.card.price_per_month(size),
+        int(sizes[zero[0]]) if len(zero) else None,
+        decided,
+        ends,
+        shortfall,
+        found,
+        reasons,
+        [*rejections(search.evidence, fresh, chosen, surely), *unfit],
+    )

@@ -1,0 +1,204 @@
+"""Why a size is recommended, and why every other one is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulation.experiment import binomial_interval
+from simulation.formats import dollars, percent, period, plural
+from simulation.planning.frontier import Evidence, Goal, frontier_table
+from simulation.scenario import Scenario
+
+__all__ = [
+    "Remedy",
+    "calls_of",
+    "license_price",
+    "licenses_per_month",
+    "reasons_for",
+    "rejections",
+    "wanted",
+]
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """A change that would meet the objective where no purchase does.
+
+    Attributes
+    ----------
+    change : str
+        What to change, in words.
+    edition : str
+    user_licenses, addon_credits, limit : int
+        What the org would have then.
+    total_per_month : Decimal or None
+        Licenses and add-on credits in $, where the scenario states the license's price.
+    """
+
+    change: str
+    edition: str
+    user_licenses: int
+    addon_credits: int
+    limit: int
+    total_per_month: Decimal | None
+
+
+def license_price(scenario: Scenario, edition: str) -> Decimal | None:
+    """Return what a license of an edition costs in $ a month, where the scenario states it."""
+    card, prices = scenario.card, scenario.org.license_prices
+    of_edition = (price for name, price in prices.items() if card.edition(name) == edition)
+    return next(of_edition, None)
+
+
+def licenses_per_month(scenario: Scenario) -> Decimal | None:
+    """Return what an org's licenses cost in $ a month, where the scenario states the price."""
+    if not scenario.user_licenses:
+        return Decimal(0)
+    price = license_price(scenario, scenario.card.edition(scenario.org.edition))
+    return None if price is None else price * scenario.user_licenses
+
+
+def _kept(known: Evidence, place: int, which: str = "simulated") -> str:
+    """Say in how many of the simulated periods a size keeps to the objective."""
+    judged = known.judged
+    kept, n = int(judged.meets(known.goal)[:, place].sum()), int(judged.replications[place])
+    unit = period(known.scenario.counted)
+    if known.certain:
+        share = judged.shares[0, place]
+        whose = calls_of(known.goal)
+        return f"throttles {percent(share)} of the {whose} (nothing in this {unit} is random)"
+    low, high = binomial_interval(kept, n)
+    return (
+        f"keeps to it in {percent(kept / n)} of {n:,} {which} {plural(unit)} "
+        f"(95 % interval {percent(low)} to {percent(high)})"
+    )
+
+
+def calls_of(goal: Goal) -> str:
+    """Name the calls that count."""
+    return f"calls of {', '.join(goal.protect)}" if goal.protect else "calls"
+
+
+def wanted(goal: Goal, scenario: Scenario) -> str:
+    """Say what the objective wants, in words."""
+    if goal.cost_of_lost_call is not None:
+        whose = f" of {', '.join(goal.protect)}" if goal.protect else ""
+        return f"the least expected cost, at {dollars(goal.cost_of_lost_call)} per lost call{whose}"
+    return (
+        f"at most {percent(goal.throttled_share)} of the {calls_of(goal)} throttled in at least "
+        f"{percent(goal.probability)} of {plural(period(scenario.counted))}"
+    )
+
+
+def reasons_for(
+    known: Evidence,
+    fresh: Evidence,
+    chosen: int | None,
+    decided: bool,
+    shortfall: int | None,
+    safe: Evidence | None = None,
+) -> list[str]:
+    """Say why this size, a sentence each.
+
+    ``fresh`` is what fresh replications say of the next smaller size and this one, and ``safe`` of
+    a larger one that surely is enough, where this one may not be.
+    """
+    scenario, goal, sizes, judged = known.scenario, known.goal, known.sizes, known.judged
+    card, org = scenario.card, scenario.org
+    cap = card.purchase_cap(org.edition, scenario.user_licenses)
+    reasons = [f"Wanted: {wanted(goal, scenario)}."]
+    place = len(sizes) - 1 if chosen is None else chosen
+    size = int(sizes[place])
+    if goal.cost_of_lost_call is not None:
+        row = frontier_table(fresh).set_index("addon_credits").loc[size]
+        cost, low, high = (row[f"cost_per_month{end}"] for end in ("", "_low", "_high"))
+        interval = ""
+        if not (np.isnan(low) or known.certain):
+            interval = f" (95 % interval {dollars(low)} to {dollars(high)})"
+        reasons.append(f"{size:,} add-on credits cost {dollars(cost)} a month{interval} in all.")
+    else:
+        verb = _kept(fresh, len(fresh.sizes) - 1, "fresh simulated")
+        reasons.append(f"{size:,} add-on credits: this size {verb}.")
+        if chosen is not None and decided and size != sizes[-1]:
+            reasons.append("On the replications of the search every larger size keeps to it too.")
+        if chosen:
+            few = "are too few" if decided else "may be too few"
+            below = _kept(fresh, 0, "fresh simulated")
+            reasons.append(f"{int(sizes[chosen - 1]):,} {few}: that size {below}.")
+        if safe is not None:
+            kept = _kept(safe, 0, "fresh simulated")
+            size = int(safe.sizes[0])
+            reasons.append(
+                f"{size:,} are surely enough, by all replications together; by the fresh ones "
+                f"alone, that size {kept}."
+            )
+    least, n = int(judged.replications.min()), len(judged.calls)
+    if least < n:
+        given_up = sizes[judged.replications < n]
+        reasons.append(
+            f"{len(given_up):,} sizes from {int(given_up[0]):,} to {int(given_up[-1]):,} were out "
+            f"of the question after {least:,} or more of the {n:,} simulated "
+            f"{plural(period(scenario.counted))}, and were judged on those alone."
+        )
+    enough = int(judged.enough.max())
+    reasons.append(
+        f"A pool of {enough:,} credits throttles no call in any simulated "
+        f"{period(scenario.counted)}; the allowance is {int(judged.limits[0]):,}."
+    )
+    maximum = card.maximum(org.edition)
+    if chosen is None or size == sizes[-1]:
+        bound = f"the purchase cap of {card.purchase_cap_credits:,}"
+        if maximum is not None and cap < card.purchase_cap_credits:
+            bound = f"the edition's maximum of {maximum:,}"
+        reasons.append(f"No more than {int(sizes[-1]):,} can be bought, because of {bound}.")
+    if shortfall is not None:
+        reasons.append(f"Even the largest purchase falls short by {shortfall:,} credits.")
+    return reasons
+
+
+def rejections(
+    known: Evidence,
+    fresh: Evidence,
+    chosen: int | None,
+    enough: int | None,
+) -> list[dict[str, Any]]:
+    """Return for every size that is not recommended why it is not.
+
+    ``fresh`` is what fresh replications say of some of the sizes. ``chosen`` is the place of the
+    recommended size, and ``enough`` that of the smallest size that is surely enough: the same where
+    the plan is decided, None where no size is.
+    """
+    card, goal, sizes, judged = known.scenario.card, known.goal, known.sizes, known.judged
+    met = judged.keep_to(goal)
+    costs = None if goal.cost_of_lost_call is None else known.monthly_costs()
+    rejected = []
+    for place, size in enumerate(sizes):
+        if place == chosen:
+            continue
+        if costs is not None:
+            assert chosen is not None
+            more = np.nanmean(costs[:, place] - costs[:, chosen])
+            reason = f"costs {dollars(float(more))} a month more, lost calls included"
+        elif chosen is not None and place > chosen:
+            less = chosen if enough is None or place <= enough else enough
+            price = card.price_per_month(int(size)) - card.price_per_month(int(sizes[less]))
+            reason = f"costs {dollars(price)} a month more than needed: a smaller size is enough"
+            if less != enough:
+                best = f"{int(sizes[chosen]):,}"
+                reason = f"costs {dollars(price)} a month more than {best}, which may be enough"
+        elif met[place]:
+            worse = int(sizes[place + 1 + int(np.flatnonzero(~met[place + 1 :])[0])])
+            reason = f"meets the objective, but {worse:,}, a larger size, does not"
+        elif size in fresh.sizes:
+            reason = _kept(fresh, int(np.searchsorted(fresh.sizes, size)), "fresh simulated")
+        else:
+            reason = _kept(known, place)
+        rejected.append({"addon_credits": int(size), "reason": reason})
+    return rejected

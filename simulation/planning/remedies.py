@@ -1,0 +1,180 @@
+"""What would do where no purchase does: the fewest licenses, the smallest size of an edition.
+
+Nothing is rounded: what is named meets the objective on the same replications, and a license
+or a step less does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from simulation.formats import dollars
+from simulation.planning.frontier import MOST_SIZES
+from simulation.planning.reasons import Remedy, license_price
+from simulation.planning.search import Search, Steps
+from simulation.rate_cards import RateCard
+from simulation.scenario import Scenario
+
+__all__ = ["Pools", "remedies"]
+
+_PROBES = 200  # pools that are judged at once between one that fails and one that does
+
+
+class Pools:
+    """Says of pools of any size whether they meet the objective, each judged once.
+
+    Parameters
+    ----------
+    search : Search
+        A search whose largest size fails; pools are judged on as many replications.
+    workers, steps
+        As of `Search`.
+    """
+
+    def __init__(self, search: Search, workers: int, steps: Steps) -> None:
+        self._search, self._workers, self._steps = search, workers, steps
+        self._largest = int(search.limits[-1])
+        enough = np.sort(search.judged.enough)
+        place = max(0, int(np.ceil(search.goal.probability * len(enough) - 1e-9)) - 1)
+        self._throttles_none = max(self._largest + 1, int(enough[place]))  # often enough
+        self._known = {self._largest: False}
+
+    def judge(self, limits: Iterable[int]) -> None:
+        """Judge all of these at once, those that are not yet known."""
+        asked = {limit for limit in limits if limit < self._throttles_none}
+        if new := sorted(asked - self._known.keys()):
+            search, pools = self._search, np.array(new, np.int64)
+            judging = Search(search.demand, search.goal, pools, pools, self._workers, self._steps)
+            judging.judge_up_to(search.count)
+            kept = judging.judged.keep_to(search.goal)
+            self._known.update(zip(new, kept.tolist(), strict=True))
+
+    def do(self, limit: int) -> bool:
+        """Return whether a pool of ``limit`` credits meets the objective."""
+        self.judge([limit])
+        return self._known.get(limit, True)
+
+    def needed(self) -> int:
+        """Return the smallest pool that does, above the largest that can be bought.
+
+        Of the pools between, 200 at a time are judged, around the last that fails.
+        """
+        fails, does = self._largest, self._throttles_none
+        while does - fails > 1:
+            count = min(_PROBES, does - fails - 1)
+            probes = [fails + (does - fails) * n // (count + 1) for n in range(1, count + 1)]
+            self.judge(probes)
+            fails = max((each for each in probes if not self._known[each]), default=fails)
+            does = min((each for each in probes if each > fails), default=does)
+        return does
+
+
+def remedies(
+    scenario: Scenario, pools: Pools, needed: int
+) -> tuple[list[Remedy], list[dict[str, Any]]]:
+    """Return what would meet the objective, and the changes that would not.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    pools : Pools
+    needed : int
+        The smallest pool that does.
+    """
+    card, edition, now = scenario.card, scenario.org.edition, scenario.user_licenses
+    editions = list(card.editions)
+    higher = editions[editions.index(card.edition(edition)) + 1 :]
+    pools.judge(limit for each in higher for limit in _limits(card, each, now, needed))
+    found, rejected = [], []
+    licenses = _fewest_licenses(scenario, pools, needed)
+    changes = [] if licenses is None else [(card.edition(edition), licenses)]
+    if licenses is None:
+        rejected.append(_no_licenses(scenario, needed))
+    for name, count in [*changes, *((each, now) for each in higher)]:
+        if (many := len(card.addon_sizes(name, count))) > MOST_SIZES:
+            reason = f"has {many:,} sizes, more than the {MOST_SIZES:,} that a plan judges"
+            rejected.append({"change": _named(scenario, name), "reason": reason})
+            continue
+        remedy = _remedy(scenario, pools, name, count, needed)
+        if remedy is None:
+            top = _largest(card, name, count)
+            reason = f"at most {top:,} credits with add-ons, and {needed:,} are needed"
+            rejected.append({"change": _named(scenario, name), "reason": reason})
+        else:
+            found.append(remedy)
+    return found, rejected
+
+
+def _no_licenses(scenario: Scenario, needed: int) -> dict[str, Any]:
+    """Say why no number of licenses would do."""
+    edition = scenario.card.edition(scenario.org.edition)
+    maximum = scenario.card.maximum(edition)
+    why = "they add no credits"
+    if scenario.card.editions[edition].per_license and maximum is not None:
+        why = f"the edition's maximum is {maximum:,}, and {needed:,} are needed"
+    return {"change": f"more user licenses on {edition}", "reason": why}
+
+
+def _named(scenario: Scenario, edition: str) -> str:
+    licenses = scenario.user_licenses
+    alone = scenario.card.limit(edition, licenses)
+    with_them = f"with {licenses:,} licenses" if licenses else "before those of licenses"
+    return f"edition {edition} ({alone:,} credits {with_them})"
+
+
+def _largest(card: RateCard, edition: str, licenses: int) -> int:
+    """Return the largest pool that ``licenses`` licenses can have."""
+    return card.limit(edition, licenses, card.addon_sizes(edition, licenses)[-1])
+
+
+def _limits(card: RateCard, edition: str, licenses: int, needed: int) -> list[int]:
+    """Return the pools to be bought, from the last that is smaller than needed."""
+    sizes = card.addon_sizes(edition, licenses)
+    if len(sizes) > MOST_SIZES:
+        return []
+    missing = max(0, needed - card.allowance(edition, licenses))
+    first = min(-(-missing // card.addon_step), len(sizes) - 1)
+    return [card.limit(edition, licenses, size) for size in sizes[max(0, first - 1) :]]
+
+
+def _fewest_licenses(scenario: Scenario, pools: Pools, needed: int) -> int | None:
+    """Return the fewest licenses with which the largest purchase does, or None."""
+    card, edition = scenario.card, scenario.org.edition
+    rules = card.editions[card.edition(edition)]
+    if not rules.per_license or (rules.maximum is not None and rules.maximum < needed):
+        return None
+    most = card.purchase_cap_credits // card.addon_step * card.addon_step
+    fewest = -(-(needed - most - rules.base) // rules.per_license)
+    count = max(scenario.user_licenses + 1, fewest)
+    # Near the edition's maximum the largest pool falls by up to a step as licenses are added.
+    while (top := _largest(card, edition, count)) < needed or not pools.do(top):
+        count += 1
+    while count > scenario.user_licenses + 1 and pools.do(_largest(card, edition, count - 1)):
+        count -= 1
+    return count
+
+
+def _remedy(
+    scenario: Scenario, pools: Pools, edition: str, licenses: int, needed: int
+) -> Remedy | None:
+    """Return the smallest size that does, with every larger one, or None."""
+    card = scenario.card
+    limits = _limits(card, edition, licenses, needed)
+    pools.judge(limits)
+    sizes = card.addon_sizes(edition, licenses)
+    place = len(sizes)
+    while place > 0 and pools.do(card.limit(edition, licenses, sizes[place - 1])):
+        place -= 1
+    if place == len(sizes):
+        return None
+    size, change = sizes[place], f"{licenses:,} user licenses"
+    if licenses == scenario.user_licenses:
+        change = _named(scenario, edition)
+    if size:
+        change += f" and {size:,} add-on credits ({dollars(card.price_per_month(size))} a month)"
+    price = license_price(scenario, edition)
+    total = None if price is None else price * licenses + card.price_per_month(size)
+    return Remedy(change, edition, licenses, size, card.limit(edition, licenses, size), total)

@@ -1,0 +1,223 @@
+"""The result of planning: the frontier, the recommendation, alternatives, confirmation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal
+from typing import Any, Literal
+
+import pandas as pd
+
+from simulation.experiment import CONFIDENCE, Warmup
+from simulation.planning.confirmation import Confirmation
+from simulation.planning.frontier import Goal, Judgement
+from simulation.planning.methods import plan_methods
+from simulation.planning.reasons import Remedy
+from simulation.scenario import Scenario
+
+__all__ = ["AlternativeResult", "Plan", "Recommendation", "Status", "status_of"]
+
+Status = Literal["none_needed", "buy", "not_reachable"]
+
+
+def status_of(size: int | None) -> Status:
+    """Name what a recommended size means; None where no size meets the objective."""
+    if size is None:
+        return "not_reachable"
+    return "buy" if size else "none_needed"
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What to buy, and why.
+
+    Attributes
+    ----------
+    status : str
+        ``none_needed``, ``buy`` or ``not_reachable``.
+    addon_credits : int or None
+        The recommended size; None where no size meets the objective.
+    price_per_day, price_per_month : Decimal or None
+        What it costs in $, exact.
+    zero_throttle_addon_credits : int or None
+        The smallest size with which no replication throttled a call; None above the cap.
+    decided : bool
+        Whether a look at the replications decided, and no fresh interval contradicts it.
+    undecided_between : (int, int) or None
+        If not decided, the sizes between which the answer lies; None as the upper one where
+        even the largest may not do.
+    shortfall_credits : int or None
+        If not reachable, the credits that even the largest purchase leaves wanting.
+    remedies : list of Remedy
+        If not reachable, what would do: licenses, editions.
+    reasons : list of str
+        Why this size.
+    rejected : list of dict
+        Every other size, and each change that does not do, with its reason.
+    """
+
+    status: Status
+    addon_credits: int | None
+    price_per_day: Decimal | None
+    price_per_month: Decimal | None
+    zero_throttle_addon_credits: int | None
+    decided: bool
+    undecided_between: tuple[int, int | None] | None
+    shortfall_credits: int | None
+    remedies: list[Remedy]
+    reasons: list[str]
+    rejected: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class AlternativeResult:
+    """What a named change to the scenario would do, on the same demand.
+
+    Differences are of the change less the scenario as it is, at the add-on credits that the
+    org has now; ``saves_per_month`` is what the recommended size costs as it is less what it
+    costs with the change, with a bootstrap interval over replications. Both include licenses
+    where the scenario states their prices; ``total_per_month`` does with the change. Where the
+    change is to licenses or the edition and the prices are not stated, the saving is in
+    ``addon_credits_alone``, and says nothing of the whole. All in $ and credits.
+
+    ``meets_probability``, with its interval ``meets_ci95``, is of the recommended size, or of the
+    largest where none is enough, on replications that chose nothing; ``decided`` is as that of the
+    recommendation. The intervals of what several alternatives save hold together.
+    """
+
+    name: str
+    status: Status
+    addon_credits: int | None
+    price_per_month: Decimal | None
+    throttled_share_difference: tuple[float, float, float]
+    lost_calls_difference: tuple[float, float, float]
+    saves_per_month: tuple[Decimal, float, float] | None
+    total_per_month: Decimal | None = None
+    addon_credits_alone: bool = False
+    meets_probability: float = math.nan
+    meets_ci95: tuple[float, float] = (math.nan, math.nan)
+    decided: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The result of planning.
+
+    Attributes
+    ----------
+    frontier : DataFrame
+        A row for every purchasable size. Where a last look decided, or ruled out the size that the
+        search had chosen, the sizes that were in doubt have twice as many replications.
+    fresh : DataFrame
+        The same of the next smaller size and the recommended one, or of the two largest where none
+        is enough, on as many replications that chose neither. Where the plan is not decided and a
+        larger size surely is enough, that one follows; where the least cost is wanted, the next
+        larger one.
+    warmup : Warmup or None
+        The warm-up, and whether the start still shows after it.
+    recommendation : Recommendation
+    alternatives : list of AlternativeResult
+    confirmation : Confirmation or None
+        What was simulated again in the SimPy model, call for call.
+    replications : int
+        How many the search judged. Where they leave a doubt, a last look sees as many more.
+    judgement : Judgement or None
+        What each replication said of each size; None where the plan was read from its files.
+    """
+
+    scenario: Scenario
+    goal: Goal
+    replications: int
+    frontier: pd.DataFrame
+    fresh: pd.DataFrame
+    warmup: Warmup | None
+    recommendation: Recommendation
+    alternatives: list[AlternativeResult]
+    confirmation: Confirmation | None
+    judgement: Judgement | None = field(repr=False)
+
+    @property
+    def current(self) -> dict[str, Any]:
+        """The frontier's row of the add-on credits that the org has now."""
+        now = self.frontier["addon_credits"] == self.scenario.org.addon_credits
+        return _row(self.frontier[now].iloc[0].to_dict())
+
+    def row(self, size: int) -> pd.Series:
+        """Return what is known of a size, by fresh replications where they judged it."""
+        fresh = self.fresh[self.fresh["addon_credits"] == size]
+        known = fresh if len(fresh) else self.frontier[self.frontier["addon_credits"] == size]
+        return known.iloc[0]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as ``creditsim plan --json`` prints it; prices are exact decimals."""
+        goal: dict[str, Any] = {
+            "throttled_share": self.goal.throttled_share,
+            "probability": self.goal.probability,
+        }
+        if self.goal.cost_of_lost_call is not None:
+            goal = {"cost_of_lost_call": self.goal.cost_of_lost_call}
+        return {
+            "scenario": self.scenario.name,
+            "rate_card": self.scenario.card.name,
+            "objective": {**goal, "protect": list(self.goal.protect)},
+            "current": self.current,
+            "replications": self.replications,
+            "seed": self.scenario.seed,
+            "confidence": CONFIDENCE,
+            "warmup": None if self.warmup is None else self.warmup.to_dict(),
+            "frontier": [_row(row) for row in self.frontier.to_dict("records")],
+            "fresh": [_row(row) for row in self.fresh.to_dict("records")],
+            "recommendation": asdict(self.recommendation),
+            "alternatives": [_alternative(each) for each in self.alternatives],
+            "confirmation": None if self.confirmation is None else asdict(self.confirmation),
+        }
+
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """Return the tables that are written, by file name."""
+        return {
+            "frontier.parquet": self.frontier,
+            "frontier.csv": self.frontier,
+            "fresh.parquet": self.fresh,
+        }
+
+    def methods(self) -> Mapping[str, str]:
+        """Return how its figures were made, for a report on them, by file name."""
+        text = plan_methods(
+            self.scenario,
+            self.warmup,
+            self.goal,
+            self.frontier["addon_credits"].tolist(),
+            self.replications,
+            self.fresh["addon_credits"].tolist(),
+            self.confirmation,
+            last_look=bool((self.frontier["replications"] > self.replications).any()),
+            decided=self.recommendation.decided,
+        )
+        return {"plan_methods.md": text}
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    """Nest the intervals of a frontier row as the contract has them."""
+    nested: dict[str, Any] = {}
+    for name, value in row.items():
+        if name == "meets_low":
+            nested["meets_ci95"] = [value, row["meets_high"]]
+        elif f"{name}_low" in row:
+            nested[name] = _interval(value, row[f"{name}_low"], row[f"{name}_high"])
+        elif not name.endswith(("_low", "_high")):
+            nested[name] = value
+    return nested
+
+
+def _interval(mean: Any, low: float, high: float) -> dict[str, Any]:
+    known = [None if math.isnan(end) else end for end in (mean, low, high)]
+    return {"mean": known[0], "ci95": known[1:]}
+
+
+def _alternative(alternative: AlternativeResult) -> dict[str, Any]:
+    given = asdict(alternative)
+    for name in ("throttled_share_difference", "lost_calls_difference", "saves_per_month"):
+        given[name] = None if given[name] is None else _interval(*given[name])
+    return given

@@ -1,0 +1,341 @@
+"""Results read back from the folders that `run` and `plan` wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
+from pydantic import TypeAdapter, ValidationError
+
+from simulation.errors import InputError, in_a_line
+from simulation.experiment import STATISTICS, SUMMARY_COLUMNS, RunResult, calls_in, warmup_from
+from simulation.formats import digest, hashes_of, reading, reason_of, shown
+from simulation.planning.confirmation import Confirmation
+from simulation.planning.frontier import Goal
+from simulation.planning.reasons import Remedy
+from simulation.planning.result import AlternativeResult, Plan, Recommendation
+from simulation.quantities import write_duration
+from simulation.scenario import Scenario, load_scenario
+
+__all__ = ["load_plan", "load_result"]
+
+_SCENARIO = "scenario.yaml"
+_NAME_ONE = "name a folder that `creditsim run --out` or `plan --out` wrote"
+
+Place = Callable[[str], Path]
+"""Where a file of the result is."""
+
+
+def load_result(folder: Path | str) -> RunResult | Plan:
+    """Read what ``run --out`` or ``plan --out`` wrote to a folder.
+
+    A plan comes without its judgement, which is not written: its frontier tells the same by
+    size. Where a folder holds both, it is the plan.
+
+    Raises
+    ------
+    InputError
+        If the folder holds neither, or a file of it cannot be read.
+    """
+    folder = Path(folder)
+    try:
+        with reading(folder) as file:
+            return _load(folder, file)
+    except (OSError, ValueError) as error:  # a name may hold what no name can
+        if isinstance(error, InputError):
+            raise
+        what = f"cannot be read ({reason_of(error)}), {_NAME_ONE}"
+        raise InputError(f"{shown(folder)}: {what}") from None
+
+
+def _load(folder: Path, file: Place) -> RunResult | Plan:
+    for summary, load in (("plan.json", _plan), ("summary.json", _run)):
+        if file(summary).is_file():
+            try:
+                told, hashes = _told(file(summary))
+                as_written = _as_written(file, summary, hashes)
+                with _looking_at(_SCENARIO):
+                    scenario = load_scenario(as_written(_SCENARIO), trace_megabytes=None)
+                with _looking_at(summary):
+                    _compare_scenario(scenario, told, summary)
+                    result = load(as_written, _warmed(scenario, told), told)
+                if isinstance(result, RunResult):
+                    with _looking_at(summary):
+                        written_as = None if hashes is None else hashes["calls.parquet"]
+                    calls = calls_in(folder, written_as, file("calls.parquet"))
+                    return replace(result, folder=folder, _read_calls=calls)
+                return result
+            except _NotWholeError as error:
+                what = f"is not whole (look at {error}), write the result again with --out"
+                raise InputError(f"{shown(folder)}: {what}") from None
+    raise InputError(f"{shown(folder)}: holds no result, {_NAME_ONE}")
+
+
+class _NotWholeError(Exception):
+    """A file of a result is not what was written there; the text names it, and may say why."""
+
+
+def _told(summary: Path) -> tuple[dict[str, Any], dict[str, str] | None]:
+    """Return what a summary says, and the hashes of the files that were written with it."""
+    with _looking_at(summary.name):
+        told = json.loads(_regular(summary).read_text("utf-8"), parse_float=Decimal)
+        if not isinstance(told, dict):
+            raise TypeError("holds no mapping")
+        try:
+            return told, hashes_of(summary, told)
+        except ValueError:
+            raise _NotWholeError(f"{summary.name}: it is not what was written here") from None
+
+
+def _regular(file: Path) -> Path:
+    """Return a file that is not a pipe, which would be waited for."""
+    if os.path.lexists(file) and not file.is_file():
+        raise _NotWholeError(f"{file.name}: it is no regular file")
+    return file
+
+
+def _as_written(place: Place, summary: str, hashes: dict[str, str] | None) -> Place:
+    """Return where the files of a result are, each found to be written with its summary."""
+
+    def found(name: str) -> Path:
+        with _looking_at(name):
+            file = _regular(place(name))
+            if hashes is not None and hashes.get(name) != digest(file):
+                what = f"it is not what was written with {summary}"
+                if name == _SCENARIO:  # a scenario is there to be changed, but not in a result
+                    what += "; run a changed scenario from a file outside of the result"
+                raise _NotWholeError(f"{name}: {what}")
+            return file
+
+    return found
+
+
+def _compare_scenario(scenario: Scenario, told: dict[str, Any], summary: str) -> None:
+    """Refuse the scenario of another result, of which a summary without hashes tells this much."""
+    limit = told["limit"] if summary == "summary.json" else told["current"]["limit"]
+    for key, value, expected in (
+        ("scenario", told["scenario"], scenario.name),
+        ("rate_card", told["rate_card"], scenario.card.name),
+        ("seed", told["seed"], scenario.seed),
+        ("limit", limit, scenario.limit),
+    ):
+        if value != expected:
+            what = f"they are of different results by their {key.replace('_', ' ')}"
+            raise _NotWholeError(f"{_SCENARIO} and {summary}: {what}")
+
+
+@contextmanager
+def _looking_at(name: str) -> Iterator[None]:
+    """Name the file that is read, whatever its contents make of the reading."""
+    try:
+        yield
+    except _NotWholeError:
+        raise
+    except InputError as error:  # of a scenario, of which one line is enough
+        raise _NotWholeError(f"{name}: {error.problems[0]}") from None
+    except KeyError as error:
+        raise _NotWholeError(f"{error} in {name}") from None
+    except OSError as error:
+        raise _NotWholeError(name if error.filename else f"{name}: {reason_of(error)}") from None
+    except ValidationError as error:
+        key = ".".join(map(str, error.errors()[0]["loc"]))
+        raise _NotWholeError(f"{key!r} in {name}") from None
+    except Exception as error:  # there is no end to what damage may do
+        raise _NotWholeError(f"{name}: {in_a_line(error)[:200]}") from None
+
+
+def _warmed(scenario: Scenario, told: dict[str, Any]) -> Scenario:
+    """Return a scenario with the warm-up that its result had."""
+    warmup = warmup_from(told["warmup"])
+    if warmup is None or warmup.given:
+        return scenario
+    return scenario.changed({"warmup": write_duration(warmup.length)})
+
+
+def _run(file: Place, scenario: Scenario, summary: dict[str, Any]) -> RunResult:
+    tables = {name: _table(file(f"{name}.parquet"), name) for name in _BEGIN if name not in _PLANS}
+    for name, key in _KEYS.items():
+        if tables[name].duplicated([*key]).any():
+            raise _NotWholeError(f"{name}.parquet: it has rows twice")
+    of_runs = {*tables["runs"]["replication"]}
+    _compare("runs", len(of_runs), _whole(summary["replications"]), "summary.json")
+    _compare("runs", of_runs, {*range(len(of_runs))}, "summary.json")
+    for name in ("client_runs", "category_runs", "intervals"):
+        _compare(name, {*tables[name]["replication"]}, of_runs, "runs.parquet")
+    names = {client.name for client in scenario.clients}
+    _compare("client_runs", {*tables["client_runs"]["client"]}, names, _SCENARIO)
+    of_all = {
+        statistic: len(names) + 1 + tables["category_runs"]["category"].nunique()
+        for statistic in STATISTICS
+    }
+    counted = Counter(tables["summary"]["statistic"])
+    _compare("summary", counted, of_all, "runs.parquet")
+    engine = TypeAdapter(Literal["simpy", "compiled"]).validate_python(summary["engine"])
+    return RunResult(scenario, engine, **tables, warmup=warmup_from(summary["warmup"]))
+
+
+_PLANS = ("frontier", "fresh")
+_SIZES = (
+    "addon_credits limit price_per_day price_per_month throttled_share throttled_share_low "
+    "throttled_share_high lost_calls lost_calls_low lost_calls_high meets_probability meets_low "
+    "meets_high replications"
+)
+_INTERVALS = (
+    "replication start_at calls credits_demanded credits_used credits_available throttled_attempts"
+)
+_BEGIN = {
+    "runs": ("replication", *STATISTICS),
+    "client_runs": ("replication", "client", *STATISTICS),
+    "category_runs": ("replication", "category", *STATISTICS),
+    "intervals": tuple(_INTERVALS.split()),
+    "alerts": ("replication", "level_percent", "day", "crossed_at"),
+    "summary": SUMMARY_COLUMNS,
+    **dict.fromkeys(_PLANS, tuple(_SIZES.split())),
+}
+"""The columns with which each table begins, in their order."""
+
+_KEYS = {
+    "runs": ("replication",),
+    "client_runs": ("replication", "client"),
+    "category_runs": ("replication", "category"),
+    "intervals": ("replication", "start_at"),
+    "summary": ("grain", "name", "statistic"),
+}
+"""What tells the rows of a table apart."""
+
+_MAY_BE_MISSING = {name for name in STATISTICS if name.startswith("delay_")} | {
+    *("throttled_share", "hours_to_first_throttle", "mean", "ci95_low", "ci95_high"),
+    *("throttled_share_low", "throttled_share_high", "lost_calls_low", "lost_calls_high"),
+}
+"""Numbers that there need not be, such as the share of no calls."""
+
+_NO_NUMBERS = {"client", "category", "grain", "name", "statistic", "start_at", "crossed_at"} | {
+    "price_per_day",
+    "price_per_month",
+}
+
+
+def _table(file: Path, name: str) -> pd.DataFrame:
+    """Read a table, if it is the one of this name."""
+    with _looking_at(f"{name}.parquet"):
+        with file.open("rb") as content:
+            table: pd.DataFrame = pd.read_parquet(content)
+        expected = [*_BEGIN[name]]
+        if [*table.columns[: len(expected)]] != expected:
+            missing = [column for column in expected if column not in table.columns]
+            told = f"has no column {missing[0]!r}" if missing else "has other columns"
+            raise _NotWholeError(f"{name}.parquet: it {told}, another version or table wrote it")
+        for column in {*expected} - _NO_NUMBERS:
+            if not is_numeric_dtype(table[column]):
+                raise _NotWholeError(f"{name}.parquet: its column {column!r} holds no numbers")
+            if column not in _MAY_BE_MISSING and not np.isfinite(table[column]).all():
+                raise _NotWholeError(f"{name}.parquet: its column {column!r} lacks numbers")
+        for column in {"start_at", "crossed_at"} & {*expected}:
+            if not is_datetime64_any_dtype(table[column]):
+                raise _NotWholeError(f"{name}.parquet: its column {column!r} holds no times")
+        return table
+
+
+def _whole(count: Any) -> int:
+    return TypeAdapter(int).validate_python(count)
+
+
+def _compare(name: str, found: Any, expected: Any, of: str) -> None:
+    if found != expected:
+        raise _NotWholeError(f"{name}.parquet and {of}: they are of different results")
+
+
+def load_plan(folder: Path, scenario: Scenario) -> Plan:
+    """Read what ``plan --out`` wrote of a scenario that is at hand.
+
+    Raises
+    ------
+    InputError
+        If a file is not what was written there.
+    """
+    try:
+        told, hashes = _told(folder / "plan.json")
+        as_written = _as_written(folder.joinpath, "plan.json", hashes)
+        with _looking_at("plan.json"):
+            return _plan(as_written, _warmed(scenario, told), told)
+    except _NotWholeError as error:
+        raise InputError(f"the plan is not whole (look at {error}), make it again") from None
+
+
+def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
+    advice = dict(told["recommendation"])
+    advice["remedies"] = [Remedy(**remedy) for remedy in advice["remedies"]]
+    if advice["undecided_between"] is not None:
+        advice["undecided_between"] = tuple(advice["undecided_between"])
+    if advice["addon_credits"] is not None:  # with all digits
+        advice["price_per_day"] = scenario.card.price_per_day(advice["addon_credits"])
+        advice["price_per_month"] = scenario.card.price_per_month(advice["addon_credits"])
+    confirmed = told["confirmation"]
+    tables = {name: _table(file(f"{name}.parquet"), name) for name in _PLANS}
+    for name, table in tables.items():
+        rows = [row["addon_credits"] for row in told[name]]
+        _compare(name, [*table["addon_credits"]], rows, "plan.json")
+    current = scenario.org.addon_credits
+    if current not in {*tables["frontier"]["addon_credits"]}:
+        raise _NotWholeError(f"frontier.parquet: it has no row of {current:,} add-on credits")
+    plan = Plan(
+        scenario,
+        Goal.of(scenario),
+        _whole(told["replications"]),
+        tables["frontier"],
+        tables["fresh"],
+        warmup_from(told["warmup"]),
+        Recommendation(**advice),
+        [_alternative(given) for given in told["alternatives"]],
+        None if confirmed is None else Confirmation(**confirmed),
+        None,
+    )
+    _check(Recommendation, plan.recommendation)
+    for rejected in plan.recommendation.rejected:
+        TypeAdapter(str).validate_python(rejected["reason"])
+    for alternative in plan.alternatives:
+        _check(AlternativeResult, alternative)
+    if plan.confirmation is not None:
+        _check(Confirmation, plan.confirmation)
+    return plan
+
+
+def _check(kind: type[Any], value: Any) -> None:
+    """Raise ValidationError where a part of a plan is not of the types that it states."""
+    kept: TypeAdapter[Any] = TypeAdapter(kind)
+    kept.validate_python(asdict(value))
+
+
+def _alternative(given: dict[str, Any]) -> AlternativeResult:
+    saves = given["saves_per_month"]
+    return AlternativeResult(
+        given["name"],
+        given["status"],
+        given["addon_credits"],
+        given["price_per_month"],
+        _triple(given["throttled_share_difference"]),
+        _triple(given["lost_calls_difference"]),
+        None if saves is None else (Decimal(saves["mean"]), *_triple(saves)[1:]),
+        given.get("total_per_month"),
+        given["addon_credits_alone"],
+        float(given["meets_probability"]),
+        (float(given["meets_ci95"][0]), float(given["meets_ci95"][1])),
+        given["decided"],
+    )
+
+
+def _triple(interval: dict[str, Any]) -> tuple[float, float, float]:
+    mean, low, high = (
+        float("nan") if end is None else float(end) for end in (interval["mean"], *interval["ci95"])
+    )
+    return mean, low, high

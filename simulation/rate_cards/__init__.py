@@ -1,0 +1,17 @@
+"""The vendor's rules as data: limits, credits per call, prices, what may be bought.
+
+Knows editions and credits, never a client or a call's moment. The cards themselves are the YAML
+files of this folder; README.md beside them has their sources and the register of assumptions.
+"""
+
+from typing import TYPE_CHECKING
+
+from simulation.lazy import lazily
+
+if TYPE_CHECKING:
+    from simulation.rate_cards.card import (
+        DAYS_PER_MONTH, DEFAULT_RATE_CARD, Category, Quote, RateCard, ThrottledResponse,
+        shipped_rate_cards,
+    )
+
+__getattr__ = lazily(__name__)

@@ -1,0 +1,364 @@
+"""Rate cards: one published version of the vendor's rules, as data.
+
+A card says how large the pool is, what each call costs, and what more credits cost. The
+cards that ship lie in ``simulation/rate_cards``, with their sources and what they assume.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import cached_property, lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, Field, model_validator
+
+from simulation.bounds import MOST_CREDITS, MOST_CREDITS_A_CALL, MOST_DOLLARS, MOST_PER_LICENSE
+from simulation.errors import InputError, KeyProblem, KeyProblems
+from simulation.formats import Credits, Document, Part, Records, did_you_mean, frozen
+from simulation.quantities import DAY, NUMBER, WHOLE, Count, Duration, write_duration
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = [
+    "DAYS_PER_MONTH",
+    "DEFAULT_RATE_CARD",
+    "CallKind",
+    "Category",
+    "Edition",
+    "Quote",
+    "RateCard",
+    "shipped_rate_cards",
+]
+
+DEFAULT_RATE_CARD = "kaizen-34"
+DAYS_PER_MONTH = 30
+
+Category = Literal["meta", "crud", "bulk", "convert", "other"]
+Numbers = TypeVar("Numbers", int, "NDArray[np.int64]")
+
+
+Dollars = Annotated[Decimal, Field(ge=0, le=MOST_DOLLARS, decimal_places=9), NUMBER]
+CallCredits = Annotated[Count, Field(le=MOST_CREDITS_A_CALL)]
+
+
+class Source(Part):
+    """Where a card's figures were published."""
+
+    title: str
+    url: str
+    date: str = Field(description="when it was published, or read where it bears no date")
+
+
+class Edition(Part):
+    """What one edition allows in any window."""
+
+    aliases: tuple[str, ...] = ()
+    base: Credits
+    per_license: Annotated[Count, Field(le=MOST_PER_LICENSE)] = 0
+    maximum: Credits | None = Field(description="the edition's maximum; null where there is none")
+
+
+class CallKind(Part):
+    """What one kind of call costs.
+
+    With ``per_records`` the credits are due for each group of that many, a begun one counted.
+    """
+
+    category: Category
+    credits: CallCredits
+    per_records: Records | None = None
+    max_records: Records | None = None
+
+
+class Slab(Part):
+    """A stretch of add-on credits and its price in $ per 1,000 credits and day."""
+
+    credits: Annotated[int, Field(ge=1, le=MOST_CREDITS), WHOLE]
+    price_per_1000: Dollars
+
+
+class ThrottledResponse(BaseModel):
+    """What the vendor answers when the pool is exhausted; its body may say yes and no."""
+
+    model_config = Part.model_config
+
+    status: Annotated[int, Field(ge=100, le=599), WHOLE]
+    body: Annotated[dict[str, Any], AfterValidator(frozen)]
+
+
+class Quote(BaseModel):
+    """What an org gets and pays: credits per window, $ as exact decimals."""
+
+    rate_card: str
+    edition: str
+    user_licenses: int
+    allowance: int
+    maximum: int | None
+    purchase_cap: int
+    addon_credits: int
+    limit: int
+    price_per_day: Decimal
+    price_per_month: Decimal
+
+
+class RateCard(Part):
+    """One published version of the vendor's rules (README of the cards).
+
+    >>> card = RateCard.load("kaizen-34")
+    >>> card.limit("professional", user_licenses=1000)
+    500000
+    >>> card.price_per_day(75_000), card.price_per_month(75_000)
+    (Decimal('6.50'), Decimal('195.00'))
+    """
+
+    name: str
+    title: str
+    sources: tuple[Source, ...]
+    window: Duration = DAY
+    addon_step: Annotated[int, Field(ge=1, le=MOST_CREDITS), WHOLE] = 1000
+    purchase_cap_credits: Credits
+    throttled_attempt_credits: CallCredits = 0
+    throttled_response: ThrottledResponse
+    editions: dict[str, Edition]
+    calls: dict[str, CallKind]
+    addon_slabs: tuple[Slab, ...]
+    notes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> RateCard:
+        problems: list[KeyProblem] = []
+        if self.window <= 0:
+            problems.append(
+                KeyProblem(("window",), "is empty, write a duration such as '24 hours'")
+            )
+        if sum(slab.credits for slab in self.addon_slabs) < self.purchase_cap_credits:
+            what = "do not reach the purchase cap, price every credit that can be bought"
+            problems.append(KeyProblem(("addon_slabs",), what))
+        seen: dict[str, str] = {}
+        for edition, rules in self.editions.items():
+            for known in (edition, *rules.aliases):
+                if known in seen:
+                    what = f"{known!r} also names {seen[known]!r}, let it name one edition"
+                    problems.append(KeyProblem(("editions", edition), what))
+                seen[known] = edition
+        if "other" not in self.calls:
+            problems.append(KeyProblem(("calls",), "has no 'other', say what any other call costs"))
+        if problems:
+            raise KeyProblems(problems)
+        return self
+
+    @classmethod
+    def load(cls, name: str | Path, folder: Path | str = ".") -> RateCard:
+        """Load a shipped card by its name, or a card of one's own by its path.
+
+        Parameters
+        ----------
+        name : str or Path
+            ``kaizen-34``, or a YAML file; a relative path starts at ``folder``.
+
+        Raises
+        ------
+        InputError
+            If no such card ships, or the file is not a valid card.
+        """
+        text = str(name)
+        if text in shipped_rate_cards():
+            return _shipped(text)
+        if Path(text).suffix not in {".yaml", ".yml"}:
+            meant = did_you_mean(text, shipped_rate_cards())
+            shipped = ", ".join(shipped_rate_cards())
+            raise InputError(
+                f"no rate card {text!r} ships, {meant}name one of {shipped}, or a .yaml file"
+            )
+        return Document.read(Path(folder) / text, "rate card").validate(cls)
+
+    @cached_property
+    def _edition_of(self) -> dict[str, str]:
+        return {
+            known: edition
+            for edition, rules in self.editions.items()
+            for known in (edition, *rules.aliases)
+        }
+
+    @property
+    def window_in_words(self) -> str:
+        """The window as people call it: ``24 hours``, not ``1 day``."""
+        return write_duration(self.window).replace("1 day", "24 hours")
+
+    def edition(self, name: str) -> str:
+        """Return the edition that a name or an alias means.
+
+        Raises
+        ------
+        InputError
+            If the card has no such edition.
+        """
+        try:
+            return self._edition_of[name]
+        except KeyError:
+            meant = did_you_mean(name, self._edition_of)
+            known = ", ".join(self._edition_of)
+            raise InputError(
+                f"{name!r} is no edition of rate card {self.name}, {meant}name one of: {known}"
+            ) from None
+
+    def maximum(self, edition: str) -> int | None:
+        """Return the edition's maximum in credits, or None where there is none."""
+        return self.editions[self.edition(edition)].maximum
+
+    def allowance(self, edition: str, user_licenses: int) -> int:
+        """Return base + licenses × per-license credits, before add-ons and the maximum."""
+        rules = self.editions[self.edition(edition)]
+        return rules.base + user_licenses * rules.per_license
+
+    def purchase_cap(self, edition: str, user_licenses: int) -> int:
+        """Return the most add-on credits that this org may buy."""
+        maximum = self.maximum(edition)
+        if maximum is None:
+            return self.purchase_cap_credits
+        room = maximum - self.allowance(edition, user_licenses)
+        return max(0, min(self.purchase_cap_credits, room))
+
+    def limit(self, edition: str, user_licenses: int, addon_credits: int = 0) -> int:
+        """Return the size of the pool in credits: min(allowance + add-on, maximum).
+
+        Raises
+        ------
+        InputError
+            If the edition is unknown, or the add-on credits cannot be bought.
+        """
+        self.check_addon(edition, user_licenses, addon_credits)
+        total = self.allowance(edition, user_licenses) + addon_credits
+        maximum = self.maximum(edition)
+        return total if maximum is None else min(total, maximum)
+
+    def addon_sizes(self, edition: str, user_licenses: int) -> range:
+        """Return every purchasable size from 0 to the purchase cap, in the card's steps."""
+        return range(0, self.purchase_cap(edition, user_licenses) + 1, self.addon_step)
+
+    def check_addon(self, edition: str, user_licenses: int, addon_credits: int) -> None:
+        """Raise InputError where this many add-on credits cannot be bought."""
+        sizes = self.addon_sizes(edition, user_licenses)
+        if addon_credits in sizes:
+            return
+        cap = self.purchase_cap(edition, user_licenses)
+        if addon_credits > sizes[-1] or addon_credits < 0:
+            remedy = f"write 0 to {sizes[-1]:,}" if sizes[-1] else "write 0"
+            why = ""
+            if cap < self.purchase_cap_credits:
+                why = f" (allowance {self.allowance(edition, user_licenses):,}"
+                why += f" of at most {self.maximum(edition):,})"
+            org = self.edition(edition)
+            if user_licenses:
+                org += f" with {user_licenses:,} licenses"
+            raise InputError(
+                f"{addon_credits:,} add-on credits are outside what {org} can buy, 0 to {cap:,}"
+                f"{why}: {remedy}"
+            )
+        below = addon_credits // self.addon_step * self.addon_step
+        above = min(below + self.addon_step, sizes[-1])
+        raise InputError(
+            f"{addon_credits:,} add-on credits are not sold, sizes come in steps of "
+            f"{self.addon_step:,}: write {below:,} or {above:,}"
+        )
+
+    def credits(self, api: str, records: Numbers) -> Numbers:
+        """Return what a call costs, in credits; for an array of record counts, an array.
+
+        Parameters
+        ----------
+        api : str
+            A call kind of this card; any other id costs what ``other`` costs.
+        records : int or (n,) int64 array
+            Records in the call.
+        """
+        kind = self.calls.get(api) or self.calls["other"]
+        if kind.per_records is None:
+            return records * 0 + kind.credits
+        return -(-records // kind.per_records) * kind.credits
+
+    def category(self, api: str) -> Category:
+        """Return the category of a call kind; ids that the card does not list are ``other``."""
+        return self.calls[api].category if api in self.calls else "other"
+
+    def price_per_day(self, addon_credits: int) -> Decimal:
+        """Return what add-on credits cost in $ per day, by the slab table; exact.
+
+        Raises
+        ------
+        InputError
+            If the slabs do not reach so far.
+        """
+        price, left = Decimal("0.00"), addon_credits
+        for slab in self.addon_slabs:
+            here = min(left, slab.credits)
+            price += here * slab.price_per_1000 / 1000
+            left -= here
+        if left > 0:
+            raise InputError(
+                f"the slabs price {addon_credits - left:,} credits, not {addon_credits:,}"
+            )
+        return _cents(price)
+
+    def price_per_month(self, addon_credits: int) -> Decimal:
+        """Return what add-on credits cost in $ per month of 30 days; exact."""
+        return _cents(self.price_per_day(addon_credits) * DAYS_PER_MONTH)
+
+    def gives_per_license(self, edition: str) -> bool:
+        """Return whether an edition's limit depends on the licenses."""
+        return self.editions[self.edition(edition)].per_license > 0
+
+    def quote(self, edition: str, user_licenses: int | None, addon_credits: int = 0) -> Quote:
+        """Return limit and price of an org; without licenses where its edition needs none.
+
+        Raises
+        ------
+        InputError
+            If the edition is unknown, licenses are missing, or the add-on credits cannot be bought.
+        """
+        if user_licenses is None and self.gives_per_license(edition):
+            raise InputError(
+                f"user licenses are missing, {edition} gives credits per license: write how many, "
+                "such as --licenses 40"
+            )
+        user_licenses = user_licenses or 0
+        return Quote(
+            rate_card=self.name,
+            edition=self.edition(edition),
+            user_licenses=user_licenses,
+            allowance=self.allowance(edition, user_licenses),
+            maximum=self.maximum(edition),
+            purchase_cap=self.purchase_cap(edition, user_licenses),
+            addon_credits=addon_credits,
+            limit=self.limit(edition, user_licenses, addon_credits),
+            price_per_day=self.price_per_day(addon_credits),
+            price_per_month=self.price_per_month(addon_credits),
+        )
+
+
+def shipped_rate_cards() -> tuple[str, ...]:
+    """Return the names of the cards that ship, the default first.
+
+    >>> shipped_rate_cards()
+    ('kaizen-34', 'kaizen-93', 'zoho-crm-2026')
+    """
+    files = resources.files("simulation.rate_cards")
+    names = (Path(file.name) for file in files.iterdir())
+    return tuple(sorted(name.stem for name in names if name.suffix == ".yaml"))
+
+
+@lru_cache
+def _shipped(name: str) -> RateCard:
+    with resources.as_file(resources.files("simulation.rate_cards") / f"{name}.yaml") as path:
+        return Document.read(path, "rate card").validate(RateCard)
+
+
+def _cents(price: Decimal) -> Decimal:
+    """Drop zeros behind the second decimal; never a digit that counts."""
+    plain = price.normalize()
+    exponent = plain.as_tuple().exponent
+    return plain if isinstance(exponent, int) and exponent < -2 else price.quantize(Decimal("0.01"))

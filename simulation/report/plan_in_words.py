@@ -1,0 +1,283 @@
+"""What a plan advises, in the words of the person who pays."""
+
+from __future__ import annotations
+
+from math import isnan
+
+from simulation.formats import dollars, number, percent, period, plural
+from simulation.planning import AlternativeResult, Plan, calls_of, wanted
+from simulation.scenario import Scenario
+
+__all__ = [
+    "advice_in_brief",
+    "advised",
+    "best_alternative",
+    "plan_findings",
+    "surely_enough",
+    "what_it_is",
+]
+
+
+def plan_findings(plan: Plan) -> list[str]:
+    """Return the advice in two sentences: what to buy and how sure it is; what else there is."""
+    return [_what(plan), _else(plan)]
+
+
+def surely_enough(plan: Plan) -> int | None:
+    """Return the smallest size that is known to be enough, if there is one.
+
+    It is the recommended one, or where that is not decided the upper end of what it lies between.
+    """
+    advice = plan.recommendation
+    if advice.decided or plan.goal.cost_of_lost_call is not None:
+        return advice.addon_credits
+    return None if advice.undecided_between is None else advice.undecided_between[1]
+
+
+def advised(plan: Plan) -> int | None:
+    """Return the size that the advice leads with: what surely is enough, else what may be."""
+    safe = surely_enough(plan)
+    return plan.recommendation.addon_credits if safe is None else safe
+
+
+def what_it_is(plan: Plan, size: int) -> str:
+    """Name a size by what the plan says of it; empty where it says nothing of its own."""
+    advice = plan.recommendation
+    if size == advice.addon_credits:
+        sure = advice.decided or plan.goal.cost_of_lost_call is not None
+        return "recommended" if sure else "may be enough"
+    return "surely enough" if size == surely_enough(plan) else ""
+
+
+def _what(plan: Plan) -> str:
+    advice, unit = plan.recommendation, period(plan.scenario.counted)
+    many = plural(unit)
+    if advice.status == "not_reachable" and advice.decided:
+        return _not_reachable(plan)
+    if not advice.decided and plan.goal.cost_of_lost_call is None:
+        return _undecided(plan)
+    assert advice.addon_credits is not None
+    assert advice.price_per_month is not None
+    assert advice.price_per_day is not None
+    if advice.status == "none_needed":
+        do = "Nothing needs to be bought"
+    else:
+        do = f"Buy {advice.addon_credits:,} add-on credits for {dollars(advice.price_per_month)} "
+        do += f"a month (${advice.price_per_day} a day)"
+    row = plan.row(advice.addon_credits)
+    if isnan(row["throttled_share"]):
+        return f"{do}: none of the {calls_of(plan.goal)} comes after the warm-up."
+    if plan.goal.cost_of_lost_call is not None:
+        return f"{do}: {_least_cost(plan)}."
+    sure = (
+        f"in {percent(row['meets_probability'])} of such {many} (95 % interval "
+        f"{percent(row['meets_low'])} to {percent(row['meets_high'])}, {plan.replications:,} "
+        f"fresh ones simulated) at most {percent(plan.goal.throttled_share)} of the "
+        f"{calls_of(plan.goal)} are throttled"
+    )
+    if plan.replications == 1:
+        sure = f"{percent(row['throttled_share'])} of the {calls_of(plan.goal)} are throttled then"
+        if not _certain(plan):
+            sure += f", in the one {unit} that was simulated"
+    fewer = ""
+    if len(plan.fresh) > 1:
+        below = plan.fresh.iloc[0]
+        fewer = f"; with {int(below['addon_credits']):,} "
+        if plan.replications == 1:
+            fewer += f"{percent(below['throttled_share'])} would be"
+        else:
+            fewer += f"that holds in only {percent(below['meets_probability'])}"
+    return f"{do}: {sure}{fewer}."
+
+
+def _not_reachable(plan: Plan) -> str:
+    """Say by how much even the largest purchase falls short."""
+    largest = int(plan.frontier["addon_credits"].iloc[-1])
+    most = f"{plan.scenario.org.edition} cannot buy add-on credits, and its limit falls short"
+    if largest:
+        most = f"even the {largest:,} add-on credits that can be bought fall short"
+    return (
+        f"No purchase is enough for {wanted(plan.goal, plan.scenario)}: {most} by "
+        f"{plan.recommendation.shortfall_credits:,} credits."
+    )
+
+
+def _least_cost(plan: Plan) -> str:
+    """Say what the recommended size costs in all, and what none would."""
+    assert plan.goal.cost_of_lost_call is not None
+    assert plan.recommendation.addon_credits is not None
+    row = plan.row(plan.recommendation.addon_credits)
+    without = plan.frontier["cost_per_month"].iloc[0]
+    said = []
+    if plan.replications == 1 and not _certain(plan):
+        said.append("by one simulation, so without an interval")
+    elif not _certain(plan):
+        ends = [dollars(row[f"cost_per_month_{end}"]) for end in ("low", "high")]
+        said.append(f"95 % interval {ends[0]} to {ends[1]}")
+    if plan.recommendation.addon_credits:
+        said.append(f"it would be {dollars(without)} without add-on credits")
+    return (
+        f"with lost calls at {dollars(plan.goal.cost_of_lost_call)} the expected cost is then "
+        f"least, {dollars(row['cost_per_month'])} a month"
+        + (f" ({'; '.join(said)})" if said else "")
+    )
+
+
+def _undecided(plan: Plan) -> str:
+    """Say which size is enough for sure, and which smaller one may be."""
+    assert plan.recommendation.undecided_between is not None
+    low, high = plan.recommendation.undecided_between
+    months, best = plural(period(plan.scenario.counted)), plan.recommendation.addon_credits
+    goal = f"({wanted(plan.goal, plan.scenario)})"
+    looked = f"{2 * plan.replications:,} replications"  # the search's and the last look's
+    if high is None:
+        most = int(plan.frontier["addon_credits"].iloc[-1])
+        return (
+            f"Whether any purchase is enough {goal} is not decided after {looked}; more may tell: "
+            f"with {most:,} add-on credits, the most for sale, {_kept(plan, most, months)} keep to "
+            "it."
+        )
+    price = plan.scenario.card.price_per_month(high)
+    smaller = int(plan.fresh["addon_credits"].iloc[0])
+    open_ = smaller if best is None or best >= high else best
+    fewer = f"{open_:,} are enough too" if open_ else "none are needed"
+    if low < open_:
+        fewer += f", or even {low:,}," if low else ", or even none,"
+    return (
+        f"Buy {high:,} add-on credits for {dollars(price)} a month. They are surely enough {goal}. "
+        f"Whether {fewer} is not decided after {looked}; "
+        f"more may tell: with {open_:,}, {_kept(plan, open_, months)} do."
+    )
+
+
+def _kept(plan: Plan, size: int, months: str) -> str:
+    """Say in how many a size keeps to the objective."""
+    row = plan.row(size)
+    return (
+        f"{percent(row['meets_probability'])} of {months} (95 % interval "
+        f"{percent(row['meets_low'])} to {percent(row['meets_high'])})"
+    )
+
+
+def _certain(plan: Plan) -> bool:
+    """Whether nothing is random: intervals are points then, and one replication tells all."""
+    return bool((plan.frontier["meets_low"] == plan.frontier["meets_high"]).all())
+
+
+def _else(plan: Plan) -> str:
+    advice = plan.recommendation
+    if not advice.decided and plan.goal.cost_of_lost_call is not None:
+        between = advice.undecided_between
+        assert between is not None
+        upper = "more than can be bought" if between[1] is None else f"{between[1]:,}"
+        looked = f"{plan.replications:,} replication{'s' if plan.replications > 1 else ''}"
+        return (
+            f"After {looked} this is not decided, more may tell: the answer lies "
+            f"between {between[0]:,} add-on credits and {upper}."
+        )
+    if (best := best_alternative(plan)) is not None:
+        assert best.saves_per_month is not None
+        saving, low, high = best.saves_per_month
+        interval = f" (95 % interval {dollars(low)} to {dollars(high)})"
+        interval = "" if _certain(plan) else interval
+        need = f"{best.addon_credits:,}" if best.addon_credits else "no"
+        needs = "needs" if best.decided else "may need"
+        than = ""
+        if surely_enough(plan) != advice.addon_credits:
+            than = f" compared with {advice.addon_credits:,}"
+        return (
+            f"Better: `{best.name}` {needs} {need} add-on credits and saves {dollars(saving)} a "
+            f"month{than}{interval}{_how_sure(plan, best)}."
+        )
+    if (other := _most_saving(plan, addon_credits_alone=True)) is not None:
+        assert other.saves_per_month is not None
+        return (
+            f"In add-on credits alone, `{other.name}` saves {dollars(other.saves_per_month[0])} a "
+            "month; what its licenses cost is not known, state it under `org.license_prices`."
+        )
+    if advice.status == "not_reachable":
+        if not advice.remedies:
+            return _nothing_would_do(plan.scenario)
+        return f"What would be enough: {advice.remedies[0].change}."
+    return _without_throttling(plan)
+
+
+def _nothing_would_do(scenario: Scenario) -> str:
+    """Say that no purchase at all would meet the objective."""
+    licenses, edition = scenario.user_licenses, scenario.org.edition
+    held = f" with {licenses:,} licenses" if licenses else ""
+    if not scenario.card.editions[scenario.card.edition(edition)].per_license:
+        return f"Licenses add no credits to {edition}, and no higher edition{held} is enough."
+    return f"No number of licenses, and no higher edition{held}, is enough."
+
+
+def _how_sure(plan: Plan, best: AlternativeResult) -> str:
+    """Say how often the size that an alternative needs keeps to the objective."""
+    if plan.goal.cost_of_lost_call is not None or _certain(plan) or plan.replications == 1:
+        return ""
+    kept = f"; it keeps to the objective in {percent(best.meets_probability)} of the fresh "
+    kept += plural(period(plan.scenario.counted))
+    return kept if best.decided else f"{kept}, which does not decide whether that is enough"
+
+
+def _without_throttling(plan: Plan) -> str:
+    advice = plan.recommendation
+    if advice.zero_throttle_addon_credits is not None:
+        none = f"With {number(advice.zero_throttle_addon_credits)} add-on credits not one call "
+        if _certain(plan):
+            return f"{none}is throttled; nothing in this {period(plan.scenario.counted)} is random."
+        if plan.replications == 1:
+            return f"{none}was throttled in the one {period(plan.scenario.counted)} simulated."
+        many = f"{plan.replications:,} simulated {plural(period(plan.scenario.counted))}"
+        return f"{none}was throttled in any of the {many}."
+    return "No purchase prevents every throttled call."
+
+
+def advice_in_brief(plan: Plan) -> str:
+    """Say in a few words what to do; where that is not decided, what is surely enough first."""
+    advice, now = plan.recommendation, plan.scenario.org.addon_credits
+    size, safe = advice.addon_credits, surely_enough(plan)
+    if not advice.decided and safe is None:
+        looks = (
+            "" if size is None else f", {size:,} may be" if size else ", perhaps none are needed"
+        )
+        return f"not decided whether any purchase is enough{looks}"
+    if size is None:
+        most = int(plan.frontier["addon_credits"].iloc[-1])
+        if not most:
+            return "no purchase is enough: none can be made"
+        held = plan.fresh["meets_probability"].iloc[-1]
+        months = plural(period(plan.scenario.counted))
+        held_in = f"{percent(held)} of {months}"
+        return f"no purchase is enough: {most:,} add-on credits are enough in {held_in}"
+    if safe in (None, size):
+        return _deed(size, now)
+    fewer = f"{size:,} may be too" if size else "perhaps none are needed"
+    return f"{_deed(safe, now)}: surely enough; {fewer}"
+
+
+def _deed(size: int | None, now: int) -> str:
+    """Say what to do to have a size."""
+    assert size is not None
+    if size == now:
+        return "keep what you have" if now else "nothing to buy"
+    if size < now:
+        return f"cut to {size:,}, {now - size:,} too many are bought"
+    return f"buy {size:,}" if not now else f"buy {size:,}, {size - now:,} more than now"
+
+
+def best_alternative(plan: Plan) -> AlternativeResult | None:
+    """Return the alternative that saves most, if one surely saves something in all."""
+    return _most_saving(plan, addon_credits_alone=False)
+
+
+def _most_saving(plan: Plan, addon_credits_alone: bool) -> AlternativeResult | None:
+    savers = [
+        each
+        for each in plan.alternatives
+        if each.addon_credits_alone == addon_credits_alone
+        and each.saves_per_month is not None
+        and each.saves_per_month[0] > 0
+        and each.saves_per_month[1] > 0
+    ]
+    return max(savers, key=lambda each: each.saves_per_month or (0, 0, 0), default=None)

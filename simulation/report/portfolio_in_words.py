@@ -1,0 +1,81 @@
+"""What a portfolio's totals mean, in the words of the person who plans for many orgs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simulation.formats import dollars, orgs
+
+__all__ = ["portfolio_findings"]
+
+
+def portfolio_findings(totals: dict[str, Any]) -> list[str]:
+    """Return what the totals say, a sentence or two each: risk, spend, savings, what is missing."""
+    said = [_risk(totals), _spend(totals), _savings(totals), _missing(totals)]
+    return [part for part in said if part]
+
+
+def _risk(totals: dict[str, Any]) -> str:
+    planned, risk = totals["planned"], totals["at_risk"]
+    if not planned:
+        return "No org could be planned for."
+    if not risk:
+        if planned == 1:
+            return "The org keeps to its objective with the add-on credits that it has."
+        return (
+            f"All {planned:,} orgs keep to their objective with the add-on credits that they have."
+        )
+    verb = "does" if risk == 1 else "do"
+    cannot = totals["not_reachable"]
+    never = f"; for {cannot:,} of them no purchase is enough" if cannot else ""
+    return (
+        f"{risk:,} of {orgs(planned)} {verb} not keep to the objective with the add-on credits "
+        f"that they have{never}."
+    )
+
+
+def _spend(totals: dict[str, Any]) -> str:
+    if totals["planned"] == totals["not_reachable"]:
+        return ""
+    change = totals["safe_change_per_month"]
+    whose = "the other orgs" if totals["not_reachable"] else "all orgs"
+    than = "as much as is paid now"
+    if change:
+        than = f"{dollars(abs(change))} {'more' if change > 0 else 'less'} than is paid now"
+    price, least = totals["safe_price_per_month"], totals["price_per_month"]
+    said = [f"What is advised for {whose} costs {dollars(price)} a month, {than}."]
+    if least < price:
+        said.append(f"It may be that {dollars(least)} is enough; more replications would tell.")
+    if none := totals["without_safe_size"]:
+        said.append(f"For {orgs(none)} no size is surely enough yet.")
+    elif totals["undecided"] and not least < price:
+        said.append(f"For {totals['undecided']:,} of them more replications are needed to be sure.")
+    return " ".join(said)
+
+
+def _savings(totals: dict[str, Any]) -> str:
+    best = totals["best_alternatives"]
+    said = []
+    if best["items"]:
+        amount, (low, high) = best["saves_per_month"]["mean"], best["saves_per_month"]["ci95"]
+        interval = f"{dollars(low)} to {dollars(high)}"
+        said.append(
+            f"The alternatives that the scenarios list would save {dollars(amount)} of that "
+            f"(95 % interval {interval}), in {orgs(best['items'])}."
+        )
+    if best["make_reachable"]:
+        said.append(
+            f"In {orgs(best['make_reachable'])} an alternative makes a purchase enough where none "
+            "is now."
+        )
+    return " ".join(said)
+
+
+def _missing(totals: dict[str, Any]) -> str:
+    said = []
+    if failed := totals["failed"]:
+        said.append(f"{orgs(failed)} failed; the column `error` says why.")
+    if pending := totals["pending"]:
+        verb = "is" if pending == 1 else "are"
+        said.append(f"{orgs(pending)} {verb} not planned yet.")
+    return " ".join(said)

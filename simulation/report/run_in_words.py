@@ -1,0 +1,176 @@
+"""What a run's result means, in the words of the person who asked."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+import pandas as pd
+
+from simulation.demand import is_random
+from simulation.experiment import RunResult, Warmup, binomial_interval
+from simulation.formats import number, percent, period, plural, say_duration
+from simulation.quantities import HOUR, write_duration
+from simulation.rate_cards import RateCard
+
+__all__ = ["card_facts", "precision_finding", "run_findings", "start_finding"]
+
+
+def card_facts(card: RateCard) -> list[str]:
+    """Say what holds for every org on a rate card, a sentence each."""
+    refused = f"A throttled attempt is answered HTTP {card.throttled_response.status}"
+    return [
+        f"At most {card.purchase_cap_credits:,} add-on credits, in steps of {card.addon_step:,}.",
+        f"A credit comes back {card.window_in_words} after it was taken.",
+        f"{refused} and costs {card.throttled_attempt_credits} credits.",
+    ]
+
+
+def start_finding(warmup: Warmup | None) -> str:
+    """Say what the start of the runs does to the figures; nothing if it was not examined."""
+    if warmup is None or not warmup.length:
+        return ""
+    length = write_duration(warmup.length)
+    if warmup.is_enough:
+        if warmup.given:
+            return ""
+        return (
+            f"The first {length} of each run are a warm-up and are left out: after them, whether "
+            f"the pool began full or spent changes {_changes(warmup.still_shows)}."
+        )
+    if warmup.leaves_out:
+        return (
+            f"All calls that are throttled come during the warm-up of {length}, so that none of "
+            "them is counted: write a shorter warmup."
+        )
+    remedy = "; write a longer horizon" if warmup.fades else ", and a longer warm-up changes little"
+    return (
+        f"The start still shows after the warm-up of {length}: had the pool been spent at first, "
+        f"{percent(warmup.still_shows)} of the throttled calls would come at other hours, be added "
+        f"or be missing{remedy}{', or a longer warmup' if warmup.given else ''}."
+    )
+
+
+def precision_finding(result: RunResult, wanted: str) -> str:
+    """Say how well the throttled share of a run to a precision is known."""
+    share, many = result.estimate("throttled_share"), len(result.runs)
+    if not is_random(result.scenario):
+        return "Nothing in the scenario is random, so that the throttled share is exact."
+    if many == 1:
+        return "One replication does not tell how precisely the throttled share is known."
+    if not share.mean > 0:  # nor where it is nan, without a call
+        return (
+            f"No call was throttled in {many:,} replications, so the precision of the throttled "
+            "share is not known."
+        )
+    known = percent((share.high - share.low) / 2 / share.mean)
+    return (
+        f"After {many:,} replications half the 95 % interval of the throttled share is {known} of "
+        f"the share; {wanted} was wanted."
+    )
+
+
+def _changes(still_shows: float) -> str:
+    return f"{percent(still_shows)} of the throttled calls" if still_shows else "nothing"
+
+
+def run_findings(result: RunResult) -> list[str]:
+    """Return what a run means in two sentences: whether and when; who, and what is lost."""
+    used = _by(result.client_runs, "client", "credits_used")
+    calls = _by(result.client_runs, "client", "calls")
+    if not used.sum():
+        who = "No call was accepted" if calls.sum() else "No call was submitted after the warm-up"
+    else:
+        name = str(used.idxmax())
+        who = f"`{name}` used {percent(used[name] / used.sum())} of the credits with "
+        who += f"{percent(calls[name] / calls.sum())} of the calls"
+    lost = _lost(result) if result.runs["throttled_calls"].any() else ""
+    if len(used) == 1 and used.sum():  # of one client there is nothing to tell apart
+        who = ""
+    said = "; ".join(part for part in (who, lost) if part)
+    return [_whether(result), *([f"{said[0].upper()}{said[1:]}."] if said else [])]
+
+
+def _whether(result: RunResult) -> str:
+    runs, scenario = result.runs, result.scenario
+    many, throttled = len(runs), runs["throttled_calls"]
+    impossible = runs["impossible_calls"]
+    dry = int((throttled > impossible).sum())
+    ran_dry = "the pool ran dry"
+    if dry and impossible.any():  # which of them came first is not known
+        dry, ran_dry = int((throttled > 0).sum()), "calls were throttled"
+    unit = period(scenario.counted)
+    low, high = binomial_interval(dry, many)
+    if result.estimate("any_throttled").is_exact and many > 1:
+        runs, many = runs.head(1), 1
+        unit = f"{unit}, in which nothing is random,"
+    if dry == 0:
+        sure = f"In none of {many:,} simulated {plural(unit)} did the pool run dry (95 % interval "
+        sure += f"of such {plural(unit)}: 0 % to {percent(high)})"
+        peak, limit = int(runs["peak_window_credits"].max()), scenario.limit
+        held = f", {percent(peak / limit)} of the limit" if limit else ""
+        held += _never_served(result)
+        never = sure if many > 1 else f"In the one simulated {unit} the pool did not run dry"
+        return (
+            f"{never}: at most {peak:,} credits were held in any "
+            f"{scenario.card.window_in_words}{held}."
+        )
+    warm = scenario.warmup_end
+    after = f", the warm-up of {write_duration(warm)} not counted" if warm else ""
+    after = "" if start_finding(result.warmup) else after  # which says so itself
+    first = result.estimate("hours_to_first_throttle").mean
+    half = f"half of all {plural(unit)}"
+    if not isfinite(first):  # of all runs most never throttle
+        first = float(runs["hours_to_first_throttle"].quantile(0.5, interpolation="lower"))
+        half = "half of those"
+    moment = f"{scenario.clock.say(int(first * HOUR))}{after}"
+    if many == 1:
+        return f"In the one simulated {unit} {ran_dry}, first on {moment}."
+    sure = f"(95 % interval {percent(low)} to {percent(high)})"
+    when = f"there first on {moment}" if dry == 1 else f"in {half} by {moment}"
+    return f"In {dry:,} of {many:,} simulated {plural(unit)} {sure} {ran_dry}, {when}."
+
+
+def _never_served(result: RunResult) -> str:
+    """Say of calls that cost more than the limit what they are: no pool that ran dry."""
+    count = result.estimate("impossible_calls").mean
+    if not count:
+        return ""
+    unit = period(result.scenario.counted)
+    refused = f"{number(count)} calls in a {unit}" if count > 1 else "calls"
+    return f"; {refused} were refused because each costs more than the whole limit"
+
+
+def _lost(result: RunResult) -> str:
+    unit = period(result.scenario.counted)
+    by_client = _by(result.client_runs, "client", "lost_calls")
+    if not by_client.sum():
+        late = result.estimate("delay_p99_s").mean
+        waited = f", the slowest 1 % after {say_duration(late)} or more" if late > 0 else ""
+        waiting = result.estimate("unfinished_calls").mean
+        if waiting:
+            return (
+                "no call was lost: those that were throttled succeeded later"
+                f"{waited}, but for {number(waiting)} that were still waiting at the end"
+            )
+        return f"no call was lost, every one that was throttled succeeded later{waited}"
+    lost = result.estimate("lost_calls")
+    share = lost.mean / result.estimate("calls").mean
+    by_whom = ""
+    if len(by_client) > 1:
+        name = str(by_client.idxmax())
+        by_whom = f", {percent(by_client[name] / by_client.sum())} of them by `{name}`"
+    interval = ""
+    if lost.has_interval:
+        interval = f" (95 % interval {number(lost.low)} to {number(lost.high)})"
+    impossible = result.estimate("impossible_calls").mean
+    never = f", and {number(impossible)} cost more than the whole limit" if impossible else ""
+    if impossible == lost.mean:
+        never = ", all because they cost more than the whole limit"
+    return (
+        f"{number(lost.mean)} calls{interval} are lost in a {unit}, {percent(share)} of all"
+        f"{by_whom}{never}"
+    )
+
+
+def _by(runs: pd.DataFrame, key: str, statistic: str) -> pd.Series:
+    return runs.groupby(key, sort=False)[statistic].mean()

@@ -1,0 +1,64 @@
+"""Scenarios read from files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from simulation.errors import InputError, Problem
+from simulation.formats import TRACE_MEGABYTES, Access, Document, names_orgs, shown
+from simulation.scenario.scenario import Scenario
+
+__all__ = ["as_scenario", "load_scenario"]
+
+
+def as_scenario(source: Scenario | Path | str, **changes: Any) -> Scenario:
+    """Return a scenario, or read the file of one, with the changes that are not None."""
+    scenario = source if isinstance(source, Scenario) else load_scenario(source)
+    given = {key: value for key, value in changes.items() if value is not None}
+    return scenario.changed(given) if given else scenario
+
+
+def load_scenario(
+    path: Path | str,
+    set: str | Iterable[str] = (),  # noqa: A002 - as --set
+    *,
+    confined: bool = False,
+    trace_megabytes: int | None = TRACE_MEGABYTES,
+) -> Scenario:
+    """Read and check a scenario file.
+
+    Parameters
+    ----------
+    path : Path or str
+        A YAML file; see ``scenarios/README.md`` for its keys.
+    set : str or iterable of str
+        An override such as ``"org.addon_credits=20000"``, or several, applied in order.
+    confined : bool
+        Whether its rate card and traces have to lie in its folder, links followed.
+    trace_megabytes : int or None
+        The largest trace that is read, in millions of bytes; None for no bound.
+
+    Raises
+    ------
+    InputError
+        With one line for each thing that is wrong: file, line, key and remedy.
+    """
+    try:
+        document = Document.read(path, access=Access(confined, trace_megabytes))
+    except InputError:
+        _refuse_portfolio(Path(path), ())
+        raise
+    _refuse_portfolio(Path(path), document.data)
+    for assignment in [set] if isinstance(set, str) else set:
+        document.set(assignment)
+    return document.validate(Scenario)
+
+
+def _refuse_portfolio(path: Path, data: Collection[Any]) -> None:
+    """Say so if a file names orgs and is no scenario."""
+    if names_orgs(path) or ("orgs" in data and "clients" not in data):
+        what = "is a portfolio and no scenario, plan for its orgs with: creditsim batch"
+        raise InputError([Problem(shown(path), "", f"{what} {quote(shown(path))}")])

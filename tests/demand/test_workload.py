@@ -1,0 +1,189 @@
+"""What is too much work is refused before any of it is begun, and the estimate is near."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from typer.testing import CliRunner
+
+from simulation import InputError, load_scenario, plan, run
+from simulation.cli.commands import app
+from simulation.demand.demand import Demand
+from simulation.demand.workload import check_workload, workload_of
+from simulation.planning.frontier import Goal, purchasable
+from simulation.planning.planning import _most_replications
+from simulation.planning.search import Search
+from simulation.scenario.scenario import Scenario
+from tests.helpers import SCENARIOS, any_limit, creditsim, poisson, scheduled
+from tests.strategies import scenarios
+
+TOO_MUCH: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
+    "rates": ([poisson(f"c{n}", "90000000 per day") for n in range(2)], {}),
+    "growth": (
+        [
+            poisson(f"c{n}", "1000 per day", poisson={"growth": "100% per month"})
+            for n in range(100)
+        ],
+        {"horizon": "360 days"},
+    ),
+    "events": (
+        [
+            poisson(
+                f"c{n}",
+                "1000 per day",
+                poisson={"events": [{"date": "2026-01-05", "factor": 90_000}]},
+            )
+            for n in range(2)
+        ],
+        {},
+    ),
+    "a period": (
+        [{"name": "a", "arrivals": {"schedule": {"every": "1 us"}}, "calls": [{"api": "other"}]}],
+        {},
+    ),
+    "many at one instant": ([scheduled(f"c{n}", "02:00", 10_000_000) for n in range(100)], {}),
+    "replications": (
+        [poisson("a", "9000 per day")],
+        {"replications": 1_000_000, "horizon": "1 year"},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TOO_MUCH)
+def test_too_much_is_refused_at_once_with_the_estimate_and_what_to_change(kind: str) -> None:
+    clients, keys = TOO_MUCH[kind]
+    for refused in (run, plan):
+        with pytest.raises(InputError, match=r"about .*: write .*; --force goes ahead") as caught:
+            refused(any_limit(10_000, clients, **keys))
+        assert len(caught.value.problems) == 1
+        assert caught.value.problems[0].path in (
+            "clients.a.arrivals",
+            "clients.c0.arrivals",
+            "replications",
+        )
+
+
+def test_an_alternative_that_is_too_much_is_refused_too() -> None:
+    more = {"name": "more", "set": {"clients.a.arrivals.poisson.rate": "90000000 per day"}}
+    clients = [poisson("a", "5 per day"), poisson("b", "90000000 per day")]
+    fewer = {"clients.b.arrivals.poisson.rate": "20000000 per day"}
+    told = r"^--set alternatives: alternatives.more.set: clients.[ab].arrivals: .* calls on a day"
+    with pytest.raises(InputError, match=told):
+        plan(any_limit(100, clients).changed({**fewer, "alternatives": [more]}))
+
+
+def test_force_goes_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulation.demand.workload.MOST_CALLS_A_DAY", 3)
+    scenario = any_limit(100, [scheduled("a", "02:00", 9)])
+    for work in (run, plan):
+        with pytest.raises(InputError, match="about 9 calls on a day"):
+            work(scenario)
+        work(scenario, force=True)
+
+
+def test_the_command_line_says_one_line_and_takes_force(tmp_path: Path) -> None:
+    file = SCENARIOS[0].with_name("free-startup.yaml")
+    endless = ("--set", "replications=1000000", "--set", "horizon=1 year")
+    for command in ("run", "plan"):
+        done = creditsim(command, file, *endless)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert re.search(r"^--set replications: .*about .*; --force goes ahead", done.stderr)
+    assert creditsim("run", file, "--force", "--set", "horizon=2 days").returncode == 0
+
+
+@pytest.mark.parametrize("file", SCENARIOS, ids=lambda file: file.stem)
+def test_what_ships_is_accepted_for_a_year_too(file: Path) -> None:
+    for changes in ([], ["horizon=1 year", "warmup=1 day"]):
+        scenario = load_scenario(file, changes)
+        check_workload(scenario, "simpy", 1)
+        check_workload(scenario, "compiled", 1, sizes=len(purchasable(scenario)))
+
+
+@settings(max_examples=50, deadline=None)
+@given(scenario=scenarios(everything=True))
+def test_the_estimate_of_calls_is_near_what_is_drawn(scenario: Scenario) -> None:
+    found, demand = workload_of(scenario, "compiled"), Demand(scenario)
+    drawn = [sum(map(len, demand.draw_days(n))) for n in range(8)]
+    whole_day = found.busiest_day * demand.days
+    assert sum(drawn) / 8 <= 2 * whole_day + 20
+    if scenario.horizon >= 2 * 86_400_000_000:
+        assert found.calls / scenario.replications <= 4 * max(drawn) + 60
+
+
+@pytest.mark.parametrize("kind", TOO_MUCH)
+def test_validate_says_how_much_work_a_run_is_and_warns_where_it_is_refused(
+    kind: str, tmp_path: Path
+) -> None:
+    clients, keys = TOO_MUCH[kind]
+    scenario = any_limit(10_000, clients, **keys)
+    file = tmp_path / "much.yaml"
+    file.write_text(scenario.to_yaml(tmp_path))
+    with pytest.raises(InputError) as refusal:
+        run(load_scenario(file))
+    done = creditsim("validate", file)
+    assert done.returncode == 0
+    assert done.stderr == f"{refusal.value} (a remark, the scenario is valid)\n"
+    assert re.search("; a run takes about [^\n]+ calls, [^\n]+B and [^\n]+s?\n", done.stdout)
+    told = creditsim("validate", SCENARIOS[0], file, "--json")
+    little, much = (each["run"] for each in json.loads(told.stdout)["valid"])
+    assert little["calls"] < much["calls"]
+    assert creditsim("validate", SCENARIOS[0]).stderr == ""
+
+
+def test_a_run_to_a_precision_is_estimated_with_the_most_replications() -> None:
+    waiting = {"retry": {"first": "1 min"}}
+    scenario = any_limit(5, [poisson("a", "3000000 per day", on_throttle=waiting)], replications=2)
+    known = workload_of(scenario, "compiled")
+    most = workload_of(scenario, "compiled", replications=1_000)
+    assert (known.replications, most.replications) == (2, 1_000)
+    assert most.calls == pytest.approx(500 * known.calls)
+    assert most.seconds == pytest.approx(500 * known.seconds)
+    told = "replications: up to 200,000 replications, until .* lower --max-replications; --force"
+    with pytest.raises(InputError, match=told):
+        run(scenario, engine="compiled", precision="5%", max_replications=200_000)
+    with pytest.raises(
+        InputError, match="max_replications is 10,000,000,000, write at most 1,000,"
+    ):
+        run(scenario, engine="compiled", precision="5%", max_replications=10**10)
+    done = CliRunner().invoke(app, ["run", "n.yaml", "--max-replications", "10000000000"])
+    assert done.exit_code == 2
+    told = "--max-replications: 10,000,000,000 is out of range, write 1 to 1,000,000"
+    assert done.output.startswith(told)
+
+
+_PATIENCE: tuple[dict[str, Any], ...] = ({}, {"on_throttle": {"retry": {"first": "1 min"}}})
+
+
+def test_what_waits_is_kept_of_all_replications() -> None:
+    few, many = (
+        [
+            workload_of(
+                any_limit(5, [poisson("a", "1000000 per day", **keys)], replications=n), "simpy"
+            )
+            for keys in _PATIENCE
+        ]
+        for n in (10, 1_010)
+    )
+    drops, retries = (after.memory - before.memory for before, after in zip(few, many, strict=True))
+    assert retries - drops == pytest.approx(1_000 * 1_000_000 * 16)
+
+
+def test_a_plan_that_protects_a_few_calls_counts_the_work_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("simulation.planning.planning.DEFAULT_MAX_CALLS", 40_000)
+    clients = [poisson("few", "5 per day"), poisson("many", "2000 per day")]
+    goal = {"throttled_share": "10%", "probability": "50%"}
+    keys: dict[str, Any] = {"replications": 3, "horizon": "2 days"}
+    sizes = np.array([10])
+    for protect in ([], ["few"]):
+        scenario = any_limit(10, clients, objective={**goal, "protect": protect}, **keys)
+        search = Search(Demand(scenario), Goal.of(scenario), sizes, sizes)
+        search.judge_up_to(3)
+        assert _most_replications(search) in (9, 10)

@@ -1,0 +1,255 @@
+"""Rate cards: limits, credits and prices as the vendor's tables have them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulation import InputError, RateCard
+from simulation.rate_cards.card import shipped_rate_cards
+from tests.helpers import ROOT, build, creditsim, scheduled
+
+CARDS = ROOT / "simulation" / "rate_cards"
+KAIZEN_34 = RateCard.load("kaizen-34")
+every_card = pytest.mark.parametrize("name", shipped_rate_cards())
+
+
+@pytest.mark.parametrize(
+    ("card", "edition", "licenses", "allowance", "maximum"),
+    [
+        ("kaizen-34", "free", 3, 5_000, 5_000),
+        ("kaizen-34", "starter", 10, 7_500, 100_000),
+        ("kaizen-34", "standard", 10, 7_500, 100_000),
+        ("kaizen-34", "professional", 40, 30_000, 500_000),
+        ("kaizen-34", "zoho_one", 100, 115_000, 1_000_000),
+        ("kaizen-34", "crm_plus", 100, 115_000, 1_000_000),
+        ("kaizen-34", "ultimate", 100, 215_000, None),
+        ("kaizen-93", "standard", 10, 52_500, 100_000),
+        ("kaizen-93", "professional", 10, 55_000, 1_000_000),
+        ("kaizen-93", "enterprise", 10, 60_000, 2_000_000),
+        ("kaizen-93", "zoho_one", 10, 60_000, 2_000_000),
+        ("kaizen-93", "ultimate", 10, 70_000, None),
+        ("kaizen-93", "crm_plus", 50, 150_000, None),
+        ("zoho-crm-2026", "professional", 10, 55_000, 3_000_000),
+        ("zoho-crm-2026", "enterprise", 10, 60_000, 5_000_000),
+        ("zoho-crm-2026", "crm_plus", 10, 70_000, None),
+        ("zoho-crm-2026", "free", 3, 5_000, 5_000),
+    ],
+)
+def test_allowance_and_maximum_of_each_edition(
+    card: str, edition: str, licenses: int, allowance: int, maximum: int | None
+) -> None:
+    rates = RateCard.load(card)
+    assert rates.allowance(edition, licenses) == allowance
+    assert rates.maximum(edition) == maximum
+
+
+@pytest.mark.parametrize(
+    ("api", "records", "credits", "category"),
+    [
+        ("get_users", 1, 1, "meta"),
+        ("get_modules", 1, 1, "meta"),
+        ("get_field_metadata", 1, 1, "meta"),
+        ("get_deleted_records", 1, 2, "crud"),
+        ("get_records_by_cvid", 200, 3, "crud"),
+        ("insert_records", 1, 1, "crud"),
+        ("update_records", 10, 1, "crud"),
+        ("upsert_records", 11, 2, "crud"),
+        ("upsert_records", 100, 10, "crud"),
+        ("add_tags", 50, 1, "crud"),
+        ("remove_tags", 51, 2, "crud"),
+        ("convert_lead", 1, 5, "convert"),
+        ("bulk_read", 1, 50, "bulk"),
+        ("bulk_write", 25_000, 500, "bulk"),
+        ("other", 1, 1, "other"),
+        ("send_mail", 1, 1, "other"),
+    ],
+)
+def test_credits_of_a_call_alone_and_in_arrays(
+    api: str, records: int, credits: int, category: str
+) -> None:
+    assert KAIZEN_34.credits(api, records) == credits
+    many = KAIZEN_34.credits(api, np.array([records, records], np.int64))
+    assert many.tolist() == [credits, credits]
+    assert many.dtype == np.int64
+    assert KAIZEN_34.category(api) == category
+
+
+@every_card
+def test_the_purchase_cap_is_the_lower_of_500000_and_what_the_maximum_leaves(name: str) -> None:
+    card = RateCard.load(name)
+    for edition in card.editions:
+        for licenses in (0, 1, 7, 100, 999, 100_000):
+            cap = card.purchase_cap(edition, licenses)
+            maximum = card.maximum(edition)
+            room = 500_000 if maximum is None else maximum - card.allowance(edition, licenses)
+            assert cap == max(0, min(500_000, room))
+            assert card.addon_sizes(edition, licenses)[-1] <= cap
+            top = card.limit(edition, licenses, card.addon_sizes(edition, licenses)[-1])
+            assert maximum is None or top <= maximum
+    assert card.purchase_cap("free", 3) == 0
+
+
+@given(st.integers(0, 499))
+def test_prices_rise_with_size_and_are_exact_to_the_cent(thousands: int) -> None:
+    here = KAIZEN_34.price_per_month(thousands * 1000)
+    above = KAIZEN_34.price_per_month((thousands + 1) * 1000)
+    assert above > here
+    assert here == here.quantize(Decimal("0.01"))
+    per_1000 = [Decimal(p) for p in ("0.14", "0.06", "0.05", "0.025", "0.012")]
+    slab = next(n for n, top in enumerate((25, 100, 250, 500, 1000)) if thousands < top)
+    assert above - here == 30 * per_1000[slab]  # what the next thousand costs, by the table
+
+
+def test_sizes_that_are_not_sold_are_refused_with_the_nearest_ones() -> None:
+    with pytest.raises(InputError, match="write 1,000 or 2,000"):
+        KAIZEN_34.quote("professional", 40, 1500)
+    why = r"0 to 470,000 \(allowance 30,000 of at most 500,000\): write 0 to 470,000"
+    with pytest.raises(InputError, match=why):
+        KAIZEN_34.quote("professional", 40, 471_000)
+    with pytest.raises(InputError, match="0 to 500,000: write 0 to 500,000"):
+        KAIZEN_34.quote("ultimate", 40, 501_000)
+
+
+@given(step=st.integers(1, 12), cap=st.integers(0, 40), amount=st.integers(-3, 45))
+def test_what_is_sold_is_every_step_up_to_the_cap_and_a_refusal_names_the_nearest(
+    step: int, cap: int, amount: int
+) -> None:
+    data = yaml.safe_load((CARDS / "kaizen-34.yaml").read_text())
+    card = RateCard.model_validate({**data, "addon_step": step, "purchase_cap_credits": cap})
+    sold = [size for size in range(cap + 1) if size % step == 0]
+    assert list(card.addon_sizes("ultimate", 1)) == sold
+    if amount in sold:
+        card.check_addon("ultimate", 1, amount)
+        return
+    nearest = f"0 to {sold[-1]}" if sold[-1] else "0"
+    if 0 < amount < sold[-1]:
+        nearest = f"{amount - amount % step} or {amount - amount % step + step}"
+    with pytest.raises(InputError, match=f": write {nearest}$"):
+        card.check_addon("ultimate", 1, amount)
+
+
+def test_an_unknown_edition_or_card_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InputError, match="name one of: free, standard, starter"):
+        KAIZEN_34.limit("pro", 1)
+    with pytest.raises(InputError, match="name one of kaizen-34, kaizen-93, zoho-crm-2026"):
+        RateCard.load("kaizen")
+
+
+@every_card
+def test_the_vendor_s_answer_is_quoted_exactly(name: str) -> None:
+    answer = RateCard.load(name).throttled_response
+    assert answer.status == 429
+    assert answer.body == {
+        "code": "TOO_MANY_REQUESTS",
+        "details": {},
+        "message": "Many requests fired than the allowed limit for the past 24 hours.",
+        "status": "error",
+    }
+
+
+def _own_card(folder: Path, **changes: object) -> Path:
+    data = {**yaml.safe_load((CARDS / "kaizen-34.yaml").read_text()), "name": "own", **changes}
+    path = folder / "own.yaml"
+    path.write_text(yaml.safe_dump(data))
+    return path
+
+
+def test_a_card_of_one_s_own_is_a_file_of_the_same_form(tmp_path: Path) -> None:
+    own = _own_card(tmp_path, addon_step=500)
+    assert RateCard.load(own).quote("professional", 1, 1500).limit == 12_000
+    assert RateCard.load("own.yaml", folder=tmp_path).name == "own"
+    shown = creditsim("quote", "--edition", "free", "--rate-card", own)
+    assert "own" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"windw": "24 hours"}, "windw: is an unknown key, did you mean 'window'"),
+        ({"window": 0}, "window: is empty"),
+        ({"calls": {}}, "calls: has no 'other'"),
+        ({"addon_slabs": []}, "addon_slabs: do not reach the purchase cap"),
+        ({"throttled_attempt_credits": -1}, "throttled_attempt_credits: -1 is negative"),
+    ],
+)
+def test_a_broken_card_is_refused_with_file_key_and_remedy(
+    tmp_path: Path, changes: dict[str, object], complaint: str
+) -> None:
+    with pytest.raises(InputError) as refusal:
+        RateCard.load(_own_card(tmp_path, **changes))
+    assert complaint in str(refusal.value)
+    assert str(refusal.value).startswith(f"{tmp_path / 'own.yaml'}:")
+
+
+def test_a_scenario_names_the_key_of_its_card_that_is_wrong(tmp_path: Path) -> None:
+    card = _own_card(tmp_path, windw="24 hours", addon_step=0)
+    data = yaml.safe_load(card.read_text())
+    del data["purchase_cap_credits"]
+    card.write_text(yaml.safe_dump(data))
+    with pytest.raises(InputError) as refusal:
+        build([scheduled("a", "09:00", 1)], tmp_path, rate_card="own.yaml")
+    told = {problem.path: problem for problem in refusal.value.problems}
+    assert set(told) == {"windw", "addon_step", "purchase_cap_credits"}
+    assert all(problem.where.startswith(f"{card}:") for problem in told.values())
+    line = 1 + card.read_text().splitlines().index("addon_step: 0")
+    assert told["addon_step"].where == f"{card}:{line}"
+
+
+@pytest.mark.parametrize("name", ["fixed", "[key]"])
+@pytest.mark.parametrize("holder", ["calls", "editions"])
+def test_a_key_that_is_called_as_a_part_of_a_model_is_named(
+    tmp_path: Path, holder: str, name: str
+) -> None:
+    shipped = yaml.safe_load(_own_card(tmp_path).read_text())
+    changes = {holder: {**shipped[holder], name: {"base": 1, "credits": 1}}}
+    with pytest.raises(InputError) as refusal:
+        RateCard.load(_own_card(tmp_path, **changes))
+    paths = {problem.path for problem in refusal.value.problems}
+    assert f"{holder}.{name}.{'category' if holder == 'calls' else 'maximum'}" in paths
+    assert all(path.startswith(f"{holder}.{name}.") for path in paths)
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"purchase_cap_credits": 10**12 + 1}, "purchase_cap_credits"),
+        ({"throttled_attempt_credits": 10**6 + 1}, "throttled_attempt_credits"),
+        ({"addon_step": 10**12 + 1}, "addon_step"),
+        ({"addon_step": True}, "addon_step"),
+        ({"window": "7301 days"}, "window"),
+        ({"editions": {"free": {"base": 10**12 + 1, "maximum": 10**13}}}, "editions.free.base"),
+        (
+            {"editions": {"free": {"base": 1, "per_license": 10**7, "maximum": None}}},
+            "editions.free.per_license",
+        ),
+        (
+            {"calls": {"other": {"category": "other", "credits": 10**6 + 1}}},
+            "calls.other.credits",
+        ),
+        (
+            {"calls": {"other": {"category": "other", "credits": 1, "per_records": 10**10}}},
+            "calls.other.per_records",
+        ),
+        (
+            {"addon_slabs": [{"credits": 10**13, "price_per_1000": 1}]},
+            "addon_slabs.#1.credits",
+        ),
+        (
+            {"addon_slabs": [{"credits": 500_000, "price_per_1000": "1e30"}]},
+            "addon_slabs.#1.price_per_1000",
+        ),
+    ],
+)
+def test_every_quantity_of_a_card_has_a_stated_maximum(
+    tmp_path: Path, changes: dict[str, object], path: str
+) -> None:
+    with pytest.raises(InputError) as refusal:
+        RateCard.load(_own_card(tmp_path, **changes))
+    assert path in {problem.path for problem in refusal.value.problems}
