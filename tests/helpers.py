@@ -16,10 +16,12 @@ import limits.storage.memory
 import numpy as np
 import pandas as pd
 
-from simulation.demand.demand import Calls, Demand
+from simulation.demand.calls import Calls
+from simulation.demand.demand import Demand
 from simulation.demand.streams import jitter_key, uniform
 from simulation.engine.model import Model
-from simulation.engine.records import OUTCOMES, call_table
+from simulation.engine.records import OUTCOMES
+from simulation.experiment.tables import call_table
 from simulation.formats.documents import Document
 from simulation.quantities import DAY
 from simulation.scenario.clients import Client

@@ -13,7 +13,7 @@ from itertools import pairwise
 import ciw
 import simpy
 
-from simulation.demand.demand import Calls
+from simulation.demand.calls import Calls
 from simulation.quantities import DAY
 
 __all__ = ["loss_queue_of_ciw", "textbook_simpy"]

@@ -23,7 +23,8 @@ from scipy.stats import binomtest
 from simulation import Plan, plan
 from simulation.demand.demand import Demand
 from simulation.experiment.workers import cores, in_processes
-from simulation.planning.frontier import Goal, judge, limits_of, purchasable
+from simulation.planning.frontier import limits_of, purchasable
+from simulation.planning.judgement import Goal, judge
 from simulation.scenario.scenario import Scenario
 from tests.helpers import build
 from tests.kept_figures import keep

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import poisson
 
-from simulation.demand.demand import Calls, Demand, concatenate
+from simulation.demand.calls import Calls, concatenate
+from simulation.demand.demand import Demand
 from simulation.quantities import DAY
 from simulation.scenario.scenario import Scenario
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pyarrow.parquet as pq
 
-from simulation.batch.rows import read_table
+from simulation.formats import read_table
 
 __all__ = ["BatchProgress", "BatchResult", "Interrupted"]
 

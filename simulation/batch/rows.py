@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 from math import isnan
-from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from simulation.formats import csv_writer, for_spreadsheets
+from simulation.formats import DECIMAL_PLACES, TableRow
 from simulation.plain_text import encodable
 from simulation.planning import Cause, Plan
 from simulation.report import advice_in_brief, advised, best_alternative, surely_enough
 from simulation.scenario import Scenario
 
-__all__ = [
-    "ALTERNATIVES",
-    "PORTFOLIO",
-    "TableWriter",
-    "Totals",
-    "alternative_rows",
-    "fitting",
-    "read_table",
-    "row_of",
-    "scenario_row",
-]
+__all__ = ["ALTERNATIVES", "PORTFOLIO", "alternative_rows", "fitting", "row_of", "scenario_row"]
 
 _INTERVAL = ("", "_low", "_high")
-_ROWS_PER_GROUP = 1000
-_PLACES = 6
-_LARGEST = {"count": 2**63, "money": Decimal(10) ** (38 - _PLACES)}  # that Parquet can hold
-
-Row = dict[str, Any]
+_LARGEST = {"count": 2**63, "money": Decimal(10) ** (38 - DECIMAL_PLACES)}  # that Parquet can hold
 
 PORTFOLIO = {
     "item": "text",
@@ -117,14 +99,14 @@ ALTERNATIVES = {
 """
 
 
-def _spread(name: str, values: tuple[Any, Any, Any] | None) -> Row:
+def _spread(name: str, values: tuple[Any, Any, Any] | None) -> TableRow:
     """Name the ends of an interval as columns; without one they are null."""
     given = (None, None, None) if values is None else values
     known = (None if each is None or isnan(each) else each for each in given)
     return dict(zip((name + end for end in _INTERVAL), known, strict=True))
 
 
-def scenario_row(scenario: Scenario) -> Row:
+def scenario_row(scenario: Scenario) -> TableRow:
     """Return the columns that tell what was planned for."""
     return {
         "scenario": scenario.name,
@@ -137,7 +119,7 @@ def scenario_row(scenario: Scenario) -> Row:
     }
 
 
-def row_of(plan: Plan, cause: Cause | None) -> Row:
+def row_of(plan: Plan, cause: Cause | None) -> TableRow:
     """Return the columns of ``portfolio.parquet`` that a plan tells."""
     advice, scenario = plan.recommendation, plan.scenario
     frontier = plan.frontier.set_index("addon_credits")
@@ -145,7 +127,7 @@ def row_of(plan: Plan, cause: Cause | None) -> Row:
     safe = surely_enough(plan)
     shown, current = advised(plan), frontier.loc[now]
     held = plan.row(int(frontier.index[-1]) if shown is None else shown)
-    row: Row = {
+    row: TableRow = {
         **scenario_row(scenario),
         "status": advice.status,
         "at_risk": size is None or size > now,
@@ -190,7 +172,7 @@ def _rescue(plan: Plan) -> str | None:
     return min(enough)[-1] if enough else None
 
 
-def alternative_rows(plan: Plan) -> list[Row]:
+def alternative_rows(plan: Plan) -> list[TableRow]:
     """Return a row for each named change."""
     return [
         {
@@ -211,7 +193,7 @@ def alternative_rows(plan: Plan) -> list[Row]:
     ]
 
 
-def fitting(row: Row) -> Row:
+def fitting(row: TableRow) -> TableRow:
     """Return a row, or in place of one that the table cannot hold one that says so.
 
     >>> row = dict.fromkeys(PORTFOLIO) | {"item": "a", "status": "buy", "addon_credits": 2**63}
@@ -227,168 +209,3 @@ def fitting(row: Row) -> Row:
     return {
         name: encodable(value) if isinstance(value, str) else value for name, value in row.items()
     }
-
-
-def read_table(file: Path) -> pd.DataFrame:
-    """Read such a table; whole numbers and yes or no stay so where some are missing."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    kinds = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    with file.open("rb") as content:
-        frame: pd.DataFrame = pq.read_table(content).to_pandas(types_mapper=kinds.get)
-    return frame
-
-
-class TableWriter:
-    """Writes a table as CSV and as Parquet while its rows come, in little memory.
-
-    Parameters
-    ----------
-    columns : mapping of str to str
-        What each column holds: text, count, share, money or yes.
-    text, parquet : Path
-        The files.
-    """
-
-    def __init__(self, columns: Mapping[str, str], text: Path, parquet: Path) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        kinds = {
-            "text": pa.string(),
-            "count": pa.int64(),
-            "share": pa.float64(),
-            "money": pa.decimal128(38, _PLACES),
-            "yes": pa.bool_(),
-        }
-        self._columns = columns
-        self._schema = pa.schema([(name, kinds[kind]) for name, kind in columns.items()])
-        self._waiting: list[Row] = []
-        self._text = text.open("w", encoding="utf-8", newline="")
-        self._file = parquet.open("wb")
-        self._parquet = pq.ParquetWriter(self._file, self._schema, compression="zstd")
-        self._csv = csv_writer(self._text)
-        self._csv.writerow(columns)
-
-    def write(self, row: Mapping[str, Any]) -> None:
-        """Take a row; columns that it lacks are null."""
-        whole: Row = {name: row.get(name) for name in self._columns}
-        self._csv.writerow(for_spreadsheets(_blank(value)) for value in whole.values())
-        for name, kind in self._columns.items():
-            if kind == "money" and whole[name] is not None:
-                whole[name] = round(whole[name], _PLACES)
-        self._waiting.append(whole)
-        if len(self._waiting) == _ROWS_PER_GROUP:
-            self._flush()
-
-    def _flush(self) -> None:
-        import pyarrow as pa
-
-        self._parquet.write_table(pa.Table.from_pylist(self._waiting, self._schema))
-        self._waiting = []
-
-    def __enter__(self) -> TableWriter:
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        try:
-            if kind is None and self._waiting:
-                self._flush()
-        finally:
-            self._text.close()
-            self._parquet.close()
-            self._file.close()
-
-
-def _blank(value: Any) -> Any:
-    return "" if value is None else value
-
-
-class Totals:
-    """Adds up a portfolio, row by row."""
-
-    def __init__(self) -> None:
-        self.counts = dict.fromkeys(
-            ("items", "none_needed", "buy", "not_reachable", "failed", "pending"), 0
-        )
-        self.at_risk = self.undecided = self.unsafe = 0
-        self.now = self.now_of_enough = self.recommended = self.safe = Decimal(0)
-        self.saved = Saving()
-        self.by_alternative: dict[str, Saving] = {}
-
-    def add(self, row: Row, alternatives: list[Row]) -> None:
-        """Take in an org."""
-        self.counts["items"] += 1
-        self.counts[row["status"]] += 1
-        if row["status"] in ("failed", "pending"):
-            return
-        self.at_risk += row["at_risk"]
-        self.undecided += not row["decided"]
-        self.now += row["current_price_per_month"]
-        if row["price_per_month"] is not None:
-            self.now_of_enough += row["current_price_per_month"]
-            self.recommended += row["price_per_month"]
-            safe = row.get("safe_price_per_month")
-            self.unsafe += safe is None
-            self.safe += row["price_per_month"] if safe is None else safe
-        if row["best_alternative"] is not None:
-            self.saved.add(row, "best_alternative_saves_per_month", True)
-        for each in alternatives:
-            saving = self.by_alternative.setdefault(each["alternative"], Saving())
-            saving.add(each, "saves_per_month", each["price_per_month"] is not None)
-
-    def to_dict(self) -> Row:
-        """Return them as ``totals.json`` has them; money in $ a month.
-
-        The ends of a sum's interval are the sums of the ends: whatever random numbers the orgs
-        have in common, it holds the true sum at least as often as theirs do theirs.
-        """
-        counts = self.counts
-        return {
-            **counts,
-            "planned": counts["items"] - counts["failed"] - counts["pending"],
-            "undecided": self.undecided,
-            "at_risk": self.at_risk,
-            "current_price_per_month": self.now,
-            "price_per_month": self.recommended,
-            "change_per_month": self.recommended - self.now_of_enough,
-            "safe_price_per_month": self.safe,
-            "safe_change_per_month": self.safe - self.now_of_enough,
-            "without_safe_size": self.unsafe,
-            "best_alternatives": self.saved.to_dict(),
-            "alternatives": {name: each.to_dict() for name, each in self.by_alternative.items()},
-        }
-
-
-class Saving:
-    """What changes save, added up over orgs."""
-
-    def __init__(self) -> None:
-        self.items = self.make_reachable = self.addon_credits_alone = 0
-        self.amount = Decimal(0)
-        self.low = self.high = 0.0
-
-    def add(self, row: Row, column: str, reachable: bool) -> None:
-        """Take in what a change does for an org; nothing where it saves nothing."""
-        amount = row[column]
-        if amount is None:
-            self.make_reachable += reachable
-            return
-        self.items += 1
-        self.addon_credits_alone += row.get("addon_credits_alone", False)
-        self.amount += amount
-        self.low += row[f"{column}_low"]
-        self.high += row[f"{column}_high"]
-
-    def to_dict(self) -> Row:
-        """Return the orgs, the sum with its interval, and the orgs that no purchase helps else.
-
-        In those counted as ``addon_credits_alone`` the change is to licenses of unknown price.
-        """
-        return {
-            "items": self.items,
-            "saves_per_month": {"mean": self.amount, "ci95": [self.low, self.high]},
-            "make_reachable": self.make_reachable,
-            "addon_credits_alone": self.addon_credits_alone,
-        }

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 from simulation.batch.job import PLOTLY
 from simulation.batch.record import File, Runtime, Stored
 from simulation.errors import OutputError, Problem
-from simulation.experiment import to_json
-from simulation.formats import digest, refuse_foreign, writable
+from simulation.formats import digest, refuse_foreign, to_json, writable
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

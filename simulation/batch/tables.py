@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from typing import Any
 
 from simulation.batch.job import PLOTLY
-from simulation.batch.rows import ALTERNATIVES, PORTFOLIO, TableWriter, Totals
+from simulation.batch.rows import ALTERNATIVES, PORTFOLIO
 from simulation.batch.store import TABLES, BatchStore
-from simulation.experiment import to_json
-from simulation.formats import OutputFolder, csv_writer, for_spreadsheets
+from simulation.batch.totals import Totals
+from simulation.formats import OutputFolder, TableWriter, csv_writer, for_spreadsheets, to_json
 
 __all__ = ["write_tables"]
 

@@ -215,7 +215,7 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
 
 def print_json(data: Any) -> None:
     """Print data for programs."""
-    from simulation.experiment import to_json
+    from simulation.formats import to_json
 
     print(in_json(to_json(data)))
 

@@ -185,7 +185,8 @@ def quote(
     if as_json:
         print_json(result.model_dump())
         return
-    from simulation.cli.console import Console, quote_view
+    from simulation.cli.card_view import quote_view
+    from simulation.cli.console import Console
 
     Console().print(quote_view(result, card))
 
@@ -206,7 +207,8 @@ def rate_cards(
         if as_json:
             print_json(card.model_dump(mode="json"))
             return
-        from simulation.cli.console import Console, rate_card_view
+        from simulation.cli.card_view import rate_card_view
+        from simulation.cli.console import Console
 
         Console().print(rate_card_view(card))
         return
@@ -262,8 +264,10 @@ def run(
     access = Access(confined, trace_megabytes)
     checked = _load(scenario, set_, access, seed=seed, replications=replications)
 
-    from simulation.cli.console import Console, progress, run_view
+    from simulation.cli.console import Console
     from simulation.cli.forecast import forecast
+    from simulation.cli.progress import progress
+    from simulation.cli.run_view import run_view
     from simulation.experiment import run as run_scenario
 
     def simulate(output: OutputFolder | None) -> RunResult:
@@ -319,8 +323,9 @@ def plan(
     checked = _load(scenario, set_, access, seed=seed, replications=replications)
     most_confirmed = read_confirm(confirm)
 
-    from simulation.cli.console import Console, progress
+    from simulation.cli.console import Console
     from simulation.cli.plan_view import plan_view, sizes_over_time
+    from simulation.cli.progress import progress
     from simulation.planning import plan as plan_scenario
     from simulation.planning import timelines
 

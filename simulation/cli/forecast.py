@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from simulation.cli.console import Watch
+from simulation.cli.progress import Watch
 from simulation.demand import Demand
 from simulation.experiment import cores, seconds_for
 from simulation.formats import in_words

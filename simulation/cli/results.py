@@ -19,7 +19,7 @@ R = TypeVar("R", bound="RunResult | Plan")
 
 def draw(result: RunResult | Plan) -> str:
     """Return the page of a result, with progress on the terminal."""
-    from simulation.cli.console import progress
+    from simulation.cli.progress import progress
     from simulation.report import report
 
     with progress("Drawing", "size") as watch:

@@ -9,7 +9,9 @@ from simulation.lazy import lazily
 
 if TYPE_CHECKING:
     from simulation.demand.arrivals import is_weekly
-    from simulation.demand.demand import Calls, Demand, concatenate, demand_of, is_drawn, is_random
+    from simulation.demand.calls import Calls, concatenate
+    from simulation.demand.client import is_drawn
+    from simulation.demand.demand import Demand, demand_of, is_random
     from simulation.demand.streams import jitter_key, stream, uniform
     from simulation.demand.workload import check_workload, too_much, workload_of
 

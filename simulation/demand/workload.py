@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulation.arrays import Floats
 from simulation.demand.arrivals import weekly_weights
 from simulation.errors import InputError, KeyPath, Problem
 from simulation.quantities import DAY
@@ -51,8 +52,6 @@ _SECONDS_A_CALL = {"simpy": 2e-5, "compiled": 5e-7}
 _SECONDS_A_JUDGED_CALL = 1e-8  # at one purchasable size; two replications are judged at all
 _SECONDS_A_CLIENT_DAY = 1e-4
 _SECONDS_A_DAY = 1e-3
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

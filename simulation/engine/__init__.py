@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from simulation.engine.model import Model
     from simulation.engine.pool import CreditPool, TooManyRequests
     from simulation.engine.records import (
-        IMPOSSIBLE, LOST, SUCCEEDED, UNFINISHED, CallRecords, DayRecords, Entries, call_table,
+        IMPOSSIBLE, LOST, OUTCOMES, SUCCEEDED, UNFINISHED, CallRecords, DayRecords, Entries,
     )
 
 __getattr__ = lazily(__name__)

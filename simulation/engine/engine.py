@@ -38,6 +38,10 @@ class Engine(ABC):
         self.replication = replication
         self.demand = demand or Demand(scenario)
         self.limit = scenario.limit if limit is None else limit
+        self._set_up()
+
+    def _set_up(self) -> None:  # noqa: B027 - not every engine needs it
+        """Make what is there before the first day; an engine of its own has its own."""
 
     @abstractmethod
     def run(self) -> Iterator[DayRecords]:

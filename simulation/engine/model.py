@@ -6,45 +6,27 @@ first, then attempts by the client's place in the scenario and the call's number
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import simpy
 
-from simulation.demand import Demand, jitter_key, uniform
+from simulation.demand import jitter_key
 from simulation.engine.engine import Engine
+from simulation.engine.journal import Journal
+from simulation.engine.policies import Process, Retries
 from simulation.engine.pool import Alarm, CreditPool, TooManyRequests
-from simulation.engine.records import (
-    IMPOSSIBLE,
-    LOST,
-    SUCCEEDED,
-    DayRecords,
-    Journal,
-    Ledger,
-)
-from simulation.scenario import Client, Retry, Scenario
+from simulation.engine.records import IMPOSSIBLE, LOST, DayRecords
+from simulation.scenario import Client
 
 __all__ = ["Model"]
-
-Process = Generator[simpy.Event, None, None]
 
 _FIRST_ORDER = 2  # behind SimPy's own events (0 and 1) of the same instant
 _ORDERS_PER_CLIENT = 2**44  # more calls than any client makes
 
 
 class Model(Engine):
-    """One replication of a scenario, as a SimPy simulation.
-
-    Parameters
-    ----------
-    scenario : Scenario
-        What to simulate.
-    replication : int
-        Which one, from 0; each has its own random numbers.
-    demand : Demand, optional
-        The scenario's demand, where it is at hand already.
-    limit : int, optional
-        The size of the pool, in place of what the org has bought.
+    """One replication of a scenario, as a SimPy simulation; its parameters are `Engine`'s.
 
     Attributes
     ----------
@@ -83,18 +65,12 @@ class Model(Engine):
     950
     """
 
-    def __init__(
-        self,
-        scenario: Scenario,
-        replication: int = 0,
-        demand: Demand | None = None,
-        limit: int | None = None,
-    ) -> None:
-        super().__init__(scenario, replication, demand, limit)
+    def _set_up(self) -> None:
+        card = self.scenario.card
         self.env = simpy.Environment(initial_time=0)
-        self.pool = CreditPool(self.env, self.limit, scenario.card.window, scenario.card)
+        self.pool = CreditPool(self.env, self.limit, card.window, card)
         self.journal = Journal()
-        for place, client in enumerate(scenario.clients):
+        for place, client in enumerate(self.scenario.clients):
             self.env.process(self._client(place, client))
 
     def run(self) -> Iterator[DayRecords]:
@@ -111,7 +87,10 @@ class Model(Engine):
     def _client(self, place: int, client: Client) -> Process:
         """Make a client's calls, each at its time; draw them at the start of each day."""
         env, pool, wake_at, consume = self.env, self.pool, Alarm(self.env).at, self.pool.consume
-        retry = _RetryPlan(self, client) if client.on_throttle.retry else None
+        retry: Retries | None = None
+        if (law := client.on_throttle.retry) is not None:
+            key = jitter_key(self.scenario.seed, self.replication, client.name)
+            retry = Retries(env, pool, self.journal, law, key)
         order = _FIRST_ORDER + place * _ORDERS_PER_CLIENT
         made = 0
         for day in range(self.demand.days):
@@ -135,39 +114,3 @@ class Model(Engine):
                         ledger.throttled(n)
                         env.process(retry.process(ledger, n, order + n))
             order += len(calls)
-
-
-class _RetryPlan:
-    """What a client that retries does with each throttled call."""
-
-    def __init__(self, model: Model, client: Client) -> None:
-        assert client.on_throttle.retry is not None
-        self.env, self.pool, self.journal = model.env, model.pool, model.journal
-        self.law: Retry = client.on_throttle.retry
-        self.delays = self.law.delays()
-        self.key = jitter_key(model.scenario.seed, model.replication, client.name)
-
-    def delay(self, call: int, retry: int) -> int:
-        """Return the delay before a retry (1, 2, …) of a call, µs."""
-        longest = self.delays[min(retry, len(self.delays)) - 1]
-        if self.law.jitter == "none":
-            return longest
-        return int(uniform(self.key, call, retry) * longest)
-
-    def process(self, ledger: Ledger, n: int, order: int) -> Process:
-        """Try a throttled call again until it is accepted or its attempts are used up."""
-        credits, account = int(ledger.calls.credits[n]), int(ledger.accounts[n])
-        alarm, call, now = Alarm(self.env), int(ledger.calls.call[n]), int(self.env.now)
-        for retry in range(1, self.law.max_attempts):
-            now += self.delay(call, retry)
-            yield alarm.at(now, order)
-            try:
-                self.pool.consume(credits, booked=True)
-            except TooManyRequests:
-                ledger.throttled(n)
-                self.journal.retried(False, now, credits, account)
-            else:
-                self.journal.retried(True, now, credits, account)
-                ledger.settle(n, SUCCEEDED, now)
-                return
-        ledger.settle(n, LOST, now)

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from simulation.experiment.methods import (
         exact_percent, initialisation, inputs, page, quoted, random_numbers, what_was_bought,
     )
+    from simulation.experiment.progress import Steps
     from simulation.experiment.replications import seconds_for
-    from simulation.experiment.result import RunResult, calls_in, save, to_json
+    from simulation.experiment.result import RunResult
+    from simulation.experiment.saving import calls_in, save
     from simulation.experiment.statistics import STATISTICS
     from simulation.experiment.summary import SUMMARY_COLUMNS
     from simulation.experiment.usage import ALERT_LEVELS

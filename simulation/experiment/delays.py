@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from math import floor, inf, isnan, nan
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulation.arrays import Ints
 from simulation.experiment.estimates import Estimate, ratio_of
 
 __all__ = ["Delays", "quantile_with_zeros"]
-
-Ints = NDArray[np.int64]
 
 
 class Delays:

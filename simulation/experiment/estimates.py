@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr, betaincinv, gammaincinv, stdtrit
 
+from simulation.arrays import Floats
+
 __all__ = [
     "CONFIDENCE",
     "Estimate",
@@ -30,9 +32,6 @@ CONFIDENCE = 0.95
 
 _RARE = 3  # an event that shows in at most one of three replications is rare
 _ROUNDING = 1e-12  # ratios that differ by less are the same
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 class Estimate(NamedTuple):

@@ -10,20 +10,17 @@ from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from simulation.bounds import MOST_REPLICATIONS
 from simulation.demand import Demand, check_workload, is_random
 from simulation.errors import InputError
 from simulation.experiment.estimates import Estimate
-from simulation.experiment.replications import ENGINES, Progress, Replicated
+from simulation.experiment.replications import ENGINES, Progress
 from simulation.experiment.replications import replications as replications_of
-from simulation.experiment.result import CallWriter, RunResult, calls_in, concatenate, save
-from simulation.experiment.statistics import Late
-from simulation.experiment.summary import summarise, throttled_share
-from simulation.experiment.usage import groups_of
+from simulation.experiment.result import RunResult
+from simulation.experiment.saving import calls_in, save
+from simulation.experiment.tables import CallWriter, _Tables, concatenate
 from simulation.experiment.warmup import Warmup, with_warmup
 from simulation.experiment.workers import cores
 from simulation.formats import RUN_FILES, OutputFolder, named_path
@@ -247,69 +244,3 @@ def _interval(text: str, scenario: Scenario) -> int:
     if length <= 0 or scenario.horizon // length > _MOST_INTERVALS:
         raise InputError(f"interval {text!r} makes too many rows, write a longer one")
     return length
-
-
-class _Tables:
-    """The tables of a result, filled replication by replication."""
-
-    def __init__(self, demand: Demand, length: int) -> None:
-        self._demand, self._scenario, self._length = demand, demand.scenario, length
-        self._groups = groups_of(demand)
-        self._rows: dict[str, list[dict[str, object]]] = {
-            "overall": [],
-            "client": [],
-            "category": [],
-        }
-        self._intervals: list[pd.DataFrame] = []
-        self._alerts: list[dict[str, int]] = []
-        self._late: list[Late] = []
-
-    def add(self, replicated: Replicated) -> None:
-        """Take in the next replication."""
-        replication = len(self._intervals)
-        for group, values in zip(self._groups, replicated.values, strict=True):
-            name = {} if group.grain == "overall" else {group.grain: group.name}
-            self._rows[group.grain].append({"replication": replication, **name, **values})
-        count = len(replicated.intervals["calls"])
-        starts = np.arange(count, dtype=np.int64) * self._length
-        frame = {"replication": replication, "start_at": self._instants(starts)}
-        self._intervals.append(pd.DataFrame({**frame, **replicated.intervals}))
-        self._late.append(replicated.late)
-        for crossing in replicated.crossings:
-            self._alerts.append({"replication": replication, **vars(crossing)})
-
-    @property
-    def count(self) -> int:
-        """How many replications are in it."""
-        return len(self._late)
-
-    def throttled_share(self) -> Estimate:
-        """Return the throttled share by the replications so far, as the summary will have it."""
-        return throttled_share(pd.DataFrame(self._rows["overall"]))
-
-    def result(self, engine: str) -> RunResult:
-        """Return the result."""
-        tables = {grain: pd.DataFrame(rows) for grain, rows in self._rows.items()}
-        certain = not self._demand.is_random
-        summary = summarise(self._scenario, self._groups, tables, self._late, certain)
-        columns = ["replication", "level_percent", "day", "moment"]
-        alerts = pd.DataFrame(self._alerts, columns=columns).astype("int64")
-        alerts["crossed_at"] = self._instants(alerts.pop("moment").to_numpy())
-        intervals = pd.concat(self._intervals, ignore_index=True)
-        scenario = self._scenario
-        if self.count != scenario.replications:
-            scenario = scenario.changed({"replications": self.count})
-        return RunResult(
-            scenario,
-            engine,
-            tables["overall"],
-            tables["client"],
-            tables["category"],
-            intervals,
-            alerts,
-            summary,
-        )
-
-    def _instants(self, moments: np.ndarray) -> pd.DatetimeIndex:
-        epoch = (moments + self._scenario.clock.start_epoch).astype("datetime64[us]")
-        return pd.DatetimeIndex(epoch, tz="UTC")

@@ -12,17 +12,16 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from simulation.demand import Demand, demand_of
-from simulation.engine import CompiledModel, DayRecords, Engine, Model, call_table
-from simulation.experiment.statistics import Late, ReplicationStatistics
-from simulation.experiment.usage import Crossing, Intervals
+from simulation.engine import CompiledModel, DayRecords, Engine, Model
+from simulation.experiment.statistics import ReplicationStatistics
+from simulation.experiment.tables import Replicated, call_table
+from simulation.experiment.usage import Intervals
 from simulation.experiment.workers import BUSY_DAY, ahead, in_processes
 
-__all__ = ["ENGINES", "Replicated", "replicate", "replications", "seconds_for"]
+__all__ = ["ENGINES", "replicate", "replications", "seconds_for"]
 
 ENGINES: dict[str, type[Engine]] = {"simpy": Model, "compiled": CompiledModel}
 """The reference, and the same simulation, call for call, at the speed of planning."""
@@ -31,16 +30,6 @@ _WORTH_PROCESSES_S = 4.0  # of work: processes take a second to start
 
 Keep = Callable[[pa.Table], None]
 Progress = Callable[[int, int], None]
-
-
-class Replicated(NamedTuple):
-    """What the tables of a result need of one replication."""
-
-    values: list[dict[str, float]]
-    """The statistics of each group, in the order of `simulation.experiment.usage.groups_of`."""
-    intervals: dict[str, NDArray[np.int64]]
-    crossings: list[Crossing]
-    late: Late
 
 
 def replicate(

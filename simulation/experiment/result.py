@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import pandas as pd
 
-from simulation.errors import InputError, Problem, in_a_line
+from simulation.errors import InputError
 from simulation.experiment.estimates import CONFIDENCE, Estimate
 from simulation.experiment.methods import run_methods
 from simulation.experiment.summary import ESTIMATORS
 from simulation.experiment.warmup import Warmup
-from simulation.formats import (
-    OutputFolder,
-    did_you_mean,
-    digest,
-    reading,
-    sealed,
-    shown,
-    stamp,
-    write_csv,
-)
+from simulation.formats import did_you_mean
 from simulation.scenario import Scenario
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-__all__ = ["CallWriter", "RunResult", "calls_in", "save", "to_json"]
-
-_ROWS_PER_GROUP = 2**17
+__all__ = ["RunResult"]
 
 JsonInterval = dict[str, Any]
 
@@ -177,175 +159,3 @@ class RunResult:
 
 def _or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-class Saved(Protocol):
-    """A result that can be written to a folder."""
-
-    @property
-    def scenario(self) -> Scenario:
-        """What it is the result of."""
-        ...
-
-    @property
-    def warmup(self) -> Warmup | None:
-        """How it begins."""
-        ...
-
-    def tables(self) -> Mapping[str, pd.DataFrame]:
-        """Return its tables by file name."""
-        ...
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return its summary."""
-        ...
-
-    def methods(self) -> Mapping[str, str]:
-        """Return how its figures were made, by file name."""
-        ...
-
-
-def to_json(data: Any) -> str:
-    """Write data as JSON; prices, which are decimals, with exactly their digits.
-
-    >>> print(to_json([Decimal("25.20"), Decimal("195.00")]))
-    [
-      25.2,
-      195
-    ]
-    """
-
-    def exact(value: object) -> int | float:
-        # The shortest digits of a float this small are those of the decimal.
-        if not isinstance(value, Decimal):
-            raise TypeError(f"cannot write {type(value).__name__} as JSON")
-        return int(value) if value == int(value) else float(value)
-
-    return json.dumps(data, indent=2, ensure_ascii=False, default=exact, allow_nan=False)
-
-
-def save(
-    result: Saved, output: OutputFolder, summary: str, scenario: str | None = None
-) -> dict[str, str]:
-    """Return the hashes of the files of a result, by name, after writing them, its summary last.
-
-    Parameters
-    ----------
-    result : RunResult or Plan
-    output : OutputFolder
-        It may hold files of the result already, such as the calls.
-    summary : str
-        The summary's name. It holds a hash of each file, so that none of another result is read
-        for one of this.
-    scenario : str, optional
-        What stands in ``scenario.yaml``; the scenario as it is run from the folder unless given.
-
-    Returns
-    -------
-    dict of str to str
-        Of all files but the summary.
-    """
-    for name, table in result.tables().items():
-        if name.endswith(".csv"):
-            write_csv(table, output.part(name))
-        else:
-            with output.part(name).open("wb") as file:  # pyarrow takes no names but UTF-8
-                table.to_parquet(file, index=False)
-    for name, text in result.methods().items():
-        output.part(name).write_text(text, encoding="utf-8", newline="\n")
-    if scenario is None:
-        chosen = result.warmup is not None and not result.warmup.given  # will be chosen again
-        scenario = result.scenario.to_yaml(output.folder, "warmup" if chosen else "")
-    output.part("scenario.yaml").write_text(scenario, encoding="utf-8")
-    hashes = output.hashes()
-    told = to_json({**result.to_dict(), "files": {**hashes, summary: ""}})
-    output.part(summary).write_text(sealed(f"{told}\n"), encoding="utf-8", newline="\n")
-    return hashes
-
-
-class CallWriter:
-    """Writes ``calls.parquet`` as the calls come, in row groups of one size."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file.open("wb")
-        self._writer: pq.ParquetWriter | None = None
-        self._waiting: list[pa.Table] = []
-
-    def write(self, calls: pa.Table) -> None:
-        """Take more calls; write whole row groups."""
-        self._waiting.append(calls)
-        if sum(map(len, self._waiting)) >= _ROWS_PER_GROUP:
-            calls = self._joined()
-            whole = len(calls) // _ROWS_PER_GROUP * _ROWS_PER_GROUP
-            self._write(calls.slice(0, whole))
-            self._waiting = [calls.slice(whole)]
-
-    def close(self) -> None:
-        """Write what is left, and end the file."""
-        self._write(self._joined())
-        assert self._writer is not None
-        self._writer.close()
-        self._file.close()
-
-    def __enter__(self) -> CallWriter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with suppress(OSError):  # after a failure, let go of a file that is about to go
-            if self._writer is not None:
-                self._writer.close()
-        with suppress(OSError):
-            self._file.close()
-
-    def _joined(self) -> pa.Table:
-        return concatenate(self._waiting)
-
-    def _write(self, calls: pa.Table) -> None:
-        import pyarrow.parquet as pq
-
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(self._file, calls.schema, compression="zstd")
-        self._writer.write_table(calls, row_group_size=_ROWS_PER_GROUP)
-
-
-def calls_in(
-    folder: Path, written_as: str | None, file: Path | None = None
-) -> Callable[[], pd.DataFrame]:
-    """Return what reads the calls of the result that a folder holds now, and of no later one.
-
-    Parameters
-    ----------
-    folder : Path
-    written_as : str or None
-        The hash of the calls when they were written, where that is known.
-    file : Path, optional
-        Where they are now.
-    """
-    name = "calls.parquet"
-    written = stamp(file or folder / name)
-
-    def read() -> pd.DataFrame:
-        import pyarrow.parquet as pq
-
-        with reading(folder) as place:
-            if stamp(place(name)) != written:
-                raise InputError(f"{folder}: holds another result by now, read it again")
-            whole = place(name).is_file() and written_as in (None, digest(place(name)))
-            if not whole:
-                what = "is not what was written here, write the result again with --out"
-                raise InputError([Problem(shown(folder / name), "", what)])
-            try:
-                with place(name).open("rb") as content:
-                    return pq.read_table(content).to_pandas()
-            except (OSError, ValueError) as error:
-                what = f"cannot be read ({in_a_line(error)[:200]}), write the result again"
-                raise InputError([Problem(shown(folder / name), "", what)]) from None
-
-    return read
-
-
-def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
-    """Join tables of one schema, one after the other."""
-    import pyarrow as pa
-
-    return pa.concat_tables(tables).combine_chunks()

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from simulation.demand import Demand
 from simulation.engine import IMPOSSIBLE, LOST, SUCCEEDED, UNFINISHED, DayRecords
 from simulation.experiment.delays import quantile_with_zeros
-from simulation.experiment.usage import Group, Intervals, UsageTracker, groups_of
+from simulation.experiment.groups import Group, groups_of
+from simulation.experiment.usage import Intervals, UsageTracker
 from simulation.quantities import HOUR, SECOND
 
 __all__ = ["QUANTILES", "STATISTICS", "Late", "ReplicationStatistics"]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from simulation.arrays import Floats
 from simulation.experiment.delays import Delays
 from simulation.experiment.estimates import (
     Estimate,
@@ -19,12 +20,10 @@ from simulation.experiment.estimates import (
     share_of_replications,
     unseen_calls,
 )
+from simulation.experiment.groups import Group
 from simulation.experiment.statistics import QUANTILES, STATISTICS, Late
-from simulation.experiment.usage import Group
 from simulation.quantities import HOUR, SECOND
 from simulation.scenario import Scenario
-
-Floats = NDArray[np.float64]
 
 __all__ = ["ESTIMATORS", "SUMMARY_COLUMNS", "summarise", "throttled_share"]
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulation.arrays import Ints
 from simulation.demand import Demand, is_weekly
 from simulation.engine import CompiledModel
 from simulation.quantities import DAY, parse_duration, write_duration
@@ -31,8 +31,6 @@ _MOST_WINDOWS = 10_000  # the start of a run of more windows is not worth the pi
 _PILOTS = 5
 _PILOT_CALLS = 10_000_000
 _HOURS = 24
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from simulation.formats.input_files import (
         ANYWHERE, MOST_MEGABYTES, TRACE_MEGABYTES, Access, named_path, read_text, real_path, shown,
     )
+    from simulation.formats.json_text import to_json
     from simulation.formats.model_errors import unknown_part
     from simulation.formats.output import (
         OutputFolder, reading, reason_of, refuse_foreign, refused, stamp, writable,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     )
     from simulation.formats.plain_yaml import LONGEST_TEXT, unprintable, write_yaml
     from simulation.formats.spelling import did_you_mean
+    from simulation.formats.tables import DECIMAL_PLACES, TableRow, TableWriter, read_table
     from simulation.formats.words import (
         dollars, in_words, listed, money, number, orgs, percent, period, plural, say_duration,
         say_number,

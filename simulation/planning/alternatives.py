@@ -6,22 +6,21 @@ import math
 from decimal import Decimal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulation.arrays import Floats
 from simulation.demand import Demand, stream
-from simulation.experiment import CONFIDENCE, mean_difference, ratio_difference
+from simulation.experiment import CONFIDENCE, Steps, mean_difference, ratio_difference
 from simulation.planning.fresh import holds
-from simulation.planning.frontier import frontier_table, limits_of, often_enough, purchasable
-from simulation.planning.reasons import licenses_per_month
+from simulation.planning.frontier import frontier_table, limits_of, purchasable
+from simulation.planning.judgement import often_enough
+from simulation.planning.remedies import licenses_per_month
 from simulation.planning.result import AlternativeResult, status_of
-from simulation.planning.search import Search, Steps
+from simulation.planning.search import Search
 from simulation.scenario import Scenario
 
 __all__ = ["judge_alternatives"]
 
 _RESAMPLES = 2000
-
-Floats = NDArray[np.float64]
 
 
 def judge_alternatives(

@@ -2,175 +2,24 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from simulation.demand import Demand, demand_of
-from simulation.engine import Swept, lanes_at_once, sweep
+from simulation.arrays import Floats, Ints
 from simulation.errors import InputError, Problem
-from simulation.experiment import binomial_interval, in_processes, in_threads, ratios, unseen_calls
+from simulation.experiment import binomial_interval, ratios
+from simulation.planning.judgement import Goal, Judgement
 from simulation.quantities import DAY
 from simulation.rate_cards import DAYS_PER_MONTH
 from simulation.scenario import Scenario
 
-__all__ = [
-    "MOST_SIZES",
-    "Evidence",
-    "Goal",
-    "Judgement",
-    "check_sizes",
-    "frontier_table",
-    "judge",
-    "limits_of",
-    "often_enough",
-    "purchasable",
-]
+__all__ = ["MOST_SIZES", "Evidence", "check_sizes", "frontier_table", "limits_of", "purchasable"]
 
 MOST_SIZES = 10_000
 """Sizes that a plan judges at most: what is known of each of them is held for each replication."""
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What a purchase has to achieve, with the defaults filled in.
-
-    Attributes
-    ----------
-    throttled_share, probability : float
-        In at least this share of periods at most this share of the calls is throttled.
-    cost_of_lost_call : float or None
-        Where given, the least expected cost is looked for instead.
-    protect : tuple of str
-        The clients whose calls count; all where it is empty.
-    """
-
-    throttled_share: float
-    probability: float
-    cost_of_lost_call: float | None
-    protect: tuple[str, ...]
-
-    @classmethod
-    def of(cls, scenario: Scenario) -> Goal:
-        """Return the goal of a scenario; 0.1 % and 95 % where it names none."""
-        objective = scenario.objective
-        share, probability = objective.throttled_share, objective.probability
-        return cls(
-            0.001 if share is None else share,
-            0.95 if probability is None else probability,
-            objective.cost_of_lost_call,
-            objective.protect,
-        )
-
-
-def often_enough(shares: Floats, goal: Goal) -> NDArray[np.bool_]:
-    """Return which shares of replications reach the goal's probability, rounding forgiven."""
-    return shares >= goal.probability - 1e-12
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """Throttled and lost calls of m pool sizes in n replications of the same demand.
-
-    Attributes
-    ----------
-    limits : (m,) int64 array
-        The pool sizes, rising.
-    calls : (n,) int64 array
-        Calls that count, submitted after the warm-up.
-    credits : (n,) int64 array
-        What they cost together.
-    throttled, lost : (n, m) int64 array
-        How many of them were throttled at first, and how many were lost; -1 where a size was
-        not judged. Each size is judged on the first replications, on all where it matters.
-    enough : (n,) int64 array
-        The pool size that throttles no call in the replication.
-    work : (n,) int64 array
-        How many attempts were decided for it, over all sizes.
-    """
-
-    limits: Ints
-    calls: Ints
-    credits: Ints
-    throttled: Ints
-    lost: Ints
-    enough: Ints
-    work: Ints
-
-    @property
-    def replications(self) -> Ints:
-        """On how many replications each size was judged, (m,)."""
-        counts: Ints = (self.throttled >= 0).sum(axis=0)
-        return counts
-
-    @property
-    def shares(self) -> Floats:
-        """Throttled shares, (n, m); 0 in a replication without calls, nan where not judged."""
-        shares = self.throttled / np.maximum(self.calls, 1)[:, np.newaxis]
-        return np.where(self.throttled < 0, np.nan, shares)
-
-    @property
-    def lost_calls(self) -> Floats:
-        """Lost calls, (n, m); nan where not judged."""
-        return np.where(self.lost < 0, np.nan, self.lost)
-
-    @property
-    def unseen(self) -> Floats:
-        """How many calls an event may throttle that no replication shows, at each size, (m,)."""
-        most = max(1.0, float(self.calls.mean()))
-        return np.minimum(most, unseen_calls(self.enough, self.credits_per_call, self.limits))
-
-    @property
-    def credits_per_call(self) -> float:
-        """What a call costs on average; 0 where there is none."""
-        return float(self.credits.sum()) / max(1.0, float(self.calls.sum()))
-
-    @property
-    def enough_for_unseen(self) -> float:
-        """The pool size that throttles no call even in an event that no replication shows."""
-        event = float(unseen_calls(self.enough, self.credits_per_call))
-        return float(self.enough.max()) + event * max(1.0, self.credits_per_call)
-
-    def meets(self, goal: Goal) -> NDArray[np.bool_]:
-        """Return in which replications which sizes keep to the goal's share, (n, m)."""
-        allowed = goal.throttled_share * self.calls * (1 + 1e-12)  # 0.1 % of 1,000 is 1, not 0.99…
-        return (self.throttled >= 0) & (self.throttled <= allowed[:, np.newaxis])
-
-    def keep_to(self, goal: Goal) -> NDArray[np.bool_]:
-        """Return which sizes keep to the goal in a large enough share of replications, (m,)."""
-        kept: NDArray[np.bool_] = often_enough(
-            self.meets(goal).sum(axis=0) / self.replications, goal
-        )
-        return kept
-
-    def and_then(self, more: Judgement, places: Ints) -> Judgement:
-        """Return this judgement with further replications of some of the sizes merged in.
-
-        ``more`` begins with the first replication on which those sizes are not yet judged.
-        """
-        first = int(self.replications[places[0]])
-        count = max(len(self.calls), first + len(more.calls))
-        columns = {}
-        for name in ("throttled", "lost"):
-            columns[name] = np.full((count, len(self.limits)), -1, np.int64)
-            columns[name][: len(self.calls)] = getattr(self, name)
-            columns[name][first : first + len(more.calls), places] = getattr(more, name)
-        rows = {
-            name: np.concatenate((getattr(self, name)[:first], getattr(more, name)))
-            for name in ("calls", "credits", "enough", "work")
-        }
-        return Judgement(self.limits, **columns, **rows)
 
 
 @dataclass(frozen=True)
@@ -240,80 +89,6 @@ def limits_of(scenario: Scenario, sizes: Ints) -> Ints:
     edition, licenses = scenario.org.edition, scenario.user_licenses
     limits = [scenario.card.limit(edition, licenses, int(size)) for size in sizes]
     return np.array(limits, np.int64)
-
-
-class _Task(NamedTuple):
-    """Pool sizes to be swept on one replication."""
-
-    replication: int
-    limits: Ints
-    counted: NDArray[np.bool_]
-
-
-def _sweep(demand: Demand, task: _Task) -> Swept:
-    return sweep(demand, task.replication, task.limits, task.counted)
-
-
-def _sweep_elsewhere(scenario: bytes, task: _Task) -> Swept:
-    return _sweep(demand_of(scenario), task)
-
-
-def judge(
-    demand: Demand,
-    replications: Sequence[int],
-    limits: Ints,
-    goal: Goal,
-    workers: int = 1,
-    processes: bool = False,
-    done: Callable[[], None] | None = None,
-) -> Judgement:
-    """Judge pool sizes on the same demand, replication by replication.
-
-    A size that is enough for all that is asked in any window throttles no call, retries or
-    not, so only smaller ones are simulated. Results do not depend on the number of workers,
-    nor on whether they are threads or processes.
-    """
-    names = [client.name for client in demand.scenario.clients]
-    counted = np.array([not goal.protect or name in goal.protect for name in names])
-    at_once = lanes_at_once(demand)
-    run, function = in_threads, partial(_sweep, demand)
-    if processes:
-        run, function = in_processes, partial(_sweep_elsewhere, pickle.dumps(demand.scenario))
-    shape = (len(replications), len(limits))
-    throttled, lost = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-
-    work = np.zeros(len(replications), np.int64)
-
-    def swept(places: list[tuple[int, int]]) -> list[Swept]:
-        tasks = [
-            _Task(replications[row], limits[first : first + at_once], counted)
-            for row, first in places
-        ]
-        found = []
-        with closing(run(function, tasks, workers)) as results:
-            for (row, first), each in zip(places, results, strict=True):
-                throttled[row, first : first + at_once] = each.throttled
-                lost[row, first : first + at_once] = each.lost
-                work[row] += each.work
-                found.append(each)
-                if done is not None:
-                    done()
-        return found
-
-    begun = swept([(row, 0) for row in range(len(replications))])
-    swept(
-        [
-            (row, first)
-            for row, each in enumerate(begun)
-            for first in range(at_once, len(limits), at_once)
-            if limits[first] < each.enough
-        ]
-    )
-    calls, credits, enough = (
-        np.array([getattr(each, name) for each in begun], np.int64)
-        for name in ("calls", "credits", "enough")
-    )
-    return Judgement(limits, calls, credits, throttled, lost, enough, work)
 
 
 def _estimates(known: Evidence, counts: Ints, per: Ints) -> dict[str, Floats]:

@@ -13,8 +13,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import bdtr
+
+from simulation.arrays import Floats
 
 __all__ = ["Bounds", "Looks"]
 
@@ -25,8 +26,6 @@ Half of it may have spent 57 % of the error, an eighth 19 %. That decides what i
 equal shares would: a probability of 90 % where all of the first 60 replications keep to the
 objective, one of 95 % where all of the first 120 do.
 """
-
-Floats = NDArray[np.float64]
 
 
 class Bounds(NamedTuple):

@@ -10,27 +10,26 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from simulation.demand import Demand, check_workload, workload_of
 from simulation.errors import InputError
-from simulation.experiment import Warmup, cores, save, with_warmup
+from simulation.experiment import Steps, Warmup, cores, save, with_warmup
 from simulation.formats import PLAN_FILES, OutputFolder, named_path
 from simulation.planning.alternatives import judge_alternatives
 from simulation.planning.confirmation import Confirmed, calls_to_confirm, confirm_sizes
 from simulation.planning.fresh import Between, open_between
 from simulation.planning.frontier import (
     Evidence,
-    Goal,
     check_sizes,
     frontier_table,
     limits_of,
     purchasable,
 )
-from simulation.planning.reasons import Remedy, reasons_for, rejections
-from simulation.planning.remedies import Pools, remedies
+from simulation.planning.judgement import Goal
+from simulation.planning.reasons import reasons_for, rejections
+from simulation.planning.remedies import Pools, Remedy, remedies
 from simulation.planning.result import Plan, Recommendation, status_of
-from simulation.planning.search import Search, Steps
+from simulation.planning.search import Search
 from simulation.scenario import Scenario, as_scenario
 
 __all__ = ["DEFAULT_MAX_REPLICATIONS", "plan"]
@@ -41,7 +40,6 @@ DEFAULT_MAX_REPLICATIONS = 480
 DEFAULT_MAX_CALLS = 200_000_000
 """… or as many replications as make this many calls, whichever are fewer."""
 
-Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
 

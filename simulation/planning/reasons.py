@@ -2,67 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulation.experiment import binomial_interval
 from simulation.formats import dollars, percent, period, plural
-from simulation.planning.frontier import Evidence, Goal, frontier_table
+from simulation.planning.frontier import Evidence, frontier_table
+from simulation.planning.judgement import Goal
 from simulation.scenario import Scenario
 
-__all__ = [
-    "Remedy",
-    "calls_of",
-    "license_price",
-    "licenses_per_month",
-    "reasons_for",
-    "rejections",
-    "wanted",
-]
-
-Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Remedy:
-    """A change that would meet the objective where no purchase does.
-
-    Attributes
-    ----------
-    change : str
-        What to change, in words.
-    edition : str
-    user_licenses, addon_credits, limit : int
-        What the org would have then.
-    total_per_month : Decimal or None
-        Licenses and add-on credits in $, where the scenario states the license's price.
-    """
-
-    change: str
-    edition: str
-    user_licenses: int
-    addon_credits: int
-    limit: int
-    total_per_month: Decimal | None
-
-
-def license_price(scenario: Scenario, edition: str) -> Decimal | None:
-    """Return what a license of an edition costs in $ a month, where the scenario states it."""
-    card, prices = scenario.card, scenario.org.license_prices
-    of_edition = (price for name, price in prices.items() if card.edition(name) == edition)
-    return next(of_edition, None)
-
-
-def licenses_per_month(scenario: Scenario) -> Decimal | None:
-    """Return what an org's licenses cost in $ a month, where the scenario states the price."""
-    if not scenario.user_licenses:
-        return Decimal(0)
-    price = license_price(scenario, scenario.card.edition(scenario.org.edition))
-    return None if price is None else price * scenario.user_licenses
+__all__ = ["calls_of", "reasons_for", "rejections", "wanted"]
 
 
 def _kept(known: Evidence, place: int, which: str = "simulated") -> str:

@@ -7,18 +7,20 @@ or a step less does not.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
+from simulation.experiment import Steps
 from simulation.formats import dollars
 from simulation.planning.frontier import MOST_SIZES
-from simulation.planning.reasons import Remedy, license_price
-from simulation.planning.search import Search, Steps
+from simulation.planning.search import Search
 from simulation.rate_cards import RateCard
 from simulation.scenario import Scenario
 
-__all__ = ["Pools", "remedies"]
+__all__ = ["Pools", "Remedy", "license_price", "licenses_per_month", "remedies"]
 
 _PROBES = 200  # pools that are judged at once between one that fails and one that does
 
@@ -178,3 +180,41 @@ def _remedy(
     price = license_price(scenario, edition)
     total = None if price is None else price * licenses + card.price_per_month(size)
     return Remedy(change, edition, licenses, size, card.limit(edition, licenses, size), total)
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """A change that would meet the objective where no purchase does.
+
+    Attributes
+    ----------
+    change : str
+        What to change, in words.
+    edition : str
+    user_licenses, addon_credits, limit : int
+        What the org would have then.
+    total_per_month : Decimal or None
+        Licenses and add-on credits in $, where the scenario states the license's price.
+    """
+
+    change: str
+    edition: str
+    user_licenses: int
+    addon_credits: int
+    limit: int
+    total_per_month: Decimal | None
+
+
+def license_price(scenario: Scenario, edition: str) -> Decimal | None:
+    """Return what a license of an edition costs in $ a month, where the scenario states it."""
+    card, prices = scenario.card, scenario.org.license_prices
+    of_edition = (price for name, price in prices.items() if card.edition(name) == edition)
+    return next(of_edition, None)
+
+
+def licenses_per_month(scenario: Scenario) -> Decimal | None:
+    """Return what an org's licenses cost in $ a month, where the scenario states the price."""
+    if not scenario.user_licenses:
+        return Decimal(0)
+    price = license_price(scenario, scenario.card.edition(scenario.org.edition))
+    return None if price is None else price * scenario.user_licenses

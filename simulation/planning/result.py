@@ -12,9 +12,9 @@ import pandas as pd
 
 from simulation.experiment import CONFIDENCE, Warmup
 from simulation.planning.confirmation import Confirmation
-from simulation.planning.frontier import Goal, Judgement
+from simulation.planning.judgement import Goal, Judgement
 from simulation.planning.methods import plan_methods
-from simulation.planning.reasons import Remedy
+from simulation.planning.remedies import Remedy
 from simulation.scenario import Scenario
 
 __all__ = ["AlternativeResult", "Plan", "Recommendation", "Status", "status_of"]

@@ -21,8 +21,8 @@ from simulation.errors import InputError, in_a_line
 from simulation.experiment import STATISTICS, SUMMARY_COLUMNS, RunResult, calls_in, warmup_from
 from simulation.formats import digest, hashes_of, reading, reason_of, shown
 from simulation.planning.confirmation import Confirmation
-from simulation.planning.frontier import Goal
-from simulation.planning.reasons import Remedy
+from simulation.planning.judgement import Goal
+from simulation.planning.remedies import Remedy
 from simulation.planning.result import AlternativeResult, Plan, Recommendation
 from simulation.quantities import write_duration
 from simulation.scenario import Scenario, load_scenario

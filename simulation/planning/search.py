@@ -13,19 +13,21 @@ them together.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulation.arrays import Floats, Ints
 from simulation.demand import Demand
-from simulation.experiment import BUSY_DAY, binomial_interval, mean_difference, mean_of
-from simulation.planning.frontier import Evidence, Goal, Judgement, judge
+from simulation.experiment import BUSY_DAY, Steps, binomial_interval, mean_difference, mean_of
+from simulation.planning.frontier import Evidence
+from simulation.planning.judgement import Goal, Judgement, judge
 from simulation.planning.looks import Looks
 
-__all__ = ["DECISION_ERROR", "NOTABLE_SAVING", "Search", "Steps", "smallest_with_all_larger"]
+__all__ = ["DECISION_ERROR", "NOTABLE_SAVING", "Search", "smallest_with_all_larger"]
 
 DECISION_ERROR = 0.05
 """How often a decision may be wrong; spent by the looks at a growing sample."""
@@ -44,28 +46,6 @@ _LOOKS = 9
 That spends nothing of the decision's error: what is decided stands on the recommended size, the
 next smaller one and all larger ones, and those are judged after all where they were given up.
 """
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
-
-class Steps:
-    """Counts the steps done, and those known to come, and reports them."""
-
-    def __init__(self, progress: Callable[[int, int], None] | None = None) -> None:
-        self._progress = progress
-        self._done = self._known = 0
-
-    def expect(self, more: int, later: int = 0) -> None:
-        """Say how many steps come now, and about how many after them."""
-        self._known = self._done + more + later
-
-    def tick(self) -> None:
-        """Note a step done."""
-        self._done += 1
-        self._known = max(self._known, self._done)
-        if self._progress is not None:
-            self._progress(self._done, self._known)
 
 
 class Search:

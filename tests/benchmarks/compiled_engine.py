@@ -19,7 +19,8 @@ import numpy as np
 from rich.table import Table
 
 from simulation import DAY, Scenario, run
-from simulation.demand.demand import Calls, Demand, concatenate
+from simulation.demand.calls import Calls, concatenate
+from simulation.demand.demand import Demand
 from simulation.engine.compiled.kernel import Day, Tape, decide
 from simulation.engine.compiled.model import CompiledModel, lanes_of, laws_of
 from simulation.engine.compiled.sweep import sweep

@@ -27,7 +27,8 @@ import psutil
 import pytest
 
 from simulation import InputError
-from simulation.experiment.result import RunResult, to_json
+from simulation.experiment.result import RunResult
+from simulation.formats.json_text import to_json
 from simulation.planning.saved import load_result
 from tests.helpers import ROOT
 

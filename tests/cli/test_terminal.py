@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
 
-from simulation.batch.rows import TableWriter
 from simulation.cli.app import print_json
 from simulation.cli.console import Console
 from simulation.cli.terminal import PrintError, guard
 from simulation.errors import Problem
 from simulation.formats.csv_files import for_spreadsheets, write_csv
+from simulation.formats.tables import TableWriter
 from tests.helpers import ROOT, creditsim
 
 MID_MARKET = ROOT / "scenarios" / "mid-market.yaml"

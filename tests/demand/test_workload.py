@@ -16,7 +16,8 @@ from simulation import InputError, load_scenario, plan, run
 from simulation.cli.commands import app
 from simulation.demand.demand import Demand
 from simulation.demand.workload import check_workload, workload_of
-from simulation.planning.frontier import Goal, purchasable
+from simulation.planning.frontier import purchasable
+from simulation.planning.judgement import Goal
 from simulation.planning.planning import _most_replications
 from simulation.planning.search import Search
 from simulation.scenario.scenario import Scenario

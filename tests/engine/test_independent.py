@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simulation.demand.demand import Calls, Demand
+from simulation.demand.calls import Calls
+from simulation.demand.demand import Demand
 from simulation.engine.compiled.model import CompiledModel
 from simulation.engine.model import Model
 from simulation.engine.records import SUCCEEDED, concatenate

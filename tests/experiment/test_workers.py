@@ -16,8 +16,8 @@ import pytest
 import simulation.experiment.replications
 import simulation.planning.search
 from simulation import InputError, load_scenario, plan, run
-from simulation.cli.console import Watch
 from simulation.cli.forecast import forecast
+from simulation.cli.progress import Watch
 from simulation.experiment.workers import ahead, cores, in_processes, in_threads
 from simulation.formats.words import in_words
 from simulation.scenario.scenario import Scenario

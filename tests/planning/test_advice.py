@@ -10,7 +10,8 @@ import pytest
 from scipy.stats import binomtest
 
 from simulation.formats.words import percent
-from simulation.planning.frontier import Evidence, Goal, Judgement, frontier_table, limits_of
+from simulation.planning.frontier import Evidence, frontier_table, limits_of
+from simulation.planning.judgement import Goal, Judgement
 from simulation.planning.reasons import reasons_for, rejections
 from tests.planning.test_search import case
 

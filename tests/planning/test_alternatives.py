@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from simulation import InputError, Plan, Scenario, load_result, plan
-from simulation.batch.rows import Totals, alternative_rows, row_of
+from simulation.batch.rows import alternative_rows, row_of
+from simulation.batch.totals import Totals
 from simulation.cli.plan_view import _alternative_table
 from simulation.formats.words import dollars
 from simulation.report import colours, figures

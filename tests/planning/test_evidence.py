@@ -9,7 +9,8 @@ import pytest
 from scipy.stats import binomtest
 
 from simulation.experiment.estimates import mean_of, ratio_of
-from simulation.planning.frontier import Evidence, frontier_table, judge
+from simulation.planning.frontier import Evidence, frontier_table
+from simulation.planning.judgement import judge
 from simulation.planning.reasons import reasons_for
 from simulation.planning.search import Search
 from tests.planning.test_advice import RUNS, known

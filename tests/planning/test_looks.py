@@ -12,7 +12,7 @@ from scipy.stats import binom
 import simulation.planning.search
 from simulation.demand.demand import Demand
 from simulation.planning.fresh import holds, open_between
-from simulation.planning.frontier import Goal, Judgement
+from simulation.planning.judgement import Goal, Judgement
 from simulation.planning.looks import Bounds, Looks
 from simulation.planning.search import Search
 from tests.helpers import build, poisson, share_tolerance

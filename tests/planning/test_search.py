@@ -17,17 +17,11 @@ import simulation.planning.search
 from simulation import Plan, plan
 from simulation.demand.demand import Demand
 from simulation.experiment.estimates import binomial_interval
-from simulation.planning.frontier import (
-    Evidence,
-    Goal,
-    Judgement,
-    frontier_table,
-    judge,
-    limits_of,
-    purchasable,
-)
+from simulation.experiment.progress import Steps
+from simulation.planning.frontier import Evidence, frontier_table, limits_of, purchasable
+from simulation.planning.judgement import Goal, Judgement, judge
 from simulation.planning.looks import Looks
-from simulation.planning.search import Search, Steps
+from simulation.planning.search import Search
 from simulation.quantities import DAY
 from simulation.rate_cards.card import DAYS_PER_MONTH
 from simulation.scenario.scenario import Scenario

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from simulation import RunResult, plan, run
-from simulation.cli.console import Console, run_view
+from simulation.cli.console import Console
 from simulation.cli.plan_view import sizes_worth_seeing
+from simulation.cli.run_view import run_view
 from simulation.formats.words import percent
 from simulation.planning.result import Plan
 from simulation.report.plan_in_words import advice_in_brief, surely_enough, what_it_is

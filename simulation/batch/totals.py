@@ -1,0 +1,98 @@
+"""The totals of a portfolio, and what its alternatives save."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from simulation.formats import TableRow
+
+__all__ = ["Totals"]
+
+
+class Totals:
+    """Adds up a portfolio, row by row."""
+
+    def __init__(self) -> None:
+        self.counts = dict.fromkeys(
+            ("items", "none_needed", "buy", "not_reachable", "failed", "pending"), 0
+        )
+        self.at_risk = self.undecided = self.unsafe = 0
+        self.now = self.now_of_enough = self.recommended = self.safe = Decimal(0)
+        self.saved = Saving()
+        self.by_alternative: dict[str, Saving] = {}
+
+    def add(self, row: TableRow, alternatives: list[TableRow]) -> None:
+        """Take in an org."""
+        self.counts["items"] += 1
+        self.counts[row["status"]] += 1
+        if row["status"] in ("failed", "pending"):
+            return
+        self.at_risk += row["at_risk"]
+        self.undecided += not row["decided"]
+        self.now += row["current_price_per_month"]
+        if row["price_per_month"] is not None:
+            self.now_of_enough += row["current_price_per_month"]
+            self.recommended += row["price_per_month"]
+            safe = row.get("safe_price_per_month")
+            self.unsafe += safe is None
+            self.safe += row["price_per_month"] if safe is None else safe
+        if row["best_alternative"] is not None:
+            self.saved.add(row, "best_alternative_saves_per_month", True)
+        for each in alternatives:
+            saving = self.by_alternative.setdefault(each["alternative"], Saving())
+            saving.add(each, "saves_per_month", each["price_per_month"] is not None)
+
+    def to_dict(self) -> TableRow:
+        """Return them as ``totals.json`` has them; money in $ a month.
+
+        The ends of a sum's interval are the sums of the ends: whatever random numbers the orgs
+        have in common, it holds the true sum at least as often as theirs do theirs.
+        """
+        counts = self.counts
+        return {
+            **counts,
+            "planned": counts["items"] - counts["failed"] - counts["pending"],
+            "undecided": self.undecided,
+            "at_risk": self.at_risk,
+            "current_price_per_month": self.now,
+            "price_per_month": self.recommended,
+            "change_per_month": self.recommended - self.now_of_enough,
+            "safe_price_per_month": self.safe,
+            "safe_change_per_month": self.safe - self.now_of_enough,
+            "without_safe_size": self.unsafe,
+            "best_alternatives": self.saved.to_dict(),
+            "alternatives": {name: each.to_dict() for name, each in self.by_alternative.items()},
+        }
+
+
+class Saving:
+    """What changes save, added up over orgs."""
+
+    def __init__(self) -> None:
+        self.items = self.make_reachable = self.addon_credits_alone = 0
+        self.amount = Decimal(0)
+        self.low = self.high = 0.0
+
+    def add(self, row: TableRow, column: str, reachable: bool) -> None:
+        """Take in what a change does for an org; nothing where it saves nothing."""
+        amount = row[column]
+        if amount is None:
+            self.make_reachable += reachable
+            return
+        self.items += 1
+        self.addon_credits_alone += row.get("addon_credits_alone", False)
+        self.amount += amount
+        self.low += row[f"{column}_low"]
+        self.high += row[f"{column}_high"]
+
+    def to_dict(self) -> TableRow:
+        """Return the orgs, the sum with its interval, and the orgs that no purchase helps else.
+
+        In those counted as ``addon_credits_alone`` the change is to licenses of unknown price.
+        """
+        return {
+            "items": self.items,
+            "saves_per_month": {"mean": self.amount, "ci95": [self.low, self.high]},
+            "make_reachable": self.make_reachable,
+            "addon_credits_alone": self.addon_credits_alone,
+        }

@@ -1,0 +1,69 @@
+"""What the terminal shows of a rate card, and of a pool by it."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from simulation.cli.console import table_of
+from simulation.formats import money
+from simulation.rate_cards import Quote, RateCard
+from simulation.report import card_facts
+
+__all__ = ["quote_view", "rate_card_view"]
+
+
+def quote_view(quote: Quote, card: RateCard) -> RenderableType:
+    """Show what an org gets and pays."""
+    held = f", {quote.user_licenses:,} licenses" if quote.user_licenses else ""
+    table = table_of(f"{quote.edition}{held}", quote.rate_card)
+    maximum = "none" if quote.maximum is None else f"{quote.maximum:,}"
+    for name, value in (
+        ("allowance", f"{quote.allowance:,}"),
+        ("add-on credits", f"{quote.addon_credits:,}"),
+        ("edition's maximum", maximum),
+        (f"limit: credits in any {card.window_in_words}", f"{quote.limit:,}"),
+        ("purchase cap: add-on credits at most", f"{quote.purchase_cap:,}"),
+        ("price per day", money(quote.price_per_day)),
+        ("price per month of 30 days", money(quote.price_per_month)),
+    ):
+        table.add_row(Text(name), value)
+    hint = f"Sources, and where they contradict themselves: creditsim rate-cards {card.name}"
+    return Group(table, Text(hint, style="dim"))
+
+
+def rate_card_view(card: RateCard) -> RenderableType:
+    """Show a rate card with its sources and notes."""
+    editions = table_of("edition", "allowance", "maximum", title="Editions")
+    for name, edition in card.editions.items():
+        names = name + (f" ({', '.join(edition.aliases)})" if edition.aliases else "")
+        per = f" + {edition.per_license:,} × licenses" if edition.per_license else ""
+        maximum = "none" if edition.maximum is None else f"{edition.maximum:,}"
+        editions.add_row(Text(names), f"{edition.base:,}{per}", maximum)
+    calls = table_of("call", "category", "credits", "records at most", title="Calls")
+    for api, kind in card.calls.items():
+        per = f" per {kind.per_records} records" if kind.per_records else ""
+        calls.add_row(Text(api), kind.category, f"{kind.credits}{per}", f"{kind.max_records or ''}")
+    slabs = table_of(
+        "add-on credits", "$ per 1,000 and day", "month if full", title="Add-on credits"
+    )
+    total = 0
+    for slab in card.addon_slabs:
+        total += slab.credits
+        full = money(card.price_per_month(total))
+        if total > card.purchase_cap_credits:
+            full = "above the cap"
+        slabs.add_row(f"up to {total:,}", f"{slab.price_per_1000}", full)
+    sources = [Text(f"• {s.title} ({s.date})\n  {s.url}") for s in card.sources]
+    notes = [Text(f"• {note}") for note in card.notes]
+    return Group(
+        Text(f"{card.name}: {card.title}", style="bold"),
+        editions,
+        calls,
+        slabs,
+        Text(" ".join(card_facts(card))),
+        Text("\nSources", style="bold"),
+        *sources,
+        Text("\nNotes", style="bold"),
+        *notes,
+    )

@@ -1,0 +1,117 @@
+"""What the terminal shows of a run."""
+
+from __future__ import annotations
+
+from math import isinf, isnan
+
+import pandas as pd
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from simulation.cli.console import start_view, table_of
+from simulation.cli.timeline_view import Timeline
+from simulation.experiment import ALERT_LEVELS, RunResult
+from simulation.formats import number, percent
+from simulation.report import precision_finding, run_findings
+
+__all__ = ["run_view"]
+
+
+_ROWS = {
+    "calls": "calls submitted",
+    "throttled_calls": "  first attempt throttled",
+    "throttled_share": "  as a share",
+    "succeeded_calls": "  succeeded",
+    "lost_calls": "  lost",
+    "impossible_calls": "    of them dearer than the limit",
+    "unfinished_calls": "  unfinished at the end",
+    "attempts": "attempts",
+    "throttled_attempts": "  throttled",
+    "credits_demanded": "credits demanded",
+    "credits_used": "credits used",
+    "peak_window_credits": "most credits held in any window, median",
+    "exhausted_hours": "hours with the pool exhausted",
+    "delay_p50_s": "seconds until success, median",
+    "delay_p95_s": "seconds until success, 95th percentile",
+    "delay_p99_s": "seconds until success, 99th percentile",
+}
+
+
+_ONLY_IF_ANY = {"impossible_calls", "unfinished_calls", "delay_p50_s", "delay_p95_s", "delay_p99_s"}
+
+
+def run_view(result: RunResult, precision: str | None = None) -> RenderableType:
+    """Show what a run means, and how near it came to a precision, then its tables."""
+    parts: list[RenderableType] = [
+        Text(result.scenario.describe(), style="dim"),
+        Text(""),
+        Text(" ".join(run_findings(result)), style="bold"),
+        *start_view(result.warmup),
+        *([] if precision is None else [Text(""), Text(precision_finding(result, precision))]),
+        Text(""),
+        Timeline(result, "Available credits"),
+        _overall_table(result),
+        _group_table(result, "client"),
+    ]
+    if result.category_runs["category"].nunique() > 1:
+        parts.append(_group_table(result, "category"))
+    parts.append(_alert_table(result))
+    return Group(*parts)
+
+
+def _overall_table(result: RunResult) -> Table:
+    many = len(result.runs)
+    title = f"In one run, by {many:,} simulated" if many > 1 else "In the one run"
+    table = table_of(title, "estimate", "95 % interval")
+    for statistic, name in _ROWS.items():
+        estimate = result.estimate(statistic)
+        if isnan(estimate.mean) or (statistic in _ONLY_IF_ANY and not estimate.mean):
+            continue
+        write = percent if statistic == "throttled_share" else number
+        interval = ""
+        if estimate.has_interval:
+            interval = f"{write(estimate.low)} to {write(estimate.high)}"
+            if isinf(estimate.high):
+                interval = f"{write(estimate.low)} or more"
+        table.add_row(name, write(estimate.mean), interval)
+    return table
+
+
+def _group_table(result: RunResult, key: str) -> Table:
+    table = table_of(f"by {key}", "calls", "credits", "share", "throttled", "lost", "95 % within")
+    means = result.estimates(key)
+    total = means["credits_used"].sum()
+    for name, row in means.iterrows():
+        delay = f"{number(row['delay_p95_s'])} s" if row["delay_p95_s"] > 0 else ""
+        table.add_row(
+            Text(str(name)),
+            number(row["calls"]),
+            number(row["credits_used"]),
+            percent(row["credits_used"] / total) if total else "",
+            "" if pd.isna(row["throttled_share"]) else percent(row["throttled_share"]),
+            number(row["lost_calls"]),
+            delay,
+        )
+    return table
+
+
+def _alert_table(result: RunResult) -> Table:
+    what = "usage, warm-up too" if result.scenario.warmup_end else "usage rose to"
+    table = table_of(what, "in runs", "first, median", "days a run")
+    many, alerts = len(result.runs), result.alerts
+    epoch = result.scenario.clock.start_epoch
+    for level in ALERT_LEVELS:
+        rose = alerts[alerts["level_percent"] == level]
+        first = rose.groupby("replication")["crossed_at"].min()
+        moment = "never"
+        if len(first):
+            middle = int(first.astype("int64").median())
+            moment = result.scenario.clock.say(middle - epoch)
+        table.add_row(
+            f"{level} % of the limit",
+            f"{len(first):,} of {many:,}",
+            moment,
+            number(len(rose) / many),
+        )
+    return table

@@ -1,0 +1,51 @@
+"""Calls that clients want to make, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulation.arrays import Ints
+
+__all__ = ["Calls"]
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Calls that clients want to make, a column each; all of one length.
+
+    Attributes
+    ----------
+    time : (n,) int64 array
+        When the call is submitted, µs since the scenario's start.
+    client : (n,) int32 array
+        The client's place in the scenario.
+    call : (n,) int64 array
+        The call's number within its client and replication, from 0, in order of time.
+    api : (n,) int32 array
+        The call kind's place in `Demand.apis`.
+    records, credits : (n,) int64 array
+        Records in the call, and what it costs.
+    """
+
+    time: Ints
+    client: NDArray[np.int32]
+    call: Ints
+    api: NDArray[np.int32]
+    records: Ints
+    credits: Ints
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def take(self, index: Ints | slice) -> Calls:
+        """Return some of the calls, by index."""
+        return Calls(*(getattr(self, field.name)[index] for field in fields(self)))
+
+
+def concatenate(parts: Sequence[Calls]) -> Calls:
+    """Join calls, one after the other."""
+    return Calls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Calls)))

@@ -1,0 +1,26 @@
+"""How far work is whose length is not known yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+__all__ = ["Steps"]
+
+
+class Steps:
+    """Counts the steps done, and those known to come, and reports them."""
+
+    def __init__(self, progress: Callable[[int, int], None] | None = None) -> None:
+        self._progress = progress
+        self._done = self._known = 0
+
+    def expect(self, more: int, later: int = 0) -> None:
+        """Say how many steps come now, and about how many after them."""
+        self._known = self._done + more + later
+
+    def tick(self) -> None:
+        """Note a step done."""
+        self._done += 1
+        self._known = max(self._known, self._done)
+        if self._progress is not None:
+            self._progress(self._done, self._known)

@@ -1,0 +1,192 @@
+"""The tables of a run, filled replication by replication: calls, intervals, statistics, alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from simulation.demand import Demand
+from simulation.engine import OUTCOMES, CallRecords
+from simulation.experiment.estimates import Estimate
+from simulation.experiment.groups import groups_of
+from simulation.experiment.result import RunResult
+from simulation.experiment.statistics import Late
+from simulation.experiment.summary import summarise, throttled_share
+from simulation.experiment.usage import Crossing
+
+__all__ = ["CallWriter", "Replicated", "call_table"]
+
+
+class Replicated(NamedTuple):
+    """What the tables of a result need of one replication."""
+
+    values: list[dict[str, float]]
+    """The statistics of each group, in the order of `simulation.experiment.groups.groups_of`."""
+    intervals: dict[str, NDArray[np.int64]]
+    crossings: list[Crossing]
+    late: Late
+
+
+_ROWS_PER_GROUP = 2**17
+
+
+class CallWriter:
+    """Writes ``calls.parquet`` as the calls come, in row groups of one size."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file.open("wb")
+        self._writer: pq.ParquetWriter | None = None
+        self._waiting: list[pa.Table] = []
+
+    def write(self, calls: pa.Table) -> None:
+        """Take more calls; write whole row groups."""
+        self._waiting.append(calls)
+        if sum(map(len, self._waiting)) >= _ROWS_PER_GROUP:
+            calls = self._joined()
+            whole = len(calls) // _ROWS_PER_GROUP * _ROWS_PER_GROUP
+            self._write(calls.slice(0, whole))
+            self._waiting = [calls.slice(whole)]
+
+    def close(self) -> None:
+        """Write what is left, and end the file."""
+        self._write(self._joined())
+        assert self._writer is not None
+        self._writer.close()
+        self._file.close()
+
+    def __enter__(self) -> CallWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):  # after a failure, let go of a file that is about to go
+            if self._writer is not None:
+                self._writer.close()
+        with suppress(OSError):
+            self._file.close()
+
+    def _joined(self) -> pa.Table:
+        return concatenate(self._waiting)
+
+    def _write(self, calls: pa.Table) -> None:
+        import pyarrow.parquet as pq
+
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._file, calls.schema, compression="zstd")
+        self._writer.write_table(calls, row_group_size=_ROWS_PER_GROUP)
+
+
+def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
+    """Join tables of one schema, one after the other."""
+    import pyarrow as pa
+
+    return pa.concat_tables(tables).combine_chunks()
+
+
+class _Tables:
+    """The tables of a result, filled replication by replication."""
+
+    def __init__(self, demand: Demand, length: int) -> None:
+        self._demand, self._scenario, self._length = demand, demand.scenario, length
+        self._groups = groups_of(demand)
+        self._rows: dict[str, list[dict[str, object]]] = {
+            "overall": [],
+            "client": [],
+            "category": [],
+        }
+        self._intervals: list[pd.DataFrame] = []
+        self._alerts: list[dict[str, int]] = []
+        self._late: list[Late] = []
+
+    def add(self, replicated: Replicated) -> None:
+        """Take in the next replication."""
+        replication = len(self._intervals)
+        for group, values in zip(self._groups, replicated.values, strict=True):
+            name = {} if group.grain == "overall" else {group.grain: group.name}
+            self._rows[group.grain].append({"replication": replication, **name, **values})
+        count = len(replicated.intervals["calls"])
+        starts = np.arange(count, dtype=np.int64) * self._length
+        frame = {"replication": replication, "start_at": self._instants(starts)}
+        self._intervals.append(pd.DataFrame({**frame, **replicated.intervals}))
+        self._late.append(replicated.late)
+        for crossing in replicated.crossings:
+            self._alerts.append({"replication": replication, **vars(crossing)})
+
+    @property
+    def count(self) -> int:
+        """How many replications are in it."""
+        return len(self._late)
+
+    def throttled_share(self) -> Estimate:
+        """Return the throttled share by the replications so far, as the summary will have it."""
+        return throttled_share(pd.DataFrame(self._rows["overall"]))
+
+    def result(self, engine: str) -> RunResult:
+        """Return the result."""
+        tables = {grain: pd.DataFrame(rows) for grain, rows in self._rows.items()}
+        certain = not self._demand.is_random
+        summary = summarise(self._scenario, self._groups, tables, self._late, certain)
+        columns = ["replication", "level_percent", "day", "moment"]
+        alerts = pd.DataFrame(self._alerts, columns=columns).astype("int64")
+        alerts["crossed_at"] = self._instants(alerts.pop("moment").to_numpy())
+        intervals = pd.concat(self._intervals, ignore_index=True)
+        scenario = self._scenario
+        if self.count != scenario.replications:
+            scenario = scenario.changed({"replications": self.count})
+        return RunResult(
+            scenario,
+            engine,
+            tables["overall"],
+            tables["client"],
+            tables["category"],
+            intervals,
+            alerts,
+            summary,
+        )
+
+    def _instants(self, moments: np.ndarray) -> pd.DatetimeIndex:
+        epoch = (moments + self._scenario.clock.start_epoch).astype("datetime64[us]")
+        return pd.DatetimeIndex(epoch, tz="UTC")
+
+
+def call_table(records: CallRecords, demand: Demand, replication: int) -> pa.Table:
+    """Return calls and outcomes as an Arrow table: the columns of ``calls.parquet``.
+
+    Times are µs in UTC; ``settled_at`` is null where a call is unfinished.
+    """
+    import pyarrow as pa
+
+    calls, scenario = records.calls, demand.scenario
+    epoch = scenario.clock.start_epoch
+    instant = pa.timestamp("us", tz="UTC")
+    categories = list(dict.fromkeys(map(scenario.category, demand.apis)))
+    category = np.array([categories.index(scenario.category(a)) for a in demand.apis], np.int32)
+
+    def named(codes: NDArray[np.int32], names: Sequence[str]) -> pa.DictionaryArray:
+        return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(names, pa.string()))
+
+    return pa.table(
+        {
+            "replication": pa.array(np.full(len(records), replication, np.int32)),
+            "client": named(calls.client, [client.name for client in scenario.clients]),
+            "call": pa.array(calls.call),
+            "api": named(calls.api, demand.apis),
+            "category": named(category[calls.api], categories),
+            "records": pa.array(calls.records),
+            "credits": pa.array(calls.credits),
+            "submitted_at": pa.array(calls.time + epoch).cast(instant),
+            "attempts": pa.array(records.attempts),
+            "throttled_attempts": pa.array(records.throttled_attempts),
+            "outcome": named(records.outcome.astype(np.int32), OUTCOMES),
+            "settled_at": pa.array(records.settled_at + epoch, mask=records.settled_at < 0).cast(
+                instant
+            ),
+        }
+    )
