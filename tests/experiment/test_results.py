@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-import simulation.experiment.result
+import simulation.experiment.tables
 from simulation import InputError, RunResult, load_scenario, run
 from simulation.scenario.scenario import Scenario
 from tests.helpers import any_limit, poisson, scheduled
@@ -87,7 +87,7 @@ def test_the_scenario_that_is_written_gives_the_same_result(
 def test_row_groups_have_one_size_whatever_the_days_bring(
     scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(simulation.experiment.result, "_ROWS_PER_GROUP", 256)
+    monkeypatch.setattr(simulation.experiment.tables, "_ROWS_PER_GROUP", 256)
     run(scenario, out=tmp_path)
     file = pq.ParquetFile(tmp_path / "calls.parquet")
     sizes = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]

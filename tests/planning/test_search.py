@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import simulation.planning.causes
-import simulation.planning.frontier
+import simulation.planning.judgement
 import simulation.planning.search
 from simulation import Plan, plan
 from simulation.demand.demand import Demand
@@ -150,7 +150,7 @@ def test_sizes_are_judged_in_any_chunks_alike(
     demand, goal, limits = Demand(scenario), Goal.of(scenario), np.arange(0, 90, 3)
     together = judge(demand, [0, 1], limits, goal)
     assert (together.throttled[:, 8] > 0).all()  # a size of a further chunk throttles
-    monkeypatch.setattr(simulation.planning.frontier, "lanes_at_once", lambda _: at_once)
+    monkeypatch.setattr(simulation.planning.judgement, "lanes_at_once", lambda _: at_once)
     apart = judge(demand, [0, 1], limits, goal)
     for name in ("calls", "throttled", "lost", "enough"):
         assert np.array_equal(getattr(apart, name), getattr(together, name)), name
