@@ -18,7 +18,16 @@ from simulation.demand.kernels import arrival_times
 from simulation.demand.streams import stream
 from simulation.errors import InputError
 from simulation.quantities import DAY
-from simulation.scenario import PROFILES, Arrivals, Client, Clock, Poisson, Scenario, Schedule, Trace
+from simulation.scenario import (
+    PROFILES,
+    Arrivals,
+    Client,
+    Clock,
+    Poisson,
+    Scenario,
+    Schedule,
+    Trace,
+)
 
 __all__ = [
     "ArrivalProcess",

@@ -20,7 +20,15 @@ from simulation.experiment.summary import ESTIMATORS
 from simulation.experiment.warmup import MOST_SHOWN, Warmup
 from simulation.plain_text import one_line
 from simulation.quantities import write_duration
-from simulation.scenario import WEEKDAYS, Client, OnThrottle, Poisson, RecordCount, Scenario, Schedule
+from simulation.scenario import (
+    WEEKDAYS,
+    Client,
+    OnThrottle,
+    Poisson,
+    RecordCount,
+    Scenario,
+    Schedule,
+)
 
 __all__ = [
     "exact_percent",

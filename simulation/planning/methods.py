@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from simulation.demand import is_random
-from simulation.experiment import CONFIDENCE, Warmup, exact_percent, initialisation, inputs, page, quoted, random_numbers, what_was_bought
+from simulation.experiment import (
+    CONFIDENCE,
+    Warmup,
+    exact_percent,
+    initialisation,
+    inputs,
+    page,
+    quoted,
+    random_numbers,
+    what_was_bought,
+)
 from simulation.formats import listed
 from simulation.planning.confirmation import Confirmation
 from simulation.planning.judgement import Goal

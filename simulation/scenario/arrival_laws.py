@@ -28,7 +28,15 @@ from simulation.bounds import (
     MOST_VARIATION,
 )
 from simulation.errors import KeyPath, KeyProblem, KeyProblems
-from simulation.formats import FrozenDict, Part, PositiveDuration, check_weight, did_you_mean, one_reading, twice
+from simulation.formats import (
+    FrozenDict,
+    Part,
+    PositiveDuration,
+    check_weight,
+    did_you_mean,
+    one_reading,
+    twice,
+)
 from simulation.quantities import (
     FACTOR,
     Count,
