@@ -14,6 +14,7 @@ from simulation.errors import encodable, in_a_line
 from simulation.output import OutputFolder
 from simulation.results import save
 from simulation.scenario import Scenario
+from simulation.version import __version__
 from simulation.written import PLAN_FILES
 
 __all__ = ["PLOTLY", "Job", "Outcome", "do_job", "versions"]
@@ -56,9 +57,7 @@ def versions() -> str:
     """Return the versions of what decides results: random streams are NumPy's."""
     import numpy as np
 
-    import simulation
-
-    return f"creditsim {simulation.__version__}, numpy {np.__version__}"
+    return f"creditsim {__version__}, numpy {np.__version__}"
 
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}

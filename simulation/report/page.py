@@ -14,7 +14,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-import simulation
 from simulation.advice import dollars
 from simulation.findings import (
     card_facts,
@@ -31,6 +30,7 @@ from simulation.plan_result import Plan
 from simulation.report import figures
 from simulation.results import RunResult
 from simulation.timeline import sizes_to_compare, timelines
+from simulation.version import __version__
 
 __all__ = ["environment", "report", "write"]
 
@@ -93,7 +93,7 @@ def report(
         card=scenario.card,
         assumptions=_assumptions(),
         command=_command(scenario.seed, plan, result),
-        version=simulation.__version__,
+        version=__version__,
         plotly=Markup(get_plotlyjs().replace("</script", "<\\/script")) if plotly is None else "",
         plotly_file=plotly,
         facts=card_facts(scenario.card),
