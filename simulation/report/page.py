@@ -14,13 +14,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-import simulation
 from simulation.experiment import RunResult
 from simulation.formats import OutputFile, dollars, number, percent, period, plural
 from simulation.planning import Plan, sizes_to_compare, timelines
 from simulation.report import figures
 from simulation.report.plan_in_words import advised, plan_findings
 from simulation.report.run_in_words import card_facts, run_findings, start_finding
+from simulation.version import __version__
 
 __all__ = ["environment", "report", "write"]
 
@@ -83,7 +83,7 @@ def report(
         card=scenario.card,
         assumptions=_assumptions(),
         command=_command(scenario.seed, plan, result),
-        version=simulation.__version__,
+        version=__version__,
         plotly=Markup(get_plotlyjs().replace("</script", "<\\/script")) if plotly is None else "",
         plotly_file=plotly,
         facts=card_facts(scenario.card),
