@@ -37,14 +37,15 @@ from simulation.scenario.checks import alternative_problems, problems_of, remark
 from simulation.scenario.clients import Client
 from simulation.scenario.clock import Clock
 from simulation.scenario.moments import read_start, read_zone
-from simulation.scenario.org import Alternative, Objective, Org
+from simulation.scenario.objective import Alternative, Objective
+from simulation.scenario.org import Org
 from simulation.scenario.partial_reading import Unread, read_rest, with_further
 from simulation.scenario.portable_yaml import portable_yaml
 
 if TYPE_CHECKING:
     from simulation.scenario.traces import Trace
 
-__all__ = ["Alternative", "Objective", "Org", "Scenario"]
+__all__ = ["Scenario"]
 
 
 class Scenario(Part):
