@@ -9,7 +9,7 @@ from simulation.lazy import lazily
 
 if TYPE_CHECKING:
     from simulation.demand.arrivals import is_weekly
-    from simulation.demand.demand import Calls, Demand, concatenate, demand_of, is_drawn, is_random
+    from simulation.demand.demand import Calls, Demand, concatenate, demand_of
     from simulation.demand.streams import jitter_key, stream, uniform
     from simulation.demand.workload import check_workload, too_much, workload_of
 

@@ -19,7 +19,7 @@ from simulation.demand.kernels import choose, deal, line_up
 from simulation.demand.streams import stream
 from simulation.scenario import CallMix, Client, RecordCount, Scenario
 
-__all__ = ["Calls", "Demand", "demand_of", "is_drawn"]
+__all__ = ["Calls", "Demand", "demand_of"]
 
 Ints = NDArray[np.int64]
 Columns = tuple[Ints, NDArray[np.int32], Ints, Ints]
@@ -89,10 +89,10 @@ class Demand:
         # GNU C library keeps what is freed once it has seen an array of this size go.
         np.empty(31 * 2**20, np.uint8)
 
-    @cached_property
+    @property
     def is_random(self) -> bool:
         """Whether replications differ: some arrivals, mix, records or jitter are drawn."""
-        return is_random(self.scenario)
+        return self.scenario.is_random
 
     @property
     def days(self) -> int:
@@ -157,24 +157,6 @@ def demand_of(scenario: bytes) -> Demand:
     return Demand(pickle.loads(scenario))
 
 
-def is_random(scenario: Scenario) -> bool:
-    """Return whether replications differ: some arrivals, mix, records or jitter are drawn."""
-    return any(
-        is_drawn(client)
-        or (client.on_throttle.retry is not None and client.on_throttle.retry.jitter == "full")
-        for client in scenario.clients
-    )
-
-
-def is_drawn(client: Client) -> bool:
-    """Return whether a client's calls differ between replications."""
-    return (
-        client.arrivals.poisson is not None
-        or len(client.calls) > 1
-        or any(call.records.fixed is None for call in client.calls)
-    )
-
-
 class _ClientDemand:
     """The demand of one client: its arrival process, and its mix of calls."""
 
@@ -186,7 +168,7 @@ class _ClientDemand:
         self.code = {api: code for code, api in enumerate(demand.apis)}
         weights = np.array([call.weight for call in client.calls])
         self.thresholds = np.cumsum(weights)[:-1] / weights.sum()
-        self._is_random = is_drawn(client)
+        self._is_random = client.is_drawn
         self._known: dict[int, Columns] = {}
         self._remembered = 0
         self.codes = np.array([self.code[call.api] for call in client.calls], np.int32)

@@ -26,3 +26,18 @@ class Client(Part):
         default_factory=lambda: OnThrottle.model_validate("drop"),
         description="drop, or {retry: ...}",
     )
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether its calls differ between replications: arrivals, mix or records are drawn."""
+        return (
+            self.arrivals.poisson is not None
+            or len(self.calls) > 1
+            or any(call.records.fixed is None for call in self.calls)
+        )
+
+    @property
+    def has_jitter(self) -> bool:
+        """Whether its delays before retries are drawn."""
+        retry = self.on_throttle.retry
+        return retry is not None and retry.jitter == "full"

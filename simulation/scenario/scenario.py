@@ -254,6 +254,11 @@ class Scenario(Part):
         """The time after the warm-up, which statistics are over, µs."""
         return self.horizon - self.warmup_end
 
+    @property
+    def is_random(self) -> bool:
+        """Whether replications differ: some arrivals, mix, records or jitter are drawn."""
+        return any(client.is_drawn or client.has_jitter for client in self.clients)
+
     @cached_property
     def clock(self) -> Clock:
         """The calendar of the run."""
