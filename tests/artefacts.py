@@ -20,8 +20,12 @@ from pydantic import BaseModel
 
 from simulation.formats.parts import FrozenDict
 from simulation.scenario.arrival_laws import CountTrace, Event, Poisson, Schedule, TraceFile
-from simulation.scenario.clients import CallMix, Client, RecordCount, Retry
-from simulation.scenario.scenario import Alternative, Objective, Org, Scenario
+from simulation.scenario.call_mix import CallMix, RecordCount
+from simulation.scenario.clients import Client
+from simulation.scenario.objective import Alternative, Objective
+from simulation.scenario.org import Org
+from simulation.scenario.policies import Retry
+from simulation.scenario.scenario import Scenario
 from simulation.scenario.starter import scenario_schema
 from tests.browser import Browser
 

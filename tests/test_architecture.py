@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,12 @@ def test_no_room_imports_one_above_it() -> None:
         if other.startswith("simulation") and floor(other) < floor(module)
     ]
     assert wrong == [("simulation.__main__", "simulation.cli")]
+
+
+def test_no_modules_import_each_other() -> None:
+    graph = {module: {other for other, _ in imports(path)} for module, path in FILES.items()}
+    inside = {module: others & {*FILES} for module, others in graph.items()}
+    TopologicalSorter(inside).prepare()  # raises CycleError where there is a circle
 
 
 def test_a_room_is_entered_by_its_face() -> None:

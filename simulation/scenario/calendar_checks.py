@@ -5,17 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from simulation.bounds import MOST_CALLS_A_DAY
 from simulation.errors import KeyPath, KeyProblem
 from simulation.quantities import DAY, LONGEST
-from simulation.scenario.arrival_laws import PROFILES, Poisson, Schedule
-from simulation.scenario.clients import Client
+from simulation.scenario.arrival_laws import PROFILES, Arrivals, Poisson, Schedule
 from simulation.scenario.clock import Clock
-
-if TYPE_CHECKING:
-    from simulation.scenario.scenario import Scenario
 
 __all__ = ["calendar_problems", "calendar_remarks"]
 
@@ -23,9 +18,8 @@ _MONTH_DAYS = 30
 _WEEK = 7
 
 
-def calendar_problems(scenario: Scenario, path: KeyPath, client: Client) -> Iterator[KeyProblem]:
+def calendar_problems(law: Arrivals, path: KeyPath, clock: Clock) -> Iterator[KeyProblem]:
     """Find what no run could mean: a client that never calls, more calls than a day can hold."""
-    law, clock = client.arrivals, scenario.clock
     if law.schedule and _first_call(law.schedule, clock) is None:
         what = (
             f"gives no call in a run from {_date(clock.start.date())} on, however long: "
@@ -40,9 +34,8 @@ def calendar_problems(scenario: Scenario, path: KeyPath, client: Client) -> Iter
         yield KeyProblem((*path, "arrivals", "poisson", "rate"), what)
 
 
-def calendar_remarks(scenario: Scenario, path: KeyPath, client: Client) -> Iterator[KeyProblem]:
+def calendar_remarks(law: Arrivals, path: KeyPath, clock: Clock) -> Iterator[KeyProblem]:
     """Find what can be meant but changes nothing: dates outside the run, no call within it."""
-    law, clock = client.arrivals, scenario.clock
     first, last = clock.start.date(), clock.date(clock.days - 1)
     run = f"the run ({_date(first)} to {_date(last)})"
     if law.schedule:
@@ -50,7 +43,7 @@ def calendar_remarks(scenario: Scenario, path: KeyPath, client: Client) -> Itera
         dates = [day for day in law.schedule.days if isinstance(day, dt.date)]
         outside = _outside(dates, first, last)
         begins = _first_call(law.schedule, clock)
-        if begins is not None and begins >= scenario.horizon:
+        if begins is not None and begins >= clock.horizon:
             when = f"{clock.local(begins):%Y-%m-%d %H:%M}"
             yield KeyProblem(here, f"gives no call in {run}, the first would come at {when}")
         elif outside:
