@@ -10,99 +10,35 @@ from decimal import Decimal
 from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
-from simulation.bounds import MOST_CREDITS, MOST_CREDITS_A_CALL, MOST_DOLLARS, MOST_PER_LICENSE
+from simulation.bounds import MOST_CREDITS
 from simulation.errors import InputError, KeyProblem, KeyProblems
-from simulation.formats import Credits, Document, Part, Records, did_you_mean, frozen
-from simulation.quantities import DAY, NUMBER, WHOLE, Count, Duration, write_duration
+from simulation.formats import Credits, Document, Part, did_you_mean
+from simulation.quantities import DAY, WHOLE, Duration, write_duration
+from simulation.rate_cards.offer import Quote
+from simulation.rate_cards.shipped import shipped_rate_cards
+from simulation.rate_cards.terms import (
+    CallCredits,
+    CallKind,
+    Category,
+    Edition,
+    Slab,
+    Source,
+    ThrottledResponse,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = [
-    "DAYS_PER_MONTH",
-    "DEFAULT_RATE_CARD",
-    "CallKind",
-    "Category",
-    "Edition",
-    "Quote",
-    "RateCard",
-    "shipped_rate_cards",
-]
+__all__ = ["DAYS_PER_MONTH", "RateCard"]
 
-DEFAULT_RATE_CARD = "kaizen-34"
 DAYS_PER_MONTH = 30
 
-Category = Literal["meta", "crud", "bulk", "convert", "other"]
 Numbers = TypeVar("Numbers", int, "NDArray[np.int64]")
-
-
-Dollars = Annotated[Decimal, Field(ge=0, le=MOST_DOLLARS, decimal_places=9), NUMBER]
-CallCredits = Annotated[Count, Field(le=MOST_CREDITS_A_CALL)]
-
-
-class Source(Part):
-    """Where a card's figures were published."""
-
-    title: str
-    url: str
-    date: str = Field(description="when it was published, or read where it bears no date")
-
-
-class Edition(Part):
-    """What one edition allows in any window."""
-
-    aliases: tuple[str, ...] = ()
-    base: Credits
-    per_license: Annotated[Count, Field(le=MOST_PER_LICENSE)] = 0
-    maximum: Credits | None = Field(description="the edition's maximum; null where there is none")
-
-
-class CallKind(Part):
-    """What one kind of call costs.
-
-    With ``per_records`` the credits are due for each group of that many, a begun one counted.
-    """
-
-    category: Category
-    credits: CallCredits
-    per_records: Records | None = None
-    max_records: Records | None = None
-
-
-class Slab(Part):
-    """A stretch of add-on credits and its price in $ per 1,000 credits and day."""
-
-    credits: Annotated[int, Field(ge=1, le=MOST_CREDITS), WHOLE]
-    price_per_1000: Dollars
-
-
-class ThrottledResponse(BaseModel):
-    """What the vendor answers when the pool is exhausted; its body may say yes and no."""
-
-    model_config = Part.model_config
-
-    status: Annotated[int, Field(ge=100, le=599), WHOLE]
-    body: Annotated[dict[str, Any], AfterValidator(frozen)]
-
-
-class Quote(BaseModel):
-    """What an org gets and pays: credits per window, $ as exact decimals."""
-
-    rate_card: str
-    edition: str
-    user_licenses: int
-    allowance: int
-    maximum: int | None
-    purchase_cap: int
-    addon_credits: int
-    limit: int
-    price_per_day: Decimal
-    price_per_month: Decimal
 
 
 class RateCard(Part):
@@ -338,17 +274,6 @@ class RateCard(Part):
             price_per_day=self.price_per_day(addon_credits),
             price_per_month=self.price_per_month(addon_credits),
         )
-
-
-def shipped_rate_cards() -> tuple[str, ...]:
-    """Return the names of the cards that ship, the default first.
-
-    >>> shipped_rate_cards()
-    ('kaizen-34', 'kaizen-93', 'zoho-crm-2026')
-    """
-    files = resources.files("simulation.rate_cards")
-    names = (Path(file.name) for file in files.iterdir())
-    return tuple(sorted(name.stem for name in names if name.suffix == ".yaml"))
 
 
 @lru_cache

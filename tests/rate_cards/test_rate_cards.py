@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulation import InputError, RateCard
-from simulation.rate_cards.card import shipped_rate_cards
+from simulation.rate_cards.shipped import shipped_rate_cards
 from tests.helpers import ROOT, build, creditsim, scheduled
 
 CARDS = ROOT / "simulation" / "rate_cards"
