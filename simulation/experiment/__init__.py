@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from simulation.experiment.result import RunResult, calls_in, save, to_json
     from simulation.experiment.statistics import STATISTICS
     from simulation.experiment.summary import SUMMARY_COLUMNS
-    from simulation.experiment.usage import ALERT_LEVELS
     from simulation.experiment.warmup import Warmup, warmup_from, with_warmup
     from simulation.experiment.workers import (
         BUSY_DAY, cores, in_processes, in_threads, serve_only, start_trackers,

@@ -12,13 +12,11 @@ from simulation.demand import Demand, is_drawn
 from simulation.engine import DayRecords, Entries
 from simulation.jit import compiled
 from simulation.quantities import HOUR
+from simulation.rate_cards import ALERT_LEVELS
 
-__all__ = ["ALERT_LEVELS", "Crossing", "Group", "Intervals", "UsageTracker", "groups_of"]
+__all__ = ["Crossing", "Group", "Intervals", "UsageTracker", "groups_of"]
 
 Ints = NDArray[np.int64]
-
-ALERT_LEVELS = (50, 80, 90, 100)
-"""Per cent of the limit: from 50 the vendor sends a header, at the others it mails."""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from simulation.lazy import lazily
 
 if TYPE_CHECKING:
-    from simulation.rate_cards.card import DAYS_PER_MONTH, RateCard
-    from simulation.rate_cards.offer import Quote
+    from simulation.rate_cards.card import ALERT_LEVELS, RateCard
+    from simulation.rate_cards.offer import Offer, Quote
     from simulation.rate_cards.shipped import DEFAULT_RATE_CARD, shipped_rate_cards
     from simulation.rate_cards.terms import Category, ThrottledResponse
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from simulation.bounds import MOST_CALLS_A_DAY
 from simulation.errors import KeyPath, KeyProblem
-from simulation.quantities import DAY, LONGEST
+from simulation.quantities import DAY, DAYS_PER_MONTH, LONGEST
 from simulation.scenario.arrival_laws import PROFILES, Poisson, Schedule
 from simulation.scenario.clients import Client
 from simulation.scenario.clock import Clock
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["calendar_problems", "calendar_remarks"]
 
-_MONTH_DAYS = 30
 _WEEK = 7
 
 
@@ -126,7 +125,7 @@ def _most_calls_a_day(law: Poisson, clock: Clock) -> float:
     try:
         most: float = max(
             law.rate
-            * math.pow(law.growth, day / _MONTH_DAYS)
+            * math.pow(law.growth, day / DAYS_PER_MONTH)
             * factors.get(day, 1.0)
             * shares[(start.weekday() + day) % _WEEK]
             for day in asked

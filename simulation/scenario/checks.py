@@ -82,8 +82,7 @@ def problems_of(scenario: Scenario, unread: Unread) -> Iterator[KeyProblem]:
 def remarks_of(scenario: Scenario) -> Iterator[KeyProblem]:
     """Find what can be meant, but has no effect, or not the one that is hoped for."""
     org = scenario.org
-    per_license = scenario.card.editions[scenario.card.edition(org.edition)].per_license
-    if org.user_licenses and not per_license:
+    if org.user_licenses and not scenario.offer.rules.per_license:
         what = f"has no effect, {org.edition} gives no credits per license"
         yield KeyProblem(("org", "user_licenses"), what)
     if scenario.objective.probability == 1:
@@ -199,22 +198,22 @@ def _renamed(scenario: Scenario, made: Scenario, values: dict[str, Any]) -> Iter
 
 
 def _org_problems(scenario: Scenario, unread: Unread) -> Iterator[KeyProblem]:
-    org, card = scenario.org, scenario.card
+    org = scenario.org
     if unread.touches(_CARD, ("org", "edition")):
         return
     try:
-        needs_licenses = card.gives_per_license(org.edition)
+        offer = scenario.offer
     except InputError as error:
         yield KeyProblem(("org", "edition"), error.problems[0].what)
         return
     if unread.touches(("org",)):
         return
-    if org.user_licenses is None and needs_licenses:
+    if org.user_licenses is None and offer.rules.per_license:
         what = f"is missing, {org.edition} gives credits per license: write how many"
         yield KeyProblem(("org", "user_licenses"), what)
         return
     try:
-        card.check_addon(org.edition, scenario.user_licenses, org.addon_credits)
+        offer.check_addon(org.addon_credits)
     except InputError as error:
         yield KeyProblem(("org", "addon_credits"), error.problems[0].what)
 
