@@ -40,6 +40,7 @@ from simulation.cli.results import Destination, draw_saved
 from simulation.cli.terminal import PrintError, guard, stop_printing
 from simulation.formats import PLAN_FILES, RUN_FILES, TRACE_MEGABYTES, Access, shown
 from simulation.plain_text import one_line
+from simulation.rate_cards import DEFAULT_RATE_CARD
 from simulation.signals import leave_to_the_system
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def quote(
     addon: Annotated[
         int, whole_option("--addon", 0, MOST_CREDITS, "Add-on credits per 24 hours.")
     ] = 0,
-    rate_card: Annotated[str, typer.Option(help="Name, or path of a file.")] = "kaizen-34",
+    rate_card: Annotated[str, typer.Option(help="Name, or path of a file.")] = DEFAULT_RATE_CARD,
     as_json: AsJson = False,
 ) -> None:
     """Say how large a pool is, and what add-on credits cost.
@@ -181,7 +182,7 @@ def quote(
     from simulation.rate_cards import RateCard
 
     card = RateCard.load(rate_card)
-    result = card.quote(edition, licenses, addon)
+    result = card.offer(edition, licenses).quote(addon)
     if as_json:
         print_json(result.model_dump())
         return

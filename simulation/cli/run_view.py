@@ -11,8 +11,9 @@ from rich.text import Text
 
 from simulation.cli.console import start_view, table_of
 from simulation.cli.timeline_view import Timeline
-from simulation.experiment import ALERT_LEVELS, STATISTICS, TABLE, RunResult
+from simulation.experiment import STATISTICS, TABLE, RunResult
 from simulation.formats import number, percent
+from simulation.rate_cards import ALERT_LEVELS
 from simulation.report import precision_finding, run_findings
 
 __all__ = ["run_view"]

@@ -22,8 +22,6 @@ from simulation.planning.frontier import (
     Evidence,
     check_sizes,
     frontier_table,
-    limits_of,
-    purchasable,
 )
 from simulation.planning.judgement import Goal
 from simulation.planning.reasons import reasons_for, rejections
@@ -99,7 +97,7 @@ def plan(
     def check(each: Scenario) -> None:
         check_sizes(each)
         if not force:
-            check_workload(each, "compiled", cores(workers), sizes=len(purchasable(each)))
+            check_workload(each, "compiled", cores(workers), sizes=len(each.offer.sizes))
 
     check(scenario)
     scenario, warmup = with_warmup(scenario)
@@ -129,9 +127,10 @@ def _plan(
     steps: Steps,
 ) -> Plan:
     goal, demand = Goal.of(scenario), Demand(scenario)
-    sizes = purchasable(scenario)
+    offer = scenario.offer
+    sizes, limits = np.array(offer.sizes, np.int64), np.array(offer.limits, np.int64)
     compared = bool(scenario.alternatives)
-    search = Search(demand, goal, sizes, limits_of(scenario, sizes), workers, steps, compared)
+    search = Search(demand, goal, sizes, limits, workers, steps, compared)
     search.judge_up_to(scenario.replications if demand.is_random else 1)
     search.decide(max_replications or _most_replications(search))
     fresh, places = search.fresh(search.to_show), search.to_show
@@ -199,8 +198,8 @@ def _recommend(
     return Recommendation(
         status_of(size),
         size,
-        None if size is None else scenario.card.price_per_day(size),
-        None if size is None else scenario.card.price_per_month(size),
+        None if size is None else scenario.offer.price_per_day(size),
+        None if size is None else scenario.offer.price_per_month(size),
         int(sizes[zero[0]]) if len(zero) else None,
         decided,
         ends,

@@ -61,8 +61,7 @@ def reasons_for(
     a larger one that surely is enough, where this one may not be.
     """
     scenario, goal, sizes, judged = known.scenario, known.goal, known.sizes, known.judged
-    card, org = scenario.card, scenario.org
-    cap = card.purchase_cap(org.edition, scenario.user_licenses)
+    offer = scenario.offer
     reasons = [f"Wanted: {wanted(goal, scenario)}."]
     place = len(sizes) - 1 if chosen is None else chosen
     size = int(sizes[place])
@@ -102,11 +101,10 @@ def reasons_for(
         f"A pool of {enough:,} credits throttles no call in any simulated "
         f"{period(scenario.counted)}; the allowance is {int(judged.limits[0]):,}."
     )
-    maximum = card.maximum(org.edition)
     if chosen is None or size == sizes[-1]:
-        bound = f"the purchase cap of {card.purchase_cap_credits:,}"
-        if maximum is not None and cap < card.purchase_cap_credits:
-            bound = f"the edition's maximum of {maximum:,}"
+        bound = f"the purchase cap of {offer.card_cap:,}"
+        if offer.ends_at_maximum:
+            bound = f"the edition's maximum of {offer.maximum:,}"
         reasons.append(f"No more than {int(sizes[-1]):,} can be bought, because of {bound}.")
     if shortfall is not None:
         reasons.append(f"Even the largest purchase falls short by {shortfall:,} credits.")
@@ -125,7 +123,7 @@ def rejections(
     recommended size, and ``enough`` that of the smallest size that is surely enough: the same where
     the plan is decided, None where no size is.
     """
-    card, goal, sizes, judged = known.scenario.card, known.goal, known.sizes, known.judged
+    offer, goal, sizes, judged = known.scenario.offer, known.goal, known.sizes, known.judged
     met = judged.keep_to(goal)
     costs = None if goal.cost_of_lost_call is None else known.monthly_costs()
     rejected = []
@@ -138,7 +136,7 @@ def rejections(
             reason = f"costs {dollars(float(more))} a month more, lost calls included"
         elif chosen is not None and place > chosen:
             less = chosen if enough is None or place <= enough else enough
-            price = card.price_per_month(int(size)) - card.price_per_month(int(sizes[less]))
+            price = offer.price_per_month(int(size)) - offer.price_per_month(int(sizes[less]))
             reason = f"costs {dollars(price)} a month more than needed: a smaller size is enough"
             if less != enough:
                 best = f"{int(sizes[chosen]):,}"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from simulation.lazy import lazily
 
 if TYPE_CHECKING:
-    from simulation.rate_cards.card import (
-        DAYS_PER_MONTH, DEFAULT_RATE_CARD, Category, Quote, RateCard, ThrottledResponse,
-        shipped_rate_cards,
-    )
+    from simulation.rate_cards.card import ALERT_LEVELS, RateCard
+    from simulation.rate_cards.offer import Offer, Quote
+    from simulation.rate_cards.shipped import DEFAULT_RATE_CARD, shipped_rate_cards
+    from simulation.rate_cards.terms import Category, ThrottledResponse
 
 __getattr__ = lazily(__name__)

@@ -137,7 +137,7 @@ def _undecided(plan: Plan) -> str:
             f"with {most:,} add-on credits, the most for sale, {_kept(plan, most, months)} keep to "
             "it."
         )
-    price = plan.scenario.card.price_per_month(high)
+    price = plan.scenario.offer.price_per_month(high)
     smaller = int(plan.fresh["addon_credits"].iloc[0])
     open_ = smaller if best is None or best >= high else best
     fewer = f"{open_:,} are enough too" if open_ else "none are needed"
@@ -206,7 +206,7 @@ def _nothing_would_do(scenario: Scenario) -> str:
     """Say that no purchase at all would meet the objective."""
     licenses, edition = scenario.user_licenses, scenario.org.edition
     held = f" with {licenses:,} licenses" if licenses else ""
-    if not scenario.card.editions[scenario.card.edition(edition)].per_license:
+    if not scenario.offer.rules.per_license:
         return f"Licenses add no credits to {edition}, and no higher edition{held} is enough."
     return f"No number of licenses, and no higher edition{held}, is enough."
 

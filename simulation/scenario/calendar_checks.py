@@ -8,13 +8,12 @@ from collections.abc import Iterable, Iterator
 
 from simulation.bounds import MOST_CALLS_A_DAY
 from simulation.errors import KeyPath, KeyProblem
-from simulation.quantities import DAY, LONGEST
+from simulation.quantities import DAY, DAYS_PER_MONTH, LONGEST
 from simulation.scenario.arrival_laws import PROFILES, Arrivals, Poisson, Schedule
 from simulation.scenario.clock import Clock
 
 __all__ = ["calendar_problems", "calendar_remarks"]
 
-_MONTH_DAYS = 30
 _WEEK = 7
 
 
@@ -119,7 +118,7 @@ def _most_calls_a_day(law: Poisson, clock: Clock) -> float:
     try:
         most: float = max(
             law.rate
-            * math.pow(law.growth, day / _MONTH_DAYS)
+            * math.pow(law.growth, day / DAYS_PER_MONTH)
             * factors.get(day, 1.0)
             * shares[(start.weekday() + day) % _WEEK]
             for day in asked

@@ -78,18 +78,18 @@ def org_problems(org: Org, card: RateCard, unread: Unread) -> Iterator[KeyProble
     if unread.touches(_CARD, ("org", "edition")):
         return
     try:
-        needs_licenses = card.gives_per_license(org.edition)
+        offer = card.offer(org.edition, org.user_licenses or 0)
     except InputError as error:
         yield KeyProblem(("org", "edition"), error.problems[0].what)
         return
     if unread.touches(("org",)):
         return
-    if org.user_licenses is None and needs_licenses:
+    if org.user_licenses is None and offer.rules.per_license:
         what = f"is missing, {org.edition} gives credits per license: write how many"
         yield KeyProblem(("org", "user_licenses"), what)
         return
     try:
-        card.check_addon(org.edition, org.user_licenses or 0, org.addon_credits)
+        offer.check_addon(org.addon_credits)
     except InputError as error:
         yield KeyProblem(("org", "addon_credits"), error.problems[0].what)
 
@@ -137,7 +137,7 @@ def objective_problems(
 
 def org_remarks(org: Org, card: RateCard) -> Iterator[KeyProblem]:
     """Find user licenses that give nothing."""
-    if org.user_licenses and not card.editions[card.edition(org.edition)].per_license:
+    if org.user_licenses and not card.offer(org.edition, 0).rules.per_license:
         what = f"has no effect, {org.edition} gives no credits per license"
         yield KeyProblem(("org", "user_licenses"), what)
 

@@ -32,7 +32,7 @@ from simulation.bounds import MOST_CLIENTS, MOST_REPLICATIONS
 from simulation.errors import InputError, KeyProblem, KeyProblems, Problem
 from simulation.formats import Document, Part, PositiveDuration, thawed
 from simulation.quantities import WHOLE, Duration, write_duration
-from simulation.rate_cards import DEFAULT_RATE_CARD, Category, RateCard
+from simulation.rate_cards import DEFAULT_RATE_CARD, Category, Offer, RateCard
 from simulation.scenario.alternative_checks import alternative_problems
 from simulation.scenario.calendar_checks import calendar_remarks
 from simulation.scenario.call_checks import CallKinds
@@ -240,9 +240,14 @@ class Scenario(Part):
         return self.org.user_licenses or 0
 
     @property
+    def offer(self) -> Offer:
+        """What the rate card offers the org: its allowance, and what it can buy at which price."""
+        return self._card.offer(self.org.edition, self.user_licenses)
+
+    @property
     def limit(self) -> int:
         """The size of the pool, credits per window."""
-        return self._card.limit(self.org.edition, self.user_licenses, self.org.addon_credits)
+        return self.offer.limit(self.org.addon_credits)
 
     @property
     def warmup_end(self) -> int:
