@@ -107,7 +107,7 @@ def reasons_for(
             bound = f"the edition's maximum of {offer.maximum:,}"
         reasons.append(f"No more than {int(sizes[-1]):,} can be bought, because of {bound}.")
     if shortfall is not None:
-        reasons.append(f"Even the largest purchase falls short by {shortfall:,} credits.")
+        reasons.append(f"Even the largest purchase falls {shortfall:,} credits short.")
     return reasons
 
 

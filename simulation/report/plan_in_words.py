@@ -93,12 +93,12 @@ def _what(plan: Plan) -> str:
 def _not_reachable(plan: Plan) -> str:
     """Say by how much even the largest purchase falls short."""
     largest = int(plan.frontier["addon_credits"].iloc[-1])
-    most = f"{plan.scenario.org.edition} cannot buy add-on credits, and its limit falls short"
+    most = f"{plan.scenario.org.edition} cannot buy add-on credits, and its limit falls"
     if largest:
-        most = f"even the {largest:,} add-on credits that can be bought fall short"
+        most = f"even the maximum, {largest:,} add-on credits, falls"
     return (
-        f"No purchase is enough for {wanted(plan.goal, plan.scenario)}: {most} by "
-        f"{plan.recommendation.shortfall_credits:,} credits."
+        f"No purchase meets the objective ({wanted(plan.goal, plan.scenario)}): {most} "
+        f"{plan.recommendation.shortfall_credits:,} credits short."
     )
 
 

@@ -144,7 +144,7 @@ def test_what_bounds_a_purchase_is_named_where_no_more_can_be_bought() -> None:
     assert said[-3:] == [
         f"{ENOUGH} 10.",
         "No more than 20 can be bought, because of the purchase cap of 120.",
-        "Even the largest purchase falls short by 7 credits.",
+        "Even the largest purchase falls 7 credits short.",
     ]
     capped = {"edition": "capped", "user_licenses": 40}
     said = reasons(known(RUNS, org=capped), 5, None)
