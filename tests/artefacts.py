@@ -6,7 +6,6 @@ python -m tests.artefacts          # writes them anew; review the difference and
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from simulation.scenario.org import Org
 from simulation.scenario.policies import Retry
 from simulation.scenario.scenario import Scenario
 from simulation.scenario.starter import scenario_schema
+from tests import rooms
 from tests.browser import Browser
 
 ROOT = Path(__file__).parent.parent
@@ -36,7 +36,7 @@ KEYS = ROOT / "scenarios" / "README.md"
 PICTURE = ROOT / "scenarios" / "mid-market-plan.png"
 _BELOW = "section:not(:first-of-type), footer"
 
-_BEGIN, _END = "<!-- keys: made by `python -m tests.artefacts` -->", "<!-- end of keys -->"
+ROOMS = ROOT / "simulation" / "README.md"
 
 _SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("The scenario", Scenario),
@@ -81,17 +81,25 @@ def _rows(model: type[BaseModel]) -> Iterator[str]:
 
 def key_tables() -> str:
     """Return the tables of scenario keys, as Markdown."""
-    parts = [_BEGIN, ""]
+    parts = []
     for title, model in _SECTIONS:
         rows = "\n".join(_rows(model))
         parts += [f"### {title}", "", "| key | what | default |", "| --- | --- | --- |", rows, ""]
-    return "\n".join([*parts, _END])
+    return "\n".join(parts)
 
 
-def readme_with_keys() -> str:
-    """Return ``scenarios/README.md`` with its tables made anew."""
-    pattern = re.compile(re.escape(_BEGIN) + ".*?" + re.escape(_END), re.DOTALL)
-    return pattern.sub(lambda _: key_tables(), KEYS.read_text(encoding="utf-8"))
+def made_anew() -> Iterator[tuple[Path, str]]:
+    """Yield the pages that have a part made from the code, each with its text as it should be."""
+    for page, name, part in ((KEYS, "keys", key_tables()), (ROOMS, "modules", rooms.modules())):
+        begin, end = (
+            f"<!-- {name}: made by `python -m tests.artefacts` -->",
+            f"<!-- end of {name} -->",
+        )
+        text = page.read_text(encoding="utf-8")
+        before, _, rest = text.partition(begin)
+        _, found, after = rest.partition(end)
+        assert found, f"{page} lacks {begin} and {end}"
+        yield page, f"{before}{begin}\n\n{part}\n{end}{after}"
 
 
 def draw_picture() -> None:
@@ -128,6 +136,7 @@ def execute_notebooks() -> None:
 
 if __name__ == "__main__":
     SCHEMA.write_text(scenario_schema(), encoding="utf-8")
-    KEYS.write_text(readme_with_keys(), encoding="utf-8")
+    for page, text in made_anew():
+        page.write_text(text, encoding="utf-8")
     execute_notebooks()
     draw_picture()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.helpers import ROOT
 
-__all__ = ["FACES", "FILES", "PACKAGE", "ROOMS", "floor", "imports", "room_of", "table"]
+__all__ = ["FACES", "FILES", "PACKAGE", "ROOMS", "floor", "imports", "modules", "room_of", "table"]
 
 PACKAGE = ROOT / "simulation"
 ROOMS = (
@@ -71,6 +71,20 @@ def table() -> str:
         cells = (counts[room, other] or "." for other in ROOMS)
         lines.append(f"{room:<{width}}" + "".join(f"{cell!s:>{width + 1}}" for cell in cells))
     return "\n".join(lines)
+
+
+def modules() -> str:
+    """Return a list of all modules, by room, each with the first line of its docstring."""
+    parts = []
+    for room in (*ROOMS, ""):
+        parts += [f"### {room}" if room else "### Below all rooms", ""]
+        for module, path in FILES.items():
+            if room_of(module) == room:
+                name = path.relative_to(PACKAGE / room).with_suffix("")
+                says = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+                parts.append(f"- [`{name}`]({path.relative_to(PACKAGE)}): {says.splitlines()[0]}")
+        parts.append("")
+    return "\n".join(parts)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 
 from simulation.lazy import offered
 from tests.helpers import ROOT
-from tests.rooms import FACES, FILES, PACKAGE, ROOMS, floor, imports, room_of
+from tests.rooms import FACES, FILES, ROOMS, floor, imports, room_of
 
 
 def test_no_room_imports_one_above_it() -> None:
@@ -62,15 +62,6 @@ def ast_names(path: Path) -> set[str]:
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             found.add(node.target.id)
     return found
-
-
-def test_every_module_has_its_place_in_the_table_of_rooms() -> None:
-    readme = (PACKAGE / "README.md").read_text(encoding="utf-8")
-    table = "".join(line for line in readme.splitlines() if line.startswith("| "))
-    named = re.findall(r"`([\w/]+)\.py`", table)
-    assert sorted(named) == sorted(
-        str(path.relative_to(PACKAGE).with_suffix("")) for path in FILES.values()
-    )
 
 
 def test_no_module_outgrows_a_reader() -> None:
