@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from typing import Any
 
 import yaml
+from packaging.requirements import Requirement
 
 from tests.helpers import ROOT
 
@@ -29,3 +31,18 @@ def test_hooks_look_at_the_whole_repository_with_the_tools_of_the_environment() 
     for hook in _hooks():
         assert hook["language"] == "system"
         assert hook["pass_filenames"] is False
+
+
+def test_the_lock_pins_all_that_is_asked_for_within_what_is_allowed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    lines = re.findall(r"^\w.*==.*$", (ROOT / ".ci" / "lock.txt").read_text(), re.MULTILINE)
+    for python in ("3.11", "3.12", "3.13"):
+        pinned = {}
+        for pin in map(Requirement, lines):
+            here = {"python_version": python, "python_full_version": f"{python}.0"}
+            if pin.marker is None or pin.marker.evaluate(here):
+                assert pin.name not in pinned, f"{pin.name} is pinned twice for Python {python}"
+                pinned[pin.name] = next(iter(pin.specifier)).version
+        for wanted in map(Requirement, asked):
+            assert pinned[wanted.name.lower()] in wanted.specifier, f"{wanted}: run .ci/lock"
