@@ -31,9 +31,10 @@ class CallKinds(NamedTuple):
 
     def unknown(self, api: str) -> str:
         """Say so if this is no call kind, and what may be meant."""
-        card, known = self.card, (*self.card.calls, *self.declared)
-        if api in known:
+        card = self.card
+        if api in card.calls or api in self.declared:
             return ""
+        known = (*card.calls, *self.declared)
         cost = card.calls["other"].credits
         return (
             f"{api!r} is no call kind of rate card {card.name}, {did_you_mean(api, known)}"

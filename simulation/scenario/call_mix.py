@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic import (
+    Field,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from simulation.bounds import LEAST_WEIGHT, MOST_WEIGHT
 from simulation.errors import KeyProblem, KeyProblems
-from simulation.formats import Part, Records, Weight, twice
+from simulation.formats import Part, Records, Weight, details_of, twice
 from simulation.quantities import NUMBER, parse_whole
 
 __all__ = ["CallMix", "RecordCount"]
@@ -57,23 +63,30 @@ class RecordCount(Part):
         None, description="numbers with their weights, or a list of numbers"
     )
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _short_forms(cls, value: Any) -> Any:
+    def _short_forms(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Read a number alone, and ``choices`` as a list."""
         if isinstance(value, dict):
             choices = value.get("choices")
             if isinstance(choices, list | tuple):
                 value = {**value, "choices": (choices := _equally_likely(choices))}
             if isinstance(choices, Mapping):
                 _check_once(choices)
-            return value
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return {"fixed": value}
+            return handler(value)
         if isinstance(value, str) and value[:1].isdecimal():
-            return {"fixed": parse_whole(value)}
-        raise ValueError(
-            f"{value!r} is no number of records, write a number or {{uniform: [1, 5]}}"
-        )
+            value = parse_whole(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(
+                f"{value!r} is no number of records, write a number or {{uniform: [1, 5]}}"
+            )
+        try:
+            return handler({"fixed": value})
+        except ValidationError as error:  # of a key that is not written: at the number itself
+            wrong = details_of(error)
+            for detail in wrong:
+                detail["loc"] = ()
+            raise ValidationError.from_exception_data(error.title, wrong) from None
 
     @model_validator(mode="after")
     def _one_kind(self) -> RecordCount:

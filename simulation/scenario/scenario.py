@@ -167,8 +167,8 @@ class Scenario(Part):
     @model_validator(mode="wrap")
     @classmethod
     def _checked(
-        cls, data: Any, handler: ModelWrapValidatorHandler[Scenario], info: ValidationInfo
-    ) -> Scenario:
+        cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
         if not isinstance(data, Scenario | Mapping):  # attributes of an object are no document
             raise ValueError("is no mapping, write 'key: value' pairs")
         if isinstance(data, Scenario):
