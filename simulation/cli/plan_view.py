@@ -10,7 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from simulation.cli.console import NOT_DECIDED, start_view, table_of
+from simulation.cli.console import NOT_DECIDED, table_of
+from simulation.cli.run_view import start_view
 from simulation.cli.timeline_view import Timeline
 from simulation.experiment import RunResult
 from simulation.formats import dollars, listed, number, percent, say_number

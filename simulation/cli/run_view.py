@@ -9,14 +9,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from simulation.cli.console import start_view, table_of
+from simulation.cli.console import table_of
 from simulation.cli.timeline_view import Timeline
-from simulation.experiment import STATISTICS, TABLE, RunResult
+from simulation.experiment import STATISTICS, TABLE, RunResult, Warmup
 from simulation.formats import number, percent
 from simulation.rate_cards import ALERT_LEVELS
-from simulation.report import precision_finding, run_findings
+from simulation.report import precision_finding, run_findings, start_finding
 
-__all__ = ["run_view"]
+__all__ = ["run_view", "start_view"]
 
 
 def run_view(result: RunResult, precision: str | None = None) -> RenderableType:
@@ -36,6 +36,14 @@ def run_view(result: RunResult, precision: str | None = None) -> RenderableType:
         parts.append(_group_table(result, "category"))
     parts.append(_alert_table(result))
     return Group(*parts)
+
+
+def start_view(warmup: Warmup | None) -> list[Text]:
+    """Show what the start of the runs does to the figures, if anything is to be said."""
+    said = start_finding(warmup)
+    if warmup is None or not said:
+        return []
+    return [Text(""), Text(said, style="dim" if warmup.is_enough else "yellow")]
 
 
 def _overall_table(result: RunResult) -> Table:

@@ -18,8 +18,9 @@ from simulation.experiment import RunResult
 from simulation.formats import OutputFile, dollars, number, percent, period, plural
 from simulation.planning import Plan, sizes_to_compare, timelines
 from simulation.report import figures
+from simulation.report.card_in_words import card_facts
 from simulation.report.plan_in_words import advised, plan_findings
-from simulation.report.run_in_words import card_facts, run_findings, start_finding
+from simulation.report.run_in_words import run_findings, start_finding
 from simulation.version import __version__
 
 __all__ = ["environment", "report", "write"]

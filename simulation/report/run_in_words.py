@@ -9,19 +9,8 @@ import pandas as pd
 from simulation.experiment import RunResult, Warmup, binomial_interval
 from simulation.formats import number, percent, period, plural, say_duration
 from simulation.quantities import HOUR, write_duration
-from simulation.rate_cards import RateCard
 
-__all__ = ["card_facts", "precision_finding", "run_findings", "start_finding"]
-
-
-def card_facts(card: RateCard) -> list[str]:
-    """Say what holds for every org on a rate card, a sentence each."""
-    refused = f"A throttled attempt is answered HTTP {card.throttled_response.status}"
-    return [
-        f"At most {card.purchase_cap_credits:,} add-on credits, in steps of {card.addon_step:,}.",
-        f"A credit comes back {card.window_in_words} after it was taken.",
-        f"{refused} and costs {card.throttled_attempt_credits} credits.",
-    ]
+__all__ = ["precision_finding", "run_findings", "start_finding"]
 
 
 def start_finding(warmup: Warmup | None) -> str:
