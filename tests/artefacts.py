@@ -19,6 +19,7 @@ from nbclient import NotebookClient
 from pydantic import BaseModel
 
 from simulation.formats.parts import FrozenDict
+from simulation.rate_cards.assumptions import register_of_assumptions
 from simulation.scenario.arrival_laws import CountTrace, Event, Poisson, Schedule, TraceFile
 from simulation.scenario.clients import CallMix, Client, RecordCount, Retry
 from simulation.scenario.scenario import Alternative, Objective, Org, Scenario
@@ -29,10 +30,15 @@ ROOT = Path(__file__).parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 SCHEMA = ROOT / "simulation/scenario/scenario.schema.json"
 KEYS = ROOT / "scenarios" / "README.md"
+ASSUMPTIONS = ROOT / "simulation" / "rate_cards" / "README.md"
 PICTURE = ROOT / "scenarios" / "mid-market-plan.png"
 _BELOW = "section:not(:first-of-type), footer"
 
 _BEGIN, _END = "<!-- keys: made by `python -m tests.artefacts` -->", "<!-- end of keys -->"
+_BEGIN_ASSUMPTIONS = (
+    "<!-- assumptions: made from assumptions.yaml by `python -m tests.artefacts` -->"
+)
+_END_ASSUMPTIONS = "<!-- end of assumptions -->"
 
 _SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("The scenario", Scenario),
@@ -86,8 +92,26 @@ def key_tables() -> str:
 
 def readme_with_keys() -> str:
     """Return ``scenarios/README.md`` with its tables made anew."""
-    pattern = re.compile(re.escape(_BEGIN) + ".*?" + re.escape(_END), re.DOTALL)
-    return pattern.sub(lambda _: key_tables(), KEYS.read_text(encoding="utf-8"))
+    return _renewed(KEYS, key_tables())
+
+
+def assumption_table() -> str:
+    """Return the register of assumptions, as Markdown."""
+    rows = [f"| {each.assumption} | {each.field} |" for each in register_of_assumptions()]
+    heading = ["| assumption | field that changes it |", "| --- | --- |"]
+    return "\n".join([_BEGIN_ASSUMPTIONS, "", *heading, *rows, "", _END_ASSUMPTIONS])
+
+
+def readme_with_assumptions() -> str:
+    """Return ``simulation/rate_cards/README.md`` with its register of assumptions made anew."""
+    return _renewed(ASSUMPTIONS, assumption_table())
+
+
+def _renewed(document: Path, part: str) -> str:
+    """Return a document's text, with all from the first line of a part to its last made anew."""
+    lines = part.splitlines()
+    pattern = re.compile(re.escape(lines[0]) + ".*?" + re.escape(lines[-1]), re.DOTALL)
+    return pattern.sub(lambda _: part, document.read_text(encoding="utf-8"))
 
 
 def draw_picture() -> None:
@@ -125,5 +149,6 @@ def execute_notebooks() -> None:
 if __name__ == "__main__":
     SCHEMA.write_text(scenario_schema(), encoding="utf-8")
     KEYS.write_text(readme_with_keys(), encoding="utf-8")
+    ASSUMPTIONS.write_text(readme_with_assumptions(), encoding="utf-8")
     execute_notebooks()
     draw_picture()

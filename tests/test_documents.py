@@ -144,6 +144,12 @@ def test_tables_of_keys_are_up_to_date() -> None:
     assert artefacts.KEYS.read_text() == artefacts.readme_with_keys(), "python -m tests.artefacts"
 
 
+def test_the_register_of_assumptions_is_up_to_date() -> None:
+    made = artefacts.readme_with_assumptions()
+    assert artefacts.assumption_table() in made
+    assert artefacts.ASSUMPTIONS.read_text() == made, "python -m tests.artefacts"
+
+
 def test_the_readme_s_picture_comes_from_a_report_whose_command_stands_beneath() -> None:
     text = (ROOT / "README.md").read_text()
     assert artefacts.PICTURE.read_bytes().startswith(b"\x89PNG")
