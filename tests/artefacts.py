@@ -18,6 +18,7 @@ from nbclient import NotebookClient
 from pydantic import BaseModel
 
 from simulation.formats.parts import FrozenDict
+from simulation.rate_cards.assumptions import register_of_assumptions
 from simulation.scenario.arrival_laws import CountTrace, Event, Poisson, Schedule, TraceFile
 from simulation.scenario.call_mix import CallMix, RecordCount
 from simulation.scenario.clients import Client
@@ -33,6 +34,7 @@ ROOT = Path(__file__).parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 SCHEMA = ROOT / "simulation/scenario/scenario.schema.json"
 KEYS = ROOT / "scenarios" / "README.md"
+ASSUMPTIONS = ROOT / "simulation" / "rate_cards" / "README.md"
 PICTURE = ROOT / "scenarios" / "mid-market-plan.png"
 _BELOW = "section:not(:first-of-type), footer"
 
@@ -88,9 +90,19 @@ def key_tables() -> str:
     return "\n".join(parts)
 
 
+def assumption_table() -> str:
+    """Return the register of assumptions, as Markdown."""
+    rows = [f"| {each.assumption} | {each.field} |" for each in register_of_assumptions()]
+    return "\n".join(["| assumption | field that changes it |", "| --- | --- |", *rows, ""])
+
+
 def made_anew() -> Iterator[tuple[Path, str]]:
     """Yield the pages that have a part made from the code, each with its text as it should be."""
-    for page, name, part in ((KEYS, "keys", key_tables()), (ROOMS, "modules", rooms.modules())):
+    for page, name, part in (
+        (KEYS, "keys", key_tables()),
+        (ROOMS, "modules", rooms.modules()),
+        (ASSUMPTIONS, "assumptions", assumption_table()),
+    ):
         begin, end = (
             f"<!-- {name}: made by `python -m tests.artefacts` -->",
             f"<!-- end of {name} -->",

@@ -140,7 +140,9 @@ def test_the_main_job_and_the_tests_are_one_line_each() -> None:
     assert tests.strip().endswith("python -m pytest")
 
 
-@pytest.mark.parametrize(("page", "text"), [*artefacts.made_anew()], ids=["keys", "modules"])
+@pytest.mark.parametrize(
+    ("page", "text"), [*artefacts.made_anew()], ids=["keys", "modules", "assumptions"]
+)
 def test_what_pages_have_from_the_code_is_up_to_date(page: Path, text: str) -> None:
     assert page.read_text(encoding="utf-8") == text, "run: python -m tests.artefacts"
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-__all__ = ["DEFAULT_RATE_CARD", "shipped_rate_cards"]
+__all__ = ["DEFAULT_RATE_CARD", "REGISTER", "shipped_rate_cards"]
 
 DEFAULT_RATE_CARD = "kaizen-34"
+REGISTER = "assumptions.yaml"
+"""Lies beside the cards, and is none."""
 
 
 def shipped_rate_cards() -> tuple[str, ...]:
@@ -17,5 +19,5 @@ def shipped_rate_cards() -> tuple[str, ...]:
     ('kaizen-34', 'kaizen-93', 'zoho-crm-2026')
     """
     files = resources.files("simulation.rate_cards")
-    names = (Path(file.name) for file in files.iterdir())
+    names = (Path(file.name) for file in files.iterdir() if file.name != REGISTER)
     return tuple(sorted(name.stem for name in names if name.suffix == ".yaml"))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from plotly.offline import get_plotlyjs
 from simulation.experiment import RunResult
 from simulation.formats import OutputFile, dollars, number, percent, period, plural
 from simulation.planning import Plan, sizes_to_compare, timelines
+from simulation.rate_cards import register_of_assumptions
 from simulation.report import figures
 from simulation.report.card_in_words import card_facts
 from simulation.report.plan_in_words import advised, plan_findings
@@ -175,10 +174,8 @@ def _sections(
 
 def _assumptions() -> list[tuple[str, str]]:
     """Return the register of assumptions: each, and the field that changes it."""
-    text = (resources.files("simulation.rate_cards") / "README.md").read_text("utf-8")
-    table = text.split("## Register of assumptions")[1]
-    rows = re.findall(r"^\| (.+?) \| (.+?) \|$", table, flags=re.MULTILINE)[2:]
-    return [(what.replace("`", ""), field.replace("`", "")) for what, field in rows]
+    register = register_of_assumptions()
+    return [(each.assumption.replace("`", ""), each.field.replace("`", "")) for each in register]
 
 
 def _command(seed: int, plan: Plan | None, result: RunResult | Plan) -> str:
