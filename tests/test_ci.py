@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from packaging.requirements import Requirement
 
+from tests import branches
 from tests.helpers import ROOT
 
 CI = (ROOT / ".ci" / "run").read_text()
@@ -46,3 +47,31 @@ def test_the_lock_pins_all_that_is_asked_for_within_what_is_allowed() -> None:
                 pinned[pin.name] = next(iter(pin.specifier)).version
         for wanted in map(Requirement, asked):
             assert pinned[wanted.name.lower()] in wanted.specifier, f"{wanted}: run .ci/lock"
+
+
+def test_every_module_of_a_measured_room_counts_and_no_other() -> None:
+    measured = {
+        "files": {
+            f"simulation/{file}": {
+                "summary": {"covered_branches": taken, "num_branches": branches},
+                "missing_branches": missing,
+            }
+            for file, taken, branches, missing in [
+                ("demand.py", 3, 4, [[7, -1]]),
+                ("streams.py", 6, 6, []),
+                ("report/page.py", 0, 9, [[1, 2]]),
+                ("planning/search.py", 1, 2, [[5, 9]]),
+            ]
+        }
+    }
+    found = branches.shares(measured)
+    assert found["demand"] == branches.Share(9, 10, ["simulation/demand.py:7 to the end"])
+    assert found["demand"].share == 0.9
+    assert found["demand/streams.py"] == branches.Share(6, 6, [])
+    assert found["planning/search.py"].missing == ["simulation/planning/search.py:5 to 9"]
+    assert {name.partition("/")[0] for name in found} == {"demand", "planning"}
+
+
+def test_the_tests_that_are_measured_exist() -> None:
+    for name in (*branches.TESTS, *branches.LOOPS):
+        assert (ROOT / "tests" / f"test_{name}.py").exists(), name
