@@ -216,7 +216,7 @@ def check_workload(
 def too_much(scenario: Scenario, found: Workload) -> list[Problem]:
     """Return why a scenario is too much work, with the estimate and what to change; or nothing."""
     return [
-        scenario._document.problem(path, f"{what}; --force goes ahead")
+        scenario.problem(path, f"{what}; --force goes ahead")
         for path, what in _too_much(scenario, found)
     ]
 

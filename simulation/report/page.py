@@ -71,7 +71,7 @@ def report(
     sections = list(_sections(plan, run, by_size, now if size is None else size))
     html: str = page.render(
         scenario=scenario,
-        org=scenario.describe().removeprefix(f"{scenario.name}: "),
+        org=scenario.outline(),
         advice=plan_findings(plan) if plan else run_findings(run),
         run=run_findings(run) if plan else [],
         start=start_finding(result.warmup),

@@ -29,7 +29,7 @@ from pydantic import (
 )
 
 from simulation.bounds import MOST_CLIENTS, MOST_REPLICATIONS
-from simulation.errors import InputError, KeyProblem, KeyProblems, Problem
+from simulation.errors import InputError, KeyPath, KeyProblem, KeyProblems, Problem
 from simulation.formats import Document, Part, PositiveDuration, thawed
 from simulation.quantities import WHOLE, Duration, write_duration
 from simulation.rate_cards import DEFAULT_RATE_CARD, Category, Offer, RateCard
@@ -291,22 +291,30 @@ class Scenario(Part):
         ...         "calls": [{"api": "other"}]}]}).describe()  # doctest: +ELLIPSIS
         'n: free on kaizen-34, 5,000 credits per 24 hours, 1 client, 30 × 7 days from ...'
         """
+        return f"{self.name}: {self.outline()}"
+
+    def outline(self) -> str:
+        """Say in a line what this scenario is, without its name: the org, the pool, the runs."""
         org = self.org.edition
         if self.org.user_licenses:
             org += f" with {self.org.user_licenses:,} licenses"
         clients = f"{len(self.clients)} client{'s' if len(self.clients) > 1 else ''}"
         return (
-            f"{self.name}: {org} on {self._card.name}, {self.limit:,} credits per "
+            f"{org} on {self._card.name}, {self.limit:,} credits per "
             f"{self._card.window_in_words}, {clients}, {self.replications} × "
             f"{write_duration(self.horizon)} from {self.start:%Y-%m-%d}"
         )
+
+    def problem(self, path: KeyPath, what: str) -> Problem:
+        """Return a problem at a key, which names the place where the key is written."""
+        return self._document.problem(path, what)
 
     def remarks(self) -> list[Problem]:
         """Return what may not be meant though it can be: dates outside the run, and their like."""
         found = [*org_remarks(self.org, self._card), *objective_remarks(self.objective)]
         for place, client in enumerate(self.clients):
             found += calendar_remarks(client.arrivals, ("clients", place), self.clock)
-        return [self._document.problem(path, what) for path, what, *_ in found]
+        return [self.problem(path, what) for path, what, *_ in found]
 
     def fingerprint(self) -> str:
         """Return a hash of all that decides its results: every key, the rate card, the traces.
@@ -352,7 +360,7 @@ class Scenario(Part):
             yield
         except InputError as error:
             key = ("alternatives", place, "set")
-            told = (self._document.problem(key, f"{p.path}: {p.what}") for p in error.problems)
+            told = (self.problem(key, f"{p.path}: {p.what}") for p in error.problems)
             raise InputError(told) from None
 
     def to_yaml(self, folder: Path, without: str = "") -> str:

@@ -597,6 +597,25 @@ def test_every_key_is_taken_as_it_is_told(path: Path) -> None:
         assert here == "a mark", key
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("org.license_prices.fixed", "x", ""),
+        ("org.license_prices.[key]", "x", ""),
+        ("clients.web.calls.upsert_records.records", 0, ""),
+        ("clients.web.calls.upsert_records.records", {"fixed": 0}, ".fixed"),
+        ("clients.web.calls.upsert_records.records", {"choices": {"x": 1}}, ".choices.x"),
+    ],
+)
+def test_a_line_names_the_key_that_is_written(
+    tmp_path: Path, key: str, value: object, told: str
+) -> None:
+    (tmp_path / "case.yaml").write_text(SCENARIO)
+    with pytest.raises(InputError) as refusal:
+        load_scenario(tmp_path / "case.yaml").changed({key: value})
+    assert {problem.path for problem in refusal.value.problems} == {key + told}
+
+
 def test_items_are_named_by_name_api_or_date_and_else_counted_from_one() -> None:
     data = {
         "clients": [
