@@ -90,7 +90,7 @@ def plan_view(plan: Plan, by_size: Mapping[int, RunResult]) -> RenderableType:
 
 
 def _frontier_table(plan: Plan) -> Table:
-    by_cost = plan.goal.cost_of_lost_call is not None
+    by_cost = plan.objective.cost_of_lost_call is not None
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     last = "all costs" if by_cost else "keeps to it"
     for heading in ("add-on", "$ a month", "throttled", "calls lost", last):
@@ -118,7 +118,7 @@ def _frontier_table(plan: Plan) -> Table:
 
 
 def _alternative_table(plan: Plan) -> Table:
-    says_how_sure = plan.goal.cost_of_lost_call is None and plan.replications > 1
+    says_how_sure = plan.objective.cost_of_lost_call is None and plan.replications > 1
     headings = ["alternative", "add-on", "$ a month", "saves a month", "lost calls"]
     table = table_of(*headings, *(["sure"] if says_how_sure else []))
     if says_how_sure and not all(each.decided for each in plan.alternatives):

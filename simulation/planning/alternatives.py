@@ -31,7 +31,7 @@ def judge_alternatives(
     for alternative, scenario in zip(search.scenario.alternatives, changed, strict=True):
         sizes = purchasable(scenario)
         limits = limits_of(scenario, sizes)
-        other = Search(Demand(scenario), search.goal, sizes, limits, workers, steps, True, search)
+        other = Search(Demand(scenario), sizes, limits, workers, steps, True, search)
         other.judge_up_to(search.count)
         other.decide(search.count)
         certain = search.certain and other.certain
@@ -120,18 +120,18 @@ def _resampled_prices(search: Search, prices: list[Decimal], halves: list[Floats
     The halves are weights of the search's replications, and of those of a last look.
     """
     costs = np.array([float(price) for price in prices])
-    if search.goal.cost_of_lost_call is not None:
+    if search.objective.cost_of_lost_call is not None:
         rivals = search.judged.replications == search.count
         totals = halves[0] @ search.evidence.monthly_costs()[:, rivals]
         least: Floats = costs[rivals][totals.argmin(axis=1)]
         return least
-    means = halves[0] @ search.judged.meets(search.goal).astype(np.float64)
+    means = halves[0] @ search.judged.meets(search.objective).astype(np.float64)
     if search.last_look_chose:
         judged = search.evidence.judged
         again = judged.replications > search.count
-        seen = judged.meets(search.goal)[search.count :, again]
+        seen = judged.meets(search.objective)[search.count :, again]
         means[:, again] = (means[:, again] + halves[1] @ seen.astype(np.float64)) / 2
-    failing = ~often_enough(means, search.goal)
+    failing = ~often_enough(means, search.objective)
     count = len(prices)
     last_failing = np.where(failing.any(axis=1), count - 1 - failing[:, ::-1].argmax(axis=1), -1)
     paid: Floats = costs[np.minimum(last_failing + 1, count - 1)]

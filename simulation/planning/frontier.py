@@ -11,10 +11,10 @@ import pandas as pd
 from simulation.arrays import Floats, Ints
 from simulation.errors import InputError, Problem
 from simulation.experiment import binomial_interval, ratios
-from simulation.planning.judgement import Goal, Judgement
+from simulation.planning.judgement import Judgement
 from simulation.quantities import DAY
 from simulation.rate_cards import DAYS_PER_MONTH
-from simulation.scenario import Scenario
+from simulation.scenario import Objective, Scenario
 
 __all__ = ["MOST_SIZES", "Evidence", "check_sizes", "frontier_table", "limits_of", "purchasable"]
 
@@ -29,7 +29,7 @@ class Evidence:
     Attributes
     ----------
     scenario : Scenario
-    goal : Goal
+    objective : Objective
     sizes : (m,) int64 array
         Every purchasable size, add-on credits.
     judged : Judgement
@@ -39,7 +39,7 @@ class Evidence:
     """
 
     scenario: Scenario
-    goal: Goal
+    objective: Objective
     sizes: Ints
     judged: Judgement
     certain: bool
@@ -53,10 +53,10 @@ class Evidence:
 
         ``lost_calls`` are those of one replication, at each size.
         """
-        assert self.goal.cost_of_lost_call is not None
+        assert self.objective.cost_of_lost_call is not None
         months = self.scenario.counted / (DAYS_PER_MONTH * DAY)
         prices = np.array([float(price) for price in self.prices_per_month()])
-        costs: Floats = prices + self.goal.cost_of_lost_call * lost_calls / months
+        costs: Floats = prices + self.objective.cost_of_lost_call * lost_calls / months
         return costs
 
     def prices_per_month(self) -> list[Decimal]:
@@ -108,7 +108,7 @@ def frontier_table(known: Evidence) -> pd.DataFrame:
 
     Where nothing is random, a replication tells all and intervals are points.
     """
-    scenario, goal, judged = known.scenario, known.goal, known.judged
+    scenario, objective, judged = known.scenario, known.objective, known.judged
     one = np.ones(len(judged.calls), np.int64)
     columns: dict[str, object] = {
         "addon_credits": known.sizes,
@@ -121,7 +121,7 @@ def frontier_table(known: Evidence) -> pd.DataFrame:
     shares["_high"] = np.minimum(shares["_high"], 1.0)
     for name, found in (("throttled_share", shares), ("lost_calls", lost)):
         columns |= {f"{name}{end}": values for end, values in found.items()}
-    kept, counts = judged.meets(goal).sum(axis=0), judged.replications
+    kept, counts = judged.meets(objective).sum(axis=0), judged.replications
     columns["meets_probability"] = kept / counts
     ends = [
         (float(k), float(k)) if known.certain else binomial_interval(int(k), int(n))
@@ -129,7 +129,7 @@ def frontier_table(known: Evidence) -> pd.DataFrame:
     ]
     columns["meets_low"], columns["meets_high"] = zip(*ends, strict=True)
     columns["replications"] = counts
-    if goal.cost_of_lost_call is not None:
+    if objective.cost_of_lost_call is not None:
         for end, values in lost.items():
             columns[f"cost_per_month{end}"] = known.monthly_costs_of(values)
     return pd.DataFrame(columns)

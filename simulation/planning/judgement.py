@@ -16,46 +16,14 @@ from simulation.arrays import Floats, Ints
 from simulation.demand import Demand, demand_of
 from simulation.engine import Swept, lanes_at_once, sweep
 from simulation.experiment import in_processes, in_threads, unseen_calls
-from simulation.scenario import Scenario
+from simulation.scenario import Objective
 
-__all__ = ["Goal", "Judgement", "judge", "often_enough"]
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What a purchase has to achieve, with the defaults filled in.
-
-    Attributes
-    ----------
-    throttled_share, probability : float
-        In at least this share of periods at most this share of the calls is throttled.
-    cost_of_lost_call : float or None
-        Where given, the least expected cost is looked for instead.
-    protect : tuple of str
-        The clients whose calls count; all where it is empty.
-    """
-
-    throttled_share: float
-    probability: float
-    cost_of_lost_call: float | None
-    protect: tuple[str, ...]
-
-    @classmethod
-    def of(cls, scenario: Scenario) -> Goal:
-        """Return the goal of a scenario; 0.1 % and 95 % where it names none."""
-        objective = scenario.objective
-        share, probability = objective.throttled_share, objective.probability
-        return cls(
-            0.001 if share is None else share,
-            0.95 if probability is None else probability,
-            objective.cost_of_lost_call,
-            objective.protect,
-        )
+__all__ = ["Judgement", "judge", "often_enough"]
 
 
-def often_enough(shares: Floats, goal: Goal) -> NDArray[np.bool_]:
-    """Return which shares of replications reach the goal's probability, rounding forgiven."""
-    return shares >= goal.probability - 1e-12
+def often_enough(shares: Floats, objective: Objective) -> NDArray[np.bool_]:
+    """Return which shares of replications reach the objective's probability, rounding forgiven."""
+    return shares >= objective.probability - 1e-12
 
 
 @dataclass(frozen=True)
@@ -121,15 +89,17 @@ class Judgement:
         event = float(unseen_calls(self.enough, self.credits_per_call))
         return float(self.enough.max()) + event * max(1.0, self.credits_per_call)
 
-    def meets(self, goal: Goal) -> NDArray[np.bool_]:
-        """Return in which replications which sizes keep to the goal's share, (n, m)."""
-        allowed = goal.throttled_share * self.calls * (1 + 1e-12)  # 0.1 % of 1,000 is 1, not 0.99…
+    def meets(self, objective: Objective) -> NDArray[np.bool_]:
+        """Return in which replications which sizes keep to the objective's share, (n, m)."""
+        allowed = (
+            objective.throttled_share * self.calls * (1 + 1e-12)
+        )  # 0.1 % of 1,000 is 1, not 0.99…
         return (self.throttled >= 0) & (self.throttled <= allowed[:, np.newaxis])
 
-    def keep_to(self, goal: Goal) -> NDArray[np.bool_]:
-        """Return which sizes keep to the goal in a large enough share of replications, (m,)."""
+    def keep_to(self, objective: Objective) -> NDArray[np.bool_]:
+        """Return which sizes keep to the objective in enough replications, (m,)."""
         kept: NDArray[np.bool_] = often_enough(
-            self.meets(goal).sum(axis=0) / self.replications, goal
+            self.meets(objective).sum(axis=0) / self.replications, objective
         )
         return kept
 
@@ -172,7 +142,6 @@ def judge(
     demand: Demand,
     replications: Sequence[int],
     limits: Ints,
-    goal: Goal,
     workers: int = 1,
     processes: bool = False,
     done: Callable[[], None] | None = None,
@@ -183,8 +152,9 @@ def judge(
     not, so only smaller ones are simulated. Results do not depend on the number of workers,
     nor on whether they are threads or processes.
     """
+    protect = demand.scenario.objective.protect
     names = [client.name for client in demand.scenario.clients]
-    counted = np.array([not goal.protect or name in goal.protect for name in names])
+    counted = np.array([not protect or name in protect for name in names])
     at_once = lanes_at_once(demand)
     run, function = in_threads, partial(_sweep, demand)
     if processes:

@@ -25,7 +25,6 @@ from simulation.planning.frontier import (
     limits_of,
     purchasable,
 )
-from simulation.planning.judgement import Goal
 from simulation.planning.reasons import reasons_for, rejections
 from simulation.planning.remedies import Pools, Remedy, remedies
 from simulation.planning.result import Plan, Recommendation, status_of
@@ -128,10 +127,9 @@ def _plan(
     workers: int,
     steps: Steps,
 ) -> Plan:
-    goal, demand = Goal.of(scenario), Demand(scenario)
-    sizes = purchasable(scenario)
+    demand, sizes = Demand(scenario), purchasable(scenario)
     compared = bool(scenario.alternatives)
-    search = Search(demand, goal, sizes, limits_of(scenario, sizes), workers, steps, compared)
+    search = Search(demand, sizes, limits_of(scenario, sizes), workers, steps, compared)
     search.judge_up_to(scenario.replications if demand.is_random else 1)
     search.decide(max_replications or _most_replications(search))
     fresh, places = search.fresh(search.to_show), search.to_show
@@ -147,7 +145,6 @@ def _plan(
         confirmation = confirm_sizes(demand, search.count, places, sizes, search.limits, confirm)
     return Plan(
         scenario,
-        goal,
         search.count,
         frontier_table(search.evidence),
         again,
@@ -162,7 +159,7 @@ def _plan(
 def _most_replications(search: Search) -> int:
     """Return the replications after which a plan gives up, by how many calls one makes."""
     calls = float(search.judged.calls.mean())
-    if search.goal.protect:  # the calls of other clients are not among those, and as much work
+    if search.objective.protect:  # the calls of other clients are not among those, and as much work
         found = workload_of(search.scenario, "compiled")
         calls = max(calls, found.calls / found.replications)
     affordable = int(DEFAULT_MAX_CALLS // max(1.0, calls))

@@ -40,7 +40,7 @@ class Pools:
         self._search, self._workers, self._steps = search, workers, steps
         self._largest = int(search.limits[-1])
         enough = np.sort(search.judged.enough)
-        place = max(0, int(np.ceil(search.goal.probability * len(enough) - 1e-9)) - 1)
+        place = max(0, int(np.ceil(search.objective.probability * len(enough) - 1e-9)) - 1)
         self._throttles_none = max(self._largest + 1, int(enough[place]))  # often enough
         self._known = {self._largest: False}
 
@@ -49,9 +49,9 @@ class Pools:
         asked = {limit for limit in limits if limit < self._throttles_none}
         if new := sorted(asked - self._known.keys()):
             search, pools = self._search, np.array(new, np.int64)
-            judging = Search(search.demand, search.goal, pools, pools, self._workers, self._steps)
+            judging = Search(search.demand, pools, pools, self._workers, self._steps)
             judging.judge_up_to(search.count)
-            kept = judging.judged.keep_to(search.goal)
+            kept = judging.judged.keep_to(search.objective)
             self._known.update(zip(new, kept.tolist(), strict=True))
 
     def do(self, limit: int) -> bool:

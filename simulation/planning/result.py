@@ -12,10 +12,10 @@ import pandas as pd
 
 from simulation.experiment import CONFIDENCE, Warmup
 from simulation.planning.confirmation import Confirmation
-from simulation.planning.judgement import Goal, Judgement
+from simulation.planning.judgement import Judgement
 from simulation.planning.methods import plan_methods
 from simulation.planning.remedies import Remedy
-from simulation.scenario import Scenario
+from simulation.scenario import Objective, Scenario
 
 __all__ = ["AlternativeResult", "Plan", "Recommendation", "Status", "status_of"]
 
@@ -128,7 +128,6 @@ class Plan:
     """
 
     scenario: Scenario
-    goal: Goal
     replications: int
     frontier: pd.DataFrame
     fresh: pd.DataFrame
@@ -137,6 +136,11 @@ class Plan:
     alternatives: list[AlternativeResult]
     confirmation: Confirmation | None
     judgement: Judgement | None = field(repr=False)
+
+    @property
+    def objective(self) -> Objective:
+        """What the purchase has to achieve."""
+        return self.scenario.objective
 
     @property
     def current(self) -> dict[str, Any]:
@@ -152,16 +156,16 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as ``creditsim plan --json`` prints it; prices are exact decimals."""
-        goal: dict[str, Any] = {
-            "throttled_share": self.goal.throttled_share,
-            "probability": self.goal.probability,
+        objective: dict[str, Any] = {
+            "throttled_share": self.objective.throttled_share,
+            "probability": self.objective.probability,
         }
-        if self.goal.cost_of_lost_call is not None:
-            goal = {"cost_of_lost_call": self.goal.cost_of_lost_call}
+        if self.objective.cost_of_lost_call is not None:
+            objective = {"cost_of_lost_call": self.objective.cost_of_lost_call}
         return {
             "scenario": self.scenario.name,
             "rate_card": self.scenario.card.name,
-            "objective": {**goal, "protect": list(self.goal.protect)},
+            "objective": {**objective, "protect": list(self.objective.protect)},
             "current": self.current,
             "replications": self.replications,
             "seed": self.scenario.seed,
@@ -187,7 +191,6 @@ class Plan:
         text = plan_methods(
             self.scenario,
             self.warmup,
-            self.goal,
             self.frontier["addon_credits"].tolist(),
             self.replications,
             self.fresh["addon_credits"].tolist(),

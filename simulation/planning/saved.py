@@ -21,7 +21,6 @@ from simulation.errors import InputError, in_a_line
 from simulation.experiment import STATISTICS, SUMMARY_COLUMNS, RunResult, calls_in, warmup_from
 from simulation.formats import digest, hashes_of, reading, reason_of, shown
 from simulation.planning.confirmation import Confirmation
-from simulation.planning.judgement import Goal
 from simulation.planning.remedies import Remedy
 from simulation.planning.result import AlternativeResult, Plan, Recommendation
 from simulation.quantities import write_duration
@@ -290,7 +289,6 @@ def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
         raise _NotWholeError(f"frontier.parquet: it has no row of {current:,} add-on credits")
     plan = Plan(
         scenario,
-        Goal.of(scenario),
         _whole(told["replications"]),
         tables["frontier"],
         tables["fresh"],

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from simulation.scenario.clients import CallMix, Client, OnThrottle, RecordCount, Retry
     from simulation.scenario.clock import Clock
     from simulation.scenario.loading import as_scenario, load_scenario
+    from simulation.scenario.org import Objective
     from simulation.scenario.scenario import Scenario
     from simulation.scenario.starter import scenario_schema, write_starter
     from simulation.scenario.traces import Trace

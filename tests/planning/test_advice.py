@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from simulation.formats.words import percent
 from simulation.planning.frontier import Evidence, frontier_table, limits_of
-from simulation.planning.judgement import Goal, Judgement
+from simulation.planning.judgement import Judgement
 from simulation.planning.reasons import reasons_for, rejections
 from tests.planning.test_search import case
 
@@ -24,7 +24,7 @@ def known(throttled: list[list[int]], certain: bool = False, **keys: Any) -> Evi
     calls = np.full(runs, 100)
     enough = np.arange(30, 30 + runs)
     judged = Judgement(limits_of(scenario, sizes), calls, calls, counts, counts, enough, calls)
-    return Evidence(scenario, Goal.of(scenario), sizes, judged, certain)
+    return Evidence(scenario, scenario.objective, sizes, judged, certain)
 
 
 RUNS = [

@@ -19,7 +19,7 @@ from simulation.demand.demand import Demand
 from simulation.engine.compiled.model import CompiledModel
 from simulation.engine.model import Model
 from simulation.engine.records import DayRecords
-from simulation.planning.judgement import Goal, judge
+from simulation.planning.judgement import judge
 from simulation.quantities import DAY
 from simulation.report.plan_in_words import plan_findings
 from simulation.scenario.scenario import Scenario
@@ -42,7 +42,7 @@ def brute_force(scenario: Scenario, replications: int) -> tuple[int | None, list
 
     Returns the recommended size, and the throttled calls of each replication and size.
     """
-    demand, goal = Demand(scenario), Goal.of(scenario)
+    demand, goal = Demand(scenario), scenario.objective
     allowance = scenario.user_licenses
     sizes = range(0, 121, 4)
     throttled: list[list[int]] = []
@@ -118,7 +118,7 @@ def test_the_recommendation_is_that_of_simulating_every_size_independently(
 def test_every_size_is_judged_as_the_simpy_model_does_retries_included(scenario: Scenario) -> None:
     demand = Demand(scenario)
     limits = np.array([0, 1, 7, 40, 120, 500, 2000, 20_000])
-    judged = judge(demand, [0], limits, Goal.of(scenario))
+    judged = judge(demand, [0], limits)
     for place, limit in enumerate(limits):
         days = list(Model(scenario, 0, demand, int(limit)).run())
         throttled = sum(int((day.settled.throttled_attempts > 0).sum()) for day in days)
@@ -222,8 +222,8 @@ def test_the_shortfall_is_the_least_that_would_do() -> None:
     assert plan(_given(scenario, needed), max_replications=20, **QUICK).recommendation.status != (
         "not_reachable"
     )
-    judged = judge(Demand(scenario), range(20), np.array([needed - 1, needed]), Goal.of(scenario))
-    assert (judged.meets(Goal.of(scenario)).mean(axis=0) >= 0.95).tolist() == [False, True]
+    judged = judge(Demand(scenario), range(20), np.array([needed - 1, needed]))
+    assert (judged.meets(scenario.objective).mean(axis=0) >= 0.95).tolist() == [False, True]
 
 
 def _given(scenario: Scenario, licenses: int) -> Scenario:
@@ -431,5 +431,9 @@ def test_the_mid_market_org_is_told_of_a_change_that_saves_money() -> None:
 
 
 def test_the_default_objective_is_a_tenth_of_a_per_cent_with_95_per_cent() -> None:
-    goal = Goal.of(any_limit(10, [scheduled("a", "09:00", 1)]))
-    assert (goal.throttled_share, goal.probability, goal.cost_of_lost_call) == (0.001, 0.95, None)
+    for written in ({}, {"throttled_share": None, "probability": None, "cost_of_lost_call": 1}):
+        scenario = any_limit(10, [scheduled("a", "09:00", 1)], objective=written)
+        objective = scenario.objective
+        assert (objective.throttled_share, objective.probability) == (0.001, 0.95)
+        assert objective.cost_of_lost_call == written.get("cost_of_lost_call")
+        assert objective.model_dump()["probability"] is None  # a fingerprint is of what is written
