@@ -24,7 +24,7 @@ __all__ = ["RunResult"]
 JsonInterval = dict[str, Any]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class RunResult:
     """What a run of a scenario gives.
 

@@ -141,14 +141,14 @@ class _Tables:
         if self.count != scenario.replications:
             scenario = scenario.changed({"replications": self.count})
         return RunResult(
-            scenario,
-            engine,
-            tables["overall"],
-            tables["client"],
-            tables["category"],
-            intervals,
-            alerts,
-            summary,
+            scenario=scenario,
+            engine=engine,
+            runs=tables["overall"],
+            client_runs=tables["client"],
+            category_runs=tables["category"],
+            intervals=intervals,
+            alerts=alerts,
+            summary=summary,
         )
 
     def _instants(self, moments: np.ndarray) -> pd.DatetimeIndex:

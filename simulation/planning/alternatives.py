@@ -12,7 +12,7 @@ from simulation.demand import Demand, stream
 from simulation.experiment import CONFIDENCE, Steps, mean_difference, ratio_difference
 from simulation.planning.fresh import holds
 from simulation.planning.frontier import frontier_table, limits_of, purchasable
-from simulation.planning.judgement import often_enough
+from simulation.planning.judgement import at_least
 from simulation.planning.remedies import licenses_per_month
 from simulation.planning.result import AlternativeResult, status_of
 from simulation.planning.search import Search
@@ -50,18 +50,18 @@ def judge_alternatives(
         dearer, unknown = _licenses_cost_more(search.scenario, scenario)
         results.append(
             AlternativeResult(
-                alternative.name,
-                status_of(size),
-                size,
-                price,
-                (shares.mean, shares.low, shares.high),
-                (lost.mean, lost.low, lost.high),
-                _saving(search, other, dearer, len(search.scenario.alternatives)),
-                None if price is None or licenses is None else price + licenses,
-                unknown,
-                float(judged["meets_probability"]),
-                (float(judged["meets_low"]), float(judged["meets_high"])),
-                other.decided and holds(other, fresh),
+                name=alternative.name,
+                status=status_of(size),
+                addon_credits=size,
+                price_per_month=price,
+                throttled_share_difference=(shares.mean, shares.low, shares.high),
+                lost_calls_difference=(lost.mean, lost.low, lost.high),
+                saves_per_month=_saving(search, other, dearer, len(search.scenario.alternatives)),
+                total_per_month=None if price is None or licenses is None else price + licenses,
+                addon_credits_alone=unknown,
+                meets_probability=float(judged["meets_probability"]),
+                meets_ci95=(float(judged["meets_low"]), float(judged["meets_high"])),
+                decided=other.decided and holds(other, fresh),
             )
         )
     return results
@@ -131,7 +131,7 @@ def _resampled_prices(search: Search, prices: list[Decimal], halves: list[Floats
         again = judged.replications > search.count
         seen = judged.meets(search.objective)[search.count :, again]
         means[:, again] = (means[:, again] + halves[1] @ seen.astype(np.float64)) / 2
-    failing = ~often_enough(means, search.objective)
+    failing = ~at_least(means, search.objective.probability)
     count = len(prices)
     last_failing = np.where(failing.any(axis=1), count - 1 - failing[:, ::-1].argmax(axis=1), -1)
     paid: Floats = costs[np.minimum(last_failing + 1, count - 1)]

@@ -22,7 +22,7 @@ MOST_SIZES = 10_000
 """Sizes that a plan judges at most: what is known of each of them is held for each replication."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """What is known of a scenario's purchasable sizes.
 

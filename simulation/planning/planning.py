@@ -144,15 +144,15 @@ def _plan(
     if confirm != "none":
         confirmation = confirm_sizes(demand, search.count, places, sizes, search.limits, confirm)
     return Plan(
-        scenario,
-        search.count,
-        frontier_table(search.evidence),
-        again,
-        warmup,
-        recommendation,
-        alternatives,
-        confirmation,
-        search.judged,
+        scenario=scenario,
+        replications=search.count,
+        frontier=frontier_table(search.evidence),
+        fresh=again,
+        warmup=warmup,
+        recommendation=recommendation,
+        alternatives=alternatives,
+        confirmation=confirmation,
+        judgement=search.judged,
     )
 
 
@@ -194,15 +194,15 @@ def _recommend(
             f"search and a last look at as many; {search.count:,} others are the fresh ones."
         )
     return Recommendation(
-        status_of(size),
-        size,
-        None if size is None else scenario.card.price_per_day(size),
-        None if size is None else scenario.card.price_per_month(size),
-        int(sizes[zero[0]]) if len(zero) else None,
-        decided,
-        ends,
-        shortfall,
-        found,
-        reasons,
-        [*rejections(search.evidence, fresh, chosen, surely), *unfit],
+        status=status_of(size),
+        addon_credits=size,
+        price_per_day=None if size is None else scenario.card.price_per_day(size),
+        price_per_month=None if size is None else scenario.card.price_per_month(size),
+        zero_throttle_addon_credits=int(sizes[zero[0]]) if len(zero) else None,
+        decided=decided,
+        undecided_between=ends,
+        shortfall_credits=shortfall,
+        remedies=found,
+        reasons=reasons,
+        rejected=[*rejections(search.evidence, fresh, chosen, surely), *unfit],
     )

@@ -16,6 +16,7 @@ import numpy as np
 from simulation.experiment import Steps
 from simulation.formats import dollars
 from simulation.planning.frontier import MOST_SIZES
+from simulation.planning.judgement import at_least
 from simulation.planning.search import Search
 from simulation.rate_cards import RateCard
 from simulation.scenario import Scenario
@@ -40,7 +41,8 @@ class Pools:
         self._search, self._workers, self._steps = search, workers, steps
         self._largest = int(search.limits[-1])
         enough = np.sort(search.judged.enough)
-        place = max(0, int(np.ceil(search.objective.probability * len(enough) - 1e-9)) - 1)
+        shares = np.arange(1, len(enough) + 1) / len(enough)
+        place = int(at_least(shares, search.objective.probability).argmax())
         self._throttles_none = max(self._largest + 1, int(enough[place]))  # often enough
         self._known = {self._largest: False}
 
@@ -179,10 +181,17 @@ def _remedy(
         change += f" and {size:,} add-on credits ({dollars(card.price_per_month(size))} a month)"
     price = license_price(scenario, edition)
     total = None if price is None else price * licenses + card.price_per_month(size)
-    return Remedy(change, edition, licenses, size, card.limit(edition, licenses, size), total)
+    return Remedy(
+        change=change,
+        edition=edition,
+        user_licenses=licenses,
+        addon_credits=size,
+        limit=card.limit(edition, licenses, size),
+        total_per_month=total,
+    )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Remedy:
     """A change that would meet the objective where no purchase does.
 

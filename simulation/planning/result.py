@@ -29,7 +29,7 @@ def status_of(size: int | None) -> Status:
     return "buy" if size else "none_needed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recommendation:
     """What to buy, and why.
 
@@ -71,7 +71,7 @@ class Recommendation:
     rejected: list[dict[str, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AlternativeResult:
     """What a named change to the scenario would do, on the same demand.
 
@@ -101,7 +101,7 @@ class AlternativeResult:
     decided: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """The result of planning.
 

@@ -180,7 +180,9 @@ def _run(file: Place, scenario: Scenario, summary: dict[str, Any]) -> RunResult:
     counted = Counter(tables["summary"]["statistic"])
     _compare("summary", counted, of_all, "runs.parquet")
     engine = TypeAdapter(Literal["simpy", "compiled"]).validate_python(summary["engine"])
-    return RunResult(scenario, engine, **tables, warmup=warmup_from(summary["warmup"]))
+    return RunResult(
+        scenario=scenario, engine=engine, **tables, warmup=warmup_from(summary["warmup"])
+    )
 
 
 _PLANS = ("frontier", "fresh")
@@ -288,15 +290,15 @@ def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
     if current not in {*tables["frontier"]["addon_credits"]}:
         raise _NotWholeError(f"frontier.parquet: it has no row of {current:,} add-on credits")
     plan = Plan(
-        scenario,
-        _whole(told["replications"]),
-        tables["frontier"],
-        tables["fresh"],
-        warmup_from(told["warmup"]),
-        Recommendation(**advice),
-        [_alternative(given) for given in told["alternatives"]],
-        None if confirmed is None else Confirmation(**confirmed),
-        None,
+        scenario=scenario,
+        replications=_whole(told["replications"]),
+        frontier=tables["frontier"],
+        fresh=tables["fresh"],
+        warmup=warmup_from(told["warmup"]),
+        recommendation=Recommendation(**advice),
+        alternatives=[_alternative(given) for given in told["alternatives"]],
+        confirmation=None if confirmed is None else Confirmation(**confirmed),
+        judgement=None,
     )
     _check(Recommendation, plan.recommendation)
     for rejected in plan.recommendation.rejected:
@@ -317,18 +319,18 @@ def _check(kind: type[Any], value: Any) -> None:
 def _alternative(given: dict[str, Any]) -> AlternativeResult:
     saves = given["saves_per_month"]
     return AlternativeResult(
-        given["name"],
-        given["status"],
-        given["addon_credits"],
-        given["price_per_month"],
-        _triple(given["throttled_share_difference"]),
-        _triple(given["lost_calls_difference"]),
-        None if saves is None else (Decimal(saves["mean"]), *_triple(saves)[1:]),
-        given.get("total_per_month"),
-        given["addon_credits_alone"],
-        float(given["meets_probability"]),
-        (float(given["meets_ci95"][0]), float(given["meets_ci95"][1])),
-        given["decided"],
+        name=given["name"],
+        status=given["status"],
+        addon_credits=given["addon_credits"],
+        price_per_month=given["price_per_month"],
+        throttled_share_difference=_triple(given["throttled_share_difference"]),
+        lost_calls_difference=_triple(given["lost_calls_difference"]),
+        saves_per_month=None if saves is None else (Decimal(saves["mean"]), *_triple(saves)[1:]),
+        total_per_month=given.get("total_per_month"),
+        addon_credits_alone=given["addon_credits_alone"],
+        meets_probability=float(given["meets_probability"]),
+        meets_ci95=(float(given["meets_ci95"][0]), float(given["meets_ci95"][1])),
+        decided=given["decided"],
     )
 
 

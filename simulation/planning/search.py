@@ -280,7 +280,13 @@ class Search:
         """What is known of the sizes; the last look is part of it where that chose the size."""
         judged = self._last if self.last_look_chose else self.judged
         assert judged is not None
-        return Evidence(self.scenario, self.objective, self.sizes, judged, self.certain)
+        return Evidence(
+            scenario=self.scenario,
+            objective=self.objective,
+            sizes=self.sizes,
+            judged=judged,
+            certain=self.certain,
+        )
 
     def bracket(self) -> tuple[int, int | None]:
         """Return the first place that may be right, and the first that surely is, if any."""

@@ -23,8 +23,22 @@ def known(throttled: list[list[int]], certain: bool = False, **keys: Any) -> Evi
     runs, sizes = len(counts), np.arange(0, 4 * counts.shape[1], 4)
     calls = np.full(runs, 100)
     enough = np.arange(30, 30 + runs)
-    judged = Judgement(limits_of(scenario, sizes), calls, calls, counts, counts, enough, calls)
-    return Evidence(scenario, scenario.objective, sizes, judged, certain)
+    judged = Judgement(
+        limits=limits_of(scenario, sizes),
+        calls=calls,
+        credits=calls,
+        throttled=counts,
+        lost=counts,
+        enough=enough,
+        work=calls,
+    )
+    return Evidence(
+        scenario=scenario,
+        objective=scenario.objective,
+        sizes=sizes,
+        judged=judged,
+        certain=certain,
+    )
 
 
 RUNS = [

@@ -103,7 +103,15 @@ def invented_with(
     ) -> Judgement:
         throttled = (needs[replications, np.newaxis] >= met[limits]).astype(np.int64)
         one = np.ones(len(replications), np.int64)
-        return Judgement(limits, one, one, throttled, throttled, 9 * one, one)
+        return Judgement(
+            limits=limits,
+            calls=one,
+            credits=one,
+            throttled=throttled,
+            lost=throttled,
+            enough=9 * one,
+            work=one,
+        )
 
     monkeypatch.setattr(simulation.planning.search, "judge", judge)
     search = Search(DEMAND, SIZES[: len(met)], SIZES[: len(met)])

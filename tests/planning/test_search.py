@@ -318,8 +318,23 @@ def test_no_interval_of_a_frontier_s_share_ends_above_the_whole() -> None:
     sizes = np.array([0, 4], np.int64)
     throttled = np.array([[10, 0], [10, 1], [7, 0]], np.int64)
     ten = np.full(3, 10, np.int64)
-    judged = Judgement(limits_of(scenario, sizes), ten, ten, throttled, throttled, ten, ten)
-    table = frontier_table(Evidence(scenario, scenario.objective, sizes, judged, certain=False))
+    judged = Judgement(
+        limits=limits_of(scenario, sizes),
+        calls=ten,
+        credits=ten,
+        throttled=throttled,
+        lost=throttled,
+        enough=ten,
+        work=ten,
+    )
+    known = Evidence(
+        scenario=scenario,
+        objective=scenario.objective,
+        sizes=sizes,
+        judged=judged,
+        certain=False,
+    )
+    table = frontier_table(known)
     assert table["throttled_share_high"].iloc[0] == 1.0
     assert 0.03 < table["throttled_share_high"].iloc[1] < 1.0
     assert table["lost_calls_high"].iloc[0] > 10
