@@ -206,7 +206,7 @@ def claims(result: Plan) -> tuple[Claim, list[Claim]]:
     others = []
     for each in result.alternatives:
         changed = next(a for a in result.scenario.alternatives if a.name == each.name)
-        said = (each.status, each.decided, each.meets_probability, *each.meets_ci95)
+        said = (each.status, each.decided, *each.meets_probability[:3])
         scenario = result.scenario.with_alternative(changed)
         others.append(_claim(scenario, each.addon_credits, None, *said))
     return own, others

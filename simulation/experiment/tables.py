@@ -124,7 +124,7 @@ class _Tables:
         """How many replications are in it."""
         return len(self._late)
 
-    def throttled_share(self) -> Estimate:
+    def throttled_share(self) -> Estimate[float]:
         """Return the throttled share by the replications so far, as the summary will have it."""
         return throttled_share(pd.DataFrame(self._rows["overall"]))
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from decimal import Decimal
+from math import nan
 
 import numpy as np
 
 from simulation.arrays import Floats
 from simulation.demand import Demand, stream
-from simulation.experiment import CONFIDENCE, Steps, mean_difference, ratio_difference
+from simulation.experiment import CONFIDENCE, Estimate, Steps, mean_difference, ratio_difference
 from simulation.planning.fresh import holds
 from simulation.planning.frontier import frontier_table, limits_of, purchasable
 from simulation.planning.judgement import at_least
@@ -54,13 +54,12 @@ def judge_alternatives(
                 status=status_of(size),
                 addon_credits=size,
                 price_per_month=price,
-                throttled_share_difference=(shares.mean, shares.low, shares.high),
-                lost_calls_difference=(lost.mean, lost.low, lost.high),
+                throttled_share_difference=shares,
+                lost_calls_difference=lost,
                 saves_per_month=_saving(search, other, dearer, len(search.scenario.alternatives)),
                 total_per_month=None if price is None or licenses is None else price + licenses,
                 addon_credits_alone=unknown,
-                meets_probability=float(judged["meets_probability"]),
-                meets_ci95=(float(judged["meets_low"]), float(judged["meets_high"])),
+                meets_probability=Estimate.from_row(judged, "meets_probability", "meets"),
                 decided=other.decided and holds(other, fresh),
             )
         )
@@ -83,9 +82,7 @@ def _licenses_cost_more(now: Scenario, then: Scenario) -> tuple[Decimal, bool]:
     return Decimal(0), held[0] != held[1] or costs[0] != costs[1]
 
 
-def _saving(
-    search: Search, other: Search, dearer: Decimal, among: int
-) -> tuple[Decimal, float, float] | None:
+def _saving(search: Search, other: Search, dearer: Decimal, among: int) -> Estimate[Decimal] | None:
     """Return the saving in $ a month with its bootstrap interval; None where none is enough.
 
     It is less by ``dearer``, what licenses cost more. The same replications are drawn for both,
@@ -100,9 +97,9 @@ def _saving(
     if dearer:
         saving -= dearer
     if search.certain and other.certain:
-        return saving, float(saving), float(saving)
+        return Estimate(saving, nan, nan, search.count).exact()
     if search.count < 2:
-        return saving, math.nan, math.nan
+        return Estimate(saving, nan, nan, search.count)
     random = stream(search.scenario.seed, 0, "", 0, "bootstrap")
     n = search.count
     halves = [random.multinomial(n, np.full(n, 1 / n), size=_RESAMPLES) / n for _ in range(2)]
@@ -111,7 +108,7 @@ def _saving(
     ]
     tail = (1 - CONFIDENCE) / 2 / among
     low, high = np.quantile(paid[0] - paid[1], [tail, 1 - tail]) - float(dearer)
-    return saving, float(low), float(high)
+    return Estimate(saving, float(low), float(high), n)
 
 
 def _resampled_prices(search: Search, prices: list[Decimal], halves: list[Floats]) -> Floats:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from simulation.experiment import binomial_interval
+from simulation.experiment import Estimate, binomial_interval
 from simulation.formats import dollars, percent, period, plural
 from simulation.planning.frontier import Evidence, frontier_table
 from simulation.scenario import Objective, Scenario
@@ -68,11 +68,13 @@ def reasons_for(
     size = int(sizes[place])
     if objective.cost_of_lost_call is not None:
         row = frontier_table(fresh).set_index("addon_credits").loc[size]
-        cost, low, high = (row[f"cost_per_month{end}"] for end in ("", "_low", "_high"))
+        cost = Estimate.from_row(row, "cost_per_month")
         interval = ""
-        if not (np.isnan(low) or known.certain):
-            interval = f" (95 % interval {dollars(low)} to {dollars(high)})"
-        reasons.append(f"{size:,} add-on credits cost {dollars(cost)} a month{interval} in all.")
+        if cost.has_interval and not known.certain:
+            interval = f" (95 % interval {dollars(cost.low)} to {dollars(cost.high)})"
+        reasons.append(
+            f"{size:,} add-on credits cost {dollars(cost.mean)} a month{interval} in all."
+        )
     else:
         verb = _kept(fresh, len(fresh.sizes) - 1, "fresh simulated")
         reasons.append(f"{size:,} add-on credits: this size {verb}.")

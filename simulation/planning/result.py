@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
@@ -10,7 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from simulation.experiment import CONFIDENCE, Warmup
+from simulation.experiment import CONFIDENCE, Estimate, Warmup
 from simulation.planning.confirmation import Confirmation
 from simulation.planning.judgement import Judgement
 from simulation.planning.methods import plan_methods
@@ -82,7 +81,7 @@ class AlternativeResult:
     change is to licenses or the edition and the prices are not stated, the saving is in
     ``addon_credits_alone``, and says nothing of the whole. All in $ and credits.
 
-    ``meets_probability``, with its interval ``meets_ci95``, is of the recommended size, or of the
+    ``meets_probability`` is of the recommended size, or of the
     largest where none is enough, on replications that chose nothing; ``decided`` is as that of the
     recommendation. The intervals of what several alternatives save hold together.
     """
@@ -91,14 +90,31 @@ class AlternativeResult:
     status: Status
     addon_credits: int | None
     price_per_month: Decimal | None
-    throttled_share_difference: tuple[float, float, float]
-    lost_calls_difference: tuple[float, float, float]
-    saves_per_month: tuple[Decimal, float, float] | None
-    total_per_month: Decimal | None = None
-    addon_credits_alone: bool = False
-    meets_probability: float = math.nan
-    meets_ci95: tuple[float, float] = (math.nan, math.nan)
-    decided: bool = False
+    throttled_share_difference: Estimate[float]
+    lost_calls_difference: Estimate[float]
+    saves_per_month: Estimate[Decimal] | None
+    total_per_month: Decimal | None
+    addon_credits_alone: bool
+    meets_probability: Estimate[float]
+    decided: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as ``creditsim plan --json`` prints it."""
+        saves, meets = self.saves_per_month, self.meets_probability.to_dict()
+        return {
+            "name": self.name,
+            "status": self.status,
+            "addon_credits": self.addon_credits,
+            "price_per_month": self.price_per_month,
+            "throttled_share_difference": self.throttled_share_difference.to_dict(),
+            "lost_calls_difference": self.lost_calls_difference.to_dict(),
+            "saves_per_month": None if saves is None else saves.to_dict(),
+            "total_per_month": self.total_per_month,
+            "addon_credits_alone": self.addon_credits_alone,
+            "meets_probability": meets["mean"],
+            "meets_ci95": meets["ci95"],
+            "decided": self.decided,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +190,7 @@ class Plan:
             "frontier": [_row(row) for row in self.frontier.to_dict("records")],
             "fresh": [_row(row) for row in self.fresh.to_dict("records")],
             "recommendation": asdict(self.recommendation),
-            "alternatives": [_alternative(each) for each in self.alternatives],
+            "alternatives": [each.to_dict() for each in self.alternatives],
             "confirmation": None if self.confirmation is None else asdict(self.confirmation),
         }
 
@@ -208,19 +224,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
         if name == "meets_low":
             nested["meets_ci95"] = [value, row["meets_high"]]
         elif f"{name}_low" in row:
-            nested[name] = _interval(value, row[f"{name}_low"], row[f"{name}_high"])
+            nested[name] = Estimate.from_row(row, name).to_dict()
         elif not name.endswith(("_low", "_high")):
             nested[name] = value
     return nested
-
-
-def _interval(mean: Any, low: float, high: float) -> dict[str, Any]:
-    known = [None if math.isnan(end) else end for end in (mean, low, high)]
-    return {"mean": known[0], "ci95": known[1:]}
-
-
-def _alternative(alternative: AlternativeResult) -> dict[str, Any]:
-    given = asdict(alternative)
-    for name in ("throttled_share_difference", "lost_calls_difference", "saves_per_month"):
-        given[name] = None if given[name] is None else _interval(*given[name])
-    return given

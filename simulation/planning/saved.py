@@ -18,7 +18,14 @@ from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 from pydantic import TypeAdapter, ValidationError
 
 from simulation.errors import InputError, in_a_line
-from simulation.experiment import STATISTICS, SUMMARY_COLUMNS, RunResult, calls_in, warmup_from
+from simulation.experiment import (
+    STATISTICS,
+    SUMMARY_COLUMNS,
+    Estimate,
+    RunResult,
+    calls_in,
+    warmup_from,
+)
 from simulation.formats import digest, hashes_of, reading, reason_of, shown
 from simulation.planning.confirmation import Confirmation
 from simulation.planning.remedies import Remedy
@@ -281,7 +288,7 @@ def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
     if advice["addon_credits"] is not None:  # with all digits
         advice["price_per_day"] = scenario.card.price_per_day(advice["addon_credits"])
         advice["price_per_month"] = scenario.card.price_per_month(advice["addon_credits"])
-    confirmed = told["confirmation"]
+    confirmed, replications = told["confirmation"], _whole(told["replications"])
     tables = {name: _table(file(f"{name}.parquet"), name) for name in _PLANS}
     for name, table in tables.items():
         rows = [row["addon_credits"] for row in told[name]]
@@ -291,12 +298,12 @@ def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
         raise _NotWholeError(f"frontier.parquet: it has no row of {current:,} add-on credits")
     plan = Plan(
         scenario=scenario,
-        replications=_whole(told["replications"]),
+        replications=replications,
         frontier=tables["frontier"],
         fresh=tables["fresh"],
         warmup=warmup_from(told["warmup"]),
         recommendation=Recommendation(**advice),
-        alternatives=[_alternative(given) for given in told["alternatives"]],
+        alternatives=[_alternative(given, replications) for given in told["alternatives"]],
         confirmation=None if confirmed is None else Confirmation(**confirmed),
         judgement=None,
     )
@@ -316,26 +323,29 @@ def _check(kind: type[Any], value: Any) -> None:
     kept.validate_python(asdict(value))
 
 
-def _alternative(given: dict[str, Any]) -> AlternativeResult:
+def _alternative(given: dict[str, Any], replications: int) -> AlternativeResult:
+    meets = {"mean": given["meets_probability"], "ci95": given["meets_ci95"]}
     saves = given["saves_per_month"]
+    if saves is not None:  # with all digits
+        found = _estimate(saves, replications)
+        saves = Estimate(Decimal(saves["mean"]), found.low, found.high, replications)
     return AlternativeResult(
         name=given["name"],
         status=given["status"],
         addon_credits=given["addon_credits"],
         price_per_month=given["price_per_month"],
-        throttled_share_difference=_triple(given["throttled_share_difference"]),
-        lost_calls_difference=_triple(given["lost_calls_difference"]),
-        saves_per_month=None if saves is None else (Decimal(saves["mean"]), *_triple(saves)[1:]),
+        throttled_share_difference=_estimate(given["throttled_share_difference"], replications),
+        lost_calls_difference=_estimate(given["lost_calls_difference"], replications),
+        saves_per_month=saves,
         total_per_month=given.get("total_per_month"),
         addon_credits_alone=given["addon_credits_alone"],
-        meets_probability=float(given["meets_probability"]),
-        meets_ci95=(float(given["meets_ci95"][0]), float(given["meets_ci95"][1])),
+        meets_probability=_estimate(meets, replications),
         decided=given["decided"],
     )
 
 
-def _triple(interval: dict[str, Any]) -> tuple[float, float, float]:
+def _estimate(given: dict[str, Any], replications: int) -> Estimate[float]:
     mean, low, high = (
-        float("nan") if end is None else float(end) for end in (interval["mean"], *interval["ci95"])
+        float("nan") if end is None else float(end) for end in (given["mean"], *given["ci95"])
     )
-    return mean, low, high
+    return Estimate(mean, low, high, replications)

@@ -178,8 +178,8 @@ def _else(plan: Plan) -> str:
         )
     if (best := best_alternative(plan)) is not None:
         assert best.saves_per_month is not None
-        saving, low, high = best.saves_per_month
-        interval = f" (95 % interval {dollars(low)} to {dollars(high)})"
+        saves = best.saves_per_month
+        interval = f" (95 % interval {dollars(saves.low)} to {dollars(saves.high)})"
         interval = "" if _certain(plan) else interval
         need = f"{best.addon_credits:,}" if best.addon_credits else "no"
         needs = "needs" if best.decided else "may need"
@@ -187,14 +187,15 @@ def _else(plan: Plan) -> str:
         if surely_enough(plan) != advice.addon_credits:
             than = f" compared with {advice.addon_credits:,}"
         return (
-            f"Better: `{best.name}` {needs} {need} add-on credits and saves {dollars(saving)} a "
-            f"month{than}{interval}{_how_sure(plan, best)}."
+            f"Better: `{best.name}` {needs} {need} add-on credits and saves {dollars(saves.mean)} "
+            f"a month{than}{interval}{_how_sure(plan, best)}."
         )
     if (other := _most_saving(plan, addon_credits_alone=True)) is not None:
         assert other.saves_per_month is not None
+        saving = dollars(other.saves_per_month.mean)
         return (
-            f"In add-on credits alone, `{other.name}` saves {dollars(other.saves_per_month[0])} a "
-            "month; what its licenses cost is not known, state it under `org.license_prices`."
+            f"In add-on credits alone, `{other.name}` saves {saving} a month; what its licenses "
+            "cost is not known, state it under `org.license_prices`."
         )
     if advice.status == "not_reachable":
         if not advice.remedies:
@@ -216,7 +217,7 @@ def _how_sure(plan: Plan, best: AlternativeResult) -> str:
     """Say how often the size that an alternative needs keeps to the objective."""
     if plan.objective.cost_of_lost_call is not None or _certain(plan) or plan.replications == 1:
         return ""
-    kept = f"; it keeps to the objective in {percent(best.meets_probability)} of the fresh "
+    kept = f"; it keeps to the objective in {percent(best.meets_probability.mean)} of the fresh "
     kept += plural(period(plan.scenario.counted))
     return kept if best.decided else f"{kept}, which does not decide whether that is enough"
 
@@ -274,11 +275,13 @@ def best_alternative(plan: Plan) -> AlternativeResult | None:
 
 def _most_saving(plan: Plan, addon_credits_alone: bool) -> AlternativeResult | None:
     savers = [
-        each
+        (each, each.saves_per_month)
         for each in plan.alternatives
         if each.addon_credits_alone == addon_credits_alone
         and each.saves_per_month is not None
-        and each.saves_per_month[0] > 0
-        and each.saves_per_month[1] > 0
+        and each.saves_per_month.mean > 0
+        and each.saves_per_month.low > 0
     ]
-    return max(savers, key=lambda each: each.saves_per_month or (0, 0, 0), default=None)
+    if not savers:
+        return None
+    return max(savers, key=lambda saver: (saver[1].mean, saver[1].low, saver[1].high))[0]
