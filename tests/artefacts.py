@@ -64,6 +64,8 @@ _DEFAULTS = {
     ("Scenario", "timezone"): "UTC",
     ("Scenario", "warmup"): "by pilot runs",
     ("Scenario", "objective"): "0.1 %, 95 %",
+    ("Objective", "throttled_share"): "0.1 %",
+    ("Objective", "probability"): "95 %",
     ("Client", "on_throttle"): "drop",
     ("CallMix", "records"): "1",
 }

@@ -9,8 +9,8 @@ from simulation.lazy import lazily
 
 if TYPE_CHECKING:
     from simulation.experiment.estimates import (
-        CONFIDENCE, Estimate, binomial_interval, mean_difference, mean_of, ratio_difference, ratios,
-        unseen_calls,
+        CONFIDENCE, Estimate, Estimates, binomial_interval, interval_columns, mean_difference,
+        mean_of, ratio_difference, ratios, unseen_calls,
     )
     from simulation.experiment.experiment import run
     from simulation.experiment.methods import (

@@ -222,7 +222,7 @@ def _replicate(
     return replace(result, warmup=options.warmup, _precision=options.precision)
 
 
-def _enough(share: Estimate, precision: float, count: int) -> int:
+def _enough(share: Estimate[float], precision: float, count: int) -> int:
     """Return how many replications are likely to give a share this precision, of ``count`` so far.
 
     Intervals narrow with the root of the replications; they are looked at again when those are

@@ -23,7 +23,6 @@ from simulation.planning.frontier import (
     check_sizes,
     frontier_table,
 )
-from simulation.planning.judgement import Goal
 from simulation.planning.reasons import reasons_for, rejections
 from simulation.planning.remedies import Pools, Remedy, remedies
 from simulation.planning.result import Plan, Recommendation, status_of
@@ -126,11 +125,10 @@ def _plan(
     workers: int,
     steps: Steps,
 ) -> Plan:
-    goal, demand = Goal.of(scenario), Demand(scenario)
-    offer = scenario.offer
+    demand, offer = Demand(scenario), scenario.offer
     sizes, limits = np.array(offer.sizes, np.int64), np.array(offer.limits, np.int64)
     compared = bool(scenario.alternatives)
-    search = Search(demand, goal, sizes, limits, workers, steps, compared)
+    search = Search(demand, sizes, limits, workers, steps, compared)
     search.judge_up_to(scenario.replications if demand.is_random else 1)
     search.decide(max_replications or _most_replications(search))
     fresh, places = search.fresh(search.to_show), search.to_show
@@ -145,23 +143,22 @@ def _plan(
     if confirm != "none":
         confirmation = confirm_sizes(demand, search.count, places, sizes, search.limits, confirm)
     return Plan(
-        scenario,
-        goal,
-        search.count,
-        frontier_table(search.evidence),
-        again,
-        warmup,
-        recommendation,
-        alternatives,
-        confirmation,
-        search.judged,
+        scenario=scenario,
+        replications=search.count,
+        frontier=frontier_table(search.evidence),
+        fresh=again,
+        warmup=warmup,
+        recommendation=recommendation,
+        alternatives=alternatives,
+        confirmation=confirmation,
+        judgement=search.judged,
     )
 
 
 def _most_replications(search: Search) -> int:
     """Return the replications after which a plan gives up, by how many calls one makes."""
     calls = float(search.judged.calls.mean())
-    if search.goal.protect:  # the calls of other clients are not among those, and as much work
+    if search.objective.protect:  # the calls of other clients are not among those, and as much work
         found = workload_of(search.scenario, "compiled")
         calls = max(calls, found.calls / found.replications)
     affordable = int(DEFAULT_MAX_CALLS // max(1.0, calls))
@@ -196,15 +193,15 @@ def _recommend(
             f"search and a last look at as many; {search.count:,} others are the fresh ones."
         )
     return Recommendation(
-        status_of(size),
-        size,
-        None if size is None else scenario.offer.price_per_day(size),
-        None if size is None else scenario.offer.price_per_month(size),
-        int(sizes[zero[0]]) if len(zero) else None,
-        decided,
-        ends,
-        shortfall,
-        found,
-        reasons,
-        [*rejections(search.evidence, fresh, chosen, surely), *unfit],
+        status=status_of(size),
+        addon_credits=size,
+        price_per_day=None if size is None else scenario.offer.price_per_day(size),
+        price_per_month=None if size is None else scenario.offer.price_per_month(size),
+        zero_throttle_addon_credits=int(sizes[zero[0]]) if len(zero) else None,
+        decided=decided,
+        undecided_between=ends,
+        shortfall_credits=shortfall,
+        remedies=found,
+        reasons=reasons,
+        rejected=[*rejections(search.evidence, fresh, chosen, surely), *unfit],
     )

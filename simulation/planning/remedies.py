@@ -16,6 +16,7 @@ import numpy as np
 from simulation.experiment import Steps
 from simulation.formats import dollars
 from simulation.planning.frontier import MOST_SIZES
+from simulation.planning.judgement import at_least
 from simulation.planning.search import Search
 from simulation.rate_cards import Offer
 from simulation.scenario import Scenario
@@ -40,7 +41,8 @@ class Pools:
         self._search, self._workers, self._steps = search, workers, steps
         self._largest = int(search.limits[-1])
         enough = np.sort(search.judged.enough)
-        place = max(0, int(np.ceil(search.goal.probability * len(enough) - 1e-9)) - 1)
+        shares = np.arange(1, len(enough) + 1) / len(enough)
+        place = int(at_least(shares, search.objective.probability).argmax())
         self._throttles_none = max(self._largest + 1, int(enough[place]))  # often enough
         self._known = {self._largest: False}
 
@@ -49,9 +51,9 @@ class Pools:
         asked = {limit for limit in limits if limit < self._throttles_none}
         if new := sorted(asked - self._known.keys()):
             search, pools = self._search, np.array(new, np.int64)
-            judging = Search(search.demand, search.goal, pools, pools, self._workers, self._steps)
+            judging = Search(search.demand, pools, pools, self._workers, self._steps)
             judging.judge_up_to(search.count)
-            kept = judging.judged.keep_to(search.goal)
+            kept = judging.judged.keep_to(search.objective)
             self._known.update(zip(new, kept.tolist(), strict=True))
 
     def do(self, limit: int) -> bool:
@@ -175,10 +177,17 @@ def _remedy(scenario: Scenario, pools: Pools, offer: Offer, needed: int) -> Reme
         change += f" and {size:,} add-on credits ({dollars(offer.price_per_month(size))} a month)"
     price = license_price(scenario, offer.edition)
     total = None if price is None else price * licenses + offer.price_per_month(size)
-    return Remedy(change, offer.edition, licenses, size, offer.limit(size), total)
+    return Remedy(
+        change=change,
+        edition=offer.edition,
+        user_licenses=licenses,
+        addon_credits=size,
+        limit=offer.limit(size),
+        total_per_month=total,
+    )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Remedy:
     """A change that would meet the objective where no purchase does.
 

@@ -310,8 +310,8 @@ def alternatives(plan: Plan) -> go.Figure | None:
     savers = [each for each in plan.alternatives if each.saves_per_month is not None][::-1]
     if not savers:
         return None
-    saves = [each.saves_per_month or (0, 0.0, 0.0) for each in savers]
-    middle = [float(saving[0]) for saving in saves]
+    estimates = [each.saves_per_month for each in savers if each.saves_per_month is not None]
+    middle = [float(saving.mean) for saving in estimates]
     partly = "<br>(in add-on credits alone)"
     figure = _figure(110 + 46 * len(savers))
     figure.add_bar(
@@ -327,8 +327,8 @@ def alternatives(plan: Plan) -> go.Figure | None:
         error_x={
             "type": "data",
             "symmetric": False,
-            "array": [high - value for (_, _, high), value in zip(saves, middle, strict=True)],
-            "arrayminus": [value - low for (_, low, _), value in zip(saves, middle, strict=True)],
+            "array": [e.high - value for e, value in zip(estimates, middle, strict=True)],
+            "arrayminus": [value - e.low for e, value in zip(estimates, middle, strict=True)],
             "color": GREY,
         },
         text=[f"${value:,.2f}" for value in middle],

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from simulation.scenario.clients import Client
     from simulation.scenario.clock import Clock
     from simulation.scenario.loading import as_scenario, load_scenario
+    from simulation.scenario.objective import Objective
     from simulation.scenario.policies import OnThrottle, Retry
     from simulation.scenario.scenario import Scenario
     from simulation.scenario.starter import scenario_schema, write_starter

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    FieldSerializationInfo,
+    field_serializer,
+    model_validator,
+)
 
 from simulation.bounds import MOST_DOLLARS
 from simulation.formats import Part, one_reading
@@ -36,12 +43,12 @@ class Objective(Part):
     ``throttled_share`` of the calls are throttled, or the expected cost is least.
     """
 
-    throttled_share: (
-        Annotated[Share, AfterValidator(_less_than_all), BeforeValidator(one_reading)] | None
-    ) = Field(None, description="calls that may be throttled")
-    probability: (
-        Annotated[Share, AfterValidator(_more_than_none), BeforeValidator(one_reading)] | None
-    ) = Field(None, description="share of periods that must keep to it")
+    throttled_share: Annotated[
+        Share, AfterValidator(_less_than_all), BeforeValidator(one_reading)
+    ] = Field(0.001, description="calls that may be throttled")
+    probability: Annotated[Share, AfterValidator(_more_than_none), BeforeValidator(one_reading)] = (
+        Field(0.95, description="share of periods that must keep to it")
+    )
     cost_of_lost_call: Annotated[float, Field(ge=0, le=MOST_DOLLARS), NUMBER] | None = Field(
         None, description="$ that a lost call costs; then the least expected cost is looked for"
     )
@@ -50,12 +57,27 @@ class Objective(Part):
         (), description="the clients whose calls count; all unless given"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_not_written(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        return {k: v for k, v in data.items() if v is not None or k not in _WITH_DEFAULT}
+
     @model_validator(mode="after")
     def _one_kind(self) -> Objective:
-        wants_share = self.throttled_share is not None or self.probability is not None
+        wants_share = not self.model_fields_set.isdisjoint(_WITH_DEFAULT)
         if wants_share and self.cost_of_lost_call is not None:
             raise ValueError("names a share and a cost, keep throttled_share or cost_of_lost_call")
         return self
+
+    @field_serializer("throttled_share", "probability")
+    def _as_written(self, value: float, info: FieldSerializationInfo) -> float | None:
+        # A scenario is known by what is written in it, so what is not written stays null there.
+        return value if info.field_name in self.model_fields_set else None
+
+
+_WITH_DEFAULT = ("throttled_share", "probability")
 
 
 class Alternative(Part):

@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from simulation.formats.words import percent
 from simulation.planning.frontier import Evidence, frontier_table
-from simulation.planning.judgement import Goal, Judgement
+from simulation.planning.judgement import Judgement
 from simulation.planning.reasons import reasons_for, rejections
 from tests.planning.test_search import case
 
@@ -23,9 +23,22 @@ def known(throttled: list[list[int]], certain: bool = False, **keys: Any) -> Evi
     runs, sizes = len(counts), np.arange(0, 4 * counts.shape[1], 4)
     calls = np.full(runs, 100)
     enough = np.arange(30, 30 + runs)
-    limits = np.array([scenario.offer.limit(size) for size in sizes.tolist()], np.int64)
-    judged = Judgement(limits, calls, calls, counts, counts, enough, calls)
-    return Evidence(scenario, Goal.of(scenario), sizes, judged, certain)
+    judged = Judgement(
+        limits=np.array([scenario.offer.limit(size) for size in sizes.tolist()], np.int64),
+        calls=calls,
+        credits=calls,
+        throttled=counts,
+        lost=counts,
+        enough=enough,
+        work=calls,
+    )
+    return Evidence(
+        scenario=scenario,
+        objective=scenario.objective,
+        sizes=sizes,
+        judged=judged,
+        certain=certain,
+    )
 
 
 RUNS = [
