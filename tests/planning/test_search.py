@@ -277,8 +277,8 @@ def test_workers_are_started_where_there_is_work_enough(
     asked: list[tuple[int, bool]] = []
 
     def noted(*task: Any) -> Judgement:
-        asked.append(task[4:6])
-        return judge(*task[:4])
+        asked.append(task[3:5])
+        return judge(*task[:3])
 
     monkeypatch.setattr(simulation.planning.search, "judge", noted)
     monkeypatch.setattr(simulation.planning.search, "BUSY_DAY", demand.busiest_day - busy)
