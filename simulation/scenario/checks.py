@@ -14,7 +14,6 @@ from simulation.errors import InputError, KeyPath, KeyProblem
 from simulation.formats import did_you_mean
 from simulation.quantities import DAY, write_duration
 from simulation.rate_cards import RateCard
-from simulation.scenario.calendar_checks import calendar_problems
 from simulation.scenario.call_checks import CallKinds, call_problems, trace_problems
 from simulation.scenario.clients import Client
 from simulation.scenario.clock import Clock
@@ -120,7 +119,8 @@ def client_problems(
         return
     if trace is not None:
         yield from trace_problems(client, path, kinds, trace, clock, unread)
-    yield from calendar_problems(client.arrivals, path, clock)
+    for found in client.arrivals.problems(clock):
+        yield found._replace(path=(*path, *found.path))
 
 
 def objective_problems(
