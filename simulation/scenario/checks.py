@@ -41,11 +41,11 @@ __all__ = [
 _CARD: KeyPath = ("rate_card",)
 
 
-def name_problems(names: Sequence[str], what: str, unread: Unread) -> Iterator[KeyProblem]:
-    """Find names of ``clients`` or ``alternatives`` that a reader, or a key, may confuse."""
-    for place, wrong in alike_names(names, what):
-        if not unread.touches((what, place, "name")):
-            yield KeyProblem((what, place, "name"), wrong)
+def name_problems(names: Sequence[str], key: str, unread: Unread) -> Iterator[KeyProblem]:
+    """Find names of ``clients`` or ``alternatives`` that a reader, or ``--set``, may confuse."""
+    for place, what in alike_names(names, key):
+        if not unread.touches((key, place, "name")):
+            yield KeyProblem((key, place, "name"), what)
 
 
 def start_problems(start: datetime, zone: ZoneInfo, unread: Unread) -> Iterator[KeyProblem]:
