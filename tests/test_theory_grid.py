@@ -22,8 +22,9 @@ import simulation.compiled_model
 import simulation.model
 import simulation.pool
 from simulation.compiled import decide
-from simulation.compiled_model import CompiledModel, lanes_of
+from simulation.compiled_model import CompiledModel
 from simulation.demand import Demand
+from simulation.lanes import lanes_of
 from simulation.model import Model
 from simulation.pool import CreditPool, TooManyRequests
 from simulation.quantities import DAY, HOUR, MINUTE
@@ -111,7 +112,7 @@ def restarts_at_midnight() -> Iterator[None]:
     """Have all credits come back at midnight."""
 
     def decide_anew(lanes: Any, *given: Any) -> Any:  # called once a day
-        return decide(lanes_of(lanes.limits), *given)
+        return decide(lanes_of(lanes.state["limit"]), *given)
 
     class Pool(CreditPool):
         day = 0
