@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import pickle
 import warnings
@@ -16,9 +15,8 @@ from numba import config, njit
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 from simulation.errors import LoopWarning
-from simulation.signals import interrupt_behind
 
-__all__ = ["compiled", "returning"]
+__all__ = ["compiled"]
 
 _DIGEST_BYTES = 32
 _warned_of: set[str] = set()
@@ -30,6 +28,9 @@ def compiled(function: Callable[..., Any]) -> Any:
     It is kept in ``NUMBA_CACHE_DIR``, beside its file, or in the user's cache. A kept loop is
     dropped when its own file changes, not when another does: so a loop calls no loops but those
     of its file. Where ``NUMBA_DISABLE_JIT`` is set, the loop runs as plain Python, slowly.
+
+    A loop returns no named tuple. Numba would make one by a class of Python's, and there a signal's
+    exception, Ctrl-C, crashes the process (https://github.com/numba/numba/issues/2324).
     """
     if config.DISABLE_JIT:
         _warn(
@@ -46,29 +47,6 @@ def compiled(function: Callable[..., Any]) -> Any:
             "no folder can be written; set NUMBA_CACHE_DIR to one that can",
         )
     return loop
-
-
-def returning(*kinds: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a decorator of loops that return plain tuples, which become named ones of ``kinds``.
-
-    Numba would make a named tuple by a class of Python's, and there a signal's exception, Ctrl-C,
-    crashes the process (https://github.com/numba/numba/issues/2324). Plain tuples it makes itself.
-    """
-
-    def decorated(loop: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(loop)
-        def named(*task: Any) -> Any:
-            try:
-                plain = loop(*task)
-            except SystemError as error:
-                raise interrupt_behind(error) or error from None
-            if len(kinds) == 1:
-                return kinds[0](*plain)
-            return tuple(kind(*each) for kind, each in zip(kinds, plain, strict=True))
-
-        return named
-
-    return decorated
 
 
 def _warn(what: str, why: str) -> None:

@@ -19,10 +19,10 @@ import numpy as np
 from rich.table import Table
 
 from simulation import DAY, Scenario, run
-from simulation.demand.calls import Calls, concatenate
-from simulation.demand.demand import Demand
+from simulation.demand import Calls, Demand, concatenate
 from simulation.engine.compiled.kernel import Day, Tape, decide
-from simulation.engine.compiled.model import CompiledModel, lanes_of, laws_of
+from simulation.engine.compiled.lanes import EVENT, lanes_of
+from simulation.engine.compiled.model import CompiledModel, laws_of
 from simulation.engine.compiled.sweep import sweep
 from simulation.report.page import write
 from tests.browser import CHROMIUM, Browser
@@ -142,7 +142,7 @@ def decided(demand: Drawn, limit: int) -> None:
     for day, calls in enumerate(demand.drawn):
         count = len(calls)
         outcome, attempts = np.zeros(count, np.int8), np.ones(count, np.int32)
-        refused, events = np.zeros(count, bool), np.empty((64, 4), np.int64)
+        refused, events = np.zeros(count, bool), np.empty(64, EVENT)
         tape = Tape(outcome, attempts, calls.time.copy(), refused, events, np.zeros(1, np.int64))
         today = Day(calls.time, calls.client, calls.call, calls.credits, refused)
         until = clock.day_end(day)

@@ -129,7 +129,8 @@ INTERRUPT = """\
 import random, signal
 import numpy as np
 from simulation.engine.compiled.kernel import Day, decide
-from simulation.engine.compiled.model import empty_tape, lanes_of, laws_of
+from simulation.engine.compiled.model import empty_tape, laws_of
+from simulation.engine.compiled.lanes import lanes_of
 from tests.helpers import any_limit, poisson
 
 laws = laws_of(any_limit(9, [poisson("a", "9 per day", "one")]), 0)

@@ -169,7 +169,7 @@ def test_what_has_ended_makes_room_for_others_in_a_crowd(monkeypatch: pytest.Mon
 
     def noted(*task: Any) -> Any:
         lanes, tape = decide(*task)
-        room.add((lanes.grant_time.shape[1], lanes.calls.shape[1]))
+        room.add((lanes.grants.shape[1], lanes.calls.shape[1]))
         return lanes, tape
 
     monkeypatch.setattr(simulation.engine.compiled.model, "decide", noted)

@@ -23,7 +23,8 @@ import simulation.engine.model
 import simulation.engine.pool
 from simulation.demand.demand import Demand
 from simulation.engine.compiled.kernel import decide
-from simulation.engine.compiled.model import CompiledModel, lanes_of
+from simulation.engine.compiled.lanes import lanes_of
+from simulation.engine.compiled.model import CompiledModel
 from simulation.engine.model import Model
 from simulation.engine.pool import CreditPool, TooManyRequests
 from simulation.planning.theory import kaufman_roberts
@@ -111,7 +112,7 @@ def restarts_at_midnight() -> Iterator[None]:
     """Have all credits come back at midnight."""
 
     def decide_anew(lanes: Any, *given: Any) -> Any:  # called once a day
-        return decide(lanes_of(lanes.limits), *given)
+        return decide(lanes_of(lanes.state["limit"]), *given)
 
     class Pool(CreditPool):
         day = 0

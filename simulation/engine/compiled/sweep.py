@@ -1,7 +1,7 @@
 """Many pool sizes on one replication's demand: how many calls each throttles and loses.
 
-All sizes see the same calls. A pool that has throttled no call for a window is like any other
-such pool, so it is put to sleep until a call comes that it cannot grant.
+All sizes see the same calls. A pool that has throttled nothing for a whole window is in the state
+of an unlimited pool; skip it until a call arrives that does not fit.
 """
 
 from __future__ import annotations
@@ -14,18 +14,9 @@ from numpy.typing import NDArray
 
 from simulation.demand import Calls, Demand
 from simulation.engine.compiled.dropping import decide_dropping, follow
-from simulation.engine.compiled.kernel import (
-    ATTEMPTS,
-    LATER,
-    LOST_CALLS,
-    SOON,
-    STRAYED,
-    THROTTLED,
-    Day,
-    decide,
-    wake,
-)
-from simulation.engine.compiled.model import empty_tape, lanes_of, laws_of
+from simulation.engine.compiled.kernel import Day, decide, wake
+from simulation.engine.compiled.lanes import lanes_of
+from simulation.engine.compiled.model import empty_tape, laws_of
 from simulation.scenario import Scenario
 
 __all__ = ["Swept", "lanes_at_once", "sweep"]
@@ -40,7 +31,7 @@ _MEMORY = 256 * 2**20  # bytes that the lanes of one sweep may take
 
 @dataclass(frozen=True)
 class Swept:
-    """What one replication says of m pool sizes.
+    """Throttled and lost calls of m pool sizes in one replication.
 
     Attributes
     ----------
@@ -173,24 +164,24 @@ class _Retrying:
         day = Day(calls.time, calls.client, calls.call, calls.credits, counts)
         self._lanes, _ = decide(self._lanes, self._laws, day, first, until, self._tape, 0)
         state = self._lanes.state
-        waiting = state[:, SOON] + state[:, LATER]
-        self._asleep = (first < 0) | ((waiting == 0) & (state[:, STRAYED] <= until - window))
+        waiting = state["soon"] + state["later"]
+        self._asleep = (first < 0) | ((waiting == 0) & (state["strayed"] <= until - window))
 
     @property
     def throttled(self) -> Ints:
-        return self._of_all(THROTTLED)
+        return self._of_all("throttled")
 
     @property
     def lost(self) -> Ints:
-        return self._of_all(LOST_CALLS)
+        return self._of_all("lost")
 
     @property
     def work(self) -> int:
-        return int(self._lanes.state[:, ATTEMPTS].sum())
+        return int(self._lanes.state["attempts"].sum())
 
-    def _of_all(self, column: int) -> Ints:
+    def _of_all(self, field: str) -> Ints:
         counts = np.zeros(len(self._limits), np.int64)
-        counts[: len(self._asleep)] = self._lanes.state[:, column]
+        counts[: len(self._asleep)] = self._lanes.state[field]
         return counts
 
 
@@ -239,7 +230,7 @@ class _Dropping:
     def throttled(self) -> Ints:
         return self._throttled[: self._count]
 
-    lost = throttled
+    lost = throttled  # no client tries again, so a call that is throttled is lost
 
     @property
     def work(self) -> int:
