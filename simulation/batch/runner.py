@@ -24,11 +24,11 @@ from simulation.batch.result import BatchProgress, BatchResult, Interrupted
 from simulation.batch.rows import PORTFOLIO, fitting, scenario_row
 from simulation.batch.store import REPORT, BatchStore
 from simulation.batch.tables import write_tables
-from simulation.errors import InputError, Problem, in_a_line
+from simulation.errors import InputError, in_a_line
 from simulation.experiment import cores
 from simulation.formats import TRACE_MEGABYTES, Access, Document, named_path, refused
 from simulation.plain_text import encodable
-from simulation.planning import Confirmed, calls_to_confirm
+from simulation.planning import Confirmed, PlanOptions
 
 __all__ = ["BatchProgress", "BatchResult", "Interrupted", "plan_portfolio"]
 
@@ -42,11 +42,10 @@ Did = Literal["kept", "new", "changed", "retried", "broken", "pending"]
 
 
 class _Options(NamedTuple):
-    """What is asked of every plan."""
+    """What is asked of a batch."""
 
     assignments: tuple[str, ...]
-    max_replications: int | None
-    confirm: Confirmed
+    plan: PlanOptions
     report: bool
     retry_failed: bool
 
@@ -118,9 +117,9 @@ def plan_portfolio(
     portfolio = read_portfolio(named, Access(confined, trace_megabytes))
     given = {"seed": seed, "replications": replications}
     assignments = (*set, *(f"{key}={value}" for key, value in given.items() if value is not None))
-    options = _Options(
-        assignments, max_replications, calls_to_confirm(confirm), report, retry_failed
-    )
+    # Each plan is made by one worker, so it is not asked to share its work among several.
+    planned = PlanOptions(max_replications=max_replications, confirm=confirm, workers=1)
+    options = _Options(assignments, planned, report, retry_failed)
     for assignment in options.assignments:
         Document({}).set(assignment)  # refuses what is no assignment, before anything is begun
     workforce = processes(cores(workers)) if scheduler is None else cluster(scheduler)
@@ -233,15 +232,11 @@ class _Batch:
 
     def _job(self, item: Item) -> Job:
         scenario = item.load(self._options.assignments)
-        most, begun = self._options.max_replications, scenario.replications
-        if most is not None and most < begun:
-            option, what = f"--max-replications {most}", f"plans begin with {begun} replications"
-            raise InputError([Problem(option, "", f"{what}, write at least {begun}")])
+        self._options.plan.check(scenario, "--max-replications")
         self._fits = True
         return Job(
             scenario,
-            self._options.max_replications,
-            self._options.confirm,
+            self._options.plan,
             self._options.report,
             scenario.to_yaml(self._store.path(item.folder)),
             self._versions,
@@ -348,7 +343,8 @@ class _Batch:
 
 def _identity(job: Job) -> str:
     """Return a hash of all that decides a result, except how it is drawn."""
-    parts = (job.scenario.fingerprint(), job.max_replications, job.confirm, job.versions)
+    options = job.options
+    parts = (job.scenario.fingerprint(), options.max_replications, options.confirm, job.versions)
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
