@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from simulation.lazy import lazily
 
 if TYPE_CHECKING:
-    from simulation.batch.portfolio import is_portfolio, read_portfolio, told_once
+    from simulation.batch.portfolio import portfolio_of, read_portfolio, told_once
     from simulation.batch.result import BatchProgress, BatchResult
     from simulation.batch.runner import plan_portfolio
 
