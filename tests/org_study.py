@@ -23,8 +23,7 @@ from scipy.stats import binomtest
 from simulation import Plan, plan
 from simulation.demand.demand import Demand
 from simulation.experiment.workers import cores, in_processes
-from simulation.planning.frontier import limits_of, purchasable
-from simulation.planning.judgement import Goal, judge
+from simulation.planning.judgement import judge
 from simulation.scenario.scenario import Scenario
 from tests.helpers import build
 from tests.kept_figures import keep
@@ -185,10 +184,11 @@ def _surely(kept: int, wanted: float, side: str) -> bool:
 def _true(scenario: Scenario, credits: Sequence[int]) -> dict[int, int]:
     """Return in how many replications of another seed each size keeps to the objective."""
     scenario = scenario.changed({"seed": _TRUTH_SEED + scenario.seed})
-    demand, goal, sizes = Demand(scenario), Goal.of(scenario), np.unique(credits)
-    limits, kept = limits_of(scenario, sizes), np.zeros(len(sizes), np.int64)
+    demand, goal, sizes = Demand(scenario), scenario.objective, np.unique(credits)
+    limits = np.array([scenario.offer.limit(size) for size in sizes.tolist()], np.int64)
+    kept = np.zeros(len(sizes), np.int64)
     for first in range(0, _TRUTH_REPLICATIONS, _BATCH):
-        kept += judge(demand, range(first, first + _BATCH), limits, goal).meets(goal).sum(axis=0)
+        kept += judge(demand, range(first, first + _BATCH), limits).meets(goal).sum(axis=0)
     return dict(zip(sizes.tolist(), kept.tolist(), strict=True))
 
 
@@ -206,7 +206,7 @@ def claims(result: Plan) -> tuple[Claim, list[Claim]]:
     others = []
     for each in result.alternatives:
         changed = next(a for a in result.scenario.alternatives if a.name == each.name)
-        said = (each.status, each.decided, each.meets_probability, *each.meets_ci95)
+        said = (each.status, each.decided, *each.meets_probability[:3])
         scenario = result.scenario.with_alternative(changed)
         others.append(_claim(scenario, each.addon_credits, None, *said))
     return own, others
@@ -222,13 +222,13 @@ def _claim(
     low: float,
     high: float,
 ) -> Claim:
-    sizes = purchasable(scenario).tolist()
+    sizes = list(scenario.offer.sizes)
     places = range(len(sizes))
     place = len(sizes) - 1 if size is None else sizes.index(size)
     smaller = sizes[place - 1] if size else None
     around = {each: sizes[each] for each in (place - 2, place - 1, place + 1) if each in places}
     true = _true(scenario, [sizes[place], *around.values(), *([] if safe is None else [safe])])
-    met, wanted = true[sizes[place]], Goal.of(scenario).probability
+    met, wanted = true[sizes[place]], scenario.objective.probability
     beyond = place + 1 if size is not None and _surely(met, wanted, "less") else place - 2
     if size is None:
         beyond = place - 1

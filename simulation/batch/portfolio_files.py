@@ -86,9 +86,7 @@ class Item:
         try:
             document = _template(self.file).changed(dict(self.values), self.source)
             document.access = self.access
-            for assignment in assignments:
-                document.set(assignment)
-            return document.validate(Scenario)
+            return document.overridden(assignments).validate(Scenario)
         except InputError as error:
             raise InputError(map(self._told, error.problems)) from None
         except Exception as error:  # a cell may break the reading of its own org only

@@ -6,6 +6,7 @@ from decimal import Decimal
 from math import isnan
 from typing import Any
 
+from simulation.experiment import Estimate, interval_columns
 from simulation.formats import DECIMAL_PLACES, TableRow
 from simulation.plain_text import encodable
 from simulation.planning import Cause, Plan
@@ -14,7 +15,6 @@ from simulation.scenario import Scenario
 
 __all__ = ["ALTERNATIVES", "PORTFOLIO", "alternative_rows", "fitting", "row_of", "scenario_row"]
 
-_INTERVAL = ("", "_low", "_high")
 _LARGEST = {"count": 2**63, "money": Decimal(10) ** (38 - DECIMAL_PLACES)}  # that Parquet can hold
 
 PORTFOLIO = {
@@ -99,11 +99,12 @@ ALTERNATIVES = {
 """
 
 
-def _spread(name: str, values: tuple[Any, Any, Any] | None) -> TableRow:
-    """Name the ends of an interval as columns; without one they are null."""
-    given = (None, None, None) if values is None else values
-    known = (None if each is None or isnan(each) else each for each in given)
-    return dict(zip((name + end for end in _INTERVAL), known, strict=True))
+def _spread(name: str, estimate: Estimate[Any] | None) -> TableRow:
+    """Return mean and ends of an estimate as columns; what there is not is null."""
+    if estimate is None:
+        return dict.fromkeys(interval_columns(name))
+    columns = estimate.columns(name).items()
+    return {column: None if isnan(value) else value for column, value in columns}
 
 
 def scenario_row(scenario: Scenario) -> TableRow:
@@ -114,7 +115,7 @@ def scenario_row(scenario: Scenario) -> TableRow:
         "edition": scenario.org.edition,
         "user_licenses": scenario.org.user_licenses,
         "current_addon_credits": scenario.org.addon_credits,
-        "current_price_per_month": scenario.card.price_per_month(scenario.org.addon_credits),
+        "current_price_per_month": scenario.offer.price_per_month(scenario.org.addon_credits),
         "seed": scenario.seed,
     }
 
@@ -135,8 +136,8 @@ def row_of(plan: Plan, cause: Cause | None) -> TableRow:
         "addon_credits": size,
         "price_per_month": advice.price_per_month,
         "safe_addon_credits": safe,
-        "safe_price_per_month": None if safe is None else scenario.card.price_per_month(safe),
-        **{name: float(held[name]) for name in ("meets_probability", "meets_low", "meets_high")},
+        "safe_price_per_month": None if safe is None else scenario.offer.price_per_month(safe),
+        **{name: float(held[name]) for name in interval_columns("meets_probability", "meets")},
         "replications": plan.replications,
         "zero_throttle_addon_credits": advice.zero_throttle_addon_credits,
         "shortfall_credits": advice.shortfall_credits,
@@ -145,12 +146,10 @@ def row_of(plan: Plan, cause: Cause | None) -> TableRow:
         "remedy": advice.remedies[0].change if advice.remedies else None,
     }
     for name in ("throttled_share", "lost_calls"):
-        low, mean, high = (float(current[f"{name}{end}"]) for end in ("_low", "", "_high"))
-        row |= _spread(f"current_{name}", (mean, low, high))
+        row |= _spread(f"current_{name}", Estimate.from_row(current, name))
     if cause is not None:
-        share = cause.share
         row["caused_by"] = cause.client
-        row |= _spread("caused_share", (share.mean, share.low, share.high))
+        row |= _spread("caused_share", cause.share)
     if (best := best_alternative(plan)) is not None:
         row["best_alternative"] = best.name
         row |= _spread("best_alternative_saves_per_month", best.saves_per_month)
@@ -186,8 +185,7 @@ def alternative_rows(plan: Plan) -> list[TableRow]:
             **_spread("throttled_share_difference", each.throttled_share_difference),
             **_spread("lost_calls_difference", each.lost_calls_difference),
             "decided": each.decided,
-            "meets_probability": each.meets_probability,
-            **dict(zip(("meets_low", "meets_high"), each.meets_ci95, strict=True)),
+            **each.meets_probability.columns("meets_probability", "meets"),
         }
         for each in plan.alternatives
     ]

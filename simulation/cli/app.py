@@ -53,7 +53,7 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
-        from simulation import __version__
+        from simulation.version import __version__
 
         print(f"creditsim {__version__}")
         raise typer.Exit

@@ -9,6 +9,7 @@ import typer
 from simulation.bounds import MOST_CREDITS, MOST_LICENSES
 from simulation.cli.app import print_json
 from simulation.cli.options import AsJson, whole_option
+from simulation.rate_cards import DEFAULT_RATE_CARD
 
 __all__ = ["quote", "rate_cards"]
 
@@ -21,7 +22,7 @@ def quote(
     addon: Annotated[
         int, whole_option("--addon", 0, MOST_CREDITS, "Add-on credits per 24 hours.")
     ] = 0,
-    rate_card: Annotated[str, typer.Option(help="Name, or path of a file.")] = "kaizen-34",
+    rate_card: Annotated[str, typer.Option(help="Name, or path of a file.")] = DEFAULT_RATE_CARD,
     as_json: AsJson = False,
 ) -> None:
     """Say how large a pool is, and what add-on credits cost.
@@ -31,7 +32,7 @@ def quote(
     from simulation.rate_cards import RateCard
 
     card = RateCard.load(rate_card)
-    result = card.quote(edition, licenses, addon)
+    result = card.offer(edition, licenses).quote(addon)
     if as_json:
         print_json(result.model_dump())
         return

@@ -153,7 +153,8 @@ Force = Annotated[
     bool,
     typer.Option(
         "--force",
-        help="Replace files that creditsim did not write; start work that may need too much memory or time.",
+        help="Replace files that creditsim did not write; start work that may take too much "
+        "memory or time.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -24,11 +24,9 @@ __all__ = ["plan_view", "sizes_over_time", "sizes_worth_seeing"]
 def sizes_worth_seeing(plan: Plan) -> dict[int, str]:
     """Return the sizes that a table shows, each with what it is."""
     sizes = plan.frontier["addon_credits"].tolist()
-    advice, card = plan.recommendation, plan.scenario.card
+    advice = plan.recommendation
     named: dict[int, str] = {sizes[0]: "", sizes[-1]: "most for sale"}
-    edge = 0
-    for slab in card.addon_slabs:
-        edge += slab.credits
+    for edge in plan.scenario.card.slab_edges():
         if edge < sizes[-1]:
             named[edge] = "end of slab"
     if advice.zero_throttle_addon_credits is not None:
@@ -91,7 +89,7 @@ def plan_view(plan: Plan, by_size: Mapping[int, RunResult]) -> RenderableType:
 
 
 def _frontier_table(plan: Plan) -> Table:
-    by_cost = plan.goal.cost_of_lost_call is not None
+    by_cost = plan.objective.cost_of_lost_call is not None
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     last = "all costs" if by_cost else "keeps to it"
     for heading in ("add-on", "$ a month", "throttled", "calls lost", last):
@@ -119,7 +117,7 @@ def _frontier_table(plan: Plan) -> Table:
 
 
 def _alternative_table(plan: Plan) -> Table:
-    says_how_sure = plan.goal.cost_of_lost_call is None and plan.replications > 1
+    says_how_sure = plan.objective.cost_of_lost_call is None and plan.replications > 1
     headings = ["alternative", "add-on", "$ a month", "saves a month", "lost calls"]
     table = table_of(*headings, *(["sure"] if says_how_sure else []))
     if says_how_sure and not all(each.decided for each in plan.alternatives):
@@ -127,10 +125,10 @@ def _alternative_table(plan: Plan) -> Table:
     for each in plan.alternatives:
         saves = "no size is enough"
         if each.saves_per_month is not None:
-            amount, low, high = each.saves_per_month
-            saves = dollars(amount)
-            if not isnan(low):  # one replication has no interval
-                saves += f"\n({dollars(low)} to {dollars(high)})"
+            found = each.saves_per_month
+            saves = dollars(found.mean)
+            if found.has_interval:
+                saves += f"\n({dollars(found.low)} to {dollars(found.high)})"
             if each.addon_credits_alone:
                 saves += "\nin add-on credits alone"
             elif each.total_per_month and each.total_per_month != each.price_per_month:
@@ -140,7 +138,7 @@ def _alternative_table(plan: Plan) -> Table:
             "" if each.addon_credits is None else f"{each.addon_credits:,}",
             "" if each.price_per_month is None else f"{each.price_per_month:,}",
             saves,
-            say_number(each.lost_calls_difference[0]),
+            say_number(each.lost_calls_difference.mean),
             *([_kept(each)] if says_how_sure else []),
         )
     return table
@@ -148,4 +146,4 @@ def _alternative_table(plan: Plan) -> Table:
 
 def _kept(alternative: AlternativeResult) -> str:
     """Say how often the size that an alternative needs keeps to the objective."""
-    return f"{percent(alternative.meets_probability)}{'' if alternative.decided else ' ?'}"
+    return f"{percent(alternative.meets_probability.mean)}{'' if alternative.decided else ' ?'}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import floor, inf, isnan, nan
+from typing import Literal
 
 import numpy as np
 
@@ -35,9 +36,9 @@ class Delays:
         self._never = np.zeros(len(counts), np.int64) if never is None else never
         self._all = np.sort(np.concatenate(late)) if len(late) else np.empty(0, np.int64)
         self._steps = np.concatenate(([0], np.unique(self._all)))
-        self._longer: dict[int, Estimate] = {}
+        self._longer: dict[int, Estimate[float]] = {}
 
-    def quantile(self, q: float) -> Estimate:
+    def quantile(self, q: float) -> Estimate[float]:
         """Return a quantile in µs, linear between two calls; inf where calls wait for ever.
 
         Its interval has every wait for which 1 - q lies in the interval of the share of calls that
@@ -48,21 +49,21 @@ class Delays:
         with_calls = int((self._counts > 0).sum())
         if len(self._counts) < 2 or isnan(value):
             return Estimate(value, nan, nan, with_calls)
-        low, high = self._least(1, 1 - q), self._least(2, 1 - q)
+        low, high = self._least("low", 1 - q), self._least("high", 1 - q)
         return Estimate(value, min(low, value), max(high, value), with_calls)
 
-    def _least(self, end: int, share: float) -> float:
+    def _least(self, end: Literal["low", "high"], share: float) -> float:
         """Return the least wait that no more than this share exceeds, by one end of intervals."""
         below, above = 0, len(self._steps)
         while below < above:
             middle = (below + above) // 2
-            if self._share_longer(middle)[end] <= share:
+            if getattr(self._share_longer(middle), end) <= share:
                 above = middle
             else:
                 below = middle + 1
         return float(self._steps[below]) if below < len(self._steps) else inf
 
-    def _share_longer(self, step: int) -> Estimate:
+    def _share_longer(self, step: int) -> Estimate[float]:
         if step not in self._longer:
             wait = self._steps[step]
             longer = [len(each) - np.searchsorted(each, wait, side="right") for each in self._late]

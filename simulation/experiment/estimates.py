@@ -1,23 +1,28 @@
 """Estimates from independent replications, each with its confidence interval.
 
-Every interval that the product tells comes from here, at 95 % confidence unless another is asked.
+Every interval in a result comes from here, at 95 % confidence unless another is asked.
 """
 
 from __future__ import annotations
 
-from math import inf, isnan, nan
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from math import inf, isfinite, isnan, nan
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr, betaincinv, gammaincinv, stdtrit
 
-from simulation.arrays import Floats
+from simulation.arrays import Floats, Ints
 
 __all__ = [
     "CONFIDENCE",
     "Estimate",
+    "Estimates",
     "binomial_interval",
+    "interval_columns",
     "mean_difference",
     "mean_of",
     "median_of",
@@ -29,28 +34,40 @@ __all__ = [
 ]
 
 CONFIDENCE = 0.95
-
 _RARE = 3  # an event that shows in at most one of three replications is rare
 _ROUNDING = 1e-12  # ratios that differ by less are the same
 
 
-class Estimate(NamedTuple):
+Mean = TypeVar("Mean", bound=float | Decimal)
+
+
+class Estimate(NamedTuple, Generic[Mean]):
     """An estimate with its confidence interval; nan where there is none.
 
     Attributes
     ----------
-    mean : float
-        The estimate: a mean, a ratio, a median or a quantile, by the function that returned it.
+    mean : float or Decimal
+        The estimate: a mean, a ratio, a median or a quantile, by the function that returned it;
+        a Decimal where it is an exact amount of money.
     low, high : float
         The ends of the interval; inf where it has no end.
     replications : int
         How many had a value.
+    confidence : float
+        The level of the interval.
     """
 
-    mean: float
+    mean: Mean
     low: float
     high: float
     replications: int
+    confidence: float = CONFIDENCE
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any], name: str, ends: str = "") -> Estimate[float]:
+        """Return the estimate that a table's row holds, in `interval_columns`."""
+        mean, low, high = (float(row[column]) for column in interval_columns(name, ends))
+        return Estimate(mean, low, high, int(row["replications"]))
 
     @property
     def has_interval(self) -> bool:
@@ -62,13 +79,76 @@ class Estimate(NamedTuple):
         """Whether its interval is a point."""
         return self.low == self.high
 
-    def at_most(self, most: float) -> Estimate:
+    def at_most(self, most: float) -> Estimate[Mean]:
         """Return the estimate with its interval cut off at the most that is possible."""
         return self._replace(high=min(most, self.high)) if self.has_interval else self
 
-    def exact(self) -> Estimate:
+    def exact(self) -> Estimate[Mean]:
         """Return the estimate with a point as its interval, for what is not random."""
-        return self._replace(low=self.mean, high=self.mean)
+        return self._replace(low=float(self.mean), high=float(self.mean))
+
+    def columns(self, name: str, ends: str = "") -> dict[str, Mean | float]:
+        """Return mean and ends as a table holds them, by `interval_columns`."""
+        values = (self.mean, self.low, self.high)
+        return dict(zip(interval_columns(name, ends), values, strict=True))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return mean and interval as JSON has them: null where there is none, or no end."""
+        mean, low, high = (x if isfinite(x) else None for x in (self.mean, self.low, self.high))
+        return {"mean": mean, f"ci{100 * self.confidence:.0f}": [low, high]}
+
+
+def interval_columns(name: str, ends: str = "") -> tuple[str, str, str]:
+    """Return the names of the columns of an estimate: its mean, low and high end.
+
+    >>> interval_columns("lost_calls"), interval_columns("mean", "ci95")
+    (('lost_calls', 'lost_calls_low', 'lost_calls_high'), ('mean', 'ci95_low', 'ci95_high'))
+    """
+    ends = ends or name
+    return name, f"{ends}_low", f"{ends}_high"
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Estimates of m things at the same confidence: of each what an `Estimate` says, (m,)."""
+
+    mean: Floats
+    low: Floats
+    high: Floats
+    replications: Ints
+    confidence: float = CONFIDENCE
+
+    @classmethod
+    def of(cls, each: Sequence[Estimate[float]]) -> Estimates:
+        """Return estimates that were made one by one."""
+        mean, low, high = (
+            np.array([getattr(one, name) for one in each]) for name in ("mean", "low", "high")
+        )
+        return cls(mean, low, high, np.array([one.replications for one in each]))
+
+    def __getitem__(self, place: int) -> Estimate[float]:
+        """Return one of them."""
+        mean, low, high = (float(x[place]) for x in (self.mean, self.low, self.high))
+        return Estimate(mean, low, high, int(self.replications[place]), self.confidence)
+
+    def at_most(self, most: float | Floats) -> Estimates:
+        """Return the estimates with intervals cut off at the most that is possible."""
+        return replace(self, high=np.minimum(self.high, most))
+
+    def exact(self, where: bool | NDArray[np.bool_] = True) -> Estimates:
+        """Return the estimates with points as intervals ``where`` they are not random."""
+        low, high = (np.where(where, self.mean, end) for end in (self.low, self.high))
+        return replace(self, low=low, high=high)
+
+    def mapped(self, function: Callable[[Floats], Floats]) -> Estimates:
+        """Return the estimates of a rising function of what is estimated."""
+        mean, low, high = map(function, (self.mean, self.low, self.high))
+        return replace(self, mean=mean, low=low, high=high)
+
+    def columns(self, name: str, ends: str = "") -> dict[str, Floats]:
+        """Return means and ends as columns of a table, by `interval_columns`."""
+        values = (self.mean, self.low, self.high)
+        return dict(zip(interval_columns(name, ends), values, strict=True))
 
 
 def ratios(
@@ -76,8 +156,8 @@ def ratios(
     denominators: NDArray[Any],
     unseen: float | Floats = 1.0,
     confidence: float = CONFIDENCE,
-) -> tuple[Floats, Floats, Floats]:
-    """Return ratios of sums over n replications with their intervals, each (m,).
+) -> Estimates:
+    """Return ratios of sums over n replications with their intervals, of m things at once.
 
     Parameters
     ----------
@@ -109,12 +189,12 @@ def ratios(
     x = np.asarray(numerators, np.float64)
     c = np.asarray(denominators, np.float64)
     c = np.broadcast_to(c if c.ndim == x.ndim else c[:, np.newaxis], x.shape)
-    n, whole = len(x), c.sum(axis=0)
+    n, whole, counts = len(x), c.sum(axis=0), (c > 0).sum(axis=0)
     whole = np.where(whole > 0, whole, nan)
     ratio: Floats = x.sum(axis=0) / whole
     if n < 2:
         none = np.full(x.shape[1], nan)
-        return ratio, none, none
+        return Estimates(ratio, none, none, counts, confidence)
     low, high = _transformed(x - ratio * c, whole / n, confidence)
     low, high = ratio + low, ratio + high
     event = np.broadcast_to(np.asarray(unseen, np.float64), ratio.shape)
@@ -126,7 +206,7 @@ def ratios(
         ends = _of_rare(x[:, rare], event[rare], confidence)
         low[rare], high[rare] = (end / whole[rare] for end in ends)
     high[alike] = np.maximum(high[alike], ratio[alike] + reach)
-    return ratio, np.maximum(low, 0.0), high
+    return Estimates(ratio, np.maximum(low, 0.0), high, counts, confidence)
 
 
 def _transformed(
@@ -179,7 +259,7 @@ def ratio_of(
     denominators: ArrayLike,
     unseen: float = 1.0,
     confidence: float = CONFIDENCE,
-) -> Estimate:
+) -> Estimate[float]:
     """Return the ratio of two sums over replications, such as the share of calls throttled.
 
     >>> ratio_of([2, 0, 1, 3], [10, 10, 10, 10]).mean
@@ -187,11 +267,12 @@ def ratio_of(
     """
     c = np.asarray(denominators, np.float64)
     columns = np.asarray(numerators, np.float64)[:, np.newaxis]
-    ratio, low, high = (float(each[0]) for each in ratios(columns, c, unseen, confidence))
-    return Estimate(ratio, low, high, int((c > 0).sum()))
+    return ratios(columns, c, unseen, confidence)[0]
 
 
-def mean_of(values: ArrayLike, unseen: float = 1.0, confidence: float = CONFIDENCE) -> Estimate:
+def mean_of(
+    values: ArrayLike, unseen: float = 1.0, confidence: float = CONFIDENCE
+) -> Estimate[float]:
     """Return the mean of counts or amounts that are not negative; nan are left out.
 
     >>> mean_of([1.0, 2.0, 3.0]).mean
@@ -202,7 +283,7 @@ def mean_of(values: ArrayLike, unseen: float = 1.0, confidence: float = CONFIDEN
     return ratio_of(given, np.ones(len(given)), unseen, confidence)
 
 
-def mean_difference(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
+def mean_difference(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate[float]:
     """Return the mean of values of either sign, such as paired differences; nan are left out.
 
     Where all are equal the interval is a point: a difference on the same demand often is the same
@@ -213,16 +294,16 @@ def mean_difference(values: ArrayLike, confidence: float = CONFIDENCE) -> Estima
     n = len(given)
     mean = float(given.mean()) if n else nan
     if n < 2:
-        return Estimate(mean, nan, nan, n)
+        return Estimate(mean, nan, nan, n, confidence)
     low, high = _transformed((given - mean)[:, np.newaxis], 1.0, confidence)
-    return Estimate(mean, mean + float(low[0]), mean + float(high[0]), n)
+    return Estimate(mean, mean + float(low[0]), mean + float(high[0]), n, confidence)
 
 
 def ratio_difference(
     now: tuple[ArrayLike, ArrayLike],
     then: tuple[ArrayLike, ArrayLike],
     confidence: float = CONFIDENCE,
-) -> Estimate:
+) -> Estimate[float]:
     """Return a ratio of sums less another of the same replications, such as two throttled shares.
 
     Parameters
@@ -244,10 +325,10 @@ def ratio_difference(
     apart = mean_difference(residuals[1] - residuals[0], confidence)
     difference = float(found[1] - found[0])
     ends = (difference + apart.low - apart.mean, difference + apart.high - apart.mean)
-    return Estimate(difference, *ends, apart.replications)
+    return Estimate(difference, *ends, apart.replications, confidence)
 
 
-def median_of(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
+def median_of(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate[float]:
     """Return the median over replications, with the interval between two of their values.
 
     The median is the least value that half of them do not exceed. What did not happen until
@@ -264,12 +345,13 @@ def median_of(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
     below = ranks[bdtr(ranks - 1, n, 0.5) <= (1 - confidence) / 2]
     finite = int(np.isfinite(given).sum())
     if not len(below):
-        return Estimate(median, nan, nan, finite)
+        return Estimate(median, nan, nan, finite, confidence)
     rank = int(below[-1])
-    return Estimate(median, float(given[rank - 1]), float(given[n - rank]), finite)
+    low, high = float(given[rank - 1]), float(given[n - rank])
+    return Estimate(median, low, high, finite, confidence)
 
 
-def share_of_replications(shown: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
+def share_of_replications(shown: ArrayLike, confidence: float = CONFIDENCE) -> Estimate[float]:
     """Return the share of replications that show something, with its exact interval.
 
     Of one replication there is none, and of none no share.
@@ -277,8 +359,8 @@ def share_of_replications(shown: ArrayLike, confidence: float = CONFIDENCE) -> E
     flags = np.asarray(shown, bool)
     n, k = len(flags), int(flags.sum())
     if n < 2:
-        return Estimate(k / n if n else nan, nan, nan, n)
-    return Estimate(k / n, *binomial_interval(k, n, confidence), n)
+        return Estimate(k / n if n else nan, nan, nan, n, confidence)
+    return Estimate(k / n, *binomial_interval(k, n, confidence), n, confidence)
 
 
 def binomial_interval(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.demand import Demand, is_drawn
+from simulation.demand import Demand
 
 __all__ = ["Group", "groups_of"]
 
@@ -43,15 +43,15 @@ def groups_of(demand: Demand) -> list[Group]:
     scenario, kinds = demand.scenario, len(demand.apis)
     account = np.arange(len(scenario.clients) * kinds)
     category = np.array([scenario.category(api) for api in demand.apis])
-    poisson = [client.arrivals.poisson is not None for client in scenario.clients]
-    drawn = [is_drawn(client) for client in scenario.clients]
+    counts = [client.arrivals.is_drawn for client in scenario.clients]
+    drawn = [client.is_drawn for client in scenario.clients]
     costs = {client * kinds + api: cost for (client, api), cost in demand.cheapest.items()}
 
     def group(grain: str, name: str, members: NDArray[np.bool_]) -> Group:
         its = [key for key in costs if members[key]]
         cheapest = min((costs[key] for key in its), default=0)
         credits = any(drawn[key // kinds] for key in its)
-        calls = credits if grain == "category" else any(poisson[key // kinds] for key in its)
+        calls = credits if grain == "category" else any(counts[key // kinds] for key in its)
         return Group(grain, name, members, cheapest, calls, credits)
 
     groups = [group("overall", "", np.ones(len(account), bool))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,7 +23,7 @@ __all__ = ["RunResult"]
 JsonInterval = dict[str, Any]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class RunResult:
     """What a run of a scenario gives.
 
@@ -79,7 +78,7 @@ class RunResult:
             raise LookupError("this run kept no calls: run with keep_calls=True, or with out=...")
         return self._read_calls()
 
-    def estimate(self, statistic: str, grain: str = "overall", name: str = "") -> Estimate:
+    def estimate(self, statistic: str, grain: str = "overall", name: str = "") -> Estimate[float]:
         """Return one statistic with its interval.
 
         Parameters
@@ -103,7 +102,7 @@ class RunResult:
                 raise InputError(f"{wanted!r} is no {column} of this result, {right}")
             rows = rows[rows[column] == wanted]
         row = rows.iloc[0]
-        return Estimate(*row[["mean", "ci95_low", "ci95_high", "replications"]])
+        return Estimate.from_row(row, "mean", "ci95")
 
     def estimates(self, grain: str) -> pd.DataFrame:
         """Return the estimates of a grain, a row for each name, a column for each statistic."""
@@ -136,8 +135,7 @@ class RunResult:
         for row in self.summary.to_dict("records"):
             home = homes.get(row["grain"])
             place = result["overall"] if home is None else home.setdefault(row["name"], {})
-            low, high = _or_none(row["ci95_low"]), _or_none(row["ci95_high"])
-            place[row["statistic"]] = {"mean": _or_none(row["mean"]), "ci95": [low, high]}
+            place[row["statistic"]] = Estimate.from_row(row, "mean", "ci95").to_dict()
         return result
 
     def tables(self) -> Mapping[str, pd.DataFrame]:
@@ -155,7 +153,3 @@ class RunResult:
         """Return how its figures were made, for a report on them, by file name."""
         text = run_methods(self.scenario, self.warmup, self.engine, self._precision)
         return {"run_methods.md": text}
-
-
-def _or_none(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import inf, nan
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from simulation.arrays import Floats
 from simulation.experiment.delays import Delays
 from simulation.experiment.estimates import (
     Estimate,
+    Estimates,
     median_of,
     ratio_of,
     ratios,
@@ -27,17 +28,7 @@ from simulation.scenario import Scenario
 
 __all__ = ["ESTIMATORS", "SUMMARY_COLUMNS", "summarise", "throttled_share"]
 
-ESTIMATORS = {
-    **dict.fromkeys(STATISTICS, "mean of the replications"),
-    "throttled_share": "ratio of the sums over the replications",
-    "peak_window_credits": "median of the replications",
-    "any_throttled": "share of the replications",
-    "hours_to_first_throttle": "median of the replications, none before the horizon included",
-    **{
-        name: f"percentile of {'all' if of_all else 'the succeeded'} calls of all replications"
-        for name, (_, of_all) in QUANTILES.items()
-    },
-}
+ESTIMATORS = {name: statistic.estimator for name, statistic in STATISTICS.items()}
 """Which estimate stands as ``mean`` of each statistic."""
 
 SUMMARY_COLUMNS = ("grain", "name", "statistic", "mean", "ci95_low", "ci95_high", "replications")
@@ -82,17 +73,17 @@ def summarise(
             "credits_demanded": np.array([group.draws_credits for group in alike]),
         }
         for statistic, found in _estimates(columns, delays, drawn, unseen, counted).items():
-            points = found._replace(low=found.mean, high=found.mean)
-            ends = points if certain and n > 1 else found
+            shown = found.exact() if certain and n > 1 else found
             parts.append(
                 pd.DataFrame(
                     {
                         "grain": grain,
                         "name": [group.name for group in alike],
                         "statistic": statistic,
-                        **dict(zip(SUMMARY_COLUMNS[3:], ends, strict=True)),
+                        **shown.columns("mean", "ci95"),
+                        "replications": shown.replications,
                     }
-                ).assign(place=np.arange(len(alike)), order=STATISTICS.index(statistic))
+                ).assign(place=np.arange(len(alike)), order=[*STATISTICS].index(statistic))
             )
     return (
         pd.concat(
@@ -104,7 +95,7 @@ def summarise(
     )
 
 
-def throttled_share(runs: pd.DataFrame) -> Estimate:
+def throttled_share(runs: pd.DataFrame) -> Estimate[float]:
     """Return the share of calls throttled, with the interval that the summary has.
 
     Parameters
@@ -138,22 +129,13 @@ _OF_CALLS = (
 )
 
 
-class _Ends(NamedTuple):
-    """Estimates of one statistic for several groups, each (groups,)."""
-
-    mean: Floats
-    low: Floats
-    high: Floats
-    replications: NDArray[np.int64]
-
-
 def _estimates(
     columns: Mapping[str, NDArray[Any]],
     delays: Sequence[Sequence[NDArray[np.int64]]],
     drawn: Mapping[str, NDArray[np.bool_]],
     unseen: float,
     counted: float,
-) -> dict[str, _Ends]:
+) -> dict[str, Estimates]:
     """Return every statistic of the groups of one grain; columns are (replications, groups).
 
     The interval of a statistic in ``drawn`` is a point for the groups in which it is not random.
@@ -167,31 +149,27 @@ def _estimates(
         "exhausted_hours": event * counted / np.maximum(1.0, mean),
         **dict.fromkeys(("credits_demanded", "credits_used"), event * np.maximum(1.0, each)),
     }
-    found: dict[str, _Ends] = {}
+    found: dict[str, Estimates] = {}
     for statistic in STATISTICS:
         values = columns[statistic]
         if statistic in QUANTILES:
             continue
         if statistic == "throttled_share":
-            ends = ratios(columns["throttled_calls"], calls, event)
-            found[statistic] = _Ends(*ends, (calls > 0).sum(axis=0))
+            found[statistic] = ratios(columns["throttled_calls"], calls, event)
         elif statistic in _ESTIMATED_ALONE:
-            alone = [_ESTIMATED_ALONE[statistic](values[:, n]) for n in range(values.shape[1])]
-            found[statistic] = _Ends(*map(np.array, zip(*alone, strict=True)))
+            found[statistic] = Estimates.of(
+                [_ESTIMATED_ALONE[statistic](each) for each in values.T]
+            )
         else:
-            ends = ratios(values, np.ones_like(calls), events.get(statistic, event))
-            found[statistic] = _Ends(*ends, np.full(values.shape[1], len(values)))
+            found[statistic] = ratios(values, np.ones_like(calls), events.get(statistic, event))
     at_most: dict[str, float | Floats] = {"throttled_share": 1.0, "exhausted_hours": counted}
     if len(calls) > 1:
         for statistic, differs in drawn.items():
-            given = found[statistic]
-            low, high = (np.where(differs, end, given.mean) for end in (given.low, given.high))
-            found[statistic] = given._replace(low=low, high=high)
+            found[statistic] = found[statistic].exact(~differs)
     at_most |= dict.fromkeys(_OF_CALLS, found["calls"].high)
     at_most["credits_used"] = found["credits_demanded"].high
     for statistic, most in at_most.items():
-        known = found[statistic]
-        found[statistic] = known._replace(high=np.minimum(known.high, most))
+        found[statistic] = found[statistic].at_most(most)
     found |= _delays(columns, delays, event)
     return {statistic: found[statistic] for statistic in STATISTICS}
 
@@ -200,12 +178,12 @@ def _delays(
     columns: Mapping[str, NDArray[Any]],
     delays: Sequence[Sequence[NDArray[np.int64]]],
     events: Floats,
-) -> dict[str, _Ends]:
+) -> dict[str, Estimates]:
     """Return the quantiles of the delays of each group, in seconds.
 
     ``events`` is how many calls of each group an event may throttle that no replication shows.
     """
-    rows: dict[str, list[Estimate]] = {name: [] for name in QUANTILES}
+    rows: dict[str, list[Estimate[float]]] = {name: [] for name in QUANTILES}
     for place, late in enumerate(delays):
         calls, succeeded = (
             columns[name][:, place].astype(np.int64) for name in ("calls", "succeeded_calls")
@@ -217,21 +195,19 @@ def _delays(
         }
         for name, (q, of_all) in QUANTILES.items():
             rows[name].append(known[of_all].quantile(q))
-    found = {}
-    for name, estimates in rows.items():
-        mean, low, high, count = map(np.array, zip(*estimates, strict=True))
-        found[name] = _Ends(mean / SECOND, low / SECOND, high / SECOND, count)
-    return found
+    return {
+        name: Estimates.of(each).mapped(lambda delay: delay / SECOND) for name, each in rows.items()
+    }
 
 
-def _first_throttle(hours: NDArray[np.float64]) -> Estimate:
+def _first_throttle(hours: NDArray[np.float64]) -> Estimate[float]:
     """Return the median; nan, not inf, where no replication throttled a call."""
     if np.isnan(hours).all():
         return Estimate(nan, nan, nan, 0)
     return median_of(np.where(np.isnan(hours), inf, hours))
 
 
-_ESTIMATED_ALONE: dict[str, Callable[[NDArray[Any]], Estimate]] = {
+_ESTIMATED_ALONE: dict[str, Callable[[NDArray[Any]], Estimate[float]]] = {
     "hours_to_first_throttle": _first_throttle,
     "peak_window_credits": median_of,
     "any_throttled": share_of_replications,

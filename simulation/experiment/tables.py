@@ -124,7 +124,7 @@ class _Tables:
         """How many replications are in it."""
         return len(self._late)
 
-    def throttled_share(self) -> Estimate:
+    def throttled_share(self) -> Estimate[float]:
         """Return the throttled share by the replications so far, as the summary will have it."""
         return throttled_share(pd.DataFrame(self._rows["overall"]))
 
@@ -141,14 +141,14 @@ class _Tables:
         if self.count != scenario.replications:
             scenario = scenario.changed({"replications": self.count})
         return RunResult(
-            scenario,
-            engine,
-            tables["overall"],
-            tables["client"],
-            tables["category"],
-            intervals,
-            alerts,
-            summary,
+            scenario=scenario,
+            engine=engine,
+            runs=tables["overall"],
+            client_runs=tables["client"],
+            category_runs=tables["category"],
+            intervals=intervals,
+            alerts=alerts,
+            summary=summary,
         )
 
     def _instants(self, moments: np.ndarray) -> pd.DatetimeIndex:

@@ -6,8 +6,6 @@ result appears whole or not at all.
 
 from typing import TYPE_CHECKING
 
-from simulation.lazy import lazily
-
 if TYPE_CHECKING:
     from simulation.formats.addresses import misread
     from simulation.formats.csv_files import (
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
         ANYWHERE, MOST_MEGABYTES, TRACE_MEGABYTES, Access, named_path, read_text, real_path, shown,
     )
     from simulation.formats.json_text import to_json
-    from simulation.formats.model_errors import unknown_part
+    from simulation.formats.model_errors import details_of, unknown_part
     from simulation.formats.output import (
         OutputFolder, reading, reason_of, refuse_foreign, refused, stamp, writable,
     )
@@ -32,9 +30,11 @@ if TYPE_CHECKING:
     from simulation.formats.spelling import did_you_mean
     from simulation.formats.tables import DECIMAL_PLACES, TableRow, TableWriter, read_table
     from simulation.formats.words import (
-        dollars, in_words, listed, money, number, orgs, percent, period, plural, say_duration,
-        say_number,
+        dollars, exact, exact_percent, in_words, listed, money, number, orgs, percent, period,
+        plural, say_duration, say_number,
     )
     from simulation.formats.written import PLAN_FILES, RUN_FILES, digest, hashes_of, sealed
+else:
+    from simulation.lazy import lazily
 
-__getattr__ = lazily(__name__)
+    __getattr__ = lazily(__name__)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from decimal import Decimal
+from math import nan
 
 import numpy as np
 
 from simulation.arrays import Floats
 from simulation.demand import Demand, stream
-from simulation.experiment import CONFIDENCE, Steps, mean_difference, ratio_difference
+from simulation.experiment import CONFIDENCE, Estimate, Steps, mean_difference, ratio_difference
 from simulation.planning.fresh import holds
-from simulation.planning.frontier import frontier_table, limits_of, purchasable
-from simulation.planning.judgement import often_enough
+from simulation.planning.frontier import frontier_table
+from simulation.planning.judgement import at_least
 from simulation.planning.remedies import licenses_per_month
 from simulation.planning.result import AlternativeResult, status_of
 from simulation.planning.search import Search
@@ -29,9 +29,9 @@ def judge_alternatives(
     """Judge the scenarios that the alternatives make, in their order."""
     results = []
     for alternative, scenario in zip(search.scenario.alternatives, changed, strict=True):
-        sizes = purchasable(scenario)
-        limits = limits_of(scenario, sizes)
-        other = Search(Demand(scenario), search.goal, sizes, limits, workers, steps, True, search)
+        offer = scenario.offer
+        sizes, limits = np.array(offer.sizes, np.int64), np.array(offer.limits, np.int64)
+        other = Search(Demand(scenario), sizes, limits, workers, steps, True, search)
         other.judge_up_to(search.count)
         other.decide(search.count)
         certain = search.certain and other.certain
@@ -45,23 +45,22 @@ def judge_alternatives(
         shown = len(other.sizes) - 1 if chosen is None else chosen
         judged = frontier_table(fresh).set_index("addon_credits").loc[other.sizes[shown]]
         size = None if chosen is None else int(other.sizes[chosen])
-        price = None if size is None else scenario.card.price_per_month(size)
+        price = None if size is None else offer.price_per_month(size)
         licenses = licenses_per_month(scenario)
         dearer, unknown = _licenses_cost_more(search.scenario, scenario)
         results.append(
             AlternativeResult(
-                alternative.name,
-                status_of(size),
-                size,
-                price,
-                (shares.mean, shares.low, shares.high),
-                (lost.mean, lost.low, lost.high),
-                _saving(search, other, dearer, len(search.scenario.alternatives)),
-                None if price is None or licenses is None else price + licenses,
-                unknown,
-                float(judged["meets_probability"]),
-                (float(judged["meets_low"]), float(judged["meets_high"])),
-                other.decided and holds(other, fresh),
+                name=alternative.name,
+                status=status_of(size),
+                addon_credits=size,
+                price_per_month=price,
+                throttled_share_difference=shares,
+                lost_calls_difference=lost,
+                saves_per_month=_saving(search, other, dearer, len(search.scenario.alternatives)),
+                total_per_month=None if price is None or licenses is None else price + licenses,
+                addon_credits_alone=unknown,
+                meets_probability=Estimate.from_row(judged, "meets_probability", "meets"),
+                decided=other.decided and holds(other, fresh),
             )
         )
     return results
@@ -79,13 +78,11 @@ def _licenses_cost_more(now: Scenario, then: Scenario) -> tuple[Decimal, bool]:
     costs = licenses_per_month(now), licenses_per_month(then)
     if costs[0] is not None and costs[1] is not None:
         return costs[1] - costs[0], False
-    held = [(each.card.edition(each.org.edition), each.user_licenses) for each in (now, then)]
+    held = [(each.offer.edition, each.user_licenses) for each in (now, then)]
     return Decimal(0), held[0] != held[1] or costs[0] != costs[1]
 
 
-def _saving(
-    search: Search, other: Search, dearer: Decimal, among: int
-) -> tuple[Decimal, float, float] | None:
+def _saving(search: Search, other: Search, dearer: Decimal, among: int) -> Estimate[Decimal] | None:
     """Return the saving in $ a month with its bootstrap interval; None where none is enough.
 
     It is less by ``dearer``, what licenses cost more. The same replications are drawn for both,
@@ -100,9 +97,9 @@ def _saving(
     if dearer:
         saving -= dearer
     if search.certain and other.certain:
-        return saving, float(saving), float(saving)
+        return Estimate(saving, nan, nan, search.count).exact()
     if search.count < 2:
-        return saving, math.nan, math.nan
+        return Estimate(saving, nan, nan, search.count)
     random = stream(search.scenario.seed, 0, "", 0, "bootstrap")
     n = search.count
     halves = [random.multinomial(n, np.full(n, 1 / n), size=_RESAMPLES) / n for _ in range(2)]
@@ -111,7 +108,7 @@ def _saving(
     ]
     tail = (1 - CONFIDENCE) / 2 / among
     low, high = np.quantile(paid[0] - paid[1], [tail, 1 - tail]) - float(dearer)
-    return saving, float(low), float(high)
+    return Estimate(saving, float(low), float(high), n)
 
 
 def _resampled_prices(search: Search, prices: list[Decimal], halves: list[Floats]) -> Floats:
@@ -120,18 +117,18 @@ def _resampled_prices(search: Search, prices: list[Decimal], halves: list[Floats
     The halves are weights of the search's replications, and of those of a last look.
     """
     costs = np.array([float(price) for price in prices])
-    if search.goal.cost_of_lost_call is not None:
+    if search.objective.cost_of_lost_call is not None:
         rivals = search.judged.replications == search.count
         totals = halves[0] @ search.evidence.monthly_costs()[:, rivals]
         least: Floats = costs[rivals][totals.argmin(axis=1)]
         return least
-    means = halves[0] @ search.judged.meets(search.goal).astype(np.float64)
+    means = halves[0] @ search.judged.meets(search.objective).astype(np.float64)
     if search.last_look_chose:
         judged = search.evidence.judged
         again = judged.replications > search.count
-        seen = judged.meets(search.goal)[search.count :, again]
+        seen = judged.meets(search.objective)[search.count :, again]
         means[:, again] = (means[:, again] + halves[1] @ seen.astype(np.float64)) / 2
-    failing = ~often_enough(means, search.goal)
+    failing = ~at_least(means, search.objective.probability)
     count = len(prices)
     last_failing = np.where(failing.any(axis=1), count - 1 - failing[:, ::-1].argmax(axis=1), -1)
     paid: Floats = costs[np.minimum(last_failing + 1, count - 1)]

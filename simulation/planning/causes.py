@@ -19,7 +19,7 @@ class Cause(NamedTuple):
     """The client that asks for most of the credits when most are asked for."""
 
     client: str
-    share: Estimate
+    share: Estimate[float]
 
 
 def biggest_cause(demand: Demand, replications: int) -> Cause | None:

@@ -16,7 +16,7 @@ from simulation.engine import CallRecords, CompiledModel, DayRecords, Model
 __all__ = ["Confirmation", "confirm_sizes", "differences"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Confirmation:
     """What was compared, record for record, and found identical.
 
@@ -62,7 +62,13 @@ def confirm_sizes(
         for place in places:
             _compare(demand, replication, int(limits[place]), reached)
         compared, days, calls = compared + 1, days + reached, calls + int(counts[reached - 1])
-    return Confirmation([int(sizes[place]) for place in places], compared, days, calls, True)
+    return Confirmation(
+        addon_credits=[int(sizes[place]) for place in places],
+        replications=compared,
+        days=days,
+        calls=calls,
+        identical=True,
+    )
 
 
 def _compare(demand: Demand, replication: int, limit: int, days: int) -> None:

@@ -17,11 +17,11 @@ def holds(search: Search, fresh: Evidence) -> bool:
     """Return whether no fresh interval contradicts what the search decided."""
     if search.certain:
         return True
-    if search.goal.cost_of_lost_call is not None:
+    if search.objective.cost_of_lost_call is not None:
         return not _cheaper(search, fresh)
-    kept = fresh.judged.meets(fresh.goal).sum(axis=0)
+    kept = fresh.judged.meets(fresh.objective).sum(axis=0)
     ends = [binomial_interval(int(k), search.count) for k in kept]
-    wanted, does = search.goal.probability, search.chosen is not None
+    wanted, does = search.objective.probability, search.chosen is not None
     below = ends[:-1] if does else ends
     fails = all(low < wanted for low, _ in below)
     return fails and (not does or ends[-1][1] >= wanted)
@@ -55,7 +55,7 @@ def open_between(search: Search, fresh: Evidence) -> Between | None:
     if search.decided and holds(search, fresh):
         return None
     first, surely = search.bracket()
-    if search.goal.cost_of_lost_call is not None:
+    if search.objective.cost_of_lost_call is not None:
         assert surely is not None
         ends = [first, surely, *_cheaper(search, fresh)]
         return Between(min(ends), max(ends), None)
@@ -65,8 +65,10 @@ def open_between(search: Search, fresh: Evidence) -> Between | None:
         return Between(first, None, None)
     chose = search.decided and surely != search.chosen  # whether fresh replications chose it
     safe = fresh if surely == search.chosen else search.fresh([surely], skip=int(chose))
-    kept = int(safe.judged.meets(search.goal)[:, -1].sum())
-    if binomial_interval(kept, search.count)[1] < search.goal.probability:  # it flattered itself
+    kept = int(safe.judged.meets(search.objective)[:, -1].sum())
+    if (
+        binomial_interval(kept, search.count)[1] < search.objective.probability
+    ):  # it flattered itself
         surely = _surely_above(search, surely)
         safe = fresh if surely is None else search.fresh([surely], skip=1)
     return Between(first, surely, None if safe is fresh else safe)
@@ -74,7 +76,7 @@ def open_between(search: Search, fresh: Evidence) -> Between | None:
 
 def _by_fresh(search: Search, fresh: Evidence) -> tuple[int, int | None]:
     """Return the places between which the answer lies where fresh replications disagree."""
-    kept = fresh.judged.keep_to(fresh.goal)
+    kept = fresh.judged.keep_to(fresh.objective)
     chosen = search.chosen
     if chosen is None:  # the largest does after all
         return len(search.sizes) - 1, None
@@ -88,8 +90,8 @@ def _surely_above(search: Search, place: int) -> int | None:
     larger = np.arange(place + 1, len(search.sizes))
     if not len(larger):
         return None
-    met = search.fresh(larger.tolist()).judged.meets(search.goal).sum(axis=0)
-    wanted = search.goal.probability
+    met = search.fresh(larger.tolist()).judged.meets(search.objective).sum(axis=0)
+    wanted = search.objective.probability
     surely = [binomial_interval(int(k), search.count)[0] >= wanted for k in met]
     found = smallest_with_all_larger(np.array(surely))
     return None if found is None else place + 1 + found

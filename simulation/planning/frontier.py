@@ -10,26 +10,25 @@ import pandas as pd
 
 from simulation.arrays import Floats, Ints
 from simulation.errors import InputError, Problem
-from simulation.experiment import binomial_interval, ratios
-from simulation.planning.judgement import Goal, Judgement
-from simulation.quantities import DAY
-from simulation.rate_cards import DAYS_PER_MONTH
-from simulation.scenario import Scenario
+from simulation.experiment import Estimates, binomial_interval, ratios
+from simulation.planning.judgement import Judgement
+from simulation.quantities import DAY, DAYS_PER_MONTH
+from simulation.scenario import Objective, Scenario
 
-__all__ = ["MOST_SIZES", "Evidence", "check_sizes", "frontier_table", "limits_of", "purchasable"]
+__all__ = ["MOST_SIZES", "Evidence", "check_sizes", "frontier_table"]
 
 MOST_SIZES = 10_000
 """Sizes that a plan judges at most: what is known of each of them is held for each replication."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """What is known of a scenario's purchasable sizes.
 
     Attributes
     ----------
     scenario : Scenario
-    goal : Goal
+    objective : Objective
     sizes : (m,) int64 array
         Every purchasable size, add-on credits.
     judged : Judgement
@@ -39,7 +38,7 @@ class Evidence:
     """
 
     scenario: Scenario
-    goal: Goal
+    objective: Objective
     sizes: Ints
     judged: Judgement
     certain: bool
@@ -53,30 +52,24 @@ class Evidence:
 
         ``lost_calls`` are those of one replication, at each size.
         """
-        assert self.goal.cost_of_lost_call is not None
+        assert self.objective.cost_of_lost_call is not None
         months = self.scenario.counted / (DAYS_PER_MONTH * DAY)
         prices = np.array([float(price) for price in self.prices_per_month()])
-        costs: Floats = prices + self.goal.cost_of_lost_call * lost_calls / months
+        costs: Floats = prices + self.objective.cost_of_lost_call * lost_calls / months
         return costs
 
     def prices_per_month(self) -> list[Decimal]:
         """Return what each size costs in $ per month of 30 days, exact."""
-        return [self.scenario.card.price_per_month(int(size)) for size in self.sizes]
-
-
-def purchasable(scenario: Scenario) -> Ints:
-    """Return every purchasable size from 0 to the purchase cap, in the card's steps."""
-    sizes = scenario.card.addon_sizes(scenario.org.edition, scenario.user_licenses)
-    return np.array(sizes, np.int64)
+        offer = self.scenario.offer
+        return [offer.price_per_month(int(size)) for size in self.sizes]
 
 
 def check_sizes(scenario: Scenario) -> None:
     """Raise InputError where more sizes can be bought than a plan judges."""
-    card = scenario.card
-    sizes = card.addon_sizes(scenario.org.edition, scenario.user_licenses)
+    offer = scenario.offer
+    sizes = offer.sizes
     if len(sizes) > MOST_SIZES:
-        cap = card.purchase_cap(scenario.org.edition, scenario.user_licenses)
-        step = cap // MOST_SIZES + 1
+        step = offer.purchase_cap // MOST_SIZES + 1
         what = (
             f"gives {len(sizes):,} sizes from 0 to {sizes[-1]:,}, and a plan judges at most "
             f"{MOST_SIZES:,}: write {step:,} or more, or lower purchase_cap_credits"
@@ -84,23 +77,26 @@ def check_sizes(scenario: Scenario) -> None:
         raise InputError([Problem(scenario.rate_card, "addon_step", what)])
 
 
-def limits_of(scenario: Scenario, sizes: Ints) -> Ints:
-    """Return the pool size that each purchase gives."""
-    edition, licenses = scenario.org.edition, scenario.user_licenses
-    limits = [scenario.card.limit(edition, licenses, int(size)) for size in sizes]
-    return np.array(limits, np.int64)
-
-
-def _estimates(known: Evidence, counts: Ints, per: Ints) -> dict[str, Floats]:
-    """Return ratios of counts (n, m) to what stands for each replication, by end, (m,)."""
-    found = {end: np.full(len(known.sizes), np.nan) for end in ("", "_low", "_high")}
+def _estimates(known: Evidence, counts: Ints, per: Ints) -> Estimates:
+    """Return ratios of counts (n, m) to what stands for each replication, (n,)."""
     replications, unseen = known.judged.replications, known.judged.unseen
-    for n in np.unique(replications):
+    mean, low, high = (np.full(len(known.sizes), np.nan) for _ in range(3))
+    for n in np.unique(replications):  # sizes that were judged on the same replications
         alike = replications == n
-        ends = ratios(counts[:n, alike], per[:n], unseen[alike])
-        for name, end in zip(found, ends, strict=True):
-            found[name][alike] = ends[0] if known.certain else end
-    return found
+        found = ratios(counts[:n, alike], per[:n], unseen[alike])
+        mean[alike], low[alike], high[alike] = found.mean, found.low, found.high
+    estimates = Estimates(mean, low, high, replications)
+    return estimates.exact() if known.certain else estimates
+
+
+def _probabilities(known: Evidence) -> Estimates:
+    """Return the probability with which each size meets the objective."""
+    judged = known.judged
+    kept, counts = judged.meets(known.objective).sum(axis=0), judged.replications
+    ends = [binomial_interval(int(k), int(n)) for k, n in zip(kept, counts, strict=True)]
+    low, high = np.array(ends).T
+    estimates = Estimates(kept / counts, low, high, counts)
+    return estimates.exact() if known.certain else estimates
 
 
 def frontier_table(known: Evidence) -> pd.DataFrame:
@@ -108,28 +104,19 @@ def frontier_table(known: Evidence) -> pd.DataFrame:
 
     Where nothing is random, a replication tells all and intervals are points.
     """
-    scenario, goal, judged = known.scenario, known.goal, known.judged
+    offer, judged = known.scenario.offer, known.judged
     one = np.ones(len(judged.calls), np.int64)
+    lost = _estimates(known, judged.lost, one)
     columns: dict[str, object] = {
         "addon_credits": known.sizes,
         "limit": judged.limits,
-        "price_per_day": [scenario.card.price_per_day(int(size)) for size in known.sizes],
+        "price_per_day": [offer.price_per_day(int(size)) for size in known.sizes],
         "price_per_month": known.prices_per_month(),
+        **_estimates(known, judged.throttled, judged.calls).at_most(1.0).columns("throttled_share"),
+        **lost.columns("lost_calls"),
+        **_probabilities(known).columns("meets_probability", "meets"),
+        "replications": judged.replications,
     }
-    lost = _estimates(known, judged.lost, one)
-    shares = _estimates(known, judged.throttled, judged.calls)
-    shares["_high"] = np.minimum(shares["_high"], 1.0)
-    for name, found in (("throttled_share", shares), ("lost_calls", lost)):
-        columns |= {f"{name}{end}": values for end, values in found.items()}
-    kept, counts = judged.meets(goal).sum(axis=0), judged.replications
-    columns["meets_probability"] = kept / counts
-    ends = [
-        (float(k), float(k)) if known.certain else binomial_interval(int(k), int(n))
-        for k, n in zip(kept, counts, strict=True)
-    ]
-    columns["meets_low"], columns["meets_high"] = zip(*ends, strict=True)
-    columns["replications"] = counts
-    if goal.cost_of_lost_call is not None:
-        for end, values in lost.items():
-            columns[f"cost_per_month{end}"] = known.monthly_costs_of(values)
+    if known.objective.cost_of_lost_call is not None:
+        columns |= lost.mapped(known.monthly_costs_of).columns("cost_per_month")
     return pd.DataFrame(columns)

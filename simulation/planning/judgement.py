@@ -16,49 +16,27 @@ from simulation.arrays import Floats, Ints
 from simulation.demand import Demand, demand_of
 from simulation.engine import Swept, lanes_at_once, sweep
 from simulation.experiment import in_processes, in_threads, unseen_calls
-from simulation.scenario import Scenario
+from simulation.scenario import Objective
 
-__all__ = ["Goal", "Judgement", "judge", "often_enough"]
+__all__ = ["Judgement", "at_least", "judge"]
 
 
-@dataclass(frozen=True)
-class Goal:
-    """What a purchase has to achieve, with the defaults filled in.
+_ROUNDING = 1e-12  # shares that differ by less are the same
 
-    Attributes
-    ----------
-    throttled_share, probability : float
-        In at least this share of periods at most this share of the calls is throttled.
-    cost_of_lost_call : float or None
-        Where given, the least expected cost is looked for instead.
-    protect : tuple of str
-        The clients whose calls count; all where it is empty.
+
+def at_least(share: float | Floats, wanted: float | Floats) -> NDArray[np.bool_]:
+    """Return whether a share reaches the one that is wanted; nan does not, nor is it reached.
+
+    A share that is a sum, such as that of weighted replications, may come out a little too small.
+
+    >>> at_least(np.array([1 - 0.9, 0.1, 0.09]), 0.1).tolist()
+    [True, True, False]
     """
-
-    throttled_share: float
-    probability: float
-    cost_of_lost_call: float | None
-    protect: tuple[str, ...]
-
-    @classmethod
-    def of(cls, scenario: Scenario) -> Goal:
-        """Return the goal of a scenario; 0.1 % and 95 % where it names none."""
-        objective = scenario.objective
-        share, probability = objective.throttled_share, objective.probability
-        return cls(
-            0.001 if share is None else share,
-            0.95 if probability is None else probability,
-            objective.cost_of_lost_call,
-            objective.protect,
-        )
+    reached: NDArray[np.bool_] = np.asarray(share) >= np.asarray(wanted) - _ROUNDING
+    return reached
 
 
-def often_enough(shares: Floats, goal: Goal) -> NDArray[np.bool_]:
-    """Return which shares of replications reach the goal's probability, rounding forgiven."""
-    return shares >= goal.probability - 1e-12
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Judgement:
     """Throttled and lost calls of m pool sizes in n replications of the same demand.
 
@@ -121,17 +99,14 @@ class Judgement:
         event = float(unseen_calls(self.enough, self.credits_per_call))
         return float(self.enough.max()) + event * max(1.0, self.credits_per_call)
 
-    def meets(self, goal: Goal) -> NDArray[np.bool_]:
-        """Return in which replications which sizes keep to the goal's share, (n, m)."""
-        allowed = goal.throttled_share * self.calls * (1 + 1e-12)  # 0.1 % of 1,000 is 1, not 0.99…
-        return (self.throttled >= 0) & (self.throttled <= allowed[:, np.newaxis])
+    def meets(self, objective: Objective) -> NDArray[np.bool_]:
+        """Return in which replications which sizes keep to the objective's share, (n, m)."""
+        return at_least(objective.throttled_share, self.shares)
 
-    def keep_to(self, goal: Goal) -> NDArray[np.bool_]:
-        """Return which sizes keep to the goal in a large enough share of replications, (m,)."""
-        kept: NDArray[np.bool_] = often_enough(
-            self.meets(goal).sum(axis=0) / self.replications, goal
-        )
-        return kept
+    def keep_to(self, objective: Objective) -> NDArray[np.bool_]:
+        """Return which sizes keep to the objective in enough replications, (m,)."""
+        often = self.meets(objective).sum(axis=0) / self.replications
+        return at_least(often, objective.probability)
 
     def and_then(self, more: Judgement, places: Ints) -> Judgement:
         """Return this judgement with further replications of some of the sizes merged in.
@@ -149,7 +124,7 @@ class Judgement:
             name: np.concatenate((getattr(self, name)[:first], getattr(more, name)))
             for name in ("calls", "credits", "enough", "work")
         }
-        return Judgement(self.limits, **columns, **rows)
+        return Judgement(limits=self.limits, **columns, **rows)
 
 
 class _Task(NamedTuple):
@@ -168,59 +143,75 @@ def _sweep_elsewhere(scenario: bytes, task: _Task) -> Swept:
     return _sweep(demand_of(scenario), task)
 
 
+class _Tally:
+    """Counts of pool sizes in replications, taken in as sweeps end, a block of sizes each."""
+
+    def __init__(self, replications: int, limits: Ints) -> None:
+        self._limits = limits
+        self._sizes = {
+            name: np.zeros((replications, len(limits)), np.int64) for name in ("throttled", "lost")
+        }
+        self._demand = {
+            name: np.zeros(replications, np.int64) for name in ("calls", "credits", "enough")
+        }
+        self._work = np.zeros(replications, np.int64)
+
+    def take(self, row: int, columns: slice, swept: Swept) -> None:
+        """Take in what a sweep says of a replication's sizes ``columns``."""
+        for name, counts in self._sizes.items():
+            counts[row, columns] = getattr(swept, name)
+        for name, values in self._demand.items():  # the same whatever the sizes are
+            values[row] = getattr(swept, name)
+        self._work[row] += swept.work
+
+    def not_enough(self, row: int, first: int) -> bool:
+        """Return whether a size throttles a call of a replication that has been swept."""
+        return bool(self._limits[first] < self._demand["enough"][row])
+
+    def judgement(self) -> Judgement:
+        """Return what was taken in."""
+        return Judgement(limits=self._limits, work=self._work, **self._sizes, **self._demand)
+
+
 def judge(
     demand: Demand,
     replications: Sequence[int],
     limits: Ints,
-    goal: Goal,
     workers: int = 1,
     processes: bool = False,
     done: Callable[[], None] | None = None,
 ) -> Judgement:
-    """Judge pool sizes on the same demand, replication by replication.
+    """Return throttled and lost calls of pool sizes on the same demand, by replication.
 
     A size that is enough for all that is asked in any window throttles no call, retries or
     not, so only smaller ones are simulated. Results do not depend on the number of workers,
     nor on whether they are threads or processes.
     """
+    protect = demand.scenario.objective.protect
     names = [client.name for client in demand.scenario.clients]
-    counted = np.array([not goal.protect or name in goal.protect for name in names])
+    counted = np.array([not protect or name in protect for name in names])
     at_once = lanes_at_once(demand)
     run, function = in_threads, partial(_sweep, demand)
     if processes:
         run, function = in_processes, partial(_sweep_elsewhere, pickle.dumps(demand.scenario))
-    shape = (len(replications), len(limits))
-    throttled, lost = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    tally = _Tally(len(replications), limits)
 
-    work = np.zeros(len(replications), np.int64)
-
-    def swept(places: list[tuple[int, int]]) -> list[Swept]:
+    def take(blocks: list[tuple[int, int]]) -> None:
+        columns = [slice(first, first + at_once) for _, first in blocks]
         tasks = [
-            _Task(replications[row], limits[first : first + at_once], counted)
-            for row, first in places
+            _Task(replications[row], limits[block], counted)
+            for (row, _), block in zip(blocks, columns, strict=True)
         ]
-        found = []
         with closing(run(function, tasks, workers)) as results:
-            for (row, first), each in zip(places, results, strict=True):
-                throttled[row, first : first + at_once] = each.throttled
-                lost[row, first : first + at_once] = each.lost
-                work[row] += each.work
-                found.append(each)
+            for (row, _), block, swept in zip(blocks, columns, results, strict=True):
+                tally.take(row, block, swept)
                 if done is not None:
                     done()
-        return found
 
-    begun = swept([(row, 0) for row in range(len(replications))])
-    swept(
-        [
-            (row, first)
-            for row, each in enumerate(begun)
-            for first in range(at_once, len(limits), at_once)
-            if limits[first] < each.enough
-        ]
-    )
-    calls, credits, enough = (
-        np.array([getattr(each, name) for each in begun], np.int64)
-        for name in ("calls", "credits", "enough")
-    )
-    return Judgement(limits, calls, credits, throttled, lost, enough, work)
+    # The smallest sizes come first: their sweep tells which pool is enough, and so which of the
+    # other sizes have to be simulated at all.
+    rows = range(len(replications))
+    take([(row, 0) for row in rows])
+    others = range(at_once, len(limits), at_once)
+    take([(row, first) for row in rows for first in others if tally.not_enough(row, first)])
+    return tally.judgement()

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from simulation.demand import is_random
-from simulation.experiment import CONFIDENCE, Warmup, exact_percent, initialisation, inputs, page, quoted, random_numbers, what_was_bought
-from simulation.formats import listed
+from simulation.experiment import (
+    CONFIDENCE,
+    Warmup,
+    initialisation,
+    inputs,
+    page,
+    quoted,
+    random_numbers,
+    what_was_bought,
+)
+from simulation.formats import exact_percent, listed
 from simulation.planning.confirmation import Confirmation
-from simulation.planning.judgement import Goal
 from simulation.planning.search import DECISION_ERROR, NOTABLE_SAVING
 from simulation.quantities import write_duration
-from simulation.scenario import Scenario
+from simulation.scenario import Objective, Scenario
 
 __all__ = ["plan_methods"]
 
@@ -19,7 +26,6 @@ __all__ = ["plan_methods"]
 def plan_methods(
     scenario: Scenario,
     warmup: Warmup | None,
-    goal: Goal,
     sizes: Sequence[int],
     replications: int,
     fresh: Sequence[int],
@@ -34,7 +40,6 @@ def plan_methods(
     scenario : Scenario
         As it was planned for, with the warm-up that it had.
     warmup : Warmup or None
-    goal : Goal
     sizes, fresh : sequence of int
         The add-on credits that were judged, and those that fresh replications judged again.
     replications : int
@@ -49,11 +54,11 @@ def plan_methods(
     return page(
         "a plan of creditsim",
         {
-            "Purpose": [f"{what_was_bought(scenario)} {_objective(scenario, goal)}"],
+            "Purpose": [f"{what_was_bought(scenario)} {_objective(scenario)}"],
             "Inputs": _inputs(scenario),
             "Initialisation": [*initialisation(scenario, warmup), _of_each_size()],
             "Estimation": _estimation(
-                scenario, goal, sizes, replications, fresh, confirmation, last_look, decided
+                scenario, sizes, replications, fresh, confirmation, last_look, decided
             ),
             "Software": random_numbers(scenario),
         },
@@ -67,19 +72,22 @@ def _of_each_size() -> str:
     )
 
 
-def _objective(scenario: Scenario, goal: Goal) -> str:
-    whose = f"calls of {', '.join(map(quoted, goal.protect))}" if goal.protect else "calls"
-    if goal.cost_of_lost_call is not None:
+def _objective(scenario: Scenario) -> str:
+    objective = scenario.objective
+    whose = (
+        f"calls of {', '.join(map(quoted, objective.protect))}" if objective.protect else "calls"
+    )
+    if objective.cost_of_lost_call is not None:
         return (
             "The plan looks for the purchase of add-on credits with the least expected cost a "
-            f"month: its price, and ${goal.cost_of_lost_call:,.12g} for each of the {whose} that "
-            "is lost."
+            f"month: its price, and ${objective.cost_of_lost_call:,.12g} for each of the {whose} "
+            "that is lost."
         )
     return (
         "The plan looks for the smallest purchase of add-on credits such that it and every larger "
-        f"one meets the objective: in at least {exact_percent(goal.probability)} of runs of "
-        f"{write_duration(scenario.counted)} at most {exact_percent(goal.throttled_share)} of the "
-        f"{whose} have their first attempt throttled."
+        f"one meets the objective: in at least {exact_percent(objective.probability)} of runs of "
+        f"{write_duration(scenario.counted)} at most {exact_percent(objective.throttled_share)} of "
+        f"the {whose} have their first attempt throttled."
     )
 
 
@@ -92,7 +100,6 @@ def _inputs(scenario: Scenario) -> Iterator[str]:
 
 def _estimation(
     scenario: Scenario,
-    goal: Goal,
     sizes: Sequence[int],
     replications: int,
     fresh: Sequence[int],
@@ -100,12 +107,13 @@ def _estimation(
     last_look: bool,
     decided: bool,
 ) -> Iterator[str]:
+    objective = scenario.objective
     yield (
         f"- Sizes: {len(sizes):,} can be bought, from 0 to {sizes[-1]:,} add-on credits, and all "
         "are judged on the same demand (common random numbers)."
     )
     judged = listed(f"{size:,}" for size in fresh)
-    if not is_random(scenario):
+    if not scenario.is_random:
         yield "- Nothing in the scenario is random: one replication tells all, and is exact."
     else:
         level = exact_percent(CONFIDENCE)
@@ -117,23 +125,26 @@ def _estimation(
             )
         yield (
             f"- Search: {replications:,} replications. It began with {scenario.replications:,} and "
-            f"added as many again while the answer was open, up to a maximum.{again} {_ends(goal)} "
-            "Sizes that were out of the question early were judged on fewer, as `frontier.csv` "
-            "says."
+            "added as many again while the answer was open, up to a maximum."
+            f"{again} {_ends(objective)} Sizes that were out of the question early were judged on "
+            "fewer, as `frontier.csv` says."
         )
         yield (
             f"- Fresh replications: {replications:,} more, which decided nothing, judged {judged} "
             "add-on credits again (`fresh.parquet`). These are the figures of the advice, since "
             "those of the search flatter what it chose."
         )
-        if not decided and goal.cost_of_lost_call is None:
+        if not decided and objective.cost_of_lost_call is None:
             yield (
                 "- The plan is not decided. Where a search leaves a doubt, the fresh replications "
                 "are a last look at the sizes in doubt. Those that would have decided are not "
                 "shown as fresh ones, so the figures of an open size lie a little too near to what "
                 "is wanted."
             )
-        yield f"- Intervals hold with {level} confidence each, over replications. {_by_what(goal)}"
+        yield (
+            f"- Intervals hold with {level} confidence each, over replications. "
+            f"{_by_what(objective)}"
+        )
     if scenario.alternatives:
         yield (
             "- Alternatives are judged on the same replications. What one saves is a paired "
@@ -148,9 +159,9 @@ def _estimation(
         )
 
 
-def _ends(goal: Goal) -> str:
+def _ends(objective: Objective) -> str:
     error = exact_percent(DECISION_ERROR)
-    if goal.cost_of_lost_call is None:
+    if objective.cost_of_lost_call is None:
         return f"At most {error} of plans decide wrongly, all looks at the growing sample together."
     return (
         f"It ended when no other size could cost less by more than {exact_percent(NOTABLE_SAVING)} "
@@ -159,13 +170,13 @@ def _ends(goal: Goal) -> str:
     )
 
 
-def _by_what(goal: Goal) -> str:
+def _by_what(objective: Objective) -> str:
     shares = (
         "Throttled shares are ratios of sums, lost calls are means: Student's t after Hall's "
         "transformation, or the gamma interval of Fay and Feuer where at most a third of the "
         "replications show any."
     )
-    if goal.cost_of_lost_call is not None:
+    if objective.cost_of_lost_call is not None:
         return f"{shares} The cost is the price and the mean of what lost calls cost."
     return (
         "The probability that a run meets the objective is the share of replications that do, with "

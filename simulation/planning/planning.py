@@ -21,10 +21,7 @@ from simulation.planning.frontier import (
     Evidence,
     check_sizes,
     frontier_table,
-    limits_of,
-    purchasable,
 )
-from simulation.planning.judgement import Goal
 from simulation.planning.options import Confirmed, PlanOptions
 from simulation.planning.reasons import reasons_for, rejections
 from simulation.planning.remedies import Pools, Remedy, remedies
@@ -108,7 +105,7 @@ def plan_with(
         check_sizes(each)
         if not options.force:
             workers = cores(options.workers)
-            check_workload(each, "compiled", workers, sizes=len(purchasable(each)))
+            check_workload(each, "compiled", workers, sizes=len(each.offer.sizes))
 
     check(scenario)
     scenario, warmup = with_warmup(scenario)
@@ -135,10 +132,10 @@ def _plan(
     steps: Steps,
 ) -> Plan:
     workers = cores(options.workers)
-    goal, demand = Goal.of(scenario), Demand(scenario)
-    sizes = purchasable(scenario)
+    demand, offer = Demand(scenario), scenario.offer
+    sizes, limits = np.array(offer.sizes, np.int64), np.array(offer.limits, np.int64)
     compared = bool(scenario.alternatives)
-    search = Search(demand, goal, sizes, limits_of(scenario, sizes), workers, steps, compared)
+    search = Search(demand, sizes, limits, workers, steps, compared)
     search.judge_up_to(scenario.replications if demand.is_random else 1)
     search.decide(options.max_replications or _most_replications(search))
     fresh, places = search.fresh(search.to_show), search.to_show
@@ -153,23 +150,22 @@ def _plan(
     if (most := options.confirm) != "none":
         confirmation = confirm_sizes(demand, search.count, places, sizes, search.limits, most)
     return Plan(
-        scenario,
-        goal,
-        search.count,
-        frontier_table(search.evidence),
-        again,
-        warmup,
-        recommendation,
-        alternatives,
-        confirmation,
-        search.judged,
+        scenario=scenario,
+        replications=search.count,
+        frontier=frontier_table(search.evidence),
+        fresh=again,
+        warmup=warmup,
+        recommendation=recommendation,
+        alternatives=alternatives,
+        confirmation=confirmation,
+        judgement=search.judged,
     )
 
 
 def _most_replications(search: Search) -> int:
     """Return the replications after which a plan gives up, by how many calls one makes."""
     calls = float(search.judged.calls.mean())
-    if search.goal.protect:  # the calls of other clients are not among those, and as much work
+    if search.objective.protect:  # the calls of other clients are not among those, and as much work
         found = workload_of(search.scenario, "compiled")
         calls = max(calls, found.calls / found.replications)
     affordable = int(DEFAULT_MAX_CALLS // max(1.0, calls))
@@ -204,15 +200,15 @@ def _recommend(
             f"search and a last look at as many; {search.count:,} others are the fresh ones."
         )
     return Recommendation(
-        status_of(size),
-        size,
-        None if size is None else scenario.card.price_per_day(size),
-        None if size is None else scenario.card.price_per_month(size),
-        int(sizes[zero[0]]) if len(zero) else None,
-        decided,
-        ends,
-        shortfall,
-        found,
-        reasons,
-        [*rejections(search.evidence, fresh, chosen, surely), *unfit],
+        status=status_of(size),
+        addon_credits=size,
+        price_per_day=None if size is None else scenario.offer.price_per_day(size),
+        price_per_month=None if size is None else scenario.offer.price_per_month(size),
+        zero_throttle_addon_credits=int(sizes[zero[0]]) if len(zero) else None,
+        decided=decided,
+        undecided_between=ends,
+        shortfall_credits=shortfall,
+        remedies=found,
+        reasons=reasons,
+        rejected=[*rejections(search.evidence, fresh, chosen, surely), *unfit],
     )

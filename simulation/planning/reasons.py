@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from simulation.experiment import binomial_interval
+from simulation.experiment import Estimate, binomial_interval
 from simulation.formats import dollars, percent, period, plural
 from simulation.planning.frontier import Evidence, frontier_table
-from simulation.planning.judgement import Goal
-from simulation.scenario import Scenario
+from simulation.scenario import Objective, Scenario
 
 __all__ = ["calls_of", "reasons_for", "rejections", "wanted"]
 
@@ -18,11 +17,11 @@ __all__ = ["calls_of", "reasons_for", "rejections", "wanted"]
 def _kept(known: Evidence, place: int, which: str = "simulated") -> str:
     """Say in how many of the simulated periods a size keeps to the objective."""
     judged = known.judged
-    kept, n = int(judged.meets(known.goal)[:, place].sum()), int(judged.replications[place])
+    kept, n = int(judged.meets(known.objective)[:, place].sum()), int(judged.replications[place])
     unit = period(known.scenario.counted)
     if known.certain:
         share = judged.shares[0, place]
-        whose = calls_of(known.goal)
+        whose = calls_of(known.objective)
         return f"throttles {percent(share)} of the {whose} (nothing in this {unit} is random)"
     low, high = binomial_interval(kept, n)
     return (
@@ -31,19 +30,20 @@ def _kept(known: Evidence, place: int, which: str = "simulated") -> str:
     )
 
 
-def calls_of(goal: Goal) -> str:
+def calls_of(objective: Objective) -> str:
     """Name the calls that count."""
-    return f"calls of {', '.join(goal.protect)}" if goal.protect else "calls"
+    return f"calls of {', '.join(objective.protect)}" if objective.protect else "calls"
 
 
-def wanted(goal: Goal, scenario: Scenario) -> str:
-    """Say what the objective wants, in words."""
-    if goal.cost_of_lost_call is not None:
-        whose = f" of {', '.join(goal.protect)}" if goal.protect else ""
-        return f"the least expected cost, at {dollars(goal.cost_of_lost_call)} per lost call{whose}"
+def wanted(scenario: Scenario) -> str:
+    """Return what the objective wants, in words."""
+    objective = scenario.objective
+    if (cost := objective.cost_of_lost_call) is not None:
+        whose = f" of {', '.join(objective.protect)}" if objective.protect else ""
+        return f"the least expected cost, at {dollars(cost)} per lost call{whose}"
     return (
-        f"at most {percent(goal.throttled_share)} of the {calls_of(goal)} throttled in at least "
-        f"{percent(goal.probability)} of {plural(period(scenario.counted))}"
+        f"at most {percent(objective.throttled_share)} of the {calls_of(objective)} throttled in "
+        f"at least {percent(objective.probability)} of {plural(period(scenario.counted))}"
     )
 
 
@@ -60,19 +60,20 @@ def reasons_for(
     ``fresh`` is what fresh replications say of the next smaller size and this one, and ``safe`` of
     a larger one that surely is enough, where this one may not be.
     """
-    scenario, goal, sizes, judged = known.scenario, known.goal, known.sizes, known.judged
-    card, org = scenario.card, scenario.org
-    cap = card.purchase_cap(org.edition, scenario.user_licenses)
-    reasons = [f"Wanted: {wanted(goal, scenario)}."]
+    scenario, objective, sizes, judged = known.scenario, known.objective, known.sizes, known.judged
+    offer = scenario.offer
+    reasons = [f"Wanted: {wanted(scenario)}."]
     place = len(sizes) - 1 if chosen is None else chosen
     size = int(sizes[place])
-    if goal.cost_of_lost_call is not None:
+    if objective.cost_of_lost_call is not None:
         row = frontier_table(fresh).set_index("addon_credits").loc[size]
-        cost, low, high = (row[f"cost_per_month{end}"] for end in ("", "_low", "_high"))
+        cost = Estimate.from_row(row, "cost_per_month")
         interval = ""
-        if not (np.isnan(low) or known.certain):
-            interval = f" (95 % interval {dollars(low)} to {dollars(high)})"
-        reasons.append(f"{size:,} add-on credits cost {dollars(cost)} a month{interval} in all.")
+        if cost.has_interval and not known.certain:
+            interval = f" (95 % interval {dollars(cost.low)} to {dollars(cost.high)})"
+        reasons.append(
+            f"{size:,} add-on credits cost {dollars(cost.mean)} a month{interval} in all."
+        )
     else:
         verb = _kept(fresh, len(fresh.sizes) - 1, "fresh simulated")
         reasons.append(f"{size:,} add-on credits: this size {verb}.")
@@ -102,14 +103,13 @@ def reasons_for(
         f"A pool of {enough:,} credits throttles no call in any simulated "
         f"{period(scenario.counted)}; the allowance is {int(judged.limits[0]):,}."
     )
-    maximum = card.maximum(org.edition)
     if chosen is None or size == sizes[-1]:
-        bound = f"the purchase cap of {card.purchase_cap_credits:,}"
-        if maximum is not None and cap < card.purchase_cap_credits:
-            bound = f"the edition's maximum of {maximum:,}"
+        bound = f"the purchase cap of {offer.card_cap:,}"
+        if offer.ends_at_maximum:
+            bound = f"the edition's maximum of {offer.maximum:,}"
         reasons.append(f"No more than {int(sizes[-1]):,} can be bought, because of {bound}.")
     if shortfall is not None:
-        reasons.append(f"Even the largest purchase falls short by {shortfall:,} credits.")
+        reasons.append(f"Even the largest purchase falls {shortfall:,} credits short.")
     return reasons
 
 
@@ -125,9 +125,10 @@ def rejections(
     recommended size, and ``enough`` that of the smallest size that is surely enough: the same where
     the plan is decided, None where no size is.
     """
-    card, goal, sizes, judged = known.scenario.card, known.goal, known.sizes, known.judged
-    met = judged.keep_to(goal)
-    costs = None if goal.cost_of_lost_call is None else known.monthly_costs()
+    offer, sizes, judged = known.scenario.offer, known.sizes, known.judged
+    objective = known.objective
+    met = judged.keep_to(objective)
+    costs = None if objective.cost_of_lost_call is None else known.monthly_costs()
     rejected = []
     for place, size in enumerate(sizes):
         if place == chosen:
@@ -138,7 +139,7 @@ def rejections(
             reason = f"costs {dollars(float(more))} a month more, lost calls included"
         elif chosen is not None and place > chosen:
             less = chosen if enough is None or place <= enough else enough
-            price = card.price_per_month(int(size)) - card.price_per_month(int(sizes[less]))
+            price = offer.price_per_month(int(size)) - offer.price_per_month(int(sizes[less]))
             reason = f"costs {dollars(price)} a month more than needed: a smaller size is enough"
             if less != enough:
                 best = f"{int(sizes[chosen]):,}"

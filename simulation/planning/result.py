@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
@@ -10,12 +9,12 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from simulation.experiment import CONFIDENCE, Warmup
+from simulation.experiment import CONFIDENCE, Estimate, Warmup
 from simulation.planning.confirmation import Confirmation
-from simulation.planning.judgement import Goal, Judgement
+from simulation.planning.judgement import Judgement
 from simulation.planning.methods import plan_methods
 from simulation.planning.remedies import Remedy
-from simulation.scenario import Scenario
+from simulation.scenario import Objective, Scenario
 
 __all__ = ["AlternativeResult", "Plan", "Recommendation", "Status", "status_of"]
 
@@ -29,7 +28,7 @@ def status_of(size: int | None) -> Status:
     return "buy" if size else "none_needed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recommendation:
     """What to buy, and why.
 
@@ -71,7 +70,7 @@ class Recommendation:
     rejected: list[dict[str, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AlternativeResult:
     """What a named change to the scenario would do, on the same demand.
 
@@ -82,7 +81,7 @@ class AlternativeResult:
     change is to licenses or the edition and the prices are not stated, the saving is in
     ``addon_credits_alone``, and says nothing of the whole. All in $ and credits.
 
-    ``meets_probability``, with its interval ``meets_ci95``, is of the recommended size, or of the
+    ``meets_probability`` is of the recommended size, or of the
     largest where none is enough, on replications that chose nothing; ``decided`` is as that of the
     recommendation. The intervals of what several alternatives save hold together.
     """
@@ -91,17 +90,34 @@ class AlternativeResult:
     status: Status
     addon_credits: int | None
     price_per_month: Decimal | None
-    throttled_share_difference: tuple[float, float, float]
-    lost_calls_difference: tuple[float, float, float]
-    saves_per_month: tuple[Decimal, float, float] | None
-    total_per_month: Decimal | None = None
-    addon_credits_alone: bool = False
-    meets_probability: float = math.nan
-    meets_ci95: tuple[float, float] = (math.nan, math.nan)
-    decided: bool = False
+    throttled_share_difference: Estimate[float]
+    lost_calls_difference: Estimate[float]
+    saves_per_month: Estimate[Decimal] | None
+    total_per_month: Decimal | None
+    addon_credits_alone: bool
+    meets_probability: Estimate[float]
+    decided: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as ``creditsim plan --json`` prints it."""
+        saves, meets = self.saves_per_month, self.meets_probability.to_dict()
+        return {
+            "name": self.name,
+            "status": self.status,
+            "addon_credits": self.addon_credits,
+            "price_per_month": self.price_per_month,
+            "throttled_share_difference": self.throttled_share_difference.to_dict(),
+            "lost_calls_difference": self.lost_calls_difference.to_dict(),
+            "saves_per_month": None if saves is None else saves.to_dict(),
+            "total_per_month": self.total_per_month,
+            "addon_credits_alone": self.addon_credits_alone,
+            "meets_probability": meets["mean"],
+            "meets_ci95": meets["ci95"],
+            "decided": self.decided,
+        }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """The result of planning.
 
@@ -128,7 +144,6 @@ class Plan:
     """
 
     scenario: Scenario
-    goal: Goal
     replications: int
     frontier: pd.DataFrame
     fresh: pd.DataFrame
@@ -137,6 +152,11 @@ class Plan:
     alternatives: list[AlternativeResult]
     confirmation: Confirmation | None
     judgement: Judgement | None = field(repr=False)
+
+    @property
+    def objective(self) -> Objective:
+        """What the purchase has to achieve."""
+        return self.scenario.objective
 
     @property
     def current(self) -> dict[str, Any]:
@@ -152,16 +172,16 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as ``creditsim plan --json`` prints it; prices are exact decimals."""
-        goal: dict[str, Any] = {
-            "throttled_share": self.goal.throttled_share,
-            "probability": self.goal.probability,
+        objective: dict[str, Any] = {
+            "throttled_share": self.objective.throttled_share,
+            "probability": self.objective.probability,
         }
-        if self.goal.cost_of_lost_call is not None:
-            goal = {"cost_of_lost_call": self.goal.cost_of_lost_call}
+        if self.objective.cost_of_lost_call is not None:
+            objective = {"cost_of_lost_call": self.objective.cost_of_lost_call}
         return {
             "scenario": self.scenario.name,
             "rate_card": self.scenario.card.name,
-            "objective": {**goal, "protect": list(self.goal.protect)},
+            "objective": {**objective, "protect": list(self.objective.protect)},
             "current": self.current,
             "replications": self.replications,
             "seed": self.scenario.seed,
@@ -170,7 +190,7 @@ class Plan:
             "frontier": [_row(row) for row in self.frontier.to_dict("records")],
             "fresh": [_row(row) for row in self.fresh.to_dict("records")],
             "recommendation": asdict(self.recommendation),
-            "alternatives": [_alternative(each) for each in self.alternatives],
+            "alternatives": [each.to_dict() for each in self.alternatives],
             "confirmation": None if self.confirmation is None else asdict(self.confirmation),
         }
 
@@ -187,7 +207,6 @@ class Plan:
         text = plan_methods(
             self.scenario,
             self.warmup,
-            self.goal,
             self.frontier["addon_credits"].tolist(),
             self.replications,
             self.fresh["addon_credits"].tolist(),
@@ -205,19 +224,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
         if name == "meets_low":
             nested["meets_ci95"] = [value, row["meets_high"]]
         elif f"{name}_low" in row:
-            nested[name] = _interval(value, row[f"{name}_low"], row[f"{name}_high"])
+            nested[name] = Estimate.from_row(row, name).to_dict()
         elif not name.endswith(("_low", "_high")):
             nested[name] = value
     return nested
-
-
-def _interval(mean: Any, low: float, high: float) -> dict[str, Any]:
-    known = [None if math.isnan(end) else end for end in (mean, low, high)]
-    return {"mean": known[0], "ci95": known[1:]}
-
-
-def _alternative(alternative: AlternativeResult) -> dict[str, Any]:
-    given = asdict(alternative)
-    for name in ("throttled_share_difference", "lost_calls_difference", "saves_per_month"):
-        given[name] = None if given[name] is None else _interval(*given[name])
-    return given

@@ -18,10 +18,16 @@ from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 from pydantic import TypeAdapter, ValidationError
 
 from simulation.errors import InputError, in_a_line
-from simulation.experiment import STATISTICS, SUMMARY_COLUMNS, RunResult, calls_in, warmup_from
+from simulation.experiment import (
+    STATISTICS,
+    SUMMARY_COLUMNS,
+    Estimate,
+    RunResult,
+    calls_in,
+    warmup_from,
+)
 from simulation.formats import digest, hashes_of, reading, reason_of, shown
 from simulation.planning.confirmation import Confirmation
-from simulation.planning.judgement import Goal
 from simulation.planning.remedies import Remedy
 from simulation.planning.result import AlternativeResult, Plan, Recommendation
 from simulation.quantities import write_duration
@@ -181,7 +187,9 @@ def _run(file: Place, scenario: Scenario, summary: dict[str, Any]) -> RunResult:
     counted = Counter(tables["summary"]["statistic"])
     _compare("summary", counted, of_all, "runs.parquet")
     engine = TypeAdapter(Literal["simpy", "compiled"]).validate_python(summary["engine"])
-    return RunResult(scenario, engine, **tables, warmup=warmup_from(summary["warmup"]))
+    return RunResult(
+        scenario=scenario, engine=engine, **tables, warmup=warmup_from(summary["warmup"])
+    )
 
 
 _PLANS = ("frontier", "fresh")
@@ -278,9 +286,9 @@ def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
     if advice["undecided_between"] is not None:
         advice["undecided_between"] = tuple(advice["undecided_between"])
     if advice["addon_credits"] is not None:  # with all digits
-        advice["price_per_day"] = scenario.card.price_per_day(advice["addon_credits"])
-        advice["price_per_month"] = scenario.card.price_per_month(advice["addon_credits"])
-    confirmed = told["confirmation"]
+        advice["price_per_day"] = scenario.offer.price_per_day(advice["addon_credits"])
+        advice["price_per_month"] = scenario.offer.price_per_month(advice["addon_credits"])
+    confirmed, replications = told["confirmation"], _whole(told["replications"])
     tables = {name: _table(file(f"{name}.parquet"), name) for name in _PLANS}
     for name, table in tables.items():
         rows = [row["addon_credits"] for row in told[name]]
@@ -289,16 +297,15 @@ def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
     if current not in {*tables["frontier"]["addon_credits"]}:
         raise _NotWholeError(f"frontier.parquet: it has no row of {current:,} add-on credits")
     plan = Plan(
-        scenario,
-        Goal.of(scenario),
-        _whole(told["replications"]),
-        tables["frontier"],
-        tables["fresh"],
-        warmup_from(told["warmup"]),
-        Recommendation(**advice),
-        [_alternative(given) for given in told["alternatives"]],
-        None if confirmed is None else Confirmation(**confirmed),
-        None,
+        scenario=scenario,
+        replications=replications,
+        frontier=tables["frontier"],
+        fresh=tables["fresh"],
+        warmup=warmup_from(told["warmup"]),
+        recommendation=Recommendation(**advice),
+        alternatives=[_alternative(given, replications) for given in told["alternatives"]],
+        confirmation=None if confirmed is None else Confirmation(**confirmed),
+        judgement=None,
     )
     _check(Recommendation, plan.recommendation)
     for rejected in plan.recommendation.rejected:
@@ -316,26 +323,29 @@ def _check(kind: type[Any], value: Any) -> None:
     kept.validate_python(asdict(value))
 
 
-def _alternative(given: dict[str, Any]) -> AlternativeResult:
+def _alternative(given: dict[str, Any], replications: int) -> AlternativeResult:
+    meets = {"mean": given["meets_probability"], "ci95": given["meets_ci95"]}
     saves = given["saves_per_month"]
+    if saves is not None:  # with all digits
+        found = _estimate(saves, replications)
+        saves = Estimate(Decimal(saves["mean"]), found.low, found.high, replications)
     return AlternativeResult(
-        given["name"],
-        given["status"],
-        given["addon_credits"],
-        given["price_per_month"],
-        _triple(given["throttled_share_difference"]),
-        _triple(given["lost_calls_difference"]),
-        None if saves is None else (Decimal(saves["mean"]), *_triple(saves)[1:]),
-        given.get("total_per_month"),
-        given["addon_credits_alone"],
-        float(given["meets_probability"]),
-        (float(given["meets_ci95"][0]), float(given["meets_ci95"][1])),
-        given["decided"],
+        name=given["name"],
+        status=given["status"],
+        addon_credits=given["addon_credits"],
+        price_per_month=given["price_per_month"],
+        throttled_share_difference=_estimate(given["throttled_share_difference"], replications),
+        lost_calls_difference=_estimate(given["lost_calls_difference"], replications),
+        saves_per_month=saves,
+        total_per_month=given.get("total_per_month"),
+        addon_credits_alone=given["addon_credits_alone"],
+        meets_probability=_estimate(meets, replications),
+        decided=given["decided"],
     )
 
 
-def _triple(interval: dict[str, Any]) -> tuple[float, float, float]:
+def _estimate(given: dict[str, Any], replications: int) -> Estimate[float]:
     mean, low, high = (
-        float("nan") if end is None else float(end) for end in (interval["mean"], *interval["ci95"])
+        float("nan") if end is None else float(end) for end in (given["mean"], *given["ci95"])
     )
-    return mean, low, high
+    return Estimate(mean, low, high, replications)

@@ -24,7 +24,7 @@ from simulation.arrays import Floats, Ints
 from simulation.demand import Demand
 from simulation.experiment import BUSY_DAY, Steps, binomial_interval, mean_difference, mean_of
 from simulation.planning.frontier import Evidence
-from simulation.planning.judgement import Goal, Judgement, judge
+from simulation.planning.judgement import Judgement, judge
 from simulation.planning.looks import Looks
 
 __all__ = ["DECISION_ERROR", "NOTABLE_SAVING", "Search", "smallest_with_all_larger"]
@@ -54,7 +54,6 @@ class Search:
     Parameters
     ----------
     demand : Demand
-    goal : Goal
     sizes, limits : (m,) int64 array
         Add-on credits, rising, and the pool that each gives.
     workers : int
@@ -79,7 +78,6 @@ class Search:
     def __init__(
         self,
         demand: Demand,
-        goal: Goal,
         sizes: Ints,
         limits: Ints,
         workers: int = 1,
@@ -88,10 +86,13 @@ class Search:
         follows: Search | None = None,
     ) -> None:
         self.scenario = demand.scenario
-        self.demand, self.goal, self.sizes, self.limits = demand, goal, sizes, limits
+        self.objective = self.scenario.objective
+        self.demand, self.sizes, self.limits = demand, sizes, limits
         self.certain = not demand.is_random
         self.confidence = 1 - DECISION_ERROR
-        self.looks = Looks(goal.probability, 1, DECISION_ERROR)  # one look, unless it decides
+        self.looks = Looks(
+            self.objective.probability, 1, DECISION_ERROR
+        )  # one look, unless it decides
         self._follows = follows
         if follows is not None:
             self.confidence, self.looks = follows.confidence, follows.looks
@@ -140,7 +141,7 @@ class Search:
             self.confidence = 1 - DECISION_ERROR / looks
         while not self.decided and self.count < most:
             self.judge_up_to(min(2 * self.count, most))
-        if self.goal.cost_of_lost_call is None and not self.decided:
+        if self.objective.cost_of_lost_call is None and not self.decided:
             self._look_again()
 
     def _look_again(self) -> None:
@@ -172,7 +173,7 @@ class Search:
         """Return the places that the recommendation depends on but that missed replications."""
         chosen = self.chosen
         first = len(self.sizes) - 1 if chosen is None else max(0, chosen - 1)
-        last = first + 3 if self.goal.cost_of_lost_call is not None else len(self.sizes)
+        last = first + 3 if self.objective.cost_of_lost_call is not None else len(self.sizes)
         missed = self.judged.replications[first:last] < self.count
         return first + np.flatnonzero(missed)
 
@@ -196,11 +197,11 @@ class Search:
         The looks share the confidence, so that hardly any of them gives up a size wrongly.
         """
         sure = 1 - DECISION_ERROR / _LOOKS
-        if self.goal.cost_of_lost_call is not None:
+        if self.objective.cost_of_lost_call is not None:
             return self._cost_bracket(sure)
-        kept, counts = self.judged.meets(self.goal).sum(axis=0), self.judged.replications
+        kept, counts = self.judged.meets(self.objective).sum(axis=0), self.judged.replications
         known = {
-            (k, n): binomial_interval(k, n, sure)[1] < self.goal.probability
+            (k, n): binomial_interval(k, n, sure)[1] < self.objective.probability
             for k, n in set(zip(kept.tolist(), counts.tolist(), strict=True))
         }
         fails = [known[each] for each in zip(kept.tolist(), counts.tolist(), strict=True)]
@@ -228,7 +229,7 @@ class Search:
         Where the least cost is wanted the next larger one follows, since it may cost less.
         """
         chosen = len(self.sizes) - 1 if self.chosen is None else self.chosen
-        after = chosen + 1 + (self.goal.cost_of_lost_call is not None)
+        after = chosen + 1 + (self.objective.cost_of_lost_call is not None)
         return list(range(max(0, chosen - 1), min(after, len(self.sizes))))
 
     def fresh(self, places: Sequence[int], skip: int = 0) -> Evidence:
@@ -256,7 +257,6 @@ class Search:
             self.demand,
             replications,
             limits,
-            self.goal,
             self._workers if spread else 1,
             processes,
             self._steps.tick,
@@ -265,14 +265,14 @@ class Search:
     @property
     def chosen(self) -> int | None:
         """The place of the recommended size, by the replications so far."""
-        if self.goal.cost_of_lost_call is not None:
+        if self.objective.cost_of_lost_call is not None:
             means = self.evidence.monthly_costs().mean(axis=0)  # nan where not in doubt any more
             return int(np.nanargmin(means))
-        chosen = smallest_with_all_larger(self.judged.keep_to(self.goal))
+        chosen = smallest_with_all_larger(self.judged.keep_to(self.objective))
         if self._last is not None:
             first, end = self._undecided()
             if not first <= (len(self.sizes) if chosen is None else chosen) <= end or first == end:
-                return smallest_with_all_larger(self._last.keep_to(self.goal))
+                return smallest_with_all_larger(self._last.keep_to(self.objective))
         return chosen
 
     @property
@@ -280,17 +280,23 @@ class Search:
         """What is known of the sizes; the last look is part of it where that chose the size."""
         judged = self._last if self.last_look_chose else self.judged
         assert judged is not None
-        return Evidence(self.scenario, self.goal, self.sizes, judged, self.certain)
+        return Evidence(
+            scenario=self.scenario,
+            objective=self.objective,
+            sizes=self.sizes,
+            judged=judged,
+            certain=self.certain,
+        )
 
     def bracket(self) -> tuple[int, int | None]:
         """Return the first place that may be right, and the first that surely is, if any."""
         if self.certain:
             surely = self.chosen
             return (len(self.sizes) if surely is None else surely), surely
-        if self.goal.cost_of_lost_call is not None:
+        if self.objective.cost_of_lost_call is not None:
             return self._cost_bracket(self.confidence)
         judged = self._last or self.judged
-        kept, counts = judged.meets(self.goal).sum(axis=0), judged.replications
+        kept, counts = judged.meets(self.objective).sum(axis=0), judged.replications
         fails = counts < self.count  # given up
         meets = np.zeros(len(fails), np.bool_)
         for count in np.unique(counts[~fails]):

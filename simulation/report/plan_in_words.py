@@ -29,7 +29,7 @@ def surely_enough(plan: Plan) -> int | None:
     It is the recommended one, or where that is not decided the upper end of what it lies between.
     """
     advice = plan.recommendation
-    if advice.decided or plan.goal.cost_of_lost_call is not None:
+    if advice.decided or plan.objective.cost_of_lost_call is not None:
         return advice.addon_credits
     return None if advice.undecided_between is None else advice.undecided_between[1]
 
@@ -44,7 +44,7 @@ def what_it_is(plan: Plan, size: int) -> str:
     """Name a size by what the plan says of it; empty where it says nothing of its own."""
     advice = plan.recommendation
     if size == advice.addon_credits:
-        sure = advice.decided or plan.goal.cost_of_lost_call is not None
+        sure = advice.decided or plan.objective.cost_of_lost_call is not None
         return "recommended" if sure else "may be enough"
     return "surely enough" if size == surely_enough(plan) else ""
 
@@ -54,7 +54,7 @@ def _what(plan: Plan) -> str:
     many = plural(unit)
     if advice.status == "not_reachable" and advice.decided:
         return _not_reachable(plan)
-    if not advice.decided and plan.goal.cost_of_lost_call is None:
+    if not advice.decided and plan.objective.cost_of_lost_call is None:
         return _undecided(plan)
     assert advice.addon_credits is not None
     assert advice.price_per_month is not None
@@ -66,17 +66,18 @@ def _what(plan: Plan) -> str:
         do += f"a month (${advice.price_per_day} a day)"
     row = plan.row(advice.addon_credits)
     if isnan(row["throttled_share"]):
-        return f"{do}: none of the {calls_of(plan.goal)} comes after the warm-up."
-    if plan.goal.cost_of_lost_call is not None:
+        return f"{do}: none of the {calls_of(plan.objective)} comes after the warm-up."
+    if plan.objective.cost_of_lost_call is not None:
         return f"{do}: {_least_cost(plan)}."
     sure = (
         f"in {percent(row['meets_probability'])} of such {many} (95 % interval "
         f"{percent(row['meets_low'])} to {percent(row['meets_high'])}, {plan.replications:,} "
-        f"fresh ones simulated) at most {percent(plan.goal.throttled_share)} of the "
-        f"{calls_of(plan.goal)} are throttled"
+        f"fresh ones simulated) at most {percent(plan.objective.throttled_share)} of the "
+        f"{calls_of(plan.objective)} are throttled"
     )
     if plan.replications == 1:
-        sure = f"{percent(row['throttled_share'])} of the {calls_of(plan.goal)} are throttled then"
+        share, whose = percent(row["throttled_share"]), calls_of(plan.objective)
+        sure = f"{share} of the {whose} are throttled then"
         if not _certain(plan):
             sure += f", in the one {unit} that was simulated"
     fewer = ""
@@ -93,18 +94,18 @@ def _what(plan: Plan) -> str:
 def _not_reachable(plan: Plan) -> str:
     """Say by how much even the largest purchase falls short."""
     largest = int(plan.frontier["addon_credits"].iloc[-1])
-    most = f"{plan.scenario.org.edition} cannot buy add-on credits, and its limit falls short"
+    most = f"{plan.scenario.org.edition} cannot buy add-on credits, and its limit falls"
     if largest:
-        most = f"even the {largest:,} add-on credits that can be bought fall short"
+        most = f"even the maximum, {largest:,} add-on credits, falls"
     return (
-        f"No purchase is enough for {wanted(plan.goal, plan.scenario)}: {most} by "
-        f"{plan.recommendation.shortfall_credits:,} credits."
+        f"No purchase meets the objective ({wanted(plan.scenario)}): {most} "
+        f"{plan.recommendation.shortfall_credits:,} credits short."
     )
 
 
 def _least_cost(plan: Plan) -> str:
     """Say what the recommended size costs in all, and what none would."""
-    assert plan.goal.cost_of_lost_call is not None
+    assert plan.objective.cost_of_lost_call is not None
     assert plan.recommendation.addon_credits is not None
     row = plan.row(plan.recommendation.addon_credits)
     without = plan.frontier["cost_per_month"].iloc[0]
@@ -117,7 +118,7 @@ def _least_cost(plan: Plan) -> str:
     if plan.recommendation.addon_credits:
         said.append(f"it would be {dollars(without)} without add-on credits")
     return (
-        f"with lost calls at {dollars(plan.goal.cost_of_lost_call)} the expected cost is then "
+        f"with lost calls at {dollars(plan.objective.cost_of_lost_call)} the expected cost is then "
         f"least, {dollars(row['cost_per_month'])} a month"
         + (f" ({'; '.join(said)})" if said else "")
     )
@@ -128,7 +129,7 @@ def _undecided(plan: Plan) -> str:
     assert plan.recommendation.undecided_between is not None
     low, high = plan.recommendation.undecided_between
     months, best = plural(period(plan.scenario.counted)), plan.recommendation.addon_credits
-    goal = f"({wanted(plan.goal, plan.scenario)})"
+    goal = f"({wanted(plan.scenario)})"
     looked = f"{2 * plan.replications:,} replications"  # the search's and the last look's
     if high is None:
         most = int(plan.frontier["addon_credits"].iloc[-1])
@@ -137,7 +138,7 @@ def _undecided(plan: Plan) -> str:
             f"with {most:,} add-on credits, the most for sale, {_kept(plan, most, months)} keep to "
             "it."
         )
-    price = plan.scenario.card.price_per_month(high)
+    price = plan.scenario.offer.price_per_month(high)
     smaller = int(plan.fresh["addon_credits"].iloc[0])
     open_ = smaller if best is None or best >= high else best
     fewer = f"{open_:,} are enough too" if open_ else "none are needed"
@@ -166,7 +167,7 @@ def _certain(plan: Plan) -> bool:
 
 def _else(plan: Plan) -> str:
     advice = plan.recommendation
-    if not advice.decided and plan.goal.cost_of_lost_call is not None:
+    if not advice.decided and plan.objective.cost_of_lost_call is not None:
         between = advice.undecided_between
         assert between is not None
         upper = "more than can be bought" if between[1] is None else f"{between[1]:,}"
@@ -177,8 +178,8 @@ def _else(plan: Plan) -> str:
         )
     if (best := best_alternative(plan)) is not None:
         assert best.saves_per_month is not None
-        saving, low, high = best.saves_per_month
-        interval = f" (95 % interval {dollars(low)} to {dollars(high)})"
+        saves = best.saves_per_month
+        interval = f" (95 % interval {dollars(saves.low)} to {dollars(saves.high)})"
         interval = "" if _certain(plan) else interval
         need = f"{best.addon_credits:,}" if best.addon_credits else "no"
         needs = "needs" if best.decided else "may need"
@@ -186,14 +187,15 @@ def _else(plan: Plan) -> str:
         if surely_enough(plan) != advice.addon_credits:
             than = f" compared with {advice.addon_credits:,}"
         return (
-            f"Better: `{best.name}` {needs} {need} add-on credits and saves {dollars(saving)} a "
-            f"month{than}{interval}{_how_sure(plan, best)}."
+            f"Better: `{best.name}` {needs} {need} add-on credits and saves {dollars(saves.mean)} "
+            f"a month{than}{interval}{_how_sure(plan, best)}."
         )
     if (other := _most_saving(plan, addon_credits_alone=True)) is not None:
         assert other.saves_per_month is not None
+        saving = dollars(other.saves_per_month.mean)
         return (
-            f"In add-on credits alone, `{other.name}` saves {dollars(other.saves_per_month[0])} a "
-            "month; what its licenses cost is not known, state it under `org.license_prices`."
+            f"In add-on credits alone, `{other.name}` saves {saving} a month; what its licenses "
+            "cost is not known, state it under `org.license_prices`."
         )
     if advice.status == "not_reachable":
         if not advice.remedies:
@@ -206,16 +208,16 @@ def _nothing_would_do(scenario: Scenario) -> str:
     """Say that no purchase at all would meet the objective."""
     licenses, edition = scenario.user_licenses, scenario.org.edition
     held = f" with {licenses:,} licenses" if licenses else ""
-    if not scenario.card.editions[scenario.card.edition(edition)].per_license:
+    if not scenario.offer.rules.per_license:
         return f"Licenses add no credits to {edition}, and no higher edition{held} is enough."
     return f"No number of licenses, and no higher edition{held}, is enough."
 
 
 def _how_sure(plan: Plan, best: AlternativeResult) -> str:
     """Say how often the size that an alternative needs keeps to the objective."""
-    if plan.goal.cost_of_lost_call is not None or _certain(plan) or plan.replications == 1:
+    if plan.objective.cost_of_lost_call is not None or _certain(plan) or plan.replications == 1:
         return ""
-    kept = f"; it keeps to the objective in {percent(best.meets_probability)} of the fresh "
+    kept = f"; it keeps to the objective in {percent(best.meets_probability.mean)} of the fresh "
     kept += plural(period(plan.scenario.counted))
     return kept if best.decided else f"{kept}, which does not decide whether that is enough"
 
@@ -273,11 +275,13 @@ def best_alternative(plan: Plan) -> AlternativeResult | None:
 
 def _most_saving(plan: Plan, addon_credits_alone: bool) -> AlternativeResult | None:
     savers = [
-        each
+        (each, each.saves_per_month)
         for each in plan.alternatives
         if each.addon_credits_alone == addon_credits_alone
         and each.saves_per_month is not None
-        and each.saves_per_month[0] > 0
-        and each.saves_per_month[1] > 0
+        and each.saves_per_month.mean > 0
+        and each.saves_per_month.low > 0
     ]
-    return max(savers, key=lambda each: each.saves_per_month or (0, 0, 0), default=None)
+    if not savers:
+        return None
+    return max(savers, key=lambda saver: (saver[1].mean, saver[1].low, saver[1].high))[0]

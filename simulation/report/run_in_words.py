@@ -6,7 +6,6 @@ from math import isfinite
 
 import pandas as pd
 
-from simulation.demand import is_random
 from simulation.experiment import RunResult, Warmup, binomial_interval
 from simulation.formats import number, percent, period, plural, say_duration
 from simulation.quantities import HOUR, write_duration
@@ -42,7 +41,7 @@ def start_finding(warmup: Warmup | None) -> str:
 def precision_finding(result: RunResult, wanted: str) -> str:
     """Say how well the throttled share of a run to a precision is known."""
     share, many = result.estimate("throttled_share"), len(result.runs)
-    if not is_random(result.scenario):
+    if not result.scenario.is_random:
         return "Nothing in the scenario is random, so that the throttled share is exact."
     if many == 1:
         return "One replication does not tell how precisely the throttled share is known."

@@ -18,7 +18,7 @@ from scipy.stats import binom
 
 from simulation import load_scenario, plan
 from simulation.demand.demand import Demand
-from simulation.planning.judgement import Goal, judge
+from simulation.planning.judgement import judge
 from tests.helpers import ROOT
 
 REPLICATIONS = 500
@@ -45,8 +45,8 @@ def main() -> None:
             continue
         fresh = scenario.changed({"seed": FRESH_SEED})
         limit = np.array([fresh.changed({"org.addon_credits": size}).limit])
-        goal = Goal.of(fresh)
-        judged = judge(Demand(fresh), range(REPLICATIONS), limit, goal)
+        goal = fresh.objective
+        judged = judge(Demand(fresh), range(REPLICATIONS), limit)
         kept = int(judged.meets(goal).sum())
         chance = binom.cdf(kept, REPLICATIONS, goal.probability)
         table.add_row(

@@ -16,8 +16,6 @@ from simulation import InputError, load_scenario, plan, run
 from simulation.cli.commands import app
 from simulation.demand.demand import Demand
 from simulation.demand.workload import check_workload, workload_of
-from simulation.planning.frontier import purchasable
-from simulation.planning.judgement import Goal
 from simulation.planning.planning import _most_replications
 from simulation.planning.search import Search
 from simulation.scenario.scenario import Scenario
@@ -103,7 +101,7 @@ def test_what_ships_is_accepted_for_a_year_too(file: Path) -> None:
     for changes in ([], ["horizon=1 year", "warmup=1 day"]):
         scenario = load_scenario(file, changes)
         check_workload(scenario, "simpy", 1)
-        check_workload(scenario, "compiled", 1, sizes=len(purchasable(scenario)))
+        check_workload(scenario, "compiled", 1, sizes=len(scenario.offer.sizes))
 
 
 @settings(max_examples=50, deadline=None)
@@ -185,6 +183,6 @@ def test_a_plan_that_protects_a_few_calls_counts_the_work_of_all(
     sizes = np.array([10])
     for protect in ([], ["few"]):
         scenario = any_limit(10, clients, objective={**goal, "protect": protect}, **keys)
-        search = Search(Demand(scenario), Goal.of(scenario), sizes, sizes)
+        search = Search(Demand(scenario), sizes, sizes)
         search.judge_up_to(3)
         assert _most_replications(search) in (9, 10)

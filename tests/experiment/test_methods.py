@@ -255,7 +255,7 @@ def test_where_nothing_is_random_a_plan_says_so() -> None:
     scenario = any_limit(40, [scheduled("a", "02:00", 1)], horizon="2 days")
     result = plan(scenario, **QUICK)
     assert isinstance(result.scenario, Scenario)
-    text = plan_methods(scenario, None, result.goal, [0, 4], 1, [0], None)
+    text = plan_methods(scenario, None, [0, 4], 1, [0], None)
     assert "one replication tells all" in text
     assert "Search:" not in text
     assert "Confirmation" not in text

@@ -180,7 +180,7 @@ def test_a_share_is_that_of_all_calls_and_not_the_mean_of_the_replications_share
     at_once = ratios(columns, np.array(calls))
     for place in range(3):
         alone = ratio_of(columns[:, place], calls)
-        assert [end[place] for end in at_once] == pytest.approx(list(alone[:3]))
+        assert at_once[place] == pytest.approx(alone)
     assert math.isnan(ratio_of([4], [9]).low)
     assert math.isnan(ratio_of([0, 0], [0, 0]).mean)
 
@@ -189,9 +189,9 @@ def test_without_skewness_the_interval_is_student_s() -> None:
     values = [3.0, 5.0, 4.0, 8.0, 10.0, 9.0, 6.5]  # as far above 6.5 as below
     low, high = stats.t.interval(0.95, 6, loc=6.5, scale=stats.sem(values))
     for estimate in (mean_of(values), mean_difference(values)):
-        assert estimate == pytest.approx((6.5, low, high, 7))
+        assert estimate[:4] == pytest.approx((6.5, low, high, 7))
     shifted = mean_difference([value - 6.5 for value in values])
-    assert shifted == pytest.approx((0, low - 6.5, high - 6.5, 7), abs=1e-12)
+    assert shifted[:4] == pytest.approx((0, low - 6.5, high - 6.5, 7), abs=1e-12)
     assert mean_of([*values, math.nan]).replications == 7
     assert math.isnan(mean_of([4.0]).low)
     assert math.isnan(mean_of([math.nan]).mean)
@@ -230,13 +230,13 @@ def test_what_is_the_same_in_all_replications_is_not_certain_for_that(n: int) ->
     for value, unseen in ((1.0, 1.0), (577.0, 1.0), (577.0, 20.0)):
         found = mean_of([value] * n, unseen)
         ends = max(0.0, value - unseen * reach), value + unseen * reach
-        assert found == pytest.approx((value, *ends, n))
+        assert found[:4] == pytest.approx((value, *ends, n))
     calls = np.arange(1, n + 1) * 300  # shares are the same, counts are not
     thirds = ratio_of(calls / 3, calls)
     assert thirds.low < thirds.mean < thirds.high
     assert thirds.high - thirds.mean == pytest.approx(reach / calls.mean())
-    assert mean_of([1.0] * n, unseen=0.0) == (1.0, 1.0, 1.0, n)
-    assert mean_difference([1.0] * n) == (1.0, 1.0, 1.0, n)
+    assert mean_of([1.0] * n, unseen=0.0)[:4] == (1.0, 1.0, 1.0, n)
+    assert mean_difference([1.0] * n)[:4] == (1.0, 1.0, 1.0, n)
 
 
 @pytest.mark.parametrize(("n", "chance"), [(2, 0.3), (5, 0.1), (30, 0.02), (30, 0.1), (30, 0.004)])
@@ -278,9 +278,9 @@ def test_the_first_throttle_of_runs_that_throttle_none_is_later_than_all() -> No
     assert median_of(hours).mean == 50
     assert median_of([30.0, *[math.inf] * 9]).mean == math.inf
     many = [float(n) for n in range(1, 31)]
-    assert median_of(many) == (15, 10, 21, 30)  # what a table of the binomial says for 30
+    assert median_of(many)[:4] == (15, 10, 21, 30)  # what a table of the binomial says for 30
     assert math.isnan(median_of(many[:5]).low)
-    assert median_of([9.0] * 30) == (9, 9, 9, 30)
+    assert median_of([9.0] * 30)[:4] == (9, 9, 9, 30)
     alone = stats.binomtest(9, 30).pvalue / 2
     assert alone < 0.025 < stats.binomtest(10, 30).pvalue / 2  # no rank nearer would hold
 
@@ -349,7 +349,7 @@ def test_the_summary_has_every_statistic_at_every_grain_and_null_where_there_is_
         "clients",
         "categories",
     ]
-    assert tuple(summary["overall"]) == STATISTICS
+    assert [*summary["overall"]] == [*STATISTICS]
     assert list(summary["clients"]) == ["sync", "idle"]  # as the scenario has them
     assert list(summary["categories"]) == ["other"]
     assert summary["overall"]["calls"] == {"mean": 1.0, "ci95": [1.0, 1.0]}

@@ -30,7 +30,7 @@ def with_given_up(search: Search, places: list[int], after: int = 2) -> Search:
 def in_doubt(search: Search, first: int, last: int | None) -> list[int]:
     """Return the places that stay in doubt where these are the ends of what may be right."""
     with pytest.MonkeyPatch.context() as patched:
-        costs = search.goal.cost_of_lost_call is not None
+        costs = search.objective.cost_of_lost_call is not None
         patched.setattr(Search, "_may_be_right", lambda _: (first, last if costs else None))
         return [int(place) for place in search._in_doubt()]
 
@@ -90,7 +90,7 @@ def test_fresh_replications_are_those_that_the_search_did_not_see() -> None:
     search = searched({"throttled_share": "5%", "probability": "70%"})
     places = [3, 4]
     fresh = search.fresh(places)
-    expected = judge(search.demand, range(8, 16), search.limits[places], search.goal)
+    expected = judge(search.demand, range(8, 16), search.limits[places])
     assert fresh.sizes.tolist() == search.sizes[places].tolist()
     assert fresh.judged.limits.tolist() == search.limits[places].tolist()
     for name in ("calls", "credits", "throttled", "lost", "enough"):

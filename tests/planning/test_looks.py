@@ -12,7 +12,7 @@ from scipy.stats import binom
 import simulation.planning.search
 from simulation.demand.demand import Demand
 from simulation.planning.fresh import holds, open_between
-from simulation.planning.judgement import Goal, Judgement
+from simulation.planning.judgement import Judgement
 from simulation.planning.looks import Bounds, Looks
 from simulation.planning.search import Search
 from tests.helpers import build, poisson, share_tolerance
@@ -81,7 +81,6 @@ def test_of_100_per_cent_one_failure_decides_and_nothing_else() -> None:
     assert [looks.at(n) for n in (1, 10, 100)] == [Bounds(n - 1, n + 1) for n in (1, 10, 100)]
 
 
-GOAL = Goal(0.0, 0.95, None, ())
 SIZES = np.arange(6)
 
 
@@ -104,15 +103,23 @@ def invented_with(
     ) -> Judgement:
         throttled = (needs[replications, np.newaxis] >= met[limits]).astype(np.int64)
         one = np.ones(len(replications), np.int64)
-        return Judgement(limits, one, one, throttled, throttled, 9 * one, one)
+        return Judgement(
+            limits=limits,
+            calls=one,
+            credits=one,
+            throttled=throttled,
+            lost=throttled,
+            enough=9 * one,
+            work=one,
+        )
 
     monkeypatch.setattr(simulation.planning.search, "judge", judge)
-    search = Search(DEMAND, GOAL, SIZES[: len(met)], SIZES[: len(met)])
+    search = Search(DEMAND, SIZES[: len(met)], SIZES[: len(met)])
     search.judge_up_to(30)
     return search
 
 
-DEMAND = Demand(build([poisson("a", "1 per day")]))
+DEMAND = Demand(build([poisson("a", "1 per day")], objective={"throttled_share": 0}))
 
 
 @pytest.mark.parametrize("unshared", [False, True])
@@ -142,7 +149,7 @@ def test_what_a_plan_says_of_the_size_that_it_decided_for_does_not_flatter_it(
         if not search.decided or search.chosen != 1:
             continue
         fresh = search.fresh(search.to_show)
-        said.append(fresh.judged.meets(GOAL)[:, -1].mean())
+        said.append(fresh.judged.meets(DEMAND.scenario.objective)[:, -1].mean())
         last += search.last_look_chose
         assert len(fresh.judged.calls) == search.count
     assert last > 150  # a last look decides often, and its replications would flatter by 0.2 points
@@ -174,7 +181,7 @@ def test_a_decision_stands_only_where_what_is_shown_for_it_does_not_contradict_i
     needs[first : first + int(kept[1])] = 0.95
     needs[first : first + int(kept[0])] = 0.5
     fresh = search.fresh(search.to_show)
-    assert fresh.judged.meets(GOAL).sum(axis=0).tolist() == kept.tolist()
+    assert fresh.judged.meets(DEMAND.scenario.objective).sum(axis=0).tolist() == kept.tolist()
     assert holds(search, fresh) == stands
 
 
@@ -185,7 +192,7 @@ def test_a_last_look_sees_the_sizes_in_doubt_and_leaves_the_others_as_they_are(
     for seed in range(60):
         search = invented(monkeypatch, [0.5, 0.93, 0.97, 1.0], seed)
         search.decide(240)
-        before = search.judged.keep_to(GOAL)
+        before = search.judged.keep_to(DEMAND.scenario.objective)
         if search._last is None:
             continue
         first, surely = search.bracket()
@@ -227,7 +234,7 @@ def test_of_an_open_plan_the_size_that_surely_is_enough_is_judged_again_by_other
         assert between.safe.sizes.tolist() == [between.surely]
         assert search._last is not None  # those of the last look may have made it sure
         meets = needs[480:720] < [0.5, 0.94, 0.955, 0.99, 1.0][between.surely]
-        assert between.safe.judged.meets(GOAL)[:, 0].tolist() == meets.tolist()
+        assert between.safe.judged.meets(DEMAND.scenario.objective)[:, 0].tolist() == meets.tolist()
         judged_again += 1
     assert judged_again > 5
 

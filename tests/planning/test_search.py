@@ -18,12 +18,11 @@ from simulation import Plan, plan
 from simulation.demand.demand import Demand
 from simulation.experiment.estimates import binomial_interval
 from simulation.experiment.progress import Steps
-from simulation.planning.frontier import Evidence, frontier_table, limits_of, purchasable
-from simulation.planning.judgement import Goal, Judgement, judge
+from simulation.planning.frontier import Evidence, frontier_table
+from simulation.planning.judgement import Judgement, judge
 from simulation.planning.looks import Looks
 from simulation.planning.search import Search
-from simulation.quantities import DAY
-from simulation.rate_cards.card import DAYS_PER_MONTH
+from simulation.quantities import DAY, DAYS_PER_MONTH
 from simulation.scenario.scenario import Scenario
 from tests.helpers import build, poisson
 from tests.planning.test_planning import SMALL_STEPS
@@ -99,7 +98,7 @@ def test_alternatives_are_compared_on_all_replications_at_the_size_that_the_org_
     full, quick = both(case(3, alternatives=[half]), monkeypatch)
     assert quick.alternatives == full.alternatives
     assert quick.frontier["replications"].iloc[0] == 40
-    assert np.isfinite(quick.alternatives[0].lost_calls_difference).all()
+    assert np.isfinite(quick.alternatives[0].lost_calls_difference[:3]).all()
 
 
 def test_where_no_size_will_do_the_shortfall_is_that_of_judging_all(
@@ -147,28 +146,28 @@ def test_sizes_are_judged_in_any_chunks_alike(
     scenario = case(1)
     if not retries:
         scenario = scenario.changed({"clients.a.on_throttle": "drop"})
-    demand, goal, limits = Demand(scenario), Goal.of(scenario), np.arange(0, 90, 3)
-    together = judge(demand, [0, 1], limits, goal)
+    demand, limits = Demand(scenario), np.arange(0, 90, 3)
+    together = judge(demand, [0, 1], limits)
     assert (together.throttled[:, 8] > 0).all()  # a size of a further chunk throttles
     monkeypatch.setattr(simulation.planning.judgement, "lanes_at_once", lambda _: at_once)
-    apart = judge(demand, [0, 1], limits, goal)
+    apart = judge(demand, [0, 1], limits)
     for name in ("calls", "throttled", "lost", "enough"):
         assert np.array_equal(getattr(apart, name), getattr(together, name)), name
 
 
 def searched(goal: dict[str, Any], replications: int = 8) -> Search:
     scenario = case(4, objective=goal)
-    sizes = purchasable(scenario)
-    search = Search(Demand(scenario), Goal.of(scenario), sizes, limits_of(scenario, sizes))
+    sizes, limits = np.array(scenario.offer.sizes), np.array(scenario.offer.limits)
+    search = Search(Demand(scenario), sizes, limits)
     search.judge_up_to(replications)
     return search
 
 
 def test_a_probability_of_0_is_reached_by_every_size_and_surely() -> None:
     search = searched({"throttled_share": 0, "probability": "100%"})
-    search.goal = replace(search.goal, probability=0.0)  # which a scenario cannot ask for
+    search.objective = search.objective.model_copy(update={"probability": 0.0})  # unlike a file
     search.looks = Looks(0.0, 16, 0.05)
-    assert not search.judged.meets(search.goal)[:, 0].any()
+    assert not search.judged.meets(search.objective)[:, 0].any()
     assert search.chosen == 0
     assert search.bracket() == (0, 0)
     assert search.decided
@@ -178,7 +177,7 @@ def test_a_probability_of_100_is_never_sure_and_refuted_by_one_replication() -> 
     search = searched({"throttled_share": 0, "probability": "100%"})
     assert search.chosen is not None
     assert search.bracket() == (search.chosen, None)
-    kept = search.judged.meets(search.goal).sum(axis=0)
+    kept = search.judged.meets(search.objective).sum(axis=0)
     assert kept[search.chosen - 1] < 8
     assert (kept[search.chosen :] == 8).all()
     assert not search.decided
@@ -196,7 +195,7 @@ def test_the_decision_s_error_is_shared_among_the_looks() -> None:
 
 def test_sizes_are_given_up_where_all_looks_together_hardly_ever_do_so_wrongly() -> None:
     search = searched({"throttled_share": "5%", "probability": "70%"}, replications=40)
-    kept = search.judged.meets(search.goal).sum(axis=0)
+    kept = search.judged.meets(search.objective).sum(axis=0)
     doubtful = [binomial_interval(int(k), 40, 1 - 0.05 / 9)[1] >= 0.7 for k in kept]
     assert doubtful.index(True) > 1
     assert search._in_doubt().tolist() == [*range(doubtful.index(True) - 1, len(doubtful))]
@@ -208,7 +207,7 @@ def costing(
     """Return a search in which sizes lose these calls, (4, sizes), at a dollar each."""
     search = searched({"cost_of_lost_call": 1.0}, replications=4)
     months = search.scenario.counted / (DAYS_PER_MONTH * DAY)
-    search.goal = replace(search.goal, cost_of_lost_call=months)
+    search.objective = search.objective.model_copy(update={"cost_of_lost_call": months})
     every = np.full((4, len(search.sizes)), 200.0)
     every[:, : lost.shape[1]] = lost
     search._judged = replace(search.judged, lost=every)
@@ -273,16 +272,17 @@ def test_workers_are_started_where_there_is_work_enough(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scenario = case(4)
-    demand, goal, sizes = Demand(scenario), Goal.of(scenario), purchasable(scenario)
+    demand = Demand(scenario)
+    sizes, limits = np.array(scenario.offer.sizes), np.array(scenario.offer.limits)
     asked: list[tuple[int, bool]] = []
 
     def noted(*task: Any) -> Judgement:
-        asked.append(task[4:6])
-        return judge(*task[:4])
+        asked.append(task[3:5])
+        return judge(*task[:3])
 
     monkeypatch.setattr(simulation.planning.search, "judge", noted)
     monkeypatch.setattr(simulation.planning.search, "BUSY_DAY", demand.busiest_day - busy)
-    search = Search(demand, goal, sizes, limits_of(scenario, sizes), workers)
+    search = Search(demand, sizes, limits, workers)
     search._pace = pace
     search.judge_up_to(2)
     assert asked == [expected]
@@ -316,10 +316,26 @@ def test_what_throttles_no_call_throttles_none_in_any_replication() -> None:
 def test_no_interval_of_a_frontier_s_share_ends_above_the_whole() -> None:
     scenario = case(1)
     sizes = np.array([0, 4], np.int64)
+    limits = np.array([scenario.offer.limit(size) for size in (0, 4)], np.int64)
     throttled = np.array([[10, 0], [10, 1], [7, 0]], np.int64)
     ten = np.full(3, 10, np.int64)
-    judged = Judgement(limits_of(scenario, sizes), ten, ten, throttled, throttled, ten, ten)
-    table = frontier_table(Evidence(scenario, Goal.of(scenario), sizes, judged, certain=False))
+    judged = Judgement(
+        limits=limits,
+        calls=ten,
+        credits=ten,
+        throttled=throttled,
+        lost=throttled,
+        enough=ten,
+        work=ten,
+    )
+    known = Evidence(
+        scenario=scenario,
+        objective=scenario.objective,
+        sizes=sizes,
+        judged=judged,
+        certain=False,
+    )
+    table = frontier_table(known)
     assert table["throttled_share_high"].iloc[0] == 1.0
     assert 0.03 < table["throttled_share_high"].iloc[1] < 1.0
     assert table["lost_calls_high"].iloc[0] > 10
