@@ -40,6 +40,17 @@ def test_a_room_is_entered_by_its_face() -> None:
     assert wrong == []
 
 
+def test_only_the_terminal_may_import_the_face_of_the_package() -> None:
+    """That face is the user's; a room takes each name from the room in which it stands."""
+    users = {
+        module
+        for module, path in FILES.items()
+        for other, _ in imports(path)
+        if other == "simulation"
+    }
+    assert {user for user in users if room_of(user) != "cli"} == set()
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_face_is_a_list_of_names_that_exist(room: str) -> None:
     text = FACES[room].read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Where work is done: processes of this machine, or a Dask cluster, behind one interface.
+"""Workers: processes of this machine, or a Dask cluster, behind one interface.
 
-Both are executors as `concurrent.futures` has them. A task whose worker was killed ends with an
-exception of the executor's; whatever else was under way goes on.
+Both are executors of `concurrent.futures`. A task whose worker was killed raises an exception of
+the executor's; the other tasks go on.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from simulation.errors import InputError
 from simulation.experiment import serve_only, start_trackers
@@ -35,27 +35,26 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Workforce:
-    """Somebody to give work to, and how many tasks are done at once just now."""
+    """An executor, and how many tasks it does at once just now."""
 
     executor: Executor
     size: Callable[[], int]
 
 
-@dataclass(frozen=True)
-class _Task:
-    """A call to be made in some process."""
+class _Task(NamedTuple):
+    """A call to be made in a process, and the future that its result goes to."""
 
     call: Callable[[], Any]
-    future: Future[Any] = field(default_factory=Future)
+    future: Future[Any]
 
 
 class Processes(Executor):
     """Processes of this machine that do not depend on each other.
 
-    A pool of processes as others have it fails as a whole when one of them is killed. Here each
-    is a pool of its own: a killed one takes along no more than the task that it had, whose future
-    raises `concurrent.futures.BrokenExecutor`, and another takes its place. None survives the
-    process that started it.
+    A standard process pool fails as a whole when one worker dies. Here each process is a pool of
+    its own: one that is killed fails only the task that it had, whose future raises
+    `concurrent.futures.BrokenExecutor`, and another takes its place. None survives the process
+    that started it.
     """
 
     def __init__(self, workers: int) -> None:
@@ -73,9 +72,9 @@ class Processes(Executor):
         """
         if self._closed.is_set():
             raise RuntimeError("this executor was shut down")
-        task = _Task(partial(fn, *args, **kwargs))
-        self._tasks.put(task)
-        return task.future
+        future: Future[T] = Future()
+        self._tasks.put(_Task(partial(fn, *args, **kwargs), future))
+        return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the processes: when their work is done, or at once if futures are cancelled."""
@@ -109,7 +108,8 @@ class _Slot:
             self._pool.shutdown(wait=False, kill_workers=True)
 
     def _serve(self) -> None:
-        with held_back():  # in this thread, and in the processes that it starts
+        # Threads and processes inherit it: Ctrl-C is for the process that runs the batch alone.
+        with held_back():
             self._work()
 
     def _work(self) -> None:
@@ -130,7 +130,7 @@ class _Slot:
     def _begin(self, task: _Task) -> Future[Any]:
         try:
             future: Future[Any] = self._process().submit(task.call)
-        except BrokenExecutor:  # it was killed, at its last task or since
+        except BrokenExecutor:  # the process was killed, at its last task or since
             self._pool = None
             future = self._process().submit(task.call)
         return future
@@ -140,14 +140,14 @@ class _Slot:
             from loky import ProcessPoolExecutor
 
             self._pool = ProcessPoolExecutor(1, initializer=serve_only, initargs=(os.getpid(),))
-            if self._killed:  # just now, by another thread that did not see this process yet
+            if self._killed:  # `kill` ran in another thread before this process was there
                 self._pool.shutdown(wait=False, kill_workers=True)
         return self._pool
 
 
 @contextmanager
 def processes(workers: int) -> Iterator[Workforce]:
-    """Have ``workers`` processes of this machine; they are killed if the work is given up."""
+    """Provide ``workers`` processes of this machine; kill them if the body raises."""
     start_trackers()
     executor = Processes(workers)
     try:
@@ -160,7 +160,7 @@ def processes(workers: int) -> Iterator[Workforce]:
 
 @contextmanager
 def cluster(address: str) -> Iterator[Workforce]:
-    """Have the workers of a Dask cluster that runs already.
+    """Provide the workers of a Dask cluster that runs already.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def cluster(address: str) -> Iterator[Workforce]:
     except ImportError:
         what = "--scheduler needs Dask, install it: pip install distributed"
         raise InputError(what) from None
-    for name in ("distributed", "distributed.client"):  # they tell what we tell, at length
+    for name in ("distributed", "distributed.client"):  # they log the errors that we report
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=_REACH_CLUSTER_S, set_as_default=False)
@@ -201,5 +201,5 @@ def cluster(address: str) -> Iterator[Workforce]:
         what = f"--scheduler {address}: is gone; when it is back, the same command goes on"
         raise InputError(what) from None
     finally:
-        with suppress(Exception):  # of a cluster that is gone there is nothing to let go of
+        with suppress(Exception):  # already gone: nothing left to close
             client.close()

@@ -8,12 +8,13 @@ import traceback
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from simulation.errors import in_a_line
 from simulation.experiment import save
 from simulation.formats import PLAN_FILES, OutputFolder
 from simulation.plain_text import encodable
+from simulation.planning import PlanOptions
 from simulation.scenario import Scenario
 from simulation.version import __version__
 
@@ -27,8 +28,7 @@ class Job(NamedTuple):
     """An org to plan for, with all that a worker on another machine needs."""
 
     scenario: Scenario
-    max_replications: int | None
-    confirm: int | Literal["all", "none"]
+    options: PlanOptions
     report: bool
     yaml: str
     """The scenario as it is kept beside its result."""
@@ -109,14 +109,9 @@ def do_job(job: Job) -> Outcome:
 def _plan(job: Job, folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     from simulation.batch.rows import alternative_rows, row_of
     from simulation.demand import Demand
-    from simulation.planning import biggest_cause, plan
+    from simulation.planning import biggest_cause, plan_with
 
-    result = plan(
-        job.scenario,
-        max_replications=job.max_replications,
-        confirm=job.confirm,
-        workers=1,
-    )
+    result = plan_with(job.scenario, job.options)
     with OutputFolder(folder, PLAN_FILES) as output:
         save(result, output, "plan.json", job.yaml)
     cause = biggest_cause(Demand(job.scenario), result.replications)

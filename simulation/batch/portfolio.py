@@ -17,7 +17,7 @@ from simulation.errors import InputError, Problem
 from simulation.formats import ANYWHERE, Access, named_path, read_text, real_path, shown
 from simulation.plain_text import encodable
 
-__all__ = ["Portfolio", "is_portfolio", "read_portfolio", "told_once"]
+__all__ = ["Portfolio", "portfolio_of", "read_portfolio", "told_once"]
 
 _YAML = (".yaml", ".yml")
 _OF_A_BATCH = "item.json"
@@ -92,7 +92,7 @@ def read_portfolio(paths: Iterable[Path | str], access: Access = ANYWHERE) -> Po
             raise InputError([Problem(shown(error.filename), "", what)]) from None
     if not items:
         raise InputError("no scenario is named, name files, folders, globs or a portfolio file")
-    return Portfolio([replace(item, access=access) for item in _told_apart(items)], left_out)
+    return _portfolio(items, left_out, access)
 
 
 def _items_of(path: str, left_out: list[Path]) -> Iterator[Item]:
@@ -103,18 +103,18 @@ def _items_of(path: str, left_out: list[Path]) -> Iterator[Item]:
                 if not file.with_name(_OF_A_BATCH).exists():  # those are too many to tell
                     left_out.append(file)
             elif (kind := _kind(file)) == "scenario":
-                yield _file_item(file, place)
+                yield _scenario_item(file, place)
             elif kind == "other":
                 left_out.append(file)
     elif place.exists() or not has_magic(path):
-        yield from _file_items(place, place.parent)
+        yield from _items_in(place, place.parent)
     else:
         found = [file for file in matching(path) if not _is_of_a_result(file)]
         if not found:
             raise InputError([Problem(path, "", "matches no file, check the pattern")])
         root = Path(*_fixed(place.parts[:-1]))
         for file in found:
-            yield from _file_items(file, root)
+            yield from _items_in(file, root)
 
 
 def _fixed(parts: Sequence[str]) -> Iterator[str]:
@@ -153,26 +153,40 @@ def _kind(file: Path) -> Literal["scenario", "portfolio", "other"]:
     return "scenario" if keys else "other"
 
 
-def is_portfolio(path: Path) -> bool:
-    """Return whether a file names orgs and is no scenario itself."""
-    is_csv = path.suffix.lower() == ".csv"
-    return is_csv or (path.suffix.lower() in _YAML and _kind(path) == "portfolio")
+def portfolio_of(file: Path, access: Access = ANYWHERE) -> Portfolio | None:
+    """Return the orgs of a portfolio file; None where a file is no such one.
+
+    Raises
+    ------
+    InputError
+        If it is one that cannot be read.
+    """
+    orgs = _orgs_of(file)
+    return None if orgs is None else _portfolio(orgs, [], access)
 
 
-def _file_items(file: Path, root: Path) -> Iterator[Item]:
-    """Yield what a file that was named or matched stands for."""
+def _portfolio(items: Iterable[Item], left_out: list[Path], access: Access) -> Portfolio:
+    return Portfolio([replace(item, access=access) for item in _told_apart(items)], left_out)
+
+
+def _orgs_of(file: Path) -> Iterator[Item] | None:
+    """Return the orgs of a portfolio file; None where it is no such one, by one look at it."""
     if file.suffix.lower() == ".csv":
-        yield from csv_items(file)
-    elif not file.exists():
+        return csv_items(file)
+    return yaml_items(file) if _kind(file) == "portfolio" else None
+
+
+def _items_in(file: Path, root: Path) -> Iterator[Item]:
+    """Yield the orgs of one file: a scenario, or a portfolio's rows."""
+    is_csv = file.suffix.lower() == ".csv"
+    if not is_csv and not file.exists():
         what = "there is no such file, name a scenario, a folder, a glob or a portfolio file"
         raise InputError([Problem(shown(file), "", what)])
-    elif _kind(file) == "portfolio":
-        yield from yaml_items(file)
-    else:
-        yield _file_item(file, root)
+    orgs = _orgs_of(file)
+    yield from (_scenario_item(file, root),) if orgs is None else orgs
 
 
-def _file_item(file: Path, root: Path) -> Item:
+def _scenario_item(file: Path, root: Path) -> Item:
     short = file.relative_to(root).with_suffix("")
     return Item(shown(file), "-".join(map(shown, short.parts)), file, shown(file))
 

@@ -89,7 +89,7 @@ class Item:
             return document.overridden(assignments).validate(Scenario)
         except InputError as error:
             raise InputError(map(self._told, error.problems)) from None
-        except Exception as error:  # whatever a cell makes of the reading is this org's alone
+        except Exception as error:  # a cell may break the reading of its own org only
             raise InputError([Problem(self.source, "", in_a_line(error))]) from error
 
     def seed(self, assignments: Sequence[str] = ()) -> int | None:
@@ -119,7 +119,7 @@ def _read(file: Path, changed_at: int) -> Document:  # noqa: ARG001 - part of th
 
 
 def _template(file: Path) -> Document:
-    """Return a document that many rows begin with; never to be changed itself."""
+    """Return the cached template; callers change a copy."""
     try:
         changed_at = file.stat().st_mtime_ns
     except OSError:
@@ -248,7 +248,7 @@ def yaml_items(file: Path) -> Iterator[Item]:
 
 @lru_cache
 def _beside(file: Path, template: str) -> Path:
-    """Return where a template lies; one object for all orgs that share it."""
+    """Return the path of a template, cached: a thousand orgs share one `Path`."""
     return file.parent / template
 
 

@@ -1,22 +1,25 @@
-"""What a batch tells: how far it is, what came of it, and what is kept when it is broken off."""
+"""What a batch tells: how far it is, what came of it, and what is kept on Ctrl-C."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 import pyarrow.parquet as pq
 
 from simulation.formats import read_table
 
-__all__ = ["BatchProgress", "BatchResult", "Interrupted"]
+__all__ = ["BatchProgress", "BatchResult", "Did", "Interrupted"]
+
+Did = Literal["kept", "new", "changed", "retried", "broken", "pending"]
+"""What a batch did about an org, as the tables and ``BatchResult.did`` name it."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """The user broke off; the text says what is kept."""
+    """Raised on Ctrl-C; the message says what was kept."""
 
 
 class BatchProgress(NamedTuple):

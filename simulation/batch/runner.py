@@ -5,50 +5,39 @@ Workers plan, this process alone keeps. Tables are made last, in the order of th
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
+from simulation.batch.due import BatchOptions, Broken, Due, Kept, classify
 from simulation.batch.executors import Workforce, cluster, processes
-from simulation.batch.job import Job, Outcome, do_job, versions
+from simulation.batch.job import Outcome, do_job, versions
 from simulation.batch.portfolio import Portfolio, read_portfolio
 from simulation.batch.portfolio_files import Item
-from simulation.batch.record import Stored
-from simulation.batch.result import BatchProgress, BatchResult, Interrupted
+from simulation.batch.result import BatchProgress, BatchResult, Did, Interrupted
 from simulation.batch.rows import PORTFOLIO, fitting, scenario_row
 from simulation.batch.store import REPORT, BatchStore
 from simulation.batch.tables import write_tables
-from simulation.errors import InputError, Problem, in_a_line
 from simulation.experiment import cores
 from simulation.formats import TRACE_MEGABYTES, Access, Document, named_path, refused
-from simulation.plain_text import encodable
-from simulation.planning import Confirmed, calls_to_confirm
+from simulation.planning import Confirmed, PlanOptions
 
 __all__ = ["BatchProgress", "BatchResult", "Interrupted", "plan_portfolio"]
 
 _ATTEMPTS = 3
-"""How often an org is tried whose worker is killed each time."""
+"""Attempts before an org whose worker keeps dying has failed."""
 
 _AHEAD = 2
 """Orgs handed out for each worker: one at work, and one that it finds when that is done."""
 
-Did = Literal["kept", "new", "changed", "retried", "broken", "pending"]
-
-
-class _Options(NamedTuple):
-    """What is asked of every plan."""
-
-    assignments: tuple[str, ...]
-    max_replications: int | None
-    confirm: Confirmed
-    report: bool
-    retry_failed: bool
+_REMEMBERED = 1000
+"""Orgs found to be due that are held until their turn; those beyond are read again, for memory."""
 
 
 def plan_portfolio(
@@ -118,9 +107,9 @@ def plan_portfolio(
     portfolio = read_portfolio(named, Access(confined, trace_megabytes))
     given = {"seed": seed, "replications": replications}
     assignments = (*set, *(f"{key}={value}" for key, value in given.items() if value is not None))
-    options = _Options(
-        assignments, max_replications, calls_to_confirm(confirm), report, retry_failed
-    )
+    # Each plan is made by one worker, so it is not asked to share its work among several.
+    planned = PlanOptions(max_replications=max_replications, confirm=confirm, workers=1)
+    options = BatchOptions(assignments, planned, report, retry_failed)
     for assignment in options.assignments:
         Document({}).overridden([assignment])  # refuses what is none, before anything is begun
     workforce = processes(cores(workers)) if scheduler is None else cluster(scheduler)
@@ -139,122 +128,125 @@ def plan_portfolio(
                 f"{folder}, the same command goes on from there"
             ) from None
         not_named = store.others({item.folder for item in portfolio.items})
-        return BatchResult(folder, totals, batch.names_by_deed(), portfolio.left_out, not_named)
+        return BatchResult(folder, totals, batch.names_by_did(), portfolio.left_out, not_named)
 
 
-class _Pending(NamedTuple):
+@dataclass(slots=True)
+class _Org:
+    """An org of the batch: what was done about it, and its row where nothing is kept of it."""
+
+    item: Item
+    did: Did = "pending"
+    row: dict[str, Any] | None = None
+
+
+class _InFlight(NamedTuple):
     """A job that a worker has."""
 
-    place: int
-    identity: str
-    job: Job
-    deed: Did
-    attempt: int
-    before: Stored | None
+    org: _Org
+    due: Due
+    attempt: int = 1
+
+
+class _Meter:
+    """How far a batch is: counts orgs, takes the time, and tells the caller."""
+
+    def __init__(self, orgs: int, tell: Callable[[BatchProgress], None] | None) -> None:
+        self._left, self._tell = orgs, tell
+        self._done = self._failed = self._planned = 0
+        self._begun = 0.0
+
+    def start(self) -> None:
+        """Take the time from now on, when the first org is about to be planned."""
+        self._begun = monotonic()
+
+    def count(self, source: str, failed: bool, failure: str, planned: bool) -> None:
+        """Count an org that is done."""
+        self._left -= 1
+        self._done += not failed
+        self._failed += failed
+        self._planned += planned
+        if self._tell is not None:
+            pace = (monotonic() - self._begun) / self._planned if self._planned else None
+            seconds = None if pace is None else pace * self._left
+            self._tell(
+                BatchProgress(self._done, self._failed, self._left, seconds, failure, source)
+            )
 
 
 class _Batch:
-    """A batch under way.
-
-    Holds a name for each org, a reason for each that cannot be planned, and what is at work.
-    """
+    """A batch under way; only the jobs that workers have, and the next ones, are in memory."""
 
     def __init__(
         self,
         portfolio: Portfolio,
         store: BatchStore,
-        options: _Options,
+        options: BatchOptions,
         scratch: str | None,
         progress: Callable[[BatchProgress], None] | None,
     ) -> None:
-        self._items, self._store, self._options = portfolio.items, store, options
-        self._scratch = scratch
-        self._progress = progress
+        self._orgs = [_Org(item) for item in portfolio.items]
+        self._store, self._options, self._scratch = store, options, scratch
+        self._meter = _Meter(len(self._orgs), progress)
         self._versions = versions()
-        self._deeds: list[Did] = ["pending"] * len(self._items)
         self._fits = False
-        self._broken: dict[int, dict[str, Any]] = {}
-        self._counts = Counter[str]()
-        self._worked = 0
-        self._begun = 0.0
 
     def run(self, workforce: AbstractContextManager[Workforce]) -> None:
         """Plan for every org that is not kept."""
-        for place, item in enumerate(self._items):
-            if self._store.path(item.folder).is_dir():
-                self._begin(place)  # notes what is kept; what is not is begun below
-        coming = deque(place for place, deed in enumerate(self._deeds) if deed == "pending")
+        found = self._look_at_results()
+        coming = deque(org for org in self._orgs if org.did == "pending")
         if not coming:
             return
-        pending: dict[Future[Outcome], _Pending] = {}
-        self._begun = monotonic()
+        at_work: dict[Future[Outcome], _InFlight] = {}
+        self._meter.start()
         with workforce as force:
-            while coming or pending:
-                work: _Pending | None
-                while coming and len(pending) < _AHEAD * force.size():
-                    if (work := self._begin(coming.popleft())) is not None:
-                        pending[self._hand_out(work, force)] = work
-                for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                    if (work := self._end(pending.pop(future), future)) is not None:
-                        pending[self._hand_out(work, force)] = work
+            while coming or at_work:
+                while coming and len(at_work) < _AHEAD * force.size():
+                    org = coming.popleft()
+                    due = found.pop(org.item.folder, None) or self._look_at(org)
+                    if due is not None:
+                        work = _InFlight(org, due)
+                        at_work[self._hand_out(work, force)] = work
+                for future in wait(at_work, return_when=FIRST_COMPLETED).done:
+                    if (again := self._end(at_work.pop(future), future)) is not None:
+                        at_work[self._hand_out(again, force)] = again
 
-    def _hand_out(self, work: _Pending, force: Workforce) -> Future[Outcome]:
+    def _look_at_results(self) -> dict[str, Due]:
+        """Note what is kept, before any work; return by folder what is due of the other results.
+
+        So an early Ctrl-C leaves no finished org ``pending`` in the tables.
+        """
+        found: dict[str, Due] = {}
+        for org in self._orgs:
+            if self._store.path(org.item.folder).is_dir():
+                due = self._look_at(org)
+                if due is not None and len(found) < _REMEMBERED:
+                    found[org.item.folder] = due
+        return found
+
+    def _look_at(self, org: _Org) -> Due | None:
+        """Return what is due for an org; else note that it is kept, or cannot be planned."""
+        verdict = classify(org.item, self._store, self._options, self._versions)
+        if isinstance(verdict, Broken):
+            if not self._fits and verdict.refusal is not None:
+                raise verdict.refusal  # an option that fits nothing is told once, not by each org
+            self._broke(org, {"seed": verdict.seed}, verdict.reason)
+            return None
+        self._fits = True
+        if isinstance(verdict, Kept):
+            self._did(org, "kept", failed=verdict.failed)
+            return None
+        return verdict
+
+    def _hand_out(self, work: _InFlight, force: Workforce) -> Future[Outcome]:
         """Give a job to a worker, with the plan where one is kept that is only to be drawn."""
-        job = work.job
-        if work.before is not None:
-            folder = self._items[work.place].folder
-            planned = self._store.read(folder, tuple({*work.before.files} - {REPORT}))
-            job = job._replace(planned=planned)
+        job = work.due.job._replace(scratch=self._scratch)
+        if work.due.before is not None:
+            names = tuple({*work.due.before.files} - {REPORT})
+            job = job._replace(planned=self._store.read(work.org.item.folder, names))
         return force.executor.submit(do_job, job)
 
-    def _begin(self, place: int) -> _Pending | None:
-        """Return what is to be done for an org; nothing where it is kept, or cannot be planned."""
-        item = self._items[place]
-        try:
-            job = self._job(item)
-            identity = _identity(job)
-        except InputError as error:
-            if not self._fits and all(each.is_of_option for each in error.problems):
-                raise  # an option that fits nothing is told at once, not once for each org
-            self._broke(place, encodable("; ".join(map(str, error.problems))))
-            return None
-        except Exception as error:  # a failure is a row, whatever it is
-            self._broke(place, f"{item.source}: {in_a_line(error)}")
-            return None
-        before = self._store.find(item.folder)
-        if before is None or before.identity != identity:
-            return _Pending(place, identity, job, "changed" if before else "new", 1, None)
-        if before.failed and self._options.retry_failed:
-            return _Pending(place, identity, job, "retried", 1, None)
-        if before.failed or not job.report or self._store.has_report(item.folder):
-            self._did(place, "kept", failed=before.failed)
-            return None
-        return _Pending(place, identity, job, "kept", 1, before)
-
-    def _job(self, item: Item) -> Job:
-        scenario = item.load(self._options.assignments)
-        most, begun = self._options.max_replications, scenario.replications
-        if most is not None and most < begun:
-            option, what = f"--max-replications {most}", f"plans begin with {begun} replications"
-            raise InputError([Problem(option, "", f"{what}, write at least {begun}")])
-        self._fits = True
-        return Job(
-            scenario,
-            self._options.max_replications,
-            self._options.confirm,
-            self._options.report,
-            scenario.to_yaml(self._store.path(item.folder)),
-            self._versions,
-            scratch=self._scratch,
-        )
-
-    def _broke(self, place: int, error: str) -> None:
-        """Note why an org cannot be planned."""
-        seed = self._items[place].seed(self._options.assignments)
-        self._broken[place] = {"status": "failed", "seed": seed, "error": error}
-        self._did(place, "broken", failure=error)
-
-    def _end(self, work: _Pending, future: Future[Outcome]) -> _Pending | None:
+    def _end(self, work: _InFlight, future: Future[Outcome]) -> _InFlight | None:
         """Keep what came of a job; return the job if it is to be done again."""
         error = future.exception()  # raises where it was cancelled, by a cluster that is gone
         if error is None:
@@ -264,57 +256,54 @@ class _Batch:
                 kept = "what is finished is kept, and the same command goes on from there"
                 raise refused(self._store.folder, f"{what}; {kept}")
             if outcome.trouble:
-                self._lost(work, f"its worker could not go on ({outcome.trouble})")
+                self._lose(work, f"its worker could not go on ({outcome.trouble})")
             else:
                 self._keep(work, outcome)
         elif isinstance(error, BrokenExecutor) and work.attempt < _ATTEMPTS:
             return work._replace(attempt=work.attempt + 1)
         else:
-            self._lost(work, _why(error, work.attempt))
+            self._lose(work, _why(error, work.attempt))
         return None
 
-    def _lost(self, work: _Pending, error: str) -> None:
+    def _lose(self, work: _InFlight, error: str) -> None:
         """Note why there is no answer; none is kept, for it is no property of the org."""
-        told = f"{self._items[work.place].source}: {error}; the same command plans it again"
-        row = scenario_row(work.job.scenario)
-        self._broken[work.place] = {**row, "status": "failed", "error": told}
-        self._did(work.place, "broken", failure=told)
+        told = f"{work.org.item.source}: {error}; the same command plans it again"
+        self._broke(work.org, scenario_row(work.due.job.scenario), told)
 
-    def _keep(self, work: _Pending, outcome: Outcome) -> None:
-        item = self._items[work.place]
+    def _keep(self, work: _InFlight, outcome: Outcome) -> None:
+        """Keep the result of an org, a reason instead of a plan included."""
+        item, due = work.org.item, work.due
         row, alternatives, files = outcome.row, outcome.alternatives, outcome.files
         runtime: dict[str, Any] = {"seconds": outcome.seconds, "attempts": work.attempt}
         if outcome.error:
             told = {"status": "failed", "error": outcome.error}
-            row, alternatives = {**scenario_row(work.job.scenario), **told}, []
-            files = {**files, "scenario.yaml": work.job.yaml.encode()}
-        elif work.before is not None:
-            row, alternatives = work.before.row, work.before.alternatives
+            row, alternatives = {**scenario_row(due.job.scenario), **told}, []
+            files = {**files, "scenario.yaml": due.job.yaml.encode()}
+        elif due.before is not None:
+            row, alternatives = due.before.row, due.before.alternatives
             runtime["seconds"] += self._store.runtime(item.folder).get("seconds", 0.0)
         runtime["finished_at"] = datetime.now(UTC).isoformat(timespec="seconds")
-        self._store.put(item.folder, work.identity, row, alternatives, files, runtime)
-        self._worked += 1
+        self._store.put(item.folder, due.identity, row, alternatives, files, runtime)
         failure = outcome.error and f"{item.source}: {outcome.error}"
-        self._did(work.place, work.deed, bool(failure), failure)
+        self._did(work.org, due.did, bool(failure), failure, planned=True)
 
-    def _did(self, place: int, deed: Did, failed: bool = False, failure: str = "") -> None:
+    def _broke(self, org: _Org, row: dict[str, Any], error: str) -> None:
+        """Note why an org has no plan, and no result that is kept."""
+        org.row = {**row, "status": "failed", "error": error}
+        self._did(org, "broken", failed=True, failure=error)
+
+    def _did(
+        self, org: _Org, did: Did, failed: bool, failure: str = "", planned: bool = False
+    ) -> None:
         """Note what was done about an org, and say how far the batch is."""
-        self._deeds[place] = deed
-        failed = failed or deed == "broken"
-        self._counts["failed" if failed else "done"] += 1
-        if self._progress is not None:
-            done, failures = self._counts["done"], self._counts["failed"]
-            left = len(self._items) - done - failures
-            pace = (monotonic() - self._begun) / self._worked if self._worked else None
-            seconds = None if pace is None else pace * left
-            source = self._items[place].source
-            self._progress(BatchProgress(done, failures, left, seconds, failure, source))
+        org.did = did
+        self._meter.count(org.item.source, failed, failure, planned)
 
-    def names_by_deed(self) -> dict[str, list[str]]:
+    def names_by_did(self) -> dict[str, list[str]]:
         """Return the names of the orgs, by what was done about them."""
         names: dict[str, list[str]] = {}
-        for item, deed in zip(self._items, self._deeds, strict=True):
-            names.setdefault(deed, []).append(item.name)
+        for org in self._orgs:
+            names.setdefault(org.did, []).append(org.item.name)
         return names
 
     def write(self) -> dict[str, Any]:
@@ -323,13 +312,12 @@ class _Batch:
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         """Yield all that is known of each org, in their order."""
-        for place, (item, deed) in enumerate(zip(self._items, self._deeds, strict=True)):
-            named = {"item": item.name, "source": item.source}
-            kept: Stored | None = None
-            if deed == "broken":
-                row = self._broken[place]
+        for org in self._orgs:
+            item, kept = org.item, None
+            if org.row is not None:
+                row = org.row
             elif (
-                deed != "pending"
+                org.did != "pending"
                 and (kept := self._store.find(item.folder, thoroughly=False)) is not None
             ):
                 row = {**kept.row, "folder": f"items/{item.folder}"}
@@ -337,19 +325,14 @@ class _Batch:
                     row["error"] = f"{item.source}: {row['error']}"
             else:
                 row = {"status": "pending"}
+            named = {"item": item.name, "source": item.source}
             yield {
                 "row": fitting({**dict.fromkeys(PORTFOLIO), **row, **named}),
                 "alternatives": [] if kept is None else kept.alternatives,
                 "runtime": {} if kept is None else self._store.runtime(item.folder),
-                "did": deed,
+                "did": org.did,
                 "report": kept is not None and self._store.has_report(item.folder),
             }
-
-
-def _identity(job: Job) -> str:
-    """Return a hash of all that decides a result, except how it is drawn."""
-    parts = (job.scenario.fingerprint(), job.max_replications, job.confirm, job.versions)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def _why(error: BaseException, attempt: int) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Annotated, Any, NoReturn, ParamSpec
+from typing import Annotated, Any, NoReturn, ParamSpec, get_type_hints
 
 import typer
 
@@ -80,8 +81,42 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
         with stoppable():
             stop_or_tell(*args, **kwargs)
 
-    app.command(help=None)(guarded)
+    app.command(help=None)(laid_out(guarded))
     return guarded
+
+
+def laid_out(function: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that takes the options of a group one by one, as Typer wants them.
+
+    A group is a `NamedTuple` whose fields are options; a parameter of its type stands for them.
+    So options that several commands share stand once, and go on from there as one value.
+    """
+    parameters, groups = list[inspect.Parameter](), dict[str, Any]()
+    for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
+        kind = parameter.annotation
+        if not hasattr(kind, "_fields"):
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        groups[name] = kind
+        types = get_type_hints(kind, include_extras=True)
+        parameters += (
+            inspect.Parameter(
+                field,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=kind._field_defaults[field],
+                annotation=types[field],
+            )
+            for field in kind._fields
+        )
+
+    @functools.wraps(function)
+    def gathered(**given: Any) -> None:
+        for name, kind in groups.items():
+            given[name] = kind(**{field: given.pop(field) for field in kind._fields})
+        function(**given)
+
+    gathered.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return gathered
 
 
 def print_json(data: Any) -> None:

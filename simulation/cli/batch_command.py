@@ -7,23 +7,13 @@ from typing import Annotated
 
 import typer
 
-from simulation.bounds import MOST_WORKERS
 from simulation.cli.app import FINISHED_WITH_FAILURES, print_json
 from simulation.cli.options import (
     AsJson,
-    Assignments,
     Confined,
-    Confirm,
-    Force,
-    MaxReplications,
-    Replications,
-    Seed,
-    TraceMegabytes,
+    PlanArguments,
     path_option,
-    read_confirm,
-    whole_option,
 )
-from simulation.formats import TRACE_MEGABYTES
 
 __all__ = ["batch"]
 
@@ -40,28 +30,18 @@ def batch(
         Path,
         path_option("--out", "Folder of results; the next batch goes on there."),
     ],
-    set_: Assignments = None,
-    seed: Seed = None,
-    replications: Replications = None,
-    max_replications: MaxReplications = None,
-    confirm: Confirm = "1000000",
-    workers: Annotated[
-        int | None,
-        whole_option("--workers", 1, MOST_WORKERS, "Processes; as many as cores unless given."),
-    ] = None,
+    asked: PlanArguments,
     scheduler: Annotated[
         str | None,
         typer.Option(metavar="tcp://HOST:PORT", help="Use the workers of this Dask cluster."),
     ] = None,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try those again that failed before.")
+        bool, typer.Option("--retry-failed", help="Retry the orgs that failed.")
     ] = False,
     report: Annotated[
         bool, typer.Option("--report", help="Draw a page of the portfolio, and one of each org.")
     ] = False,
     confined: Confined = True,
-    trace_megabytes: TraceMegabytes = TRACE_MEGABYTES,
-    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Plan for many orgs: what each should buy, what that costs together, who is at risk.
@@ -71,8 +51,6 @@ def batch(
 
     Example: creditsim batch scenarios/portfolio.csv --out portfolio --report
     """
-    most_confirmed = read_confirm(confirm)
-
     from simulation.batch import plan_portfolio
     from simulation.cli.batch_view import batch_progress, batch_view
 
@@ -80,18 +58,18 @@ def batch(
         result = plan_portfolio(
             paths,
             out=out,
-            set=set_ or (),
-            replications=replications,
-            max_replications=max_replications,
-            seed=seed,
-            confirm=most_confirmed,
-            workers=workers,
+            set=asked.set_ or (),
+            replications=asked.replications,
+            max_replications=asked.max_replications,
+            seed=asked.seed,
+            confirm=asked.confirm,
+            workers=asked.workers,
             scheduler=scheduler,
             retry_failed=retry_failed,
             report=report,
             confined=confined,
-            trace_megabytes=trace_megabytes,
-            force=force,
+            trace_megabytes=asked.trace_megabytes,
+            force=asked.force,
             progress=advance,
         )
     if as_json:

@@ -25,10 +25,10 @@ __all__ = ["batch_progress", "batch_view"]
 _LINE_EVERY_S = 10.0
 _NAMES, _FAILURES, _ROWS, _CAUSE = 8, 10, 15, 14
 
-_DEEDS = {
+_DID = {
     "new": "planned for the first time",
     "changed": "changed and planned again",
-    "retried": "tried again",
+    "retried": "retried",
     "kept": "kept as they were",
 }
 
@@ -88,7 +88,7 @@ def batch_view(result: BatchResult) -> RenderableType:
         parts += [Text(f"• {each}") for each, _ in failures[:_FAILURES]]
         if more := sum(count for _, count in failures[_FAILURES:]):
             parts.append(Text(f"• and {more:,} more in portfolio.csv"))
-    return Group(*parts, Text(""), *map(Text, _deeds(result)))
+    return Group(*parts, Text(""), *map(Text, _what_was_done(result)))
 
 
 def _failures(failed: pd.DataFrame) -> list[tuple[str, int]]:
@@ -155,13 +155,13 @@ def _cause(row: dict[str, Any]) -> str:
     return f"{short} {percent(row['caused_share'])}"
 
 
-def _deeds(result: BatchResult) -> Iterator[str]:
+def _what_was_done(result: BatchResult) -> Iterator[str]:
     """Say which orgs were planned, and which kept."""
-    for deed, words in _DEEDS.items():
-        names = result.did.get(deed, [])
+    for did, words in _DID.items():
+        names = result.did.get(did, [])
         if not names:
             continue
-        which = "" if deed == "kept" else f": {_some(names)}"
+        which = "" if did == "kept" else f": {_some(names)}"
         yield f"{len(names):,} {words}{which}"
     if result.left_out:
         left_out = _some(list(map(str, result.left_out)))

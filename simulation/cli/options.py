@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
 
 import typer
 
 from simulation.bounds import MOST_REPLICATIONS, MOST_SEED, MOST_WORKERS
 from simulation.cli.app import fail
+from simulation.formats import TRACE_MEGABYTES
+
+if TYPE_CHECKING:
+    from simulation.planning import Confirmed
 
 __all__ = [
     "AsJson",
     "Assignments",
     "Confined",
-    "Confirm",
     "Force",
-    "MaxReplications",
+    "PlanArguments",
     "Replications",
     "ReportFile",
     "ScenarioFile",
@@ -98,6 +101,13 @@ def path_argument(name: str, help: str) -> Any:  # noqa: A002 - as Typer's
     return typer.Argument(metavar=name, parser=reader, help=help)
 
 
+def read_confirm(given: Any) -> Confirmed:
+    """Return what ``--confirm`` gives."""
+    if given in ("all", "none"):
+        return "all" if given == "all" else "none"
+    return _whole("--confirm", given, 0, _MOST_TO_CONFIRM, ", or all or none")
+
+
 ScenarioFile = Annotated[
     Path, path_argument("SCENARIO", "A scenario file; `creditsim new` writes one.")
 ]
@@ -107,12 +117,18 @@ ReportFile = Annotated[
 Workers = Annotated[
     int | None,
     whole_option(
-        "--workers", 1, MOST_WORKERS, "Processes or threads; as many as cores unless given."
+        "--workers", 1, MOST_WORKERS, "Processes or threads at once (default: one per core)."
     ),
 ]
 Seed = Annotated[int | None, whole_option("--seed", 0, MOST_SEED, "In place of the scenario's.")]
 Replications = Annotated[
-    int | None, whole_option("--replications", 1, MOST_REPLICATIONS, "To begin with.")
+    int | None,
+    whole_option(
+        "--replications",
+        1,
+        MOST_REPLICATIONS,
+        "Initial replications, in place of the scenario's.",
+    ),
 ]
 MaxReplications = Annotated[
     int | None,
@@ -120,11 +136,8 @@ MaxReplications = Annotated[
         "--max-replications",
         1,
         MOST_REPLICATIONS,
-        "After which it stays undecided; 480, or 200 million calls.",
+        "Give up after this many (default 480, or 200 million calls).",
     ),
-]
-Confirm = Annotated[
-    str, typer.Option(metavar="N|all|none", help="Calls to decide again in SimPy; 0 is none.")
 ]
 Confined = Annotated[
     bool,
@@ -134,19 +147,35 @@ Confined = Annotated[
     ),
 ]
 TraceMegabytes = Annotated[
-    int, whole_option("--trace-megabytes", 1, 1_000_000, "The largest trace that is read.")
+    int, whole_option("--trace-megabytes", 1, 1_000_000, "The largest trace that may be read.")
 ]
 Force = Annotated[
     bool,
     typer.Option(
-        "--force", help="Replace files that creditsim did not write; begin what is too much work."
+        "--force",
+        help="Replace files that creditsim did not write; start work that may take too much "
+        "memory or time.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Confirm = Annotated[
+    Any,  # a `Confirmed`; Typer takes no union
+    typer.Option(
+        metavar="N|all|none",
+        parser=read_confirm,
+        help="How many calls to check against the SimPy model; 0 is none.",
+    ),
+]
 
 
-def read_confirm(confirm: str) -> int | Literal["all", "none"]:
-    """Read what ``--confirm`` gives."""
-    if confirm in ("all", "none"):
-        return "all" if confirm == "all" else "none"
-    return _whole("--confirm", confirm, 0, _MOST_TO_CONFIRM, ", or all or none")
+class PlanArguments(NamedTuple):
+    """The options that ask for plans, of one org or of many."""
+
+    set_: Assignments = None
+    seed: Seed = None
+    replications: Replications = None
+    max_replications: MaxReplications = None
+    confirm: Confirm = 1_000_000
+    workers: Workers = None
+    force: Force = False
+    trace_megabytes: TraceMegabytes = TRACE_MEGABYTES

@@ -19,7 +19,7 @@ _QUICK_S = 1.0
 
 @dataclass(frozen=True)
 class Watch:
-    """Somebody who watches work: told how far it is, and what there is to say meanwhile."""
+    """Progress callbacks: ``advance(done, total)`` and ``say(message)``."""
 
     advance: Callable[[int, int], None]
     say: Callable[[str], None]

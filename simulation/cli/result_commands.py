@@ -14,10 +14,8 @@ from simulation.cli.options import (
     AsJson,
     Assignments,
     Confined,
-    Confirm,
     Force,
-    MaxReplications,
-    Replications,
+    PlanArguments,
     ReportFile,
     ScenarioFile,
     Seed,
@@ -25,7 +23,6 @@ from simulation.cli.options import (
     Workers,
     path_argument,
     path_option,
-    read_confirm,
     whole_option,
 )
 from simulation.cli.reading import load
@@ -116,49 +113,40 @@ def run(
 
 def plan(
     scenario: ScenarioFile,
-    set_: Assignments = None,
-    seed: Seed = None,
-    replications: Replications = None,
-    max_replications: MaxReplications = None,
-    confirm: Confirm = "1000000",
-    workers: Workers = None,
-    force: Force = False,
+    asked: PlanArguments,
     out: Annotated[
         Path | None,
         path_option("--out", "Folder for the frontier, the plan and the scenario."),
     ] = None,
     report: ReportFile = None,
     confined: Confined = False,
-    trace_megabytes: TraceMegabytes = TRACE_MEGABYTES,
     as_json: AsJson = False,
 ) -> None:
     """Find the cheapest purchase that meets the objective, and why.
 
     Example: creditsim plan scenarios/mid-market.yaml --out plan
     """
-    access = Access(confined, trace_megabytes)
-    checked = load(scenario, set_, access, seed=seed, replications=replications)
-    most_confirmed = read_confirm(confirm)
+    access = Access(confined, asked.trace_megabytes)
+    given = {"seed": asked.seed, "replications": asked.replications}
+    checked = load(scenario, asked.set_, access, **given)
 
     from simulation.cli.console import Console
     from simulation.cli.plan_view import plan_view, sizes_over_time
     from simulation.cli.progress import progress
-    from simulation.planning import plan as plan_scenario
-    from simulation.planning import timelines
+    from simulation.planning import PlanOptions, plan_with, timelines
+
+    options = PlanOptions(
+        max_replications=asked.max_replications,
+        confirm=asked.confirm,
+        workers=asked.workers,
+        force=asked.force,
+    )
 
     def judge(output: OutputFolder | None) -> Plan:
         with progress("Judging", "step") as watch:
-            return plan_scenario(
-                checked,
-                max_replications=max_replications,
-                confirm=most_confirmed,
-                workers=workers,
-                force=force,
-                out=output,
-                progress=watch.advance,
-            )
+            return plan_with(checked, options, output, watch.advance)
 
-    destination = Destination(out, report, PLAN_FILES, force)
+    destination = Destination(out, report, PLAN_FILES, asked.force)
     result = destination.make(judge)
     with destination.telling():
         if as_json:

@@ -46,7 +46,7 @@ def validate(
 
     Example: creditsim validate scenarios/*.yaml
     """
-    from simulation.batch import is_portfolio, read_portfolio, told_once
+    from simulation.batch import portfolio_of, told_once
     from simulation.errors import InputError
 
     valid: list[tuple[Path | str, Scenario]] = []
@@ -54,15 +54,15 @@ def validate(
     access = Access(confined, trace_megabytes)
     for path in scenarios:
         try:
-            if not is_portfolio(path):
+            portfolio = portfolio_of(path, access)
+            if portfolio is None:
                 valid.append((path, load(path, set_, access)))
                 continue
-            items = read_portfolio([path], access).items
         except InputError as error:
             problems += map(str, error.problems)
             continue
         wrong: list[tuple[str, str]] = []
-        for item in items:
+        for item in portfolio.items:
             try:
                 valid.append((f"{item.source}: {item.name}", item.load(set_ or ())))
             except InputError as error:

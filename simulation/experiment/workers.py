@@ -1,4 +1,4 @@
-"""Using the machine's cores: how many, and work that runs ahead of its consumer."""
+"""Worker counts; ordered maps over threads and processes that work ahead of their caller."""
 
 from __future__ import annotations
 
@@ -126,7 +126,10 @@ def serve_only(parent: int) -> None:
 
 
 def start_trackers() -> None:
-    """Start what tidies up after processes, which begins by letting signals come again."""
+    """Start the processes that tidy up after others, before signals are held back.
+
+    Their start lets signals through again, which would undo what `held_back` does.
+    """
     from multiprocessing import resource_tracker
 
     from loky.backend import resource_tracker as loky_tracker

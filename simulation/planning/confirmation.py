@@ -12,12 +12,8 @@ from numpy.typing import NDArray
 
 from simulation.demand import Demand
 from simulation.engine import CallRecords, CompiledModel, DayRecords, Model
-from simulation.errors import InputError
 
-__all__ = ["Confirmation", "Confirmed", "calls_to_confirm", "confirm_sizes", "differences"]
-
-Confirmed = int | Literal["all", "none"]
-"""How many calls are decided again."""
+__all__ = ["Confirmation", "confirm_sizes", "differences"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,23 +35,6 @@ class Confirmation:
     days: int
     calls: int
     identical: bool
-
-
-def calls_to_confirm(wanted: object) -> Confirmed:
-    """Return how many calls are to be decided again; none at all where 0 are.
-
-    Raises
-    ------
-    InputError
-        If it is no number of calls, ``all`` or ``none``.
-    """
-    if wanted == "all":
-        return "all"
-    if wanted == "none" or (wanted == 0 and wanted is not False):
-        return "none"
-    if isinstance(wanted, int | np.integer) and not isinstance(wanted, bool) and wanted > 0:
-        return int(wanted)
-    raise InputError(f"confirm is {wanted!r}, write a number of calls, 'all' or 'none'")
 
 
 def confirm_sizes(

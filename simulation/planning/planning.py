@@ -12,24 +12,24 @@ import numpy as np
 import pandas as pd
 
 from simulation.demand import Demand, check_workload, workload_of
-from simulation.errors import InputError
 from simulation.experiment import Steps, Warmup, cores, save, with_warmup
 from simulation.formats import PLAN_FILES, OutputFolder, named_path
 from simulation.planning.alternatives import judge_alternatives
-from simulation.planning.confirmation import Confirmed, calls_to_confirm, confirm_sizes
+from simulation.planning.confirmation import confirm_sizes
 from simulation.planning.fresh import Between, open_between
 from simulation.planning.frontier import (
     Evidence,
     check_sizes,
     frontier_table,
 )
+from simulation.planning.options import Confirmed, PlanOptions
 from simulation.planning.reasons import reasons_for, rejections
 from simulation.planning.remedies import Pools, Remedy, remedies
 from simulation.planning.result import Plan, Recommendation, status_of
 from simulation.planning.search import Search
 from simulation.scenario import Scenario, as_scenario
 
-__all__ = ["DEFAULT_MAX_REPLICATIONS", "plan"]
+__all__ = ["DEFAULT_MAX_REPLICATIONS", "plan", "plan_with"]
 
 DEFAULT_MAX_REPLICATIONS = 480
 """Replications after which a search ends …"""
@@ -85,18 +85,27 @@ def plan(
     RuntimeError
         If the SimPy model does not confirm every record.
     """
-    confirm = calls_to_confirm(confirm)
+    options = PlanOptions(
+        max_replications=max_replications, confirm=confirm, workers=workers, force=force
+    )
     scenario = as_scenario(scenario, replications=replications, seed=seed)
-    if max_replications is not None and max_replications < scenario.replications:
-        raise InputError(
-            f"max_replications is {max_replications}, write at least the "
-            f"{scenario.replications} replications that the plan begins with"
-        )
+    return plan_with(scenario, options, out, progress)
+
+
+def plan_with(
+    scenario: Scenario,
+    options: PlanOptions,
+    out: Path | str | OutputFolder | None = None,
+    progress: Progress | None = None,
+) -> Plan:
+    """Return a plan by options that were checked before; else as `plan`."""
+    options.check(scenario)
 
     def check(each: Scenario) -> None:
         check_sizes(each)
-        if not force:
-            check_workload(each, "compiled", cores(workers), sizes=len(each.offer.sizes))
+        if not options.force:
+            workers = cores(options.workers)
+            check_workload(each, "compiled", workers, sizes=len(each.offer.sizes))
 
     check(scenario)
     scenario, warmup = with_warmup(scenario)
@@ -107,10 +116,9 @@ def plan(
     with ExitStack() as stack:
         output = out
         if isinstance(output, Path | str):
-            output = stack.enter_context(OutputFolder(named_path(output, "out"), PLAN_FILES, force))
-        result = _plan(
-            scenario, warmup, changed, max_replications, confirm, cores(workers), Steps(progress)
-        )
+            folder = OutputFolder(named_path(output, "out"), PLAN_FILES, options.force)
+            output = stack.enter_context(folder)
+        result = _plan(scenario, warmup, changed, options, Steps(progress))
         if output is not None:
             save(result, output, "plan.json")
     return result
@@ -120,17 +128,16 @@ def _plan(
     scenario: Scenario,
     warmup: Warmup | None,
     changed: list[Scenario],
-    max_replications: int | None,
-    confirm: Confirmed,
-    workers: int,
+    options: PlanOptions,
     steps: Steps,
 ) -> Plan:
+    workers = cores(options.workers)
     demand, offer = Demand(scenario), scenario.offer
     sizes, limits = np.array(offer.sizes, np.int64), np.array(offer.limits, np.int64)
     compared = bool(scenario.alternatives)
     search = Search(demand, sizes, limits, workers, steps, compared)
     search.judge_up_to(scenario.replications if demand.is_random else 1)
-    search.decide(max_replications or _most_replications(search))
+    search.decide(options.max_replications or _most_replications(search))
     fresh, places = search.fresh(search.to_show), search.to_show
     between = open_between(search, fresh)
     again = frontier_table(fresh)
@@ -140,8 +147,8 @@ def _plan(
     recommendation = _recommend(search, fresh, between, workers, steps)
     alternatives = judge_alternatives(search, changed, workers, steps)
     confirmation = None
-    if confirm != "none":
-        confirmation = confirm_sizes(demand, search.count, places, sizes, search.limits, confirm)
+    if (most := options.confirm) != "none":
+        confirmation = confirm_sizes(demand, search.count, places, sizes, search.limits, most)
     return Plan(
         scenario=scenario,
         replications=search.count,

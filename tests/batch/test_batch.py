@@ -33,6 +33,7 @@ from simulation.batch.runner import BatchProgress, BatchResult
 from simulation.batch.store import BatchStore
 from simulation.demand.demand import Demand
 from simulation.planning.causes import biggest_cause, shares_of_peak
+from simulation.planning.options import PlanOptions
 from simulation.report.plan_in_words import surely_enough
 from simulation.report.portfolio_in_words import portfolio_findings
 from tests.helpers import ROOT, any_limit, creditsim, poisson, scheduled
@@ -345,7 +346,9 @@ def test_whatever_decides_a_result_changes_the_org(
 
 def test_a_worker_of_another_version_plans_nothing(tmp_path: Path) -> None:
     scenario = any_limit(10, [scheduled("a", "02:00", 4)])
-    job = simulation.batch.job.Job(scenario, 2, "none", False, "", "creditsim 0.0, numpy 1.0")
+    job = simulation.batch.job.Job(
+        scenario, PlanOptions(max_replications=2), False, "", "creditsim 0.0, numpy 1.0"
+    )
     outcome = simulation.batch.job.do_job(job)
     assert "install creditsim 0.0, numpy 1.0 on it" in outcome.error
     assert outcome.row == {}
@@ -503,7 +506,7 @@ def test_what_a_worker_lacks_is_a_row_of_this_batch_alone(
 
 def _fail(job: simulation.batch.job.Job) -> simulation.batch.job.Outcome:
     wrong: Any = "nonsense"
-    return simulation.batch.job.do_job(job._replace(max_replications=wrong))
+    return simulation.batch.job.do_job(job._replace(options=PlanOptions(max_replications=wrong)))
 
 
 def test_a_defect_of_ours_fails_one_org_and_leaves_its_trace(

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from csv import DictWriter
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+import simulation.batch.portfolio
 import simulation.batch.runner
+import simulation.formats.input_files
 from simulation import InputError, load_scenario, plan_portfolio
 from simulation.batch.executors import Workforce
 from simulation.batch.job import Job, Outcome
-from simulation.batch.portfolio import Portfolio, read_portfolio
+from simulation.batch.portfolio import Portfolio, portfolio_of, read_portfolio
+from simulation.batch.portfolio_files import Item
 from simulation.batch.rows import scenario_row
+from simulation.scenario import Scenario
 from tests.browser import CHROMIUM, Browser
 from tests.helpers import ROOT, SHARED_DATA, creditsim
 from tests.strategies import COLUMNS, bad_cells
@@ -135,6 +140,25 @@ def test_yaml_crosses_every_org_with_every_template_but_its_own() -> None:
     assert portfolio.items[1].load().org.edition == "enterprise"
     assert portfolio.items[2].load().clients[0].calls[0].api == "get_modules"
     assert wrong(portfolio, 3).startswith("portfolio.yaml:7: org.edition: 'gold' is no edition")
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_a_file_is_shows_at_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("orgs.yaml").write_text("scenarios: small.yaml\norgs: [{name: Acme}]\n")
+    looks: list[Path] = []
+    read = simulation.formats.input_files.read_text
+
+    def noted(file: Path, *more: Any, **named: Any) -> str:
+        looks.append(file)
+        return read(file, *more, **named)
+
+    monkeypatch.setattr(simulation.batch.portfolio, "read_text", noted)
+    found = portfolio_of(Path("orgs.yaml"))
+    assert found is not None
+    assert [item.name for item in found.items] == ["Acme"]
+    assert portfolio_of(Path("small.yaml")) is None
+    assert [item.name for item in read_portfolio(["orgs.yaml"]).items] == ["Acme"]
+    assert looks == [Path(f"{name}.yaml") for name in ("orgs", "small", "orgs")]
 
 
 @pytest.mark.usefixtures("folder")
@@ -264,6 +288,27 @@ def planned_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(simulation.batch.runner, "processes", threads)
     monkeypatch.setattr(simulation.batch.runner, "do_job", plan)
+
+
+@pytest.mark.usefixtures("folder", "planned_at_once")
+def test_a_changed_org_is_read_once_but_where_many_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "".join(f"Org {n},small.yaml\n" for n in range(5))
+    Path("orgs.csv").write_text(f"name,scenario\n{rows}")
+    read: list[str] = []
+    load = Item.load
+
+    def noted(item: Item, assignments: Sequence[str] = ()) -> Scenario:
+        read.append(item.name)
+        return load(item, assignments)
+
+    monkeypatch.setattr(Item, "load", noted)
+    names = [f"Org {n}" for n in range(5)]
+    for seed, held in ((1, 1000), (2, 1000), (3, 3)):
+        monkeypatch.setattr(simulation.batch.runner, "_REMEMBERED", held)
+        read.clear()
+        done = plan_portfolio("orgs.csv", out="out", seed=seed, workers=1, confirm="none")
+        assert done.did == {"new" if seed == 1 else "changed": names}
+        assert read == names + names[held:]
 
 
 @pytest.mark.usefixtures("folder")

@@ -33,6 +33,7 @@ PLAIN = """
 import sys
 from simulation.planning.planning import plan
 from simulation.batch.portfolio import read_portfolio
+from simulation.planning.options import PlanOptions
 file, part, confirm = sys.argv[1:]
 for item in read_portfolio([file]).items[int(part)::2]:
     plan(item.load(), max_replications=30, confirm=int(confirm), workers=1)
@@ -54,6 +55,7 @@ import simulation.planning.confirmation, simulation.planning.frontier, simulatio
 import simulation.planning.planning as planning, simulation.planning.search as search
 from simulation.batch import job as batch_job
 from simulation.batch.portfolio import read_portfolio
+from simulation.planning.options import PlanOptions
 file, confirm = sys.argv[1:]
 spent = []
 def timed(function):
@@ -67,10 +69,11 @@ def timed(function):
 search.judge = timed(search.judge)
 planning.confirm_sizes = timed(planning.confirm_sizes)
 simulation.planning.causes.biggest_cause = timed(simulation.planning.causes.biggest_cause)
+options = PlanOptions(max_replications=30, confirm=int(confirm), workers=1)
 shares = []
 for item in read_portfolio([file]).items[:4]:
     spent.clear()
-    job = batch_job.Job(item.load(), 30, int(confirm), False, "", batch_job.versions())
+    job = batch_job.Job(item.load(), options, False, "", batch_job.versions())
     seconds = batch_job.do_job(job).seconds
     shares.append(sum(spent) / seconds)
 print(sum(shares[1:]) / len(shares[1:]))

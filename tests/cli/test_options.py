@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
 from pathlib import Path
-from typing import Any, NamedTuple, get_args, get_type_hints
+from typing import Any, NamedTuple, get_args
 
 import pytest
 import typer
@@ -62,9 +62,8 @@ def _parameters() -> Iterator[_Parameter]:
     for registered in app.registered_commands:
         function = registered.callback
         assert function is not None
-        for name, hint in get_type_hints(inspect.unwrap(function), include_extras=True).items():
-            if name == "return":
-                continue
+        for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
+            hint = parameter.annotation
             base, info = get_args(hint)
             kinds = [each for each in (get_args(base) or (base,)) if each is not type(None)]
             names = [info.default, *(getattr(info, "param_decls", None) or ()), info.metavar, name]
