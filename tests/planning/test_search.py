@@ -20,7 +20,7 @@ from simulation.experiment.estimates import binomial_interval
 from simulation.experiment.progress import Steps
 from simulation.planning.frontier import Evidence, frontier_table, limits_of, purchasable
 from simulation.planning.judgement import Judgement, judge
-from simulation.planning.looks import Looks
+from simulation.planning.looks import Decision, Looks
 from simulation.planning.search import Search
 from simulation.quantities import DAY
 from simulation.rate_cards.card import DAYS_PER_MONTH
@@ -167,7 +167,7 @@ def searched(goal: dict[str, Any], replications: int = 8) -> Search:
 def test_a_probability_of_0_is_reached_by_every_size_and_surely() -> None:
     search = searched({"throttled_share": 0, "probability": "100%"})
     search.objective = search.objective.model_copy(update={"probability": 0.0})  # unlike a file
-    search.looks = Looks(0.0, 16, 0.05)
+    search.decision = Decision(Looks(0.0, 16, 0.05), 0.95)
     assert not search.judged.meets(search.objective)[:, 0].any()
     assert search.chosen == 0
     assert search.bracket() == (0, 0)
@@ -187,11 +187,11 @@ def test_a_probability_of_100_is_never_sure_and_refuted_by_one_replication() -> 
 def test_the_decision_s_error_is_shared_among_the_looks() -> None:
     for most, looks in ((8, 1), (9, 2), (16, 2), (64, 4)):
         search = searched({"throttled_share": 0, "probability": "100%"})
-        assert search.confidence == 0.95
+        assert search.decision.confidence == 0.95
         search.decide(most)  # never, of 100 %
         assert search.count == most
-        assert search.looks.most == 2 * most
-        assert search.confidence == pytest.approx(1 - 0.05 / looks)  # of the least cost
+        assert search.decision.looks.most == 2 * most
+        assert search.decision.confidence == pytest.approx(1 - 0.05 / looks)  # of the least cost
 
 
 def test_sizes_are_given_up_where_all_looks_together_hardly_ever_do_so_wrongly() -> None:
@@ -231,7 +231,7 @@ def test_sizes_whose_cost_may_be_notably_less_than_the_best_are_in_doubt(
     )
     search = costing(monkeypatch, np.column_stack((far, wavering, best, little, less)))
     assert search.chosen == 2
-    search.confidence = 0.5
+    search.decision = search.decision._replace(confidence=0.5)
     assert search.bracket() == (1, 2)
     assert not search.decided
     search.judged.lost[:, 1] = 200.0
@@ -277,8 +277,8 @@ def test_workers_are_started_where_there_is_work_enough(
     asked: list[tuple[int, bool]] = []
 
     def noted(*task: Any) -> Judgement:
-        asked.append(task[4:6])
-        return judge(*task[:4])
+        asked.append(task[3:5])
+        return judge(*task[:3])
 
     monkeypatch.setattr(simulation.planning.search, "judge", noted)
     monkeypatch.setattr(simulation.planning.search, "BUSY_DAY", demand.busiest_day - busy)
