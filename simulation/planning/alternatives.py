@@ -31,7 +31,15 @@ def judge_alternatives(
     for alternative, scenario in zip(search.scenario.alternatives, changed, strict=True):
         sizes = purchasable(scenario)
         limits = limits_of(scenario, sizes)
-        other = Search(Demand(scenario), sizes, limits, workers, steps, True, search.decision)
+        other = Search(
+            Demand(scenario),
+            sizes,
+            limits,
+            workers,
+            steps,
+            keep_current=True,
+            decision=search.decision,
+        )
         other.judge_up_to(search.count)
         other.decide(search.count)
         certain = search.certain and other.certain

@@ -1,4 +1,4 @@
-"""Checking a plan: the SimPy model decides the very demand again, call for call."""
+"""Checking a plan: the demand is replayed through the SimPy model, and every record compared."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from simulation.errors import InputError
 __all__ = ["Confirmation", "Confirmed", "calls_to_confirm", "confirm_sizes", "differences"]
 
 Confirmed = int | Literal["all", "none"]
-"""How many calls are decided again."""
+"""How many calls to check against the SimPy model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Confirmation:
     addon_credits : list of int
         The sizes compared: those that fresh replications judged.
     replications, days, calls : int
-        How many of each, for every size; of a large replication its first days.
+        How much was compared for each size; of a replication over the budget its first days.
     identical : bool
         Always True: if not, planning fails.
     """
@@ -42,7 +42,7 @@ class Confirmation:
 
 
 def calls_to_confirm(wanted: object) -> Confirmed:
-    """Return how many calls are to be decided again; none at all where 0 are.
+    """Return how many calls to check against the SimPy model; ``none`` for 0.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def confirm_sizes(
     limits: NDArray[np.int64],
     most_calls: int | Literal["all"],
 ) -> Confirmation:
-    """Decide whole replications again with the SimPy model, up to a number of calls.
+    """Return how much of whole replications both engines agree on, up to a number of calls.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What would do where no purchase does: the fewest licenses, the smallest size of an edition.
+"""What is enough where no purchase is: the fewest licenses, the smallest size of an edition.
 
 Nothing is rounded: what is named meets the objective on the same replications, and a license
 or a step less does not.
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from simulation.experiment import Steps
 from simulation.formats import dollars
 from simulation.planning.frontier import MOST_SIZES
 from simulation.planning.judgement import at_least
+from simulation.planning.reasons import Bound, Rejection
 from simulation.planning.search import Search
 from simulation.rate_cards import RateCard
 from simulation.scenario import Scenario
@@ -76,9 +76,7 @@ class Pools:
         return does
 
 
-def remedies(
-    scenario: Scenario, pools: Pools, needed: int
-) -> tuple[list[Remedy], list[dict[str, Any]]]:
+def remedies(scenario: Scenario, pools: Pools, needed: int) -> tuple[list[Remedy], list[Rejection]]:
     """Return what would meet the objective, and the changes that would not.
 
     Parameters
@@ -100,26 +98,33 @@ def remedies(
     for name, count in [*changes, *((each, now) for each in higher)]:
         if (many := len(card.addon_sizes(name, count))) > MOST_SIZES:
             reason = f"has {many:,} sizes, more than the {MOST_SIZES:,} that a plan judges"
-            rejected.append({"change": _named(scenario, name), "reason": reason})
+            rejected.append(Rejection(change=_named(scenario, name), bound="sizes", reason=reason))
             continue
         remedy = _remedy(scenario, pools, name, count, needed)
         if remedy is None:
             top = _largest(card, name, count)
             reason = f"at most {top:,} credits with add-ons, and {needed:,} are needed"
-            rejected.append({"change": _named(scenario, name), "reason": reason})
+            bound = _bound_above(card.maximum(name), needed)
+            rejected.append(Rejection(change=_named(scenario, name), bound=bound, reason=reason))
         else:
             found.append(remedy)
     return found, rejected
 
 
-def _no_licenses(scenario: Scenario, needed: int) -> dict[str, Any]:
-    """Say why no number of licenses would do."""
+def _bound_above(maximum: int | None, needed: int) -> Bound:
+    return "cap" if maximum is None or maximum >= needed else "maximum"
+
+
+def _no_licenses(scenario: Scenario, needed: int) -> Rejection:
+    """Return why no number of licenses is enough."""
     edition = scenario.card.edition(scenario.org.edition)
     maximum = scenario.card.maximum(edition)
     why = "they add no credits"
+    bound: Bound = "edition"
     if scenario.card.editions[edition].per_license and maximum is not None:
+        bound = "maximum"
         why = f"the edition's maximum is {maximum:,}, and {needed:,} are needed"
-    return {"change": f"more user licenses on {edition}", "reason": why}
+    return Rejection(change=f"more user licenses on {edition}", bound=bound, reason=why)
 
 
 def _named(scenario: Scenario, edition: str) -> str:

@@ -170,11 +170,9 @@ class Search:
         """Return the places that the recommendation depends on but that missed replications."""
         chosen = self.chosen
         first = len(self.sizes) - 1 if chosen is None else max(0, chosen - 1)
-        last = (
-            first + _BEST_AND_BESIDE
-            if self.objective.cost_of_lost_call is not None
-            else len(self.sizes)
-        )
+        last = len(self.sizes)
+        if self.objective.cost_of_lost_call is not None:
+            last = first + _BEST_AND_BESIDE
         missed = self.judged.replications[first:last] < self.count
         return first + np.flatnonzero(missed)
 
