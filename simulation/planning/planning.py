@@ -75,7 +75,7 @@ def plan(
         A folder for the frontier, the plan and the scenario; nothing is there before all is.
     force : bool
         Whether files in ``out`` that creditsim did not write may be replaced, and work is begun
-        for which memory or time will hardly do.
+        for which there seems to be too little memory or time.
     progress : callable, optional
         Called with the steps done and those known to come; a step judges one replication.
 

@@ -98,7 +98,7 @@ def reasons_for(
 ) -> list[str]:
     """Return why this size is recommended, a sentence each.
 
-    ``fresh`` is what fresh replications say of the next smaller size and this one, and ``safe`` of
+    ``fresh`` holds fresh replications of the next smaller size and this one, and ``safe`` those of
     a larger one that surely is enough, where this one may not be.
     """
     scenario, objective, sizes, judged = known.scenario, known.objective, known.sizes, known.judged
@@ -164,7 +164,7 @@ def rejections(
 ) -> list[Rejection]:
     """Return every size that is not recommended, with the reason.
 
-    ``fresh`` is what fresh replications say of some of the sizes. ``chosen`` is the place of the
+    ``fresh`` holds fresh replications of some of the sizes. ``chosen`` is the place of the
     recommended size, and ``enough`` that of the smallest size that is surely enough: the same where
     the plan is decided, None where no size is.
     """

@@ -23,7 +23,7 @@ from simulation.scenario import Scenario
 
 __all__ = ["Pools", "Remedy", "license_price", "licenses_per_month", "remedies"]
 
-_PROBES = 200  # pools that are judged at once between one that fails and one that does
+_PROBES = 200  # pools that are judged at once between one that fails and one that is enough
 
 
 class Pools:
@@ -62,7 +62,7 @@ class Pools:
         return self._known.get(limit, True)
 
     def needed(self) -> int:
-        """Return the smallest pool that does, above the largest that can be bought.
+        """Return the smallest pool that meets it, above the largest that can be bought.
 
         Of the pools between, 200 at a time are judged, around the last that fails.
         """
@@ -84,7 +84,7 @@ def remedies(scenario: Scenario, pools: Pools, needed: int) -> tuple[list[Remedy
     scenario : Scenario
     pools : Pools
     needed : int
-        The smallest pool that does.
+        The smallest pool that meets the objective.
     """
     card, edition, now = scenario.card, scenario.org.edition, scenario.user_licenses
     editions = list(card.editions)
@@ -150,7 +150,7 @@ def _limits(card: RateCard, edition: str, licenses: int, needed: int) -> list[in
 
 
 def _fewest_licenses(scenario: Scenario, pools: Pools, needed: int) -> int | None:
-    """Return the fewest licenses with which the largest purchase does, or None."""
+    """Return the fewest licenses with which the largest purchase is enough, or None."""
     card, edition = scenario.card, scenario.org.edition
     rules = card.editions[card.edition(edition)]
     if not rules.per_license or (rules.maximum is not None and rules.maximum < needed):
@@ -169,7 +169,7 @@ def _fewest_licenses(scenario: Scenario, pools: Pools, needed: int) -> int | Non
 def _remedy(
     scenario: Scenario, pools: Pools, edition: str, licenses: int, needed: int
 ) -> Remedy | None:
-    """Return the smallest size that does, with every larger one, or None."""
+    """Return the smallest size that is enough, with every larger one, or None."""
     card = scenario.card
     limits = _limits(card, edition, licenses, needed)
     pools.judge(limits)
@@ -198,7 +198,7 @@ def _remedy(
 
 @dataclass(frozen=True, kw_only=True)
 class Remedy:
-    """A change that would meet the objective where no purchase does.
+    """A change that meets the objective where no purchase does.
 
     Attributes
     ----------
