@@ -4,6 +4,34 @@
     >>> simulation.RateCard.load("kaizen-34").price_per_month(100_000)
     Decimal('240.00')
 
+Reading:
+
+- `load_scenario`: reads and checks a scenario file
+- `Scenario`: an organisation, the clients that use its credits, and what to find out about them
+- `load_result`: reads what ``run --out`` or ``plan --out`` wrote to a folder
+- `InputError`: the input is wrong; one line for each mistake
+
+Simulating and planning:
+
+- `run`: simulates a scenario
+- `RunResult`: what `run` returns: tables of calls, intervals and replications, and estimates
+- `plan`: finds the cheapest purchase that meets the objective of a scenario, and why
+- `Plan`: what `plan` returns: the recommendation, the frontier and the confirmation
+- `plan_portfolio`: plans for many organisations
+- `BatchResult`: what `plan_portfolio` returns: a row for each organisation, and totals
+
+The vendor's rules:
+
+- `RateCard`: one published version of them: allowances, credits per call, prices
+- `Quote`: what an organisation gets and pays
+
+A SimPy model of your own:
+
+- `Model`: one replication of a scenario, which a process of your own can join
+- `CreditPool`: credits that come back 24 hours after they were taken
+- `TooManyRequests`: a throttled attempt, with the vendor's answer
+- `SECOND`, `MINUTE`, `HOUR`, `DAY`: in microseconds, the unit of simulated time
+
 Names are imported when first used, so that ``import simulation`` stays light: it imports nothing
 at all, so that the command line has begun before Ctrl-C can come.
 """
@@ -34,8 +62,7 @@ if TYPE_CHECKING:
     from simulation.rate_cards import RateCard as RateCard
     from simulation.scenario import Scenario as Scenario
     from simulation.scenario import load_scenario as load_scenario
-
-__version__ = "0.1.0"
+    from simulation.version import __version__ as __version__
 
 _HOME = {
     "InputError": "errors",
@@ -63,8 +90,15 @@ __all__ = [*_HOME]  # noqa: PLE0604 - all strings
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    home = "version" if name == "__version__" else _HOME.get(name)
+    if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names, without what this file needs for itself."""
+    own = {name for name in globals() if name.startswith("__")}
+    return sorted({*_HOME, "__version__", *own})

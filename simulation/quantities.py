@@ -4,11 +4,10 @@ Simulated time is an integer count of microseconds everywhere in the package. A 
 30 days, as in the vendor's price list; a year has 365.
 
 A number that can be read in two ways is refused, and both are named, and so is the unit ``m``,
-which may be minutes or months. The decimal sign is a dot.
-Where thousands occur (counts, rates, durations, money, weights) commas group them in threes, as
-in ``1,200``, and a dot before exactly three digits, as in ``2.000``, may be meant so as well:
-``2``, ``2,000`` and ``2.0000`` may not. Shares, growths and factors have no thousands: ``1.125``
-is a decimal there, and a comma is refused.
+which may be minutes or months. The decimal sign is a dot. Where thousands occur (counts, rates,
+durations, money, weights) commas group them in threes, as in ``1,200``, and a dot before exactly
+three digits, as in ``2.000``, may be meant so as well: ``2``, ``2,000`` and ``2.0000`` may not.
+Shares, growths and factors have no thousands: ``1.125`` is a decimal there, and a comma is refused.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 __all__ = [
     "DAY",
+    "DAYS_PER_MONTH",
     "FACTOR",
     "HOUR",
     "LONGEST",
@@ -48,6 +48,7 @@ SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+DAYS_PER_MONTH = 30
 
 _UNITS = {
     ("us", "µs", "microsecond", "microseconds"): 1,
@@ -57,7 +58,7 @@ _UNITS = {
     ("h", "hour", "hours"): HOUR,
     ("d", "day", "days"): DAY,
     ("w", "week", "weeks"): 7 * DAY,
-    ("month", "months"): 30 * DAY,
+    ("month", "months"): DAYS_PER_MONTH * DAY,
     ("year", "years"): 365 * DAY,
 }
 _MICROSECONDS = {name: size for names, size in _UNITS.items() for name in names}
@@ -112,9 +113,8 @@ def _read(
         raise ValueError(what)
     if _PLAIN.fullmatch(text) and not (thousands and _EITHER.fullmatch(text)):
         return Decimal(text)
-    if _THOUSANDS.fullmatch(text) and (
-        (thousands and not power) or text.count(",") > 1 or "." in text
-    ):
+    is_grouped = (thousands and not power) or text.count(",") > 1 or "." in text
+    if is_grouped and _THOUSANDS.fullmatch(text):
         return Decimal(text.replace(",", ""))
     joined = re.sub("[.,]", "", text).lstrip("0") or "0"
     if text.count(".") + text.count(",") == 1 and joined != "0":
@@ -245,7 +245,7 @@ def parse_growth(value: Any) -> float:
         if factor <= 0:
             raise ValueError(f"{_shown(value)} leaves nothing, shrink by less than 100%")
         if _is_unit(unit, value):
-            months = Decimal(30 * DAY) / _MICROSECONDS[unit]
+            months = Decimal(DAYS_PER_MONTH * DAY) / _MICROSECONDS[unit]
             return float(factor) if months == 1 else _power(float(factor), float(months), value)
     raise ValueError(f"{_shown(value)} is not a growth, write it such as '3% per month'")
 

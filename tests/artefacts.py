@@ -6,7 +6,6 @@ python -m tests.artefacts          # writes them anew; review the difference and
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,20 +18,27 @@ from nbclient import NotebookClient
 from pydantic import BaseModel
 
 from simulation.formats.parts import FrozenDict
+from simulation.rate_cards.assumptions import register_of_assumptions
 from simulation.scenario.arrival_laws import CountTrace, Event, Poisson, Schedule, TraceFile
-from simulation.scenario.clients import CallMix, Client, RecordCount, Retry
-from simulation.scenario.scenario import Alternative, Objective, Org, Scenario
+from simulation.scenario.call_mix import CallMix, RecordCount
+from simulation.scenario.clients import Client
+from simulation.scenario.objective import Alternative, Objective
+from simulation.scenario.org import Org
+from simulation.scenario.policies import Retry
+from simulation.scenario.scenario import Scenario
 from simulation.scenario.starter import scenario_schema
+from tests import rooms
 from tests.browser import Browser
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 SCHEMA = ROOT / "simulation/scenario/scenario.schema.json"
 KEYS = ROOT / "scenarios" / "README.md"
+ASSUMPTIONS = ROOT / "simulation" / "rate_cards" / "README.md"
 PICTURE = ROOT / "scenarios" / "mid-market-plan.png"
 _BELOW = "section:not(:first-of-type), footer"
 
-_BEGIN, _END = "<!-- keys: made by `python -m tests.artefacts` -->", "<!-- end of keys -->"
+ROOMS = ROOT / "simulation" / "README.md"
 
 _SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("The scenario", Scenario),
@@ -79,17 +85,35 @@ def _rows(model: type[BaseModel]) -> Iterator[str]:
 
 def key_tables() -> str:
     """Return the tables of scenario keys, as Markdown."""
-    parts = [_BEGIN, ""]
+    parts = []
     for title, model in _SECTIONS:
         rows = "\n".join(_rows(model))
         parts += [f"### {title}", "", "| key | what | default |", "| --- | --- | --- |", rows, ""]
-    return "\n".join([*parts, _END])
+    return "\n".join(parts)
 
 
-def readme_with_keys() -> str:
-    """Return ``scenarios/README.md`` with its tables made anew."""
-    pattern = re.compile(re.escape(_BEGIN) + ".*?" + re.escape(_END), re.DOTALL)
-    return pattern.sub(lambda _: key_tables(), KEYS.read_text(encoding="utf-8"))
+def assumption_table() -> str:
+    """Return the register of assumptions, as Markdown."""
+    rows = [f"| {each.assumption} | {each.field} |" for each in register_of_assumptions()]
+    return "\n".join(["| assumption | field that changes it |", "| --- | --- |", *rows, ""])
+
+
+def made_anew() -> Iterator[tuple[Path, str]]:
+    """Yield the pages that have a part made from the code, each with its text as it should be."""
+    for page, name, part in (
+        (KEYS, "keys", key_tables()),
+        (ROOMS, "modules", rooms.modules()),
+        (ASSUMPTIONS, "assumptions", assumption_table()),
+    ):
+        begin, end = (
+            f"<!-- {name}: made by `python -m tests.artefacts` -->",
+            f"<!-- end of {name} -->",
+        )
+        text = page.read_text(encoding="utf-8")
+        before, _, rest = text.partition(begin)
+        _, found, after = rest.partition(end)
+        assert found, f"{page} lacks {begin} and {end}"
+        yield page, f"{before}{begin}\n\n{part}\n{end}{after}"
 
 
 def draw_picture() -> None:
@@ -126,6 +150,7 @@ def execute_notebooks() -> None:
 
 if __name__ == "__main__":
     SCHEMA.write_text(scenario_schema(), encoding="utf-8")
-    KEYS.write_text(readme_with_keys(), encoding="utf-8")
+    for page, text in made_anew():
+        page.write_text(text, encoding="utf-8")
     execute_notebooks()
     draw_picture()

@@ -23,7 +23,6 @@ from scipy.stats import binomtest
 from simulation import Plan, plan
 from simulation.demand.demand import Demand
 from simulation.experiment.workers import cores, in_processes
-from simulation.planning.frontier import limits_of, purchasable
 from simulation.planning.judgement import judge
 from simulation.scenario.scenario import Scenario
 from tests.helpers import build
@@ -186,7 +185,8 @@ def _true(scenario: Scenario, credits: Sequence[int]) -> dict[int, int]:
     """Return in how many replications of another seed each size keeps to the objective."""
     scenario = scenario.changed({"seed": _TRUTH_SEED + scenario.seed})
     demand, goal, sizes = Demand(scenario), scenario.objective, np.unique(credits)
-    limits, kept = limits_of(scenario, sizes), np.zeros(len(sizes), np.int64)
+    limits = np.array([scenario.offer.limit(size) for size in sizes.tolist()], np.int64)
+    kept = np.zeros(len(sizes), np.int64)
     for first in range(0, _TRUTH_REPLICATIONS, _BATCH):
         kept += judge(demand, range(first, first + _BATCH), limits).meets(goal).sum(axis=0)
     return dict(zip(sizes.tolist(), kept.tolist(), strict=True))
@@ -222,7 +222,7 @@ def _claim(
     low: float,
     high: float,
 ) -> Claim:
-    sizes = purchasable(scenario).tolist()
+    sizes = list(scenario.offer.sizes)
     places = range(len(sizes))
     place = len(sizes) - 1 if size is None else sizes.index(size)
     smaller = sizes[place - 1] if size else None

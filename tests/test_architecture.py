@@ -4,53 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 from simulation.lazy import offered
 from tests.helpers import ROOT
-
-PACKAGE = ROOT / "simulation"
-ROOMS = (
-    *("cli", "batch", "report", "planning", "experiment", "engine", "demand", "scenario"),
-    *("rate_cards", "formats"),
-)
-"""From the top down; below them are the modules that stand in no room."""
-
-FILES = {
-    ".".join(["simulation", *path.relative_to(PACKAGE).with_suffix("").parts]): path
-    for path in PACKAGE.rglob("*.py")
-    if path.name != "__init__.py"
-}
-FACES = {room: PACKAGE / room / "__init__.py" for room in ROOMS}
-
-
-def imports(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield each module that a file imports, and the name that it takes from it, if it names one.
-
-    What is imported for type checkers counts: it is known, though it is not loaded.
-    """
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: a relative import"
-            for alias in node.names:
-                module, name = str(node.module), alias.name
-                yield (f"{module}.{name}", "") if f"{module}.{name}" in FILES else (module, name)
-        elif isinstance(node, ast.Import):
-            yield from ((alias.name, "") for alias in node.names)
-
-
-def room_of(module: str) -> str:
-    """Return the room of a module; nothing for one that stands in no room, or is not ours."""
-    parts = module.split(".")
-    return parts[1] if parts[0] == "simulation" and parts[1:2] and parts[1] in ROOMS else ""
-
-
-def floor(module: str) -> int:
-    """Return how deep a module lies: 0 in the highest room, most in no room."""
-    return ROOMS.index(room_of(module)) if room_of(module) else len(ROOMS)
+from tests.rooms import FACES, FILES, ROOMS, floor, imports, room_of
 
 
 def test_no_room_imports_one_above_it() -> None:
@@ -61,6 +22,12 @@ def test_no_room_imports_one_above_it() -> None:
         if other.startswith("simulation") and floor(other) < floor(module)
     ]
     assert wrong == [("simulation.__main__", "simulation.cli")]
+
+
+def test_no_modules_import_each_other() -> None:
+    graph = {module: {other for other, _ in imports(path)} for module, path in FILES.items()}
+    inside = {module: others & {*FILES} for module, others in graph.items()}
+    TopologicalSorter(inside).prepare()  # raises CycleError where there is a circle
 
 
 def test_a_room_is_entered_by_its_face() -> None:
@@ -95,15 +62,6 @@ def ast_names(path: Path) -> set[str]:
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             found.add(node.target.id)
     return found
-
-
-def test_every_module_has_its_place_in_the_table_of_rooms() -> None:
-    readme = (PACKAGE / "README.md").read_text(encoding="utf-8")
-    table = "".join(line for line in readme.splitlines() if line.startswith("| "))
-    named = re.findall(r"`([\w/]+)\.py`", table)
-    assert sorted(named) == sorted(
-        str(path.relative_to(PACKAGE).with_suffix("")) for path in FILES.values()
-    )
 
 
 def test_no_module_outgrows_a_reader() -> None:

@@ -140,8 +140,11 @@ def test_the_main_job_and_the_tests_are_one_line_each() -> None:
     assert tests.strip().endswith("python -m pytest")
 
 
-def test_tables_of_keys_are_up_to_date() -> None:
-    assert artefacts.KEYS.read_text() == artefacts.readme_with_keys(), "python -m tests.artefacts"
+@pytest.mark.parametrize(
+    ("page", "text"), [*artefacts.made_anew()], ids=["keys", "modules", "assumptions"]
+)
+def test_what_pages_have_from_the_code_is_up_to_date(page: Path, text: str) -> None:
+    assert page.read_text(encoding="utf-8") == text, "run: python -m tests.artefacts"
 
 
 def test_the_readme_s_picture_comes_from_a_report_whose_command_stands_beneath() -> None:

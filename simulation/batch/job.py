@@ -15,6 +15,7 @@ from simulation.experiment import save
 from simulation.formats import PLAN_FILES, OutputFolder
 from simulation.plain_text import encodable
 from simulation.scenario import Scenario
+from simulation.version import __version__
 
 __all__ = ["PLOTLY", "Job", "Outcome", "do_job", "versions"]
 
@@ -56,9 +57,7 @@ def versions() -> str:
     """Return the versions of what decides results: random streams are NumPy's."""
     import numpy as np
 
-    import simulation
-
-    return f"creditsim {simulation.__version__}, numpy {np.__version__}"
+    return f"creditsim {__version__}, numpy {np.__version__}"
 
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}

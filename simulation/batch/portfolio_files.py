@@ -18,7 +18,22 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from simulation.errors import InputError, Problem, dotted, in_a_line
-from simulation.formats import ANYWHERE, LONGEST_TEXT, MOST_MEGABYTES, Access, Document, Part, Row, csv_problem, csv_rows, decimal_comma, shown, unknown_part, unprintable, value_of
+from simulation.formats import (
+    ANYWHERE,
+    LONGEST_TEXT,
+    MOST_MEGABYTES,
+    Access,
+    Document,
+    Part,
+    Row,
+    csv_problem,
+    csv_rows,
+    decimal_comma,
+    shown,
+    unknown_part,
+    unprintable,
+    value_of,
+)
 from simulation.scenario import Scenario
 
 __all__ = ["Item", "csv_items", "matching", "yaml_items"]
@@ -71,9 +86,7 @@ class Item:
         try:
             document = _template(self.file).changed(dict(self.values), self.source)
             document.access = self.access
-            for assignment in assignments:
-                document.set(assignment)
-            return document.validate(Scenario)
+            return document.overridden(assignments).validate(Scenario)
         except InputError as error:
             raise InputError(map(self._told, error.problems)) from None
         except Exception as error:  # whatever a cell makes of the reading is this org's alone

@@ -115,7 +115,7 @@ def scenario_row(scenario: Scenario) -> TableRow:
         "edition": scenario.org.edition,
         "user_licenses": scenario.org.user_licenses,
         "current_addon_credits": scenario.org.addon_credits,
-        "current_price_per_month": scenario.card.price_per_month(scenario.org.addon_credits),
+        "current_price_per_month": scenario.offer.price_per_month(scenario.org.addon_credits),
         "seed": scenario.seed,
     }
 
@@ -136,7 +136,7 @@ def row_of(plan: Plan, cause: Cause | None) -> TableRow:
         "addon_credits": size,
         "price_per_month": advice.price_per_month,
         "safe_addon_credits": safe,
-        "safe_price_per_month": None if safe is None else scenario.card.price_per_month(safe),
+        "safe_price_per_month": None if safe is None else scenario.offer.price_per_month(safe),
         **{name: float(held[name]) for name in interval_columns("meets_probability", "meets")},
         "replications": plan.replications,
         "zero_throttle_addon_credits": advice.zero_throttle_addon_credits,

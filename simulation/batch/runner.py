@@ -122,7 +122,7 @@ def plan_portfolio(
         assignments, max_replications, calls_to_confirm(confirm), report, retry_failed
     )
     for assignment in options.assignments:
-        Document({}).set(assignment)  # refuses what is no assignment, before anything is begun
+        Document({}).overridden([assignment])  # refuses what is none, before anything is begun
     workforce = processes(cores(workers)) if scheduler is None else cluster(scheduler)
     with BatchStore(folder, force) as store:
         store.refuse_foreign(item.folder for item in portfolio.items)

@@ -7,43 +7,21 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, ParamSpec
+from typing import Annotated, Any, NoReturn, ParamSpec
 
 import typer
 
-from simulation.bounds import MOST_REPLICATIONS, MOST_SEED, MOST_WORKERS
 from simulation.plain_text import in_json
 from simulation.signals import exit_code, interrupt_behind, stoppable
-
-if TYPE_CHECKING:
-    from simulation.errors import Problem
 
 __all__ = [
     "CANNOT_PRINT",
     "FINISHED_WITH_FAILURES",
-    "AsJson",
-    "Assignments",
-    "Confined",
-    "Confirm",
-    "Force",
-    "MaxReplications",
-    "Replications",
-    "ReportFile",
-    "ScenarioFile",
-    "Seed",
-    "TraceMegabytes",
-    "Workers",
     "app",
     "command",
     "fail",
-    "path_argument",
-    "path_option",
     "print_json",
-    "read_confirm",
     "show_own_warnings_alone",
-    "tell_remark",
-    "whole_option",
 ]
 
 P = ParamSpec("P")
@@ -51,7 +29,6 @@ P = ParamSpec("P")
 CANNOT_PRINT = 1
 INPUT_IS_WRONG = 2
 FINISHED_WITH_FAILURES = 3
-_MOST_TO_CONFIRM = 10**18
 
 app = typer.Typer(
     name="creditsim",
@@ -63,15 +40,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Assignments = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Change a key, such as org.addon_credits=20000; may be given again.",
-    ),
-]
-
 
 def fail(message: str, code: int = INPUT_IS_WRONG) -> NoReturn:
     """Say what is wrong, and end."""
@@ -79,112 +47,15 @@ def fail(message: str, code: int = INPUT_IS_WRONG) -> NoReturn:
     raise typer.Exit(code)
 
 
-def _refuse(name: str, what: str) -> NoReturn:
-    """Say what is wrong with an option or argument, and end."""
-    from simulation.errors import Problem
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from simulation.version import __version__
 
-    fail(str(Problem(name, "", what)))
-
-
-def _whole(name: str, text: Any, least: int, most: int, more: str = "") -> int:
-    """Return the whole number that an option gives, read as in files."""
-    from simulation.quantities import parse_whole
-
-    try:
-        number = parse_whole(text)
-    except ValueError as error:
-        _refuse(name, f"{error}{more}")
-    if not least <= number <= most:
-        _refuse(name, f"{number:,} is out of range, write {least:,} to {most:,}{more}")
-    return number
-
-
-def whole_option(name: str, least: int, most: int, help: str) -> Any:  # noqa: A002 - as Typer's
-    """Return an option that takes a whole number within bounds, which its help tells."""
-
-    def read(text: Any) -> int:
-        return _whole(name, text, least, most)
-
-    told = f"{help} From {least:,} to {most:,}."
-    return typer.Option(name, metavar="N", parser=read, help=told)
-
-
-def _path_reader(name: str) -> Callable[[Any], Path]:
-    """Return what reads a path that is not empty."""
-
-    def read(text: Any) -> Path:
-        from simulation.errors import InputError
-        from simulation.formats import named_path
-
-        try:
-            return named_path(text, name)
-        except InputError as error:
-            fail(str(error))
-
-    return read
-
-
-def path_option(name: str, help: str) -> Any:  # noqa: A002 - as Typer's
-    """Return an option that takes a path."""
-    return typer.Option(name, metavar="PATH", parser=_path_reader(name), help=help)
-
-
-def path_argument(name: str, help: str) -> Any:  # noqa: A002 - as Typer's
-    """Return an argument that takes a path, or several."""
-    reader = _path_reader(name.removesuffix("..."))
-    return typer.Argument(metavar=name, parser=reader, help=help)
-
-
-ScenarioFile = Annotated[
-    Path, path_argument("SCENARIO", "A scenario file; `creditsim new` writes one.")
-]
-ReportFile = Annotated[
-    Path | None, path_option("--report", "Write a page with pictures to this file.")
-]
-Workers = Annotated[
-    int | None,
-    whole_option(
-        "--workers", 1, MOST_WORKERS, "Processes or threads; as many as cores unless given."
-    ),
-]
-Seed = Annotated[int | None, whole_option("--seed", 0, MOST_SEED, "In place of the scenario's.")]
-Replications = Annotated[
-    int | None, whole_option("--replications", 1, MOST_REPLICATIONS, "To begin with.")
-]
-MaxReplications = Annotated[
-    int | None,
-    whole_option(
-        "--max-replications",
-        1,
-        MOST_REPLICATIONS,
-        "After which it stays undecided; 480, or 200 million calls.",
-    ),
-]
-Confirm = Annotated[
-    str, typer.Option(metavar="N|all|none", help="Calls to decide again in SimPy; 0 is none.")
-]
-Confined = Annotated[
-    bool,
-    typer.Option(
-        "--confined/--no-confined",
-        help="Refuse a rate card or trace outside the scenario's folder.",
-    ),
-]
-TraceMegabytes = Annotated[
-    int, whole_option("--trace-megabytes", 1, 1_000_000, "The largest trace that is read.")
-]
-Force = Annotated[
-    bool,
-    typer.Option(
-        "--force", help="Replace files that creditsim did not write; begin what is too much work."
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def tell_remark(remark: Problem) -> None:
-    """Say of a valid scenario what may not be meant."""
-    print(f"{remark} (a remark, the scenario is valid)", file=sys.stderr)
+        print(f"creditsim {__version__}")
+        raise typer.Exit
 
 
 def command(function: Callable[P, None]) -> Callable[P, None]:
@@ -218,13 +89,6 @@ def print_json(data: Any) -> None:
     from simulation.formats import to_json
 
     print(in_json(to_json(data)))
-
-
-def read_confirm(confirm: str) -> int | Literal["all", "none"]:
-    """Read what ``--confirm`` gives."""
-    if confirm in ("all", "none"):
-        return "all" if confirm == "all" else "none"
-    return _whole("--confirm", confirm, 0, _MOST_TO_CONFIRM, ", or all or none")
 
 
 def show_own_warnings_alone() -> None:

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from simulation.bounds import MOST_WORKERS
-from simulation.cli.app import (
-    FINISHED_WITH_FAILURES,
+from simulation.cli.app import FINISHED_WITH_FAILURES, print_json
+from simulation.cli.options import (
     AsJson,
     Assignments,
     Confined,
@@ -20,7 +20,6 @@ from simulation.cli.app import (
     Seed,
     TraceMegabytes,
     path_option,
-    print_json,
     read_confirm,
     whole_option,
 )

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from simulation.cli.console import table_of
 from simulation.formats import money
+from simulation.quantities import DAYS_PER_MONTH
 from simulation.rate_cards import Quote, RateCard
 from simulation.report import card_facts
 
@@ -25,7 +26,7 @@ def quote_view(quote: Quote, card: RateCard) -> RenderableType:
         (f"limit: credits in any {card.window_in_words}", f"{quote.limit:,}"),
         ("purchase cap: add-on credits at most", f"{quote.purchase_cap:,}"),
         ("price per day", money(quote.price_per_day)),
-        ("price per month of 30 days", money(quote.price_per_month)),
+        (f"price per month of {DAYS_PER_MONTH} days", money(quote.price_per_month)),
     ):
         table.add_row(Text(name), value)
     hint = f"Sources, and where they contradict themselves: creditsim rate-cards {card.name}"
@@ -47,13 +48,11 @@ def rate_card_view(card: RateCard) -> RenderableType:
     slabs = table_of(
         "add-on credits", "$ per 1,000 and day", "month if full", title="Add-on credits"
     )
-    total = 0
-    for slab in card.addon_slabs:
-        total += slab.credits
-        full = money(card.price_per_month(total))
-        if total > card.purchase_cap_credits:
+    for slab, edge in zip(card.addon_slabs, card.slab_edges(), strict=True):
+        full = money(card.price_per_month(edge))
+        if edge > card.purchase_cap_credits:
             full = "above the cap"
-        slabs.add_row(f"up to {total:,}", f"{slab.price_per_1000}", full)
+        slabs.add_row(f"up to {edge:,}", f"{slab.price_per_1000}", full)
     sources = [Text(f"• {s.title} ({s.date})\n  {s.url}") for s in card.sources]
     notes = [Text(f"• {note}") for note in card.notes]
     return Group(

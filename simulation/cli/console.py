@@ -10,12 +10,9 @@ from rich.console import Console as _Console
 from rich.console import ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.table import Table
-from rich.text import Text
 
 from simulation.cli.terminal import unfiltered
-from simulation.experiment import Warmup
 from simulation.plain_text import neutral
-from simulation.report import start_finding
 
 __all__ = ["NOT_DECIDED", "Console", "table_of"]
 
@@ -54,11 +51,3 @@ def table_of(*headings: str, title: str | None = None) -> Table:
     for heading in others:
         table.add_column(heading, justify="right", no_wrap=True)
     return table
-
-
-def start_view(warmup: Warmup | None) -> list[Text]:
-    """Show what the start of the runs does to the figures, if anything is to be said."""
-    said = start_finding(warmup)
-    if warmup is None or not said:
-        return []
-    return [Text(""), Text(said, style="dim" if warmup.is_enough else "yellow")]

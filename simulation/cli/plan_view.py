@@ -10,7 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from simulation.cli.console import NOT_DECIDED, start_view, table_of
+from simulation.cli.console import NOT_DECIDED, table_of
+from simulation.cli.run_view import start_view
 from simulation.cli.timeline_view import Timeline
 from simulation.experiment import RunResult
 from simulation.formats import dollars, listed, number, percent, say_number
@@ -23,11 +24,9 @@ __all__ = ["plan_view", "sizes_over_time", "sizes_worth_seeing"]
 def sizes_worth_seeing(plan: Plan) -> dict[int, str]:
     """Return the sizes that a table shows, each with what it is."""
     sizes = plan.frontier["addon_credits"].tolist()
-    advice, card = plan.recommendation, plan.scenario.card
+    advice = plan.recommendation
     named: dict[int, str] = {sizes[0]: "", sizes[-1]: "most for sale"}
-    edge = 0
-    for slab in card.addon_slabs:
-        edge += slab.credits
+    for edge in plan.scenario.card.slab_edges():
         if edge < sizes[-1]:
             named[edge] = "end of slab"
     if advice.zero_throttle_addon_credits is not None:

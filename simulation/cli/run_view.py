@@ -9,36 +9,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from simulation.cli.console import start_view, table_of
+from simulation.cli.console import table_of
 from simulation.cli.timeline_view import Timeline
-from simulation.experiment import ALERT_LEVELS, RunResult
+from simulation.experiment import STATISTICS, TABLE, RunResult, Warmup
 from simulation.formats import number, percent
-from simulation.report import precision_finding, run_findings
+from simulation.rate_cards import ALERT_LEVELS
+from simulation.report import precision_finding, run_findings, start_finding
 
-__all__ = ["run_view"]
-
-
-_ROWS = {
-    "calls": "calls submitted",
-    "throttled_calls": "  first attempt throttled",
-    "throttled_share": "  as a share",
-    "succeeded_calls": "  succeeded",
-    "lost_calls": "  lost",
-    "impossible_calls": "    of them dearer than the limit",
-    "unfinished_calls": "  unfinished at the end",
-    "attempts": "attempts",
-    "throttled_attempts": "  throttled",
-    "credits_demanded": "credits demanded",
-    "credits_used": "credits used",
-    "peak_window_credits": "most credits held in any window, median",
-    "exhausted_hours": "hours with the pool exhausted",
-    "delay_p50_s": "seconds until success, median",
-    "delay_p95_s": "seconds until success, 95th percentile",
-    "delay_p99_s": "seconds until success, 99th percentile",
-}
-
-
-_ONLY_IF_ANY = {"impossible_calls", "unfinished_calls", "delay_p50_s", "delay_p95_s", "delay_p99_s"}
+__all__ = ["run_view", "start_view"]
 
 
 def run_view(result: RunResult, precision: str | None = None) -> RenderableType:
@@ -60,21 +38,29 @@ def run_view(result: RunResult, precision: str | None = None) -> RenderableType:
     return Group(*parts)
 
 
+def start_view(warmup: Warmup | None) -> list[Text]:
+    """Show what the start of the runs does to the figures, if anything is to be said."""
+    said = start_finding(warmup)
+    if warmup is None or not said:
+        return []
+    return [Text(""), Text(said, style="dim" if warmup.is_enough else "yellow")]
+
+
 def _overall_table(result: RunResult) -> Table:
     many = len(result.runs)
     title = f"In one run, by {many:,} simulated" if many > 1 else "In the one run"
     table = table_of(title, "estimate", "95 % interval")
-    for statistic, name in _ROWS.items():
-        estimate = result.estimate(statistic)
-        if isnan(estimate.mean) or (statistic in _ONLY_IF_ANY and not estimate.mean):
+    for name in TABLE:
+        statistic, estimate = STATISTICS[name], result.estimate(name)
+        if isnan(estimate.mean) or (statistic.if_any and not estimate.mean):
             continue
-        write = percent if statistic == "throttled_share" else number
+        write = percent if statistic.is_share else number
         interval = ""
         if estimate.has_interval:
             interval = f"{write(estimate.low)} to {write(estimate.high)}"
             if isinf(estimate.high):
                 interval = f"{write(estimate.low)} or more"
-        table.add_row(name, write(estimate.mean), interval)
+        table.add_row(statistic.label, write(estimate.mean), interval)
     return table
 
 

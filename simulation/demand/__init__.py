@@ -10,8 +10,7 @@ from simulation.lazy import lazily
 if TYPE_CHECKING:
     from simulation.demand.arrivals import is_weekly
     from simulation.demand.calls import Calls, concatenate
-    from simulation.demand.client import is_drawn
-    from simulation.demand.demand import Demand, demand_of, is_random
+    from simulation.demand.demand import Demand, demand_of
     from simulation.demand.streams import jitter_key, stream, uniform
     from simulation.demand.workload import check_workload, too_much, workload_of
 

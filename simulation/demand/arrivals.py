@@ -17,8 +17,17 @@ from simulation.bounds import MOST_CALLS_A_DAY
 from simulation.demand.kernels import arrival_times
 from simulation.demand.streams import stream
 from simulation.errors import InputError
-from simulation.quantities import DAY
-from simulation.scenario import PROFILES, Arrivals, Client, Clock, Poisson, Scenario, Schedule, Trace
+from simulation.quantities import DAY, DAYS_PER_MONTH
+from simulation.scenario import (
+    PROFILES,
+    Arrivals,
+    Client,
+    Clock,
+    Poisson,
+    Scenario,
+    Schedule,
+    Trace,
+)
 
 __all__ = [
     "ArrivalProcess",
@@ -30,7 +39,6 @@ __all__ = [
 ]
 
 _HOURS_PER_WEEK = 168
-_MONTH_DAYS = 30
 
 
 def weekly_weights(profile: str | tuple[float, ...]) -> NDArray[np.float64]:
@@ -108,7 +116,7 @@ class PoissonArrivals:
     def _mean_counts(self, day: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the edges of a day's hours, and the mean number of calls in each."""
         today = self._clock.date(day)
-        per_day = self._law.rate * self._law.growth ** (day / _MONTH_DAYS)
+        per_day = self._law.rate * self._law.growth ** (day / DAYS_PER_MONTH)
         for event in self._law.events:
             if event.date == today:
                 per_day *= event.factor

@@ -11,7 +11,7 @@ from simulation.demand.kernels import choose, deal
 from simulation.demand.streams import stream
 from simulation.scenario import CallMix, Client, RecordCount, Scenario
 
-__all__ = ["ClientDemand", "Columns", "is_drawn"]
+__all__ = ["ClientDemand", "Columns"]
 
 
 Columns = tuple[Ints, NDArray[np.int32], Ints, Ints]
@@ -33,7 +33,7 @@ class ClientDemand:
         self.code = {api: code for code, api in enumerate(apis)}
         weights = np.array([call.weight for call in client.calls])
         self.thresholds = np.cumsum(weights)[:-1] / weights.sum()
-        self._is_random = is_drawn(client)
+        self._is_random = client.is_drawn
         self._known: dict[int, Columns] = {}
         self._remembered = 0
         self.codes = np.array([self.code[call.api] for call in client.calls], np.int32)
@@ -153,12 +153,3 @@ class ClientDemand:
             if api:
                 note(api, 1 if recorded is None else max(1, int(recorded[row])))
         return least
-
-
-def is_drawn(client: Client) -> bool:
-    """Return whether a client's calls differ between replications."""
-    return (
-        client.arrivals.poisson is not None
-        or len(client.calls) > 1
-        or any(call.records.fixed is None for call in client.calls)
-    )

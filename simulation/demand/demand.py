@@ -14,7 +14,7 @@ import numpy as np
 
 from simulation.arrays import Ints
 from simulation.demand.calls import Calls, concatenate
-from simulation.demand.client import ClientDemand, is_drawn
+from simulation.demand.client import ClientDemand
 from simulation.demand.kernels import line_up
 from simulation.scenario import Scenario
 
@@ -48,10 +48,10 @@ class Demand:
         # GNU C library keeps what is freed once it has seen an array of this size go.
         np.empty(31 * 2**20, np.uint8)
 
-    @cached_property
+    @property
     def is_random(self) -> bool:
         """Whether replications differ: some arrivals, mix, records or jitter are drawn."""
-        return is_random(self.scenario)
+        return self.scenario.is_random
 
     @property
     def days(self) -> int:
@@ -114,12 +114,3 @@ class Demand:
 def demand_of(scenario: bytes) -> Demand:
     """Return the demand of a pickled scenario, which a worker is sent again and again."""
     return Demand(pickle.loads(scenario))
-
-
-def is_random(scenario: Scenario) -> bool:
-    """Return whether replications differ: some arrivals, mix, records or jitter are drawn."""
-    return any(
-        is_drawn(client)
-        or (client.on_throttle.retry is not None and client.on_throttle.retry.jitter == "full")
-        for client in scenario.clients
-    )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from simulation.arrays import Floats
 from simulation.demand.arrivals import weekly_weights
 from simulation.errors import InputError, KeyPath, Problem
-from simulation.quantities import DAY
+from simulation.quantities import DAY, DAYS_PER_MONTH
 from simulation.scenario import Client, Poisson, Scenario, Schedule
 
 __all__ = [
@@ -39,7 +39,6 @@ MOST_MEMORY_SHARE = 1.0
 MOST_SECONDS = 24 * 3600.0
 """A day and a night of work; --force allows more."""
 
-_MONTH_DAYS = 30
 _BYTES = 250e6  # of Python and its libraries
 _BYTES_A_CALL = 350.0  # of a day: its columns, and copies of them while they are sorted
 _BYTES_A_RETRIED_CALL = 600.0  # where calls wait in the loops, too
@@ -177,7 +176,7 @@ def _poisson(scenario: Scenario, law: Poisson, days: int) -> Floats:
         weekly = weekly_weights(law.profile).reshape(7, 24).mean(axis=1)
         by_day *= weekly[_weekdays(scenario, days)]
     if law.growth != 1:
-        by_day *= law.growth ** (np.arange(days) / _MONTH_DAYS)
+        by_day *= law.growth ** (np.arange(days) / DAYS_PER_MONTH)
     for event in law.events:
         if 0 <= (day := (event.date - scenario.clock.date(0)).days) < days:
             by_day[day] *= event.factor
@@ -217,7 +216,7 @@ def check_workload(
 def too_much(scenario: Scenario, found: Workload) -> list[Problem]:
     """Return why a scenario is too much work, with the estimate and what to change; or nothing."""
     return [
-        scenario._document.problem(path, f"{what}; --force goes ahead")
+        scenario.problem(path, f"{what}; --force goes ahead")
         for path, what in _too_much(scenario, found)
     ]
 

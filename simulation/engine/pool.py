@@ -10,7 +10,7 @@ from typing import Any
 import simpy
 
 from simulation.quantities import DAY
-from simulation.rate_cards import RateCard, ThrottledResponse
+from simulation.rate_cards import DEFAULT_RATE_CARD, RateCard, ThrottledResponse
 
 __all__ = ["Alarm", "CreditPool", "TooManyRequests"]
 
@@ -108,7 +108,7 @@ class CreditPool:
     def __init__(
         self, env: simpy.Environment, limit: int, window: int = DAY, card: RateCard | None = None
     ) -> None:
-        card = card or RateCard.load("kaizen-34")
+        card = card or RateCard.load(DEFAULT_RATE_CARD)
         self.env = env
         self.limit = limit
         self.window = window

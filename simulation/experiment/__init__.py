@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from simulation.experiment.replications import seconds_for
     from simulation.experiment.result import RunResult
     from simulation.experiment.saving import calls_in, save
-    from simulation.experiment.statistics import STATISTICS
+    from simulation.experiment.statistics import STATISTICS, TABLE
     from simulation.experiment.summary import SUMMARY_COLUMNS
-    from simulation.experiment.usage import ALERT_LEVELS
     from simulation.experiment.warmup import Warmup, warmup_from, with_warmup
     from simulation.experiment.workers import (
         BUSY_DAY, cores, in_processes, in_threads, serve_only, start_trackers,

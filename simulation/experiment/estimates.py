@@ -34,7 +34,6 @@ __all__ = [
 ]
 
 CONFIDENCE = 0.95
-
 _RARE = 3  # an event that shows in at most one of three replications is rare
 _ROUNDING = 1e-12  # ratios that differ by less are the same
 

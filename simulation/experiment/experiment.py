@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from simulation.bounds import MOST_REPLICATIONS
-from simulation.demand import Demand, check_workload, is_random
+from simulation.demand import Demand, check_workload
 from simulation.errors import InputError
 from simulation.experiment.estimates import Estimate
 from simulation.experiment.replications import ENGINES, Progress
@@ -178,7 +178,7 @@ def _most_replications(given: int | None, precision: float, scenario: Scenario) 
     if given > MOST_REPLICATIONS:
         what = f"is {given:,}, write at most {MOST_REPLICATIONS:,}"
         raise InputError(f"max_replications {what}")
-    return given if precision and is_random(scenario) else None
+    return given if precision and scenario.is_random else None
 
 
 class _Options(NamedTuple):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.demand import Demand, is_drawn
+from simulation.demand import Demand
 
 __all__ = ["Group", "groups_of"]
 
@@ -44,7 +44,7 @@ def groups_of(demand: Demand) -> list[Group]:
     account = np.arange(len(scenario.clients) * kinds)
     category = np.array([scenario.category(api) for api in demand.apis])
     poisson = [client.arrivals.poisson is not None for client in scenario.clients]
-    drawn = [is_drawn(client) for client in scenario.clients]
+    drawn = [client.is_drawn for client in scenario.clients]
     costs = {client * kinds + api: cost for (client, api), cost in demand.cheapest.items()}
 
     def group(grain: str, name: str, members: NDArray[np.bool_]) -> Group:

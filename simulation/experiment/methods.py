@@ -14,13 +14,21 @@ from pathlib import Path
 
 import numpy as np
 
-from simulation.demand import is_random
 from simulation.experiment.estimates import CONFIDENCE
 from simulation.experiment.summary import ESTIMATORS
 from simulation.experiment.warmup import MOST_SHOWN, Warmup
 from simulation.plain_text import one_line
 from simulation.quantities import write_duration
-from simulation.scenario import WEEKDAYS, Client, OnThrottle, Poisson, RecordCount, Scenario, Schedule
+from simulation.scenario import (
+    WEEKDAYS,
+    Client,
+    OnThrottle,
+    Poisson,
+    RecordCount,
+    Scenario,
+    Schedule,
+)
+from simulation.version import __version__
 
 __all__ = [
     "exact_percent",
@@ -297,13 +305,13 @@ def _estimation(scenario: Scenario, engine: str, precision: float) -> Iterator[s
     n, level = scenario.replications, exact_percent(CONFIDENCE)
     many = f"{n:,}, independent of each other" if n > 1 else "1"
     until = ""
-    if precision and is_random(scenario):
+    if precision and scenario.is_random:
         until = (
             ", added until half the interval of the throttled share is at most "
             f"{exact_percent(precision)} of the share, or a maximum is reached"
         )
     yield f"- Replications: {many}{until}. Engine: `{engine}`; both engines give the same figures."
-    if not is_random(scenario):
+    if not scenario.is_random:
         yield (
             "- Nothing in the scenario is random: replications are all the same, and what they "
             "show is exact."
@@ -328,10 +336,8 @@ def _estimation(scenario: Scenario, engine: str, precision: float) -> Iterator[s
 
 def random_numbers(scenario: Scenario) -> Iterator[str]:
     """Yield which versions decide the figures, and the seed."""
-    import simulation
-
     yield (
-        f"creditsim {simulation.__version__} with NumPy {np.__version__}, whose PCG64 draws the "
+        f"creditsim {__version__} with NumPy {np.__version__}, whose PCG64 draws the "
         f"random numbers, seed {scenario.seed}. The same scenario, seed and versions give the same "
         "files, to the byte; how many workers there were, and which machine, does not matter."
     )

@@ -10,7 +10,16 @@ import pandas as pd
 
 from simulation.errors import InputError, Problem, in_a_line
 from simulation.experiment.warmup import Warmup
-from simulation.formats import OutputFolder, digest, reading, sealed, shown, stamp, to_json, write_csv
+from simulation.formats import (
+    OutputFolder,
+    digest,
+    reading,
+    sealed,
+    shown,
+    stamp,
+    to_json,
+    write_csv,
+)
 from simulation.scenario import Scenario
 
 __all__ = ["calls_in", "save"]

@@ -1,9 +1,15 @@
-"""Throttling statistics of a replication."""
+"""Throttling statistics of a replication, each defined in one place.
+
+A new statistic is an entry of `STATISTICS`, and of `TABLE` if people are to see it: files, JSON,
+the terminal's table, the report and the page of methods follow.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import isinf, nan
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,51 +21,162 @@ from simulation.experiment.groups import Group, groups_of
 from simulation.experiment.usage import Intervals, UsageTracker
 from simulation.quantities import HOUR, SECOND
 
-__all__ = ["QUANTILES", "STATISTICS", "Late", "ReplicationStatistics"]
+__all__ = ["QUANTILES", "STATISTICS", "TABLE", "Late", "ReplicationStatistics", "Statistic"]
 
-STATISTICS = (
-    "calls",
-    "attempts",
-    "throttled_attempts",
-    "throttled_calls",
-    "throttled_share",
-    "succeeded_calls",
-    "lost_calls",
-    "impossible_calls",
-    "unfinished_calls",
-    "credits_demanded",
-    "credits_used",
-    "peak_window_credits",
-    "exhausted_hours",
-    "any_throttled",
-    "hours_to_first_throttle",
-    "delay_p50_s",
-    "delay_p95_s",
-    "delay_p99_s",
-    "delay_all_p50_s",
-    "delay_all_p95_s",
-    "delay_all_p99_s",
-)
-"""The statistics of a replication, over calls submitted after the warm-up."""
+_MEAN = "mean of the replications"
+_MEDIAN = "median of the replications"
 
-_SUMS = (
-    "calls",
-    "attempts",
-    "throttled_attempts",
-    "throttled_calls",
-    "succeeded_calls",
-    "lost_calls",
-    "impossible_calls",
-    "unfinished_calls",
-    "credits_demanded",
-    "credits_used",
-)
+
+class Settled(NamedTuple):
+    """Calls of one day that count, a column each; all of one length.
+
+    ``attempts`` and ``throttled_attempts`` are numbers of them, ``outcome`` one of the outcomes of
+    `simulation.engine`, ``credits`` what a call costs.
+    """
+
+    attempts: NDArray[np.int32]
+    throttled_attempts: NDArray[np.int32]
+    outcome: NDArray[np.int8]
+    credits: NDArray[np.int64]
+
+
+class Figures(NamedTuple):
+    """What is known of a group of calls at the end of a replication.
+
+    ``sums`` has the statistics that are sums over calls, ``peak`` the most credits held in any
+    window, ``exhausted`` how long the pool could not pay the group's cheapest call, µs, and
+    ``first_throttle`` when a call was throttled first, µs; only where one was.
+    """
+
+    sums: Mapping[str, int]
+    peak: int
+    exhausted: int
+    first_throttle: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistic:
+    """A statistic of a replication, over calls submitted after the warm-up.
+
+    It is a sum over calls (``of_calls``), or a figure of a group of calls (``of_group``), or
+    neither, as the percentiles of delays, which need every delay.
+
+    Attributes
+    ----------
+    label : str
+        What tables call it.
+    estimator : str
+        Which estimate stands as its ``mean``; where it is not the mean of the replications,
+        `simulation.experiment.summary` makes it.
+    of_calls : callable, optional
+        Returns what each call adds, (n,).
+    of_group : callable, optional
+        Returns its value; nan where there is none.
+    is_share : bool
+        Whether tables write it in per cent.
+    if_any : bool
+        Whether tables leave it out where it is 0.
+    """
+
+    label: str
+    estimator: str = _MEAN
+    of_calls: Callable[[Settled], NDArray[Any]] | None = None
+    of_group: Callable[[Figures], float] | None = None
+    is_share: bool = False
+    if_any: bool = False
+
+
 QUANTILES = {
     f"{name}_p{round(100 * q)}_s": (q, of_all)
     for name, of_all in (("delay", False), ("delay_all", True))
     for q in (0.50, 0.95, 0.99)
 }
 """Quantiles of the delays, and whether of all calls: those that never succeed wait for ever."""
+
+
+def _quantile(q: float, of_all: bool) -> Statistic:
+    whose = "all" if of_all else "the succeeded"
+    until = "success of all calls" if of_all else "success"
+    which = "median" if q == 0.5 else f"{100 * q:.0f}th percentile"
+    return Statistic(
+        label=f"seconds until {until}, {which}",
+        estimator=f"percentile of {whose} calls of all replications",
+        if_any=True,
+    )
+
+
+STATISTICS: Mapping[str, Statistic] = {
+    "calls": Statistic(
+        label="calls submitted", of_calls=lambda done: np.ones(len(done.outcome), np.int64)
+    ),
+    "attempts": Statistic(label="attempts", of_calls=lambda done: done.attempts),
+    "throttled_attempts": Statistic(
+        label="  throttled", of_calls=lambda done: done.throttled_attempts
+    ),
+    "throttled_calls": Statistic(
+        label="  first attempt throttled", of_calls=lambda done: done.throttled_attempts > 0
+    ),
+    "throttled_share": Statistic(
+        label="  as a share",
+        estimator="ratio of the sums over the replications",
+        of_group=lambda found: (
+            found.sums["throttled_calls"] / found.sums["calls"] if found.sums["calls"] else nan
+        ),
+        is_share=True,
+    ),
+    "succeeded_calls": Statistic(
+        label="  succeeded", of_calls=lambda done: done.outcome == SUCCEEDED
+    ),
+    "lost_calls": Statistic(
+        label="  lost",
+        of_calls=lambda done: (done.outcome == LOST) | (done.outcome == IMPOSSIBLE),
+    ),
+    "impossible_calls": Statistic(
+        label="    of them dearer than the limit",
+        of_calls=lambda done: done.outcome == IMPOSSIBLE,
+        if_any=True,
+    ),
+    "unfinished_calls": Statistic(
+        label="  unfinished at the end",
+        of_calls=lambda done: done.outcome == UNFINISHED,
+        if_any=True,
+    ),
+    "credits_demanded": Statistic(label="credits demanded", of_calls=lambda done: done.credits),
+    "credits_used": Statistic(
+        label="credits used", of_calls=lambda done: done.credits * (done.outcome == SUCCEEDED)
+    ),
+    "peak_window_credits": Statistic(
+        label="most credits held in any window, median",
+        estimator=_MEDIAN,
+        of_group=lambda found: found.peak,
+    ),
+    "exhausted_hours": Statistic(
+        label="hours with the pool exhausted", of_group=lambda found: found.exhausted / HOUR
+    ),
+    "any_throttled": Statistic(
+        label="runs with a throttled call",
+        estimator="share of the replications",
+        of_group=lambda found: float(found.sums["throttled_calls"] > 0),
+        is_share=True,
+    ),
+    "hours_to_first_throttle": Statistic(
+        label="hours to the first throttled call, median",
+        estimator=f"{_MEDIAN}, none before the horizon included",
+        of_group=lambda found: (
+            found.first_throttle / HOUR if found.sums["throttled_calls"] else nan
+        ),
+    ),
+    **{name: _quantile(*quantile) for name, quantile in QUANTILES.items()},
+}
+"""The statistics of a replication by name, in the order of the columns of ``runs.parquet``."""
+
+TABLE = (
+    *("calls", "throttled_calls", "throttled_share", "succeeded_calls", "lost_calls"),
+    *("impossible_calls", "unfinished_calls", "attempts", "throttled_attempts"),
+    *("credits_demanded", "credits_used", "peak_window_credits", "exhausted_hours"),
+    *("delay_p50_s", "delay_p95_s", "delay_p99_s"),
+)
+"""The statistics that the terminal and the report show, in their order."""
 
 
 class Late(NamedTuple):
@@ -96,7 +213,11 @@ class ReplicationStatistics:
         self._kinds = len(demand.apis)
         self._accounts = len(demand.scenario.clients) * self._kinds
         self._warmup = demand.scenario.warmup_end
-        self._sums = {name: np.zeros(self._accounts, np.int64) for name in _SUMS}
+        self._sums = {
+            name: np.zeros(self._accounts, np.int64)
+            for name, statistic in STATISTICS.items()
+            if statistic.of_calls is not None
+        }
         self._first_throttle = np.full(self._accounts, np.iinfo(np.int64).max)
         self._delays: list[NDArray[np.int64]] = []
         self._delay_accounts: list[NDArray[np.int64]] = []
@@ -113,21 +234,12 @@ class ReplicationStatistics:
         account = calls.client.astype(np.int64) * self._kinds + calls.api
         attempts, throttled = settled.attempts[counted], settled.throttled_attempts[counted]
         succeeded = outcome == SUCCEEDED
-        values: dict[str, NDArray[np.bool_] | NDArray[np.int64] | NDArray[np.int32] | None] = {
-            "calls": None,
-            "attempts": attempts,
-            "throttled_attempts": throttled,
-            "throttled_calls": throttled > 0,
-            "succeeded_calls": succeeded,
-            "lost_calls": (outcome == LOST) | (outcome == IMPOSSIBLE),
-            "impossible_calls": outcome == IMPOSSIBLE,
-            "unfinished_calls": outcome == UNFINISHED,
-            "credits_demanded": calls.credits,
-            "credits_used": calls.credits * succeeded,
-        }
-        for name, value in values.items():
-            sums = np.bincount(account, value, minlength=self._accounts)  # exact below 2**53
-            self._sums[name] += sums.astype(np.int64)
+        done = Settled(attempts, throttled, outcome, calls.credits)
+        for name in self._sums:
+            of_calls = STATISTICS[name].of_calls
+            assert of_calls is not None
+            sums = np.bincount(account, of_calls(done), minlength=self._accounts)
+            self._sums[name] += sums.astype(np.int64)  # exact below 2**53
         refused = np.flatnonzero(throttled)
         np.minimum.at(self._first_throttle, account[refused], calls.time[refused])
         late = refused[succeeded[refused]]
@@ -152,14 +264,16 @@ class ReplicationStatistics:
 
     def _of_group(self, place: int, group: Group, delays: NDArray[np.int64]) -> dict[str, float]:
         sums = {name: int(column[group.members].sum()) for name, column in self._sums.items()}
-        first = int(self._first_throttle[group.members].min())
+        found = Figures(
+            sums,
+            self.usage.peaks[place],
+            self.usage.exhausted[group.cheapest],
+            int(self._first_throttle[group.members].min()),
+        )
         values: dict[str, float] = {
-            **sums,
-            "throttled_share": sums["throttled_calls"] / sums["calls"] if sums["calls"] else nan,
-            "peak_window_credits": self.usage.peaks[place],
-            "exhausted_hours": self.usage.exhausted[group.cheapest] / HOUR,
-            "any_throttled": float(sums["throttled_calls"] > 0),
-            "hours_to_first_throttle": first / HOUR if sums["throttled_calls"] else nan,
+            name: sums[name] if statistic.of_group is None else statistic.of_group(found)
+            for name, statistic in STATISTICS.items()
+            if name not in QUANTILES
         }
         never = sums["calls"] - sums["succeeded_calls"]
         for name, (q, of_all) in QUANTILES.items():

@@ -28,17 +28,7 @@ from simulation.scenario import Scenario
 
 __all__ = ["ESTIMATORS", "SUMMARY_COLUMNS", "summarise", "throttled_share"]
 
-ESTIMATORS = {
-    **dict.fromkeys(STATISTICS, "mean of the replications"),
-    "throttled_share": "ratio of the sums over the replications",
-    "peak_window_credits": "median of the replications",
-    "any_throttled": "share of the replications",
-    "hours_to_first_throttle": "median of the replications, none before the horizon included",
-    **{
-        name: f"percentile of {'all' if of_all else 'the succeeded'} calls of all replications"
-        for name, (_, of_all) in QUANTILES.items()
-    },
-}
+ESTIMATORS = {name: statistic.estimator for name, statistic in STATISTICS.items()}
 """Which estimate stands as ``mean`` of each statistic."""
 
 SUMMARY_COLUMNS = ("grain", "name", "statistic", "mean", "ci95_low", "ci95_high", "replications")
@@ -93,7 +83,7 @@ def summarise(
                         **shown.columns("mean", "ci95"),
                         "replications": shown.replications,
                     }
-                ).assign(place=np.arange(len(alike)), order=STATISTICS.index(statistic))
+                ).assign(place=np.arange(len(alike)), order=[*STATISTICS].index(statistic))
             )
     return (
         pd.concat(

@@ -14,12 +14,9 @@ from simulation.engine import DayRecords, Entries
 from simulation.experiment.groups import Group
 from simulation.jit import compiled
 from simulation.quantities import HOUR
+from simulation.rate_cards import ALERT_LEVELS
 
-__all__ = ["ALERT_LEVELS", "Crossing", "Intervals", "UsageTracker"]
-
-
-ALERT_LEVELS = (50, 80, 90, 100)
-"""Per cent of the limit: from 50 the vendor sends a header, at the others it mails."""
+__all__ = ["Crossing", "Intervals", "UsageTracker"]
 
 
 @dataclass(frozen=True)

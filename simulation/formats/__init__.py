@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         ANYWHERE, MOST_MEGABYTES, TRACE_MEGABYTES, Access, named_path, read_text, real_path, shown,
     )
     from simulation.formats.json_text import to_json
-    from simulation.formats.model_errors import unknown_part
+    from simulation.formats.model_errors import details_of, unknown_part
     from simulation.formats.output import (
         OutputFolder, reading, reason_of, refuse_foreign, refused, stamp, writable,
     )

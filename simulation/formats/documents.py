@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +25,8 @@ __all__ = ["Document", "value_of"]
 
 M = TypeVar("M", bound=BaseModel)
 
-_UNWRITTEN = ("[key]", "fixed")  # parts of a model's path that stand in no file, unless they do
+_KEY_ITSELF = "[key]"
+"""What pydantic appends to the path of a key that is wrong itself; it stands in no file."""
 
 _NOTHING = object()
 _OPTION = "--set "
@@ -127,41 +130,71 @@ class Document:
             raise InputError([Problem(where, dotted(error.path), told)]) from None
         return document
 
-    def set(self, assignment: str) -> None:
-        """Apply one ``key=value`` as ``--set`` gives it; the value is read as YAML.
-
-        Raises
-        ------
-        InputError
-            If it is no assignment, leads into a list item that does not exist, has two readings,
-            or undoes what an earlier one put inside of its value.
-        """
-        key, text = split(self.data, assignment)
-        try:
-            value = value_of(text)
-        except InputError as error:
-            told = (replace(each, where=f"--set {key}") for each in error.problems)
-            raise InputError(told) from None
-        path = self.assign(key, value)
-        for inside, option in self._overrides.items():
-            is_inside = len(inside) > len(path) and inside[: len(path)] == path
-            if is_inside and option.startswith(_OPTION):
-                what = f"replaces what {option} has put inside of it, write it before that"
-                raise InputError([Problem(f"{_OPTION}{key}", "", what)])
-
-    def assign(self, key: str, value: Any, origin: str = "") -> KeyPath:
-        """Put a value at a dotted key, making the mappings on the way; return the path there.
+    def changed(self, values: Mapping[str, Any], origin: str = "") -> Document:
+        """Return a copy with values put at dotted keys; this document stays as it is.
 
         A list is entered by the ``name`` of one of its items, its ``api`` or its ``date``:
         ``clients.website-forms.calls.upsert_records.records``; or by its position, ``#1`` for
-        the first. Messages name the origin of the value, ``--set`` unless told otherwise.
+        the first. Messages name the origin of the values, ``--set`` unless told otherwise.
 
         Raises
         ------
         InputError
-            If the key leads into a list item that does not exist, or has two readings.
+            If a key leads into a list item that does not exist, has two readings, or gives what
+            another one gives.
         """
-        option = origin or f"{_OPTION}{key}"
+        copy = self._copy()
+        whole: dict[KeyPath, str] = {}  # keys by path, and by the paths around it
+        around: dict[KeyPath, str] = {}
+        for key, value in values.items():
+            option = origin or f"{_OPTION}{key}"
+            path = copy._put(key, value, option)
+            paths = [path[:length] for length in range(1, len(path) + 1)]
+            other = next((whole[each] for each in paths if each in whole), around.get(path))
+            if other is not None:
+                what = f"gives a value that {other!r} gives as well, keep one of them"
+                raise InputError([Problem(option, key, what)])
+            whole[path] = key
+            around.update(dict.fromkeys(paths, key))
+        return copy
+
+    def overridden(self, assignments: Iterable[str]) -> Document:
+        """Return a copy with ``key=value`` applied in order, as ``--set`` gives them.
+
+        Keys are those of `changed`; values are read as YAML.
+
+        Raises
+        ------
+        InputError
+            If one is no assignment, leads into a list item that does not exist, has two readings,
+            or undoes what an earlier one put inside of its value.
+        """
+        copy = self._copy()
+        for assignment in assignments:
+            key, text = split(copy.data, assignment)
+            try:
+                value = value_of(text)
+            except InputError as error:
+                told = (replace(each, where=f"{_OPTION}{key}") for each in error.problems)
+                raise InputError(told) from None
+            path = copy._put(key, value, f"{_OPTION}{key}")
+            for inside, option in copy._overrides.items():
+                is_inside = len(inside) > len(path) and inside[: len(path)] == path
+                if is_inside and option.startswith(_OPTION):
+                    what = f"replaces what {option} has put inside of it, write it before that"
+                    raise InputError([Problem(f"{_OPTION}{key}", "", what)])
+        return copy
+
+    def _copy(self) -> Document:
+        copy = Document(deepcopy(self.data), self.name, self.folder, self.access)
+        copy._lines = self._lines  # these are replaced when they change, not changed
+        copy.unread = self.unread
+        copy._overrides = dict(self._overrides)
+        copy._replaced = [*self._replaced]
+        return copy
+
+    def _put(self, key: str, value: Any, option: str) -> KeyPath:
+        """Put a value at a dotted key, making the mappings on the way; return the path there."""
         path: KeyPath = ()
         target = self.data
         rest = key.split(".")
@@ -182,40 +215,12 @@ class Document:
         self._lines = {p: line for p, line in self._lines.items() if p[: len(path)] != path}
         return path
 
-    def changed(self, values: Mapping[str, Any], origin: str = "") -> Document:
-        """Return a copy with values put at dotted keys; this document stays as it is.
-
-        Raises
-        ------
-        InputError
-            If a key leads nowhere, has two readings, or gives what another one gives.
-        """
-        copy = Document(deepcopy(self.data), self.name, self.folder, self.access)
-        copy._lines = self._lines
-        copy.unread = self.unread
-        copy._overrides = dict(self._overrides)
-        copy._replaced = [*self._replaced]
-        whole: dict[KeyPath, str] = {}  # keys by path, and by the paths around it
-        around: dict[KeyPath, str] = {}
-        for key, value in values.items():
-            path = copy.assign(key, value, origin)
-            paths = [path[:length] for length in range(1, len(path) + 1)]
-            other = next((whole[each] for each in paths if each in whole), around.get(path))
-            if other is not None:
-                what = f"gives a value that {other!r} gives as well, keep one of them"
-                raise InputError([Problem(origin or f"{_OPTION}{key}", key, what)])
-            whole[path] = key
-            around.update(dict.fromkeys(paths, key))
-        return copy
-
     def _before(self, origin: str) -> Document:
         """Return a copy without the values of an origin, and without those that came later."""
-        copy = self.changed({})
+        copy = self._copy()
         first = [each for each, *_ in self._replaced].index(origin)
         for _, path, value in reversed(self._replaced[first:]):
-            target = copy.data
-            for key in path[:-1]:
-                target = target[key]
+            target = reduce(getitem, path[:-1], copy.data)
             if value is _NOTHING:
                 del target[path[-1]]
             else:
@@ -365,15 +370,12 @@ class Document:
         return problem
 
     def _written(self, loc: KeyPath) -> KeyPath:
-        """Return a model's path without the parts that the model adds to what is written."""
+        """Return a model's path as it is written, without what pydantic appends to it."""
         path: KeyPath = ()
         value = self.data
         for part in loc:
-            if isinstance(value, Mapping):
-                added = part == "[key]" and part not in value
-            else:
-                added = part in _UNWRITTEN
-            if added:
+            is_own_key = isinstance(value, Mapping) and part in value
+            if part == _KEY_ITSELF and not is_own_key:
                 continue
             path = (*path, part)
             try:

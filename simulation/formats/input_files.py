@@ -30,7 +30,13 @@ __all__ = [
 ]
 
 TRACE_MEGABYTES = 50
-MOST_MEGABYTES = {"scenario": 10, "rate card": 1, "portfolio": 50, "trace": TRACE_MEGABYTES}
+MOST_MEGABYTES = {
+    "scenario": 10,
+    "rate card": 1,
+    "register": 1,
+    "portfolio": 50,
+    "trace": TRACE_MEGABYTES,
+}
 """The largest file of each kind, in millions of bytes."""
 
 

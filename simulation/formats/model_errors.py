@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, get_args
 
-from pydantic import BaseModel
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, InitErrorDetails
 
 from simulation.errors import KeyPath
 from simulation.formats.spelling import did_you_mean
 
-__all__ = ["describe", "known_keys", "next_keys", "unknown_part"]
+__all__ = ["describe", "details_of", "known_keys", "next_keys", "unknown_part"]
 
 _LONGEST_ITEM = 80
 _NO_SPACE = re.compile(r"(\w+):([^\s:/\\][^\s]*)")
@@ -29,54 +30,26 @@ def describe(model: type[BaseModel], detail: ErrorDetails, path: KeyPath) -> str
 
 
 def _describe(model: type[BaseModel], detail: ErrorDetails, path: KeyPath) -> str:
-    kind, message = detail["type"], detail["msg"]
+    kind, value = detail["type"], detail["input"]
     if kind == "extra_forbidden":
-        known = known_keys(model, path[:-1])
-        if (right := _with_space(path[-1])) and right.partition(":")[0] in known:
+        right = _with_space(path[-1])
+        if right and right.partition(":")[0] in known_keys(model, path[:-1]):
             return f"has no space after its colon, write {right!r}"
-        meant = did_you_mean(str(path[-1]), known)
-        return f"is an unknown key, {meant}known here: {', '.join(known)}"
-    if kind in {"too_short", "too_long"}:
-        context = detail["ctx"]
-        bound = f"at least {context['min_length']}" if "min_length" in context else ""
-        bound = bound or f"at most {context['max_length']}"
-        return f"has {context['actual_length']} items, write {bound}"
-    if kind == "missing":
-        meaning = _meaning(model, path)
-        return f"is missing, add it: {meaning}" if meaning else "is missing, add it"
+    if kind in _NO_MAPPING and (right := _with_space(value)):
+        return f"{_as_shown(value)} has no space after a colon, write {right!r}"
     if kind == "value_error":
-        return message.removeprefix("Value error, ")
-    return _of_text(model, detail, path) or _of_another_kind(model, detail, path)
-
-
-def _of_text(model: type[BaseModel], detail: ErrorDetails, path: KeyPath) -> str:
-    """Say what is wrong with a text or a key, or nothing where the trouble is of another kind."""
-    value = detail["input"]
-    if detail["type"] == "string_too_long":
-        return f"has {len(value):,} characters, write at most {detail['ctx']['max_length']}"
-    if detail["type"] == "string_too_short":
-        return "is empty, write a text"
-    if detail["type"] == "invalid_key":
-        return f"is no word, known here: {', '.join(known_keys(model, path[:-1]))}"
-    if detail["type"] == "string_type":
-        told = "it in quotes" if isinstance(value, int | float) else "some"
-        return f"{_as_shown(value)} is no text, write {told}"
-    return ""
-
-
-def _of_another_kind(model: type[BaseModel], detail: ErrorDetails, path: KeyPath) -> str:
-    kind, message, value = detail["type"], detail["msg"], detail["input"]
-    shown = _as_shown(value)
-    if kind in {"model_type", "dict_type", "model_attributes_type"}:
-        if right := _with_space(value):
-            return f"{shown} has no space after a colon, write {right!r}"
-        return f"{shown} is not a mapping, write 'key: value' pairs"
-    if kind in {"list_type", "tuple_type"}:
-        return f"{shown} is no list, write {_as_item(model, path, value)}"
-    subject, should, rest = message.replace("tuple", "list").partition(" should ")
+        return detail["msg"].removeprefix("Value error, ")
+    if template := _TEMPLATES.get(kind):
+        blanks = {
+            name: fill(model, detail, path)
+            for name, fill in _BLANKS.items()
+            if f"{{{name}}}" in template
+        }
+        return template.format(**detail.get("ctx", {}), **blanks)
+    subject, should, rest = detail["msg"].partition(" should ")
     if not should:
-        return f"{shown} is wrong: {subject[:1].lower()}{subject[1:]}"
-    return f"{shown} is wrong, it should {rest}"
+        return f"{_as_shown(value)} is wrong: {subject[:1].lower()}{subject[1:]}"
+    return f"{_as_shown(value)} is wrong, it should {rest}"
 
 
 def _as_shown(value: Any) -> str:
@@ -93,8 +66,14 @@ def _with_space(value: Any) -> str:
     return f"{found[1]}: {found[2]}" if found else ""
 
 
-def _as_item(model: type[BaseModel], path: KeyPath, value: Any) -> str:
+def _as_text(_: type[BaseModel], detail: ErrorDetails, __: KeyPath) -> str:
+    """Say how to write a value as text."""
+    return "it in quotes" if isinstance(detail["input"], int | float) else "some"
+
+
+def _as_item(model: type[BaseModel], detail: ErrorDetails, path: KeyPath) -> str:
     """Say how to write what stands alone as the only item of a list."""
+    value = detail["input"]
     if isinstance(value, dict):
         return "a dash before its first key"
     item = _model_at(model, path)
@@ -104,11 +83,58 @@ def _as_item(model: type[BaseModel], path: KeyPath, value: Any) -> str:
     return "items in brackets, or each after a dash"
 
 
-def _meaning(model: type[BaseModel], path: KeyPath) -> str:
-    """Return what a key that is missing is for."""
+def _known(model: type[BaseModel], _: ErrorDetails, path: KeyPath) -> str:
+    """Return the keys that may stand beside a key."""
+    return ", ".join(known_keys(model, path[:-1]))
+
+
+def _meant(model: type[BaseModel], _: ErrorDetails, path: KeyPath) -> str:
+    """Return which known key is probably meant by an unknown one, or nothing."""
+    return did_you_mean(str(path[-1]), known_keys(model, path[:-1]))
+
+
+def _meaning(model: type[BaseModel], _: ErrorDetails, path: KeyPath) -> str:
+    """Return what a key that is missing is for, after a colon, or nothing."""
     here = _model_at(model, path[:-1])
     field = getattr(here, "model_fields", {}).get(path[-1])
-    return "" if field is None else field.description or ""
+    return f": {field.description}" if field is not None and field.description else ""
+
+
+_NO_MAPPING = ("model_type", "dict_type", "model_attributes_type")
+_TEMPLATES = {
+    "extra_forbidden": "is an unknown key, {meant}known here: {known}",
+    "missing": "is missing, add it{meaning}",
+    "invalid_key": "is no word, known here: {known}",
+    "too_short": "has {actual_length} items, write at least {min_length}",
+    "too_long": "has {actual_length} items, write at most {max_length}",
+    "string_too_short": "is empty, write a text",
+    "string_too_long": "has {length} characters, write at most {max_length}",
+    "string_type": "{value} is no text, write {text}",
+    **dict.fromkeys(("list_type", "tuple_type"), "{value} is no list, write {item}"),
+    **dict.fromkeys(_NO_MAPPING, "{value} is not a mapping, write 'key: value' pairs"),
+}
+"""What is wrong, by pydantic's kinds of error, whose context fills the blanks, beside `_BLANKS`."""
+
+_BLANKS: dict[str, Callable[[type[BaseModel], ErrorDetails, KeyPath], str]] = {
+    "item": _as_item,
+    "known": _known,
+    "length": lambda _, detail, __: f"{len(detail['input']):,}",
+    "meaning": _meaning,
+    "meant": _meant,
+    "text": _as_text,
+    "value": lambda _, detail, __: _as_shown(detail["input"]),
+}
+
+
+def details_of(error: ValidationError) -> list[InitErrorDetails]:
+    """Return what a model refused in the form from which an error can be made again."""
+    found: list[InitErrorDetails] = []
+    for each in error.errors(include_url=False):
+        detail = InitErrorDetails(type=each["type"], loc=each["loc"], input=each["input"])
+        if "ctx" in each:
+            detail["ctx"] = each["ctx"]
+        found.append(detail)
+    return found
 
 
 def known_keys(model: type[BaseModel], path: KeyPath) -> list[str]:

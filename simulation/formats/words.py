@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from math import ceil
 
-from simulation.quantities import DAY, write_duration
+from simulation.quantities import DAY, DAYS_PER_MONTH, write_duration
 
 __all__ = [
     "dollars",
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 
-_PERIODS = {DAY: "day", 7 * DAY: "week", 30 * DAY: "month", 365 * DAY: "year"}
+_PERIODS = {DAY: "day", 7 * DAY: "week", DAYS_PER_MONTH * DAY: "month", 365 * DAY: "year"}
 
 
 def number(value: float) -> str:

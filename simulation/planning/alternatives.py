@@ -11,7 +11,7 @@ from simulation.arrays import Floats
 from simulation.demand import Demand, stream
 from simulation.experiment import CONFIDENCE, Estimate, Steps, mean_difference, ratio_difference
 from simulation.planning.fresh import holds
-from simulation.planning.frontier import frontier_table, limits_of, purchasable
+from simulation.planning.frontier import frontier_table
 from simulation.planning.judgement import at_least
 from simulation.planning.remedies import licenses_per_month
 from simulation.planning.result import AlternativeResult, status_of
@@ -29,8 +29,8 @@ def judge_alternatives(
     """Judge the scenarios that the alternatives make, in their order."""
     results = []
     for alternative, scenario in zip(search.scenario.alternatives, changed, strict=True):
-        sizes = purchasable(scenario)
-        limits = limits_of(scenario, sizes)
+        offer = scenario.offer
+        sizes, limits = np.array(offer.sizes, np.int64), np.array(offer.limits, np.int64)
         other = Search(
             Demand(scenario),
             sizes,
@@ -53,7 +53,7 @@ def judge_alternatives(
         shown = len(other.sizes) - 1 if chosen is None else chosen
         judged = frontier_table(fresh).set_index("addon_credits").loc[other.sizes[shown]]
         size = None if chosen is None else int(other.sizes[chosen])
-        price = None if size is None else scenario.card.price_per_month(size)
+        price = None if size is None else offer.price_per_month(size)
         licenses = licenses_per_month(scenario)
         dearer, unknown = _licenses_cost_more(search.scenario, scenario)
         results.append(
@@ -86,7 +86,7 @@ def _licenses_cost_more(now: Scenario, then: Scenario) -> tuple[Decimal, bool]:
     costs = licenses_per_month(now), licenses_per_month(then)
     if costs[0] is not None and costs[1] is not None:
         return costs[1] - costs[0], False
-    held = [(each.card.edition(each.org.edition), each.user_licenses) for each in (now, then)]
+    held = [(each.offer.edition, each.user_licenses) for each in (now, then)]
     return Decimal(0), held[0] != held[1] or costs[0] != costs[1]
 
 

@@ -12,11 +12,10 @@ from simulation.arrays import Floats, Ints
 from simulation.errors import InputError, Problem
 from simulation.experiment import Estimates, binomial_interval, ratios
 from simulation.planning.judgement import Judgement
-from simulation.quantities import DAY
-from simulation.rate_cards import DAYS_PER_MONTH
+from simulation.quantities import DAY, DAYS_PER_MONTH
 from simulation.scenario import Objective, Scenario
 
-__all__ = ["MOST_SIZES", "Evidence", "check_sizes", "frontier_table", "limits_of", "purchasable"]
+__all__ = ["MOST_SIZES", "Evidence", "check_sizes", "frontier_table"]
 
 MOST_SIZES = 10_000
 """Sizes that a plan judges at most: what is known of each of them is held for each replication."""
@@ -61,34 +60,21 @@ class Evidence:
 
     def prices_per_month(self) -> list[Decimal]:
         """Return what each size costs in $ per month of 30 days, exact."""
-        return [self.scenario.card.price_per_month(int(size)) for size in self.sizes]
-
-
-def purchasable(scenario: Scenario) -> Ints:
-    """Return every purchasable size from 0 to the purchase cap, in the card's steps."""
-    sizes = scenario.card.addon_sizes(scenario.org.edition, scenario.user_licenses)
-    return np.array(sizes, np.int64)
+        offer = self.scenario.offer
+        return [offer.price_per_month(int(size)) for size in self.sizes]
 
 
 def check_sizes(scenario: Scenario) -> None:
     """Raise InputError where more sizes can be bought than a plan judges."""
-    card = scenario.card
-    sizes = card.addon_sizes(scenario.org.edition, scenario.user_licenses)
+    offer = scenario.offer
+    sizes = offer.sizes
     if len(sizes) > MOST_SIZES:
-        cap = card.purchase_cap(scenario.org.edition, scenario.user_licenses)
-        step = cap // MOST_SIZES + 1
+        step = offer.purchase_cap // MOST_SIZES + 1
         what = (
             f"gives {len(sizes):,} sizes from 0 to {sizes[-1]:,}, and a plan judges at most "
             f"{MOST_SIZES:,}: write {step:,} or more, or lower purchase_cap_credits"
         )
         raise InputError([Problem(scenario.rate_card, "addon_step", what)])
-
-
-def limits_of(scenario: Scenario, sizes: Ints) -> Ints:
-    """Return the pool size that each purchase gives."""
-    edition, licenses = scenario.org.edition, scenario.user_licenses
-    limits = [scenario.card.limit(edition, licenses, int(size)) for size in sizes]
-    return np.array(limits, np.int64)
 
 
 def _estimates(known: Evidence, counts: Ints, per: Ints) -> Estimates:
@@ -118,13 +104,13 @@ def frontier_table(known: Evidence) -> pd.DataFrame:
 
     Where nothing is random, a replication tells all and intervals are points.
     """
-    scenario, judged = known.scenario, known.judged
+    offer, judged = known.scenario.offer, known.judged
     one = np.ones(len(judged.calls), np.int64)
     lost = _estimates(known, judged.lost, one)
     columns: dict[str, object] = {
         "addon_credits": known.sizes,
         "limit": judged.limits,
-        "price_per_day": [scenario.card.price_per_day(int(size)) for size in known.sizes],
+        "price_per_day": [offer.price_per_day(int(size)) for size in known.sizes],
         "price_per_month": known.prices_per_month(),
         **_estimates(known, judged.throttled, judged.calls).at_most(1.0).columns("throttled_share"),
         **lost.columns("lost_calls"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from simulation.demand import is_random
 from simulation.experiment import (
     CONFIDENCE,
     Warmup,
@@ -116,7 +115,7 @@ def _estimation(
         "are judged on the same demand (common random numbers)."
     )
     judged = listed(f"{size:,}" for size in fresh)
-    if not is_random(scenario):
+    if not scenario.is_random:
         yield "- Nothing in the scenario is random: one replication tells all, and is exact."
     else:
         level = exact_percent(CONFIDENCE)

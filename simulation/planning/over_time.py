@@ -10,7 +10,6 @@ import pandas as pd
 from simulation.demand import Demand
 from simulation.engine import sweep
 from simulation.experiment import RunResult, run
-from simulation.planning.frontier import limits_of, purchasable
 from simulation.scenario import Scenario
 
 __all__ = ["sizes_to_compare", "timeline", "timelines", "weekly"]
@@ -98,10 +97,11 @@ def sizes_to_compare(scenario: Scenario, named: Sequence[int] = (), most: int = 
     most : int
         How many, besides those named.
     """
-    sizes = purchasable(scenario)
+    offer = scenario.offer
+    sizes, limits = np.array(offer.sizes, np.int64), np.array(offer.limits, np.int64)
     everyone = np.ones(len(scenario.clients), bool)
     enough = sweep(Demand(scenario), 0, np.empty(0, np.int64), everyone).enough
-    shown = sizes[: int((limits_of(scenario, sizes) < enough).sum()) + 1]
+    shown = sizes[: int((limits < enough).sum()) + 1]
     places = np.linspace(0, len(shown) - 1, min(most, len(shown))).round().astype(int)
     return sorted({*shown[places].tolist(), *named, scenario.org.addon_credits})
 

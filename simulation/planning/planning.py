@@ -21,8 +21,6 @@ from simulation.planning.frontier import (
     Evidence,
     check_sizes,
     frontier_table,
-    limits_of,
-    purchasable,
 )
 from simulation.planning.reasons import Rejection, reasons_for, rejections
 from simulation.planning.remedies import Pools, Remedy, remedies
@@ -97,7 +95,7 @@ def plan(
     def check(each: Scenario) -> None:
         check_sizes(each)
         if not force:
-            check_workload(each, "compiled", cores(workers), sizes=len(purchasable(each)))
+            check_workload(each, "compiled", cores(workers), sizes=len(each.offer.sizes))
 
     check(scenario)
     scenario, warmup = with_warmup(scenario)
@@ -126,9 +124,10 @@ def _plan(
     workers: int,
     steps: Steps,
 ) -> Plan:
-    demand, sizes = Demand(scenario), purchasable(scenario)
+    demand, offer = Demand(scenario), scenario.offer
+    sizes, limits = np.array(offer.sizes, np.int64), np.array(offer.limits, np.int64)
     compared = bool(scenario.alternatives)
-    search = Search(demand, sizes, limits_of(scenario, sizes), workers, steps, compared)
+    search = Search(demand, sizes, limits, workers, steps, compared)
     search.judge_up_to(scenario.replications if demand.is_random else 1)
     search.decide(max_replications or _most_replications(search))
     fresh, places = search.fresh(search.to_show), search.to_show
@@ -195,8 +194,8 @@ def _recommend(
     return Recommendation(
         status=status_of(size),
         addon_credits=size,
-        price_per_day=None if size is None else scenario.card.price_per_day(size),
-        price_per_month=None if size is None else scenario.card.price_per_month(size),
+        price_per_day=None if size is None else scenario.offer.price_per_day(size),
+        price_per_month=None if size is None else scenario.offer.price_per_month(size),
         zero_throttle_addon_credits=int(sizes[zero[0]]) if len(zero) else None,
         decided=decided,
         undecided_between=ends,

@@ -102,8 +102,7 @@ def reasons_for(
     a larger one that surely is enough, where this one may not be.
     """
     scenario, objective, sizes, judged = known.scenario, known.objective, known.sizes, known.judged
-    card, org = scenario.card, scenario.org
-    cap = card.purchase_cap(org.edition, scenario.user_licenses)
+    offer = scenario.offer
     reasons = [f"Wanted: {wanted(scenario)}."]
     place = len(sizes) - 1 if chosen is None else chosen
     size = int(sizes[place])
@@ -145,14 +144,13 @@ def reasons_for(
         f"A pool of {enough:,} credits throttles no call in any simulated "
         f"{period(scenario.counted)}; the allowance is {int(judged.limits[0]):,}."
     )
-    maximum = card.maximum(org.edition)
     if chosen is None or size == sizes[-1]:
-        bound = f"the purchase cap of {card.purchase_cap_credits:,}"
-        if maximum is not None and cap < card.purchase_cap_credits:
-            bound = f"the edition's maximum of {maximum:,}"
+        bound = f"the purchase cap of {offer.card_cap:,}"
+        if offer.ends_at_maximum:
+            bound = f"the edition's maximum of {offer.maximum:,}"
         reasons.append(f"No more than {int(sizes[-1]):,} can be bought, because of {bound}.")
     if shortfall is not None:
-        reasons.append(f"Even the largest purchase falls short by {shortfall:,} credits.")
+        reasons.append(f"Even the largest purchase falls {shortfall:,} credits short.")
     return reasons
 
 
@@ -168,7 +166,8 @@ def rejections(
     recommended size, and ``enough`` that of the smallest size that is surely enough: the same where
     the plan is decided, None where no size is.
     """
-    card, objective, sizes, judged = known.scenario.card, known.objective, known.sizes, known.judged
+    offer, sizes, judged = known.scenario.offer, known.sizes, known.judged
+    objective = known.objective
     met = judged.keep_to(objective)
     costs = None if objective.cost_of_lost_call is None else known.monthly_costs()
     rejected = []
@@ -184,7 +183,7 @@ def rejections(
         elif chosen is not None and place > chosen:
             bound = "price"
             less = chosen if enough is None or place <= enough else enough
-            price = card.price_per_month(int(size)) - card.price_per_month(int(sizes[less]))
+            price = offer.price_per_month(int(size)) - offer.price_per_month(int(sizes[less]))
             reason = f"costs {dollars(price)} a month more than needed: a smaller size is enough"
             if less != enough:
                 best = f"{int(sizes[chosen]):,}"

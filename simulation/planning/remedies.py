@@ -18,7 +18,7 @@ from simulation.planning.frontier import MOST_SIZES
 from simulation.planning.judgement import at_least
 from simulation.planning.reasons import Bound, Rejection
 from simulation.planning.search import Search
-from simulation.rate_cards import RateCard
+from simulation.rate_cards import Offer
 from simulation.scenario import Scenario
 
 __all__ = ["Pools", "Remedy", "license_price", "licenses_per_month", "remedies"]
@@ -86,26 +86,29 @@ def remedies(scenario: Scenario, pools: Pools, needed: int) -> tuple[list[Remedy
     needed : int
         The smallest pool that meets the objective.
     """
-    card, edition, now = scenario.card, scenario.org.edition, scenario.user_licenses
+    card, edition = scenario.card, scenario.offer.edition
     editions = list(card.editions)
-    higher = editions[editions.index(card.edition(edition)) + 1 :]
-    pools.judge(limit for each in higher for limit in _limits(card, each, now, needed))
+    higher = editions[editions.index(edition) + 1 :]
+    offers = [card.offer(each, scenario.user_licenses) for each in higher]
+    pools.judge(limit for offer in offers for limit in _limits(offer, needed))
     found, rejected = [], []
     licenses = _fewest_licenses(scenario, pools, needed)
-    changes = [] if licenses is None else [(card.edition(edition), licenses)]
     if licenses is None:
         rejected.append(_no_licenses(scenario, needed))
-    for name, count in [*changes, *((each, now) for each in higher)]:
-        if (many := len(card.addon_sizes(name, count))) > MOST_SIZES:
+    else:
+        offers.insert(0, card.offer(edition, licenses))
+    for offer in offers:
+        if (many := len(offer.sizes)) > MOST_SIZES:
             reason = f"has {many:,} sizes, more than the {MOST_SIZES:,} that a plan judges"
-            rejected.append(Rejection(change=_named(scenario, name), bound="sizes", reason=reason))
+            change = _named(scenario, offer.edition)
+            rejected.append(Rejection(change=change, bound="sizes", reason=reason))
             continue
-        remedy = _remedy(scenario, pools, name, count, needed)
+        remedy = _remedy(scenario, pools, offer, needed)
         if remedy is None:
-            top = _largest(card, name, count)
+            top = offer.largest_limit
             reason = f"at most {top:,} credits with add-ons, and {needed:,} are needed"
-            bound = _bound_above(card.maximum(name), needed)
-            rejected.append(Rejection(change=_named(scenario, name), bound=bound, reason=reason))
+            change, bound = _named(scenario, offer.edition), _bound_above(offer.maximum, needed)
+            rejected.append(Rejection(change=change, bound=bound, reason=reason))
         else:
             found.append(remedy)
     return found, rejected
@@ -117,81 +120,75 @@ def _bound_above(maximum: int | None, needed: int) -> Bound:
 
 def _no_licenses(scenario: Scenario, needed: int) -> Rejection:
     """Return why no number of licenses is enough."""
-    edition = scenario.card.edition(scenario.org.edition)
-    maximum = scenario.card.maximum(edition)
+    offer = scenario.offer
     why = "they add no credits"
     bound: Bound = "edition"
-    if scenario.card.editions[edition].per_license and maximum is not None:
+    if offer.rules.per_license and offer.maximum is not None:
         bound = "maximum"
-        why = f"the edition's maximum is {maximum:,}, and {needed:,} are needed"
-    return Rejection(change=f"more user licenses on {edition}", bound=bound, reason=why)
+        why = f"the edition's maximum is {offer.maximum:,}, and {needed:,} are needed"
+    return Rejection(change=f"more user licenses on {offer.edition}", bound=bound, reason=why)
 
 
 def _named(scenario: Scenario, edition: str) -> str:
     licenses = scenario.user_licenses
-    alone = scenario.card.limit(edition, licenses)
+    alone = scenario.card.offer(edition, licenses).limit()
     with_them = f"with {licenses:,} licenses" if licenses else "before those of licenses"
     return f"edition {edition} ({alone:,} credits {with_them})"
 
 
-def _largest(card: RateCard, edition: str, licenses: int) -> int:
-    """Return the largest pool that ``licenses`` licenses can have."""
-    return card.limit(edition, licenses, card.addon_sizes(edition, licenses)[-1])
-
-
-def _limits(card: RateCard, edition: str, licenses: int, needed: int) -> list[int]:
+def _limits(offer: Offer, needed: int) -> list[int]:
     """Return the pools to be bought, from the last that is smaller than needed."""
-    sizes = card.addon_sizes(edition, licenses)
+    sizes = offer.sizes
     if len(sizes) > MOST_SIZES:
         return []
-    missing = max(0, needed - card.allowance(edition, licenses))
-    first = min(-(-missing // card.addon_step), len(sizes) - 1)
-    return [card.limit(edition, licenses, size) for size in sizes[max(0, first - 1) :]]
+    missing = max(0, needed - offer.allowance)
+    first = min(-(-missing // offer.step), len(sizes) - 1)
+    return [offer.limit(size) for size in sizes[max(0, first - 1) :]]
 
 
 def _fewest_licenses(scenario: Scenario, pools: Pools, needed: int) -> int | None:
     """Return the fewest licenses with which the largest purchase is enough, or None."""
-    card, edition = scenario.card, scenario.org.edition
-    rules = card.editions[card.edition(edition)]
+    now = scenario.offer
+    rules = now.rules
     if not rules.per_license or (rules.maximum is not None and rules.maximum < needed):
         return None
-    most = card.purchase_cap_credits // card.addon_step * card.addon_step
+    most = now.card_cap // now.step * now.step
     fewest = -(-(needed - most - rules.base) // rules.per_license)
-    count = max(scenario.user_licenses + 1, fewest)
+    count = max(now.user_licenses + 1, fewest)
+
+    def top(licenses: int) -> int:
+        return scenario.card.offer(now.edition, licenses).largest_limit
+
     # Near the edition's maximum the largest pool falls by up to a step as licenses are added.
-    while (top := _largest(card, edition, count)) < needed or not pools.do(top):
+    while (limit := top(count)) < needed or not pools.do(limit):
         count += 1
-    while count > scenario.user_licenses + 1 and pools.do(_largest(card, edition, count - 1)):
+    while count > now.user_licenses + 1 and pools.do(top(count - 1)):
         count -= 1
     return count
 
 
-def _remedy(
-    scenario: Scenario, pools: Pools, edition: str, licenses: int, needed: int
-) -> Remedy | None:
+def _remedy(scenario: Scenario, pools: Pools, offer: Offer, needed: int) -> Remedy | None:
     """Return the smallest size that is enough, with every larger one, or None."""
-    card = scenario.card
-    limits = _limits(card, edition, licenses, needed)
-    pools.judge(limits)
-    sizes = card.addon_sizes(edition, licenses)
+    pools.judge(_limits(offer, needed))
+    sizes, licenses = offer.sizes, offer.user_licenses
     place = len(sizes)
-    while place > 0 and pools.do(card.limit(edition, licenses, sizes[place - 1])):
+    while place > 0 and pools.do(offer.limit(sizes[place - 1])):
         place -= 1
     if place == len(sizes):
         return None
     size, change = sizes[place], f"{licenses:,} user licenses"
     if licenses == scenario.user_licenses:
-        change = _named(scenario, edition)
+        change = _named(scenario, offer.edition)
     if size:
-        change += f" and {size:,} add-on credits ({dollars(card.price_per_month(size))} a month)"
-    price = license_price(scenario, edition)
-    total = None if price is None else price * licenses + card.price_per_month(size)
+        change += f" and {size:,} add-on credits ({dollars(offer.price_per_month(size))} a month)"
+    price = license_price(scenario, offer.edition)
+    total = None if price is None else price * licenses + offer.price_per_month(size)
     return Remedy(
         change=change,
-        edition=edition,
+        edition=offer.edition,
         user_licenses=licenses,
         addon_credits=size,
-        limit=card.limit(edition, licenses, size),
+        limit=offer.limit(size),
         total_per_month=total,
     )
 
@@ -230,5 +227,5 @@ def licenses_per_month(scenario: Scenario) -> Decimal | None:
     """Return what an org's licenses cost in $ a month, where the scenario states the price."""
     if not scenario.user_licenses:
         return Decimal(0)
-    price = license_price(scenario, scenario.card.edition(scenario.org.edition))
+    price = license_price(scenario, scenario.offer.edition)
     return None if price is None else price * scenario.user_licenses

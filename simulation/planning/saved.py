@@ -288,8 +288,8 @@ def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
     if advice["undecided_between"] is not None:
         advice["undecided_between"] = tuple(advice["undecided_between"])
     if advice["addon_credits"] is not None:  # with all digits
-        advice["price_per_day"] = scenario.card.price_per_day(advice["addon_credits"])
-        advice["price_per_month"] = scenario.card.price_per_month(advice["addon_credits"])
+        advice["price_per_day"] = scenario.offer.price_per_day(advice["addon_credits"])
+        advice["price_per_month"] = scenario.offer.price_per_month(advice["addon_credits"])
     confirmed, replications = told["confirmation"], _whole(told["replications"])
     tables = {name: _table(file(f"{name}.parquet"), name) for name in _PLANS}
     for name, table in tables.items():

@@ -1,7 +1,7 @@
 """The vendor's rules as data: limits, credits per call, prices, what may be bought.
 
-Knows editions and credits, never a client or a call's moment. The cards themselves are the YAML
-files of this folder; README.md beside them has their sources and the register of assumptions.
+Knows editions and credits, never a client or a call's moment. The cards themselves are YAML
+files of this folder, and so is the register of assumptions; README.md has the cards' sources.
 """
 
 from typing import TYPE_CHECKING
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from simulation.lazy import lazily
 
 if TYPE_CHECKING:
-    from simulation.rate_cards.card import (
-        DAYS_PER_MONTH, DEFAULT_RATE_CARD, Category, Quote, RateCard, ThrottledResponse,
-        shipped_rate_cards,
-    )
+    from simulation.rate_cards.assumptions import register_of_assumptions
+    from simulation.rate_cards.card import ALERT_LEVELS, RateCard
+    from simulation.rate_cards.offer import Offer, Quote
+    from simulation.rate_cards.shipped import DEFAULT_RATE_CARD, shipped_rate_cards
+    from simulation.rate_cards.terms import Category, ThrottledResponse
 
 __getattr__ = lazily(__name__)

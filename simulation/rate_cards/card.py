@@ -9,100 +9,39 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from importlib import resources
+from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
-from simulation.bounds import MOST_CREDITS, MOST_CREDITS_A_CALL, MOST_DOLLARS, MOST_PER_LICENSE
+from simulation.bounds import MOST_CREDITS
 from simulation.errors import InputError, KeyProblem, KeyProblems
-from simulation.formats import Credits, Document, Part, Records, did_you_mean, frozen
-from simulation.quantities import DAY, NUMBER, WHOLE, Count, Duration, write_duration
+from simulation.formats import Credits, Document, Part, did_you_mean
+from simulation.quantities import DAY, WHOLE, Duration, write_duration
+from simulation.rate_cards import prices
+from simulation.rate_cards.offer import Offer
+from simulation.rate_cards.shipped import shipped_rate_cards
+from simulation.rate_cards.terms import (
+    CallCredits,
+    CallKind,
+    Category,
+    Edition,
+    Slab,
+    Source,
+    ThrottledResponse,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = [
-    "DAYS_PER_MONTH",
-    "DEFAULT_RATE_CARD",
-    "CallKind",
-    "Category",
-    "Edition",
-    "Quote",
-    "RateCard",
-    "shipped_rate_cards",
-]
+__all__ = ["ALERT_LEVELS", "RateCard"]
 
-DEFAULT_RATE_CARD = "kaizen-34"
-DAYS_PER_MONTH = 30
+ALERT_LEVELS = (50, 80, 90, 100)
+"""Per cent of the limit: from 50 the vendor sends a header, at the others it mails."""
 
-Category = Literal["meta", "crud", "bulk", "convert", "other"]
 Numbers = TypeVar("Numbers", int, "NDArray[np.int64]")
-
-
-Dollars = Annotated[Decimal, Field(ge=0, le=MOST_DOLLARS, decimal_places=9), NUMBER]
-CallCredits = Annotated[Count, Field(le=MOST_CREDITS_A_CALL)]
-
-
-class Source(Part):
-    """Where a card's figures were published."""
-
-    title: str
-    url: str
-    date: str = Field(description="when it was published, or read where it bears no date")
-
-
-class Edition(Part):
-    """What one edition allows in any window."""
-
-    aliases: tuple[str, ...] = ()
-    base: Credits
-    per_license: Annotated[Count, Field(le=MOST_PER_LICENSE)] = 0
-    maximum: Credits | None = Field(description="the edition's maximum; null where there is none")
-
-
-class CallKind(Part):
-    """What one kind of call costs.
-
-    With ``per_records`` the credits are due for each group of that many, a begun one counted.
-    """
-
-    category: Category
-    credits: CallCredits
-    per_records: Records | None = None
-    max_records: Records | None = None
-
-
-class Slab(Part):
-    """A stretch of add-on credits and its price in $ per 1,000 credits and day."""
-
-    credits: Annotated[int, Field(ge=1, le=MOST_CREDITS), WHOLE]
-    price_per_1000: Dollars
-
-
-class ThrottledResponse(BaseModel):
-    """What the vendor answers when the pool is exhausted; its body may say yes and no."""
-
-    model_config = Part.model_config
-
-    status: Annotated[int, Field(ge=100, le=599), WHOLE]
-    body: Annotated[dict[str, Any], AfterValidator(frozen)]
-
-
-class Quote(BaseModel):
-    """What an org gets and pays: credits per window, $ as exact decimals."""
-
-    rate_card: str
-    edition: str
-    user_licenses: int
-    allowance: int
-    maximum: int | None
-    purchase_cap: int
-    addon_credits: int
-    limit: int
-    price_per_day: Decimal
-    price_per_month: Decimal
 
 
 class RateCard(Part):
@@ -206,65 +145,40 @@ class RateCard(Part):
                 f"{name!r} is no edition of rate card {self.name}, {meant}name one of: {known}"
             ) from None
 
-    def maximum(self, edition: str) -> int | None:
-        """Return the edition's maximum in credits, or None where there is none."""
-        return self.editions[self.edition(edition)].maximum
-
-    def allowance(self, edition: str, user_licenses: int) -> int:
-        """Return base + licenses × per-license credits, before add-ons and the maximum."""
-        rules = self.editions[self.edition(edition)]
-        return rules.base + user_licenses * rules.per_license
-
-    def purchase_cap(self, edition: str, user_licenses: int) -> int:
-        """Return the most add-on credits that this org may buy."""
-        maximum = self.maximum(edition)
-        if maximum is None:
-            return self.purchase_cap_credits
-        room = maximum - self.allowance(edition, user_licenses)
-        return max(0, min(self.purchase_cap_credits, room))
-
-    def limit(self, edition: str, user_licenses: int, addon_credits: int = 0) -> int:
-        """Return the size of the pool in credits: min(allowance + add-on, maximum).
+    def offer(self, edition: str, user_licenses: int | None = None) -> Offer:
+        """Return what an org gets and can buy; without licenses where its edition needs none.
 
         Raises
         ------
         InputError
-            If the edition is unknown, or the add-on credits cannot be bought.
+            If the card has no such edition, or licenses are missing.
         """
-        self.check_addon(edition, user_licenses, addon_credits)
-        total = self.allowance(edition, user_licenses) + addon_credits
-        maximum = self.maximum(edition)
-        return total if maximum is None else min(total, maximum)
-
-    def addon_sizes(self, edition: str, user_licenses: int) -> range:
-        """Return every purchasable size from 0 to the purchase cap, in the card's steps."""
-        return range(0, self.purchase_cap(edition, user_licenses) + 1, self.addon_step)
-
-    def check_addon(self, edition: str, user_licenses: int, addon_credits: int) -> None:
-        """Raise InputError where this many add-on credits cannot be bought."""
-        sizes = self.addon_sizes(edition, user_licenses)
-        if addon_credits in sizes:
-            return
-        cap = self.purchase_cap(edition, user_licenses)
-        if addon_credits > sizes[-1] or addon_credits < 0:
-            remedy = f"write 0 to {sizes[-1]:,}" if sizes[-1] else "write 0"
-            why = ""
-            if cap < self.purchase_cap_credits:
-                why = f" (allowance {self.allowance(edition, user_licenses):,}"
-                why += f" of at most {self.maximum(edition):,})"
-            org = self.edition(edition)
-            if user_licenses:
-                org += f" with {user_licenses:,} licenses"
+        name = self.edition(edition)
+        rules = self.editions[name]
+        if user_licenses is None and rules.per_license:
             raise InputError(
-                f"{addon_credits:,} add-on credits are outside what {org} can buy, 0 to {cap:,}"
-                f"{why}: {remedy}"
+                f"user licenses are missing, {edition} gives credits per license: write how many, "
+                "such as --licenses 40"
             )
-        below = addon_credits // self.addon_step * self.addon_step
-        above = min(below + self.addon_step, sizes[-1])
-        raise InputError(
-            f"{addon_credits:,} add-on credits are not sold, sizes come in steps of "
-            f"{self.addon_step:,}: write {below:,} or {above:,}"
+        return Offer(
+            rate_card=self.name,
+            edition=name,
+            user_licenses=user_licenses or 0,
+            rules=rules,
+            card_cap=self.purchase_cap_credits,
+            step=self.addon_step,
+            slabs=self.addon_slabs,
         )
+
+    def limit(self, edition: str, user_licenses: int, addon_credits: int = 0) -> int:
+        """Return the limit of an org: in short what `offer` tells of it.
+
+        Raises
+        ------
+        InputError
+            If the card has no such edition, or the add-on credits cannot be bought.
+        """
+        return self.offer(edition, user_licenses).limit(addon_credits)
 
     def credits(self, api: str, records: Numbers) -> Numbers:
         """Return what a call costs, in credits; for an array of record counts, an array.
@@ -278,12 +192,20 @@ class RateCard(Part):
         """
         kind = self.calls.get(api) or self.calls["other"]
         if kind.per_records is None:
-            return records * 0 + kind.credits
+            if isinstance(records, int):
+                return kind.credits
+            import numpy as np
+
+            return np.full_like(records, kind.credits)
         return -(-records // kind.per_records) * kind.credits
 
     def category(self, api: str) -> Category:
         """Return the category of a call kind; ids that the card does not list are ``other``."""
         return self.calls[api].category if api in self.calls else "other"
+
+    def slab_edges(self) -> list[int]:
+        """Return where each slab ends, in add-on credits: what it and those before it hold."""
+        return list(accumulate(slab.credits for slab in self.addon_slabs))
 
     def price_per_day(self, addon_credits: int) -> Decimal:
         """Return what add-on credits cost in $ per day, by the slab table; exact.
@@ -293,72 +215,14 @@ class RateCard(Part):
         InputError
             If the slabs do not reach so far.
         """
-        price, left = Decimal("0.00"), addon_credits
-        for slab in self.addon_slabs:
-            here = min(left, slab.credits)
-            price += here * slab.price_per_1000 / 1000
-            left -= here
-        if left > 0:
-            raise InputError(
-                f"the slabs price {addon_credits - left:,} credits, not {addon_credits:,}"
-            )
-        return _cents(price)
+        return prices.price_per_day(self.addon_slabs, addon_credits)
 
     def price_per_month(self, addon_credits: int) -> Decimal:
         """Return what add-on credits cost in $ per month of 30 days; exact."""
-        return _cents(self.price_per_day(addon_credits) * DAYS_PER_MONTH)
-
-    def gives_per_license(self, edition: str) -> bool:
-        """Return whether an edition's limit depends on the licenses."""
-        return self.editions[self.edition(edition)].per_license > 0
-
-    def quote(self, edition: str, user_licenses: int | None, addon_credits: int = 0) -> Quote:
-        """Return limit and price of an org; without licenses where its edition needs none.
-
-        Raises
-        ------
-        InputError
-            If the edition is unknown, licenses are missing, or the add-on credits cannot be bought.
-        """
-        if user_licenses is None and self.gives_per_license(edition):
-            raise InputError(
-                f"user licenses are missing, {edition} gives credits per license: write how many, "
-                "such as --licenses 40"
-            )
-        user_licenses = user_licenses or 0
-        return Quote(
-            rate_card=self.name,
-            edition=self.edition(edition),
-            user_licenses=user_licenses,
-            allowance=self.allowance(edition, user_licenses),
-            maximum=self.maximum(edition),
-            purchase_cap=self.purchase_cap(edition, user_licenses),
-            addon_credits=addon_credits,
-            limit=self.limit(edition, user_licenses, addon_credits),
-            price_per_day=self.price_per_day(addon_credits),
-            price_per_month=self.price_per_month(addon_credits),
-        )
-
-
-def shipped_rate_cards() -> tuple[str, ...]:
-    """Return the names of the cards that ship, the default first.
-
-    >>> shipped_rate_cards()
-    ('kaizen-34', 'kaizen-93', 'zoho-crm-2026')
-    """
-    files = resources.files("simulation.rate_cards")
-    names = (Path(file.name) for file in files.iterdir())
-    return tuple(sorted(name.stem for name in names if name.suffix == ".yaml"))
+        return prices.price_per_month(self.addon_slabs, addon_credits)
 
 
 @lru_cache
 def _shipped(name: str) -> RateCard:
     with resources.as_file(resources.files("simulation.rate_cards") / f"{name}.yaml") as path:
         return Document.read(path, "rate card").validate(RateCard)
-
-
-def _cents(price: Decimal) -> Decimal:
-    """Drop zeros behind the second decimal; never a digit that counts."""
-    plain = price.normalize()
-    exponent = plain.as_tuple().exponent
-    return plain if isinstance(exponent, int) and exponent < -2 else price.quantize(Decimal("0.01"))

@@ -181,18 +181,17 @@ def frontier(plan: Plan) -> go.Figure | None:
             name=f"{words}: {each:,}",
             hoverinfo="skip",
         )
-    edge, most = 0, float(prices.iloc[-1])
-    for slab in plan.scenario.card.addon_slabs:
-        edge += slab.credits
+    most, offer = float(prices.iloc[-1]), plan.scenario.offer
+    for edge in plan.scenario.card.slab_edges():
         if edge < int(size.iloc[-1]):
-            at = float(plan.scenario.card.price_per_month(edge))
+            at = float(offer.price_per_month(edge))
             figure.add_vline(
                 x=at,
                 line={"color": GREY, "width": 1, "dash": "dash"},
                 annotation={"text": "end of slab", "font": {"size": 10}, "textangle": -90},
             )
     enough = advice.zero_throttle_addon_credits
-    end = most if enough is None else float(plan.scenario.card.price_per_month(enough))
+    end = most if enough is None else float(offer.price_per_month(enough))
     figure.update_xaxes(title_text="$ a month", tickprefix="$")
     figure.update_xaxes(range=[-0.03 * end, max(1.0, 1.25 * end)])
     figure.update_yaxes(title_text="throttled calls", ticksuffix=" %", rangemode="tozero")

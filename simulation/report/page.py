@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +12,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-import simulation
 from simulation.experiment import RunResult
 from simulation.formats import OutputFile, dollars, number, percent, period, plural
 from simulation.planning import Plan, sizes_to_compare, timelines
+from simulation.rate_cards import register_of_assumptions
 from simulation.report import figures
+from simulation.report.card_in_words import card_facts
 from simulation.report.plan_in_words import advised, plan_findings
-from simulation.report.run_in_words import card_facts, run_findings, start_finding
+from simulation.report.run_in_words import run_findings, start_finding
+from simulation.version import __version__
 
 __all__ = ["environment", "report", "write"]
 
@@ -71,7 +71,7 @@ def report(
     sections = list(_sections(plan, run, by_size, now if size is None else size))
     html: str = page.render(
         scenario=scenario,
-        org=scenario.describe().removeprefix(f"{scenario.name}: "),
+        org=scenario.outline(),
         advice=plan_findings(plan) if plan else run_findings(run),
         run=run_findings(run) if plan else [],
         start=start_finding(result.warmup),
@@ -83,7 +83,7 @@ def report(
         card=scenario.card,
         assumptions=_assumptions(),
         command=_command(scenario.seed, plan, result),
-        version=simulation.__version__,
+        version=__version__,
         plotly=Markup(get_plotlyjs().replace("</script", "<\\/script")) if plotly is None else "",
         plotly_file=plotly,
         facts=card_facts(scenario.card),
@@ -174,10 +174,8 @@ def _sections(
 
 def _assumptions() -> list[tuple[str, str]]:
     """Return the register of assumptions: each, and the field that changes it."""
-    text = (resources.files("simulation.rate_cards") / "README.md").read_text("utf-8")
-    table = text.split("## Register of assumptions")[1]
-    rows = re.findall(r"^\| (.+?) \| (.+?) \|$", table, flags=re.MULTILINE)[2:]
-    return [(what.replace("`", ""), field.replace("`", "")) for what, field in rows]
+    register = register_of_assumptions()
+    return [(each.assumption.replace("`", ""), each.field.replace("`", "")) for each in register]
 
 
 def _command(seed: int, plan: Plan | None, result: RunResult | Plan) -> str:

@@ -94,12 +94,12 @@ def _what(plan: Plan) -> str:
 def _not_reachable(plan: Plan) -> str:
     """Say by how much even the largest purchase falls short."""
     largest = int(plan.frontier["addon_credits"].iloc[-1])
-    most = f"{plan.scenario.org.edition} cannot buy add-on credits, and its limit falls short"
+    most = f"{plan.scenario.org.edition} cannot buy add-on credits, and its limit falls"
     if largest:
-        most = f"even the {largest:,} add-on credits that can be bought fall short"
+        most = f"even the maximum, {largest:,} add-on credits, falls"
     return (
-        f"No purchase is enough for {wanted(plan.scenario)}: {most} by "
-        f"{plan.recommendation.shortfall_credits:,} credits."
+        f"No purchase meets the objective ({wanted(plan.scenario)}): {most} "
+        f"{plan.recommendation.shortfall_credits:,} credits short."
     )
 
 
@@ -138,7 +138,7 @@ def _undecided(plan: Plan) -> str:
             f"with {most:,} add-on credits, the most for sale, {_kept(plan, most, months)} keep to "
             "it."
         )
-    price = plan.scenario.card.price_per_month(high)
+    price = plan.scenario.offer.price_per_month(high)
     smaller = int(plan.fresh["addon_credits"].iloc[0])
     open_ = smaller if best is None or best >= high else best
     fewer = f"{open_:,} are enough too" if open_ else "none are needed"
@@ -208,7 +208,7 @@ def _nothing_would_do(scenario: Scenario) -> str:
     """Say that no purchase at all would meet the objective."""
     licenses, edition = scenario.user_licenses, scenario.org.edition
     held = f" with {licenses:,} licenses" if licenses else ""
-    if not scenario.card.editions[scenario.card.edition(edition)].per_license:
+    if not scenario.offer.rules.per_license:
         return f"Licenses add no credits to {edition}, and no higher edition{held} is enough."
     return f"No number of licenses, and no higher edition{held}, is enough."
 

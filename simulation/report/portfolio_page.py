@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import simulation
 from simulation.report.page import environment
 from simulation.report.portfolio_in_words import portfolio_findings
+from simulation.version import __version__
 
 __all__ = ["write_portfolio_page"]
 
@@ -40,7 +40,7 @@ def write_portfolio_page(
         findings=portfolio_findings(totals),
         states=_STATES,
         orgs=orgs,
-        version=simulation.__version__,
+        version=__version__,
     )
     parts.enable_buffering(200)
     with file.open("w", encoding="utf-8") as text:

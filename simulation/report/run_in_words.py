@@ -6,23 +6,11 @@ from math import isfinite
 
 import pandas as pd
 
-from simulation.demand import is_random
 from simulation.experiment import RunResult, Warmup, binomial_interval
 from simulation.formats import number, percent, period, plural, say_duration
 from simulation.quantities import HOUR, write_duration
-from simulation.rate_cards import RateCard
 
-__all__ = ["card_facts", "precision_finding", "run_findings", "start_finding"]
-
-
-def card_facts(card: RateCard) -> list[str]:
-    """Say what holds for every org on a rate card, a sentence each."""
-    refused = f"A throttled attempt is answered HTTP {card.throttled_response.status}"
-    return [
-        f"At most {card.purchase_cap_credits:,} add-on credits, in steps of {card.addon_step:,}.",
-        f"A credit comes back {card.window_in_words} after it was taken.",
-        f"{refused} and costs {card.throttled_attempt_credits} credits.",
-    ]
+__all__ = ["precision_finding", "run_findings", "start_finding"]
 
 
 def start_finding(warmup: Warmup | None) -> str:
@@ -53,7 +41,7 @@ def start_finding(warmup: Warmup | None) -> str:
 def precision_finding(result: RunResult, wanted: str) -> str:
     """Say how well the throttled share of a run to a precision is known."""
     share, many = result.estimate("throttled_share"), len(result.runs)
-    if not is_random(result.scenario):
+    if not result.scenario.is_random:
         return "Nothing in the scenario is random, so that the throttled share is exact."
     if many == 1:
         return "One replication does not tell how precisely the throttled share is known."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from simulation.experiment import ALERT_LEVELS
+from simulation.rate_cards import ALERT_LEVELS
 from simulation.report.colours import BAND, BLUE, GREY, ORANGE, PALE, RED
 from simulation.scenario import Scenario
 

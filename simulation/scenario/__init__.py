@@ -9,10 +9,12 @@ from simulation.lazy import lazily
 
 if TYPE_CHECKING:
     from simulation.scenario.arrival_laws import PROFILES, WEEKDAYS, Arrivals, Poisson, Schedule
-    from simulation.scenario.clients import CallMix, Client, OnThrottle, RecordCount, Retry
+    from simulation.scenario.call_mix import CallMix, RecordCount
+    from simulation.scenario.clients import Client
     from simulation.scenario.clock import Clock
     from simulation.scenario.loading import as_scenario, load_scenario
-    from simulation.scenario.org import Objective
+    from simulation.scenario.objective import Objective
+    from simulation.scenario.policies import OnThrottle, Retry
     from simulation.scenario.scenario import Scenario
     from simulation.scenario.starter import scenario_schema, write_starter
     from simulation.scenario.traces import Trace

@@ -6,9 +6,7 @@ import datetime as dt
 import math
 import re
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-from zoneinfo import ZoneInfo
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -28,7 +26,15 @@ from simulation.bounds import (
     MOST_VARIATION,
 )
 from simulation.errors import KeyPath, KeyProblem, KeyProblems
-from simulation.formats import FrozenDict, Part, PositiveDuration, check_weight, did_you_mean, one_reading, twice
+from simulation.formats import (
+    FrozenDict,
+    Part,
+    PositiveDuration,
+    check_weight,
+    did_you_mean,
+    one_reading,
+    twice,
+)
 from simulation.quantities import (
     FACTOR,
     Count,
@@ -39,9 +45,6 @@ from simulation.quantities import (
     parse_number,
 )
 from simulation.scenario.moments import read_date
-
-if TYPE_CHECKING:
-    from simulation.scenario.traces import Trace
 
 __all__ = [
     "PROFILES",
@@ -329,20 +332,3 @@ class Arrivals(Part):
         if self.counts:
             return ("arrivals", "counts", "file")
         return ("arrivals", "trace", *(("counts",) if self.count_trace else ()), "file")
-
-    def read(self, folder: Path, zone: ZoneInfo, megabytes: int | None) -> Trace:
-        """Read the recorded usage, a file of at most ``megabytes`` millions of bytes.
-
-        Raises
-        ------
-        InputError
-            If the file or one of its rows cannot be read.
-        """
-        from simulation.scenario.traces import read_call_trace, read_count_trace
-
-        assert self.file is not None
-        path = folder / self.file
-        if counts := self.count_trace:
-            return read_count_trace(path, zone, counts.bucket, counts.columns, megabytes)
-        assert self.trace is not None
-        return read_call_trace(path, zone, self.trace.columns, megabytes)

@@ -5,27 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from simulation.bounds import MOST_CALLS_A_DAY
 from simulation.errors import KeyPath, KeyProblem
-from simulation.quantities import DAY, LONGEST
-from simulation.scenario.arrival_laws import PROFILES, Poisson, Schedule
-from simulation.scenario.clients import Client
+from simulation.quantities import DAY, DAYS_PER_MONTH, LONGEST
+from simulation.scenario.arrival_laws import PROFILES, Arrivals, Poisson, Schedule
 from simulation.scenario.clock import Clock
-
-if TYPE_CHECKING:
-    from simulation.scenario.scenario import Scenario
 
 __all__ = ["calendar_problems", "calendar_remarks"]
 
-_MONTH_DAYS = 30
 _WEEK = 7
 
 
-def calendar_problems(scenario: Scenario, path: KeyPath, client: Client) -> Iterator[KeyProblem]:
+def calendar_problems(law: Arrivals, path: KeyPath, clock: Clock) -> Iterator[KeyProblem]:
     """Find what no run could mean: a client that never calls, more calls than a day can hold."""
-    law, clock = client.arrivals, scenario.clock
     if law.schedule and _first_call(law.schedule, clock) is None:
         what = (
             f"gives no call in a run from {_date(clock.start.date())} on, however long: "
@@ -40,9 +33,8 @@ def calendar_problems(scenario: Scenario, path: KeyPath, client: Client) -> Iter
         yield KeyProblem((*path, "arrivals", "poisson", "rate"), what)
 
 
-def calendar_remarks(scenario: Scenario, path: KeyPath, client: Client) -> Iterator[KeyProblem]:
+def calendar_remarks(law: Arrivals, path: KeyPath, clock: Clock) -> Iterator[KeyProblem]:
     """Find what can be meant but changes nothing: dates outside the run, no call within it."""
-    law, clock = client.arrivals, scenario.clock
     first, last = clock.start.date(), clock.date(clock.days - 1)
     run = f"the run ({_date(first)} to {_date(last)})"
     if law.schedule:
@@ -50,7 +42,7 @@ def calendar_remarks(scenario: Scenario, path: KeyPath, client: Client) -> Itera
         dates = [day for day in law.schedule.days if isinstance(day, dt.date)]
         outside = _outside(dates, first, last)
         begins = _first_call(law.schedule, clock)
-        if begins is not None and begins >= scenario.horizon:
+        if begins is not None and begins >= clock.horizon:
             when = f"{clock.local(begins):%Y-%m-%d %H:%M}"
             yield KeyProblem(here, f"gives no call in {run}, the first would come at {when}")
         elif outside:
@@ -126,7 +118,7 @@ def _most_calls_a_day(law: Poisson, clock: Clock) -> float:
     try:
         most: float = max(
             law.rate
-            * math.pow(law.growth, day / _MONTH_DAYS)
+            * math.pow(law.growth, day / DAYS_PER_MONTH)
             * factors.get(day, 1.0)
             * shares[(start.weekday() + day) % _WEEK]
             for day in asked

@@ -1,216 +1,15 @@
-"""The models of one client: when it calls, what it calls, what it does when throttled."""
+"""The model of one client: when it calls, what it calls, what it does when throttled."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from decimal import Decimal, localcontext
-from typing import Annotated, Any, Literal
+from pydantic import Field
 
-from pydantic import Field, GetJsonSchemaHandler, model_validator
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
-
-from simulation.bounds import LEAST_WEIGHT, MOST_WEIGHT
-from simulation.errors import KeyProblem, KeyProblems
-from simulation.formats import Part, PositiveDuration, Records, Weight, twice
-from simulation.quantities import FACTOR, HOUR, NUMBER, SECOND, WHOLE, parse_whole
+from simulation.formats import Part
 from simulation.scenario.arrival_laws import Arrivals
+from simulation.scenario.call_mix import CallMix
+from simulation.scenario.policies import OnThrottle
 
-__all__ = ["CallMix", "Client", "OnThrottle", "RecordCount", "Retry"]
-
-
-def _equally_likely(numbers: Sequence[Any]) -> dict[Any, float]:
-    wrong = [number for number in numbers if isinstance(number, bool | dict | list)]
-    if wrong:
-        what = f"{wrong[0]!r} is no number of records, write a list such as [1, 10, 100]"
-        raise KeyProblems([KeyProblem(("choices",), what)])
-    if (again := twice(numbers)) is not None:
-        what = f"{again!r} stands twice, write numbers with weights such as {{{again}: 2, 100: 1}}"
-        raise KeyProblems([KeyProblem(("choices",), what)])
-    return dict.fromkeys(numbers, 1.0)
-
-
-def _check_once(choices: Mapping[Any, Any]) -> None:
-    """Refuse a number of records that stands twice, written in two ways."""
-    seen: dict[int, Any] = {}
-    for written in choices:
-        try:
-            number = parse_whole(written)
-        except ValueError:  # told by the model, with its key
-            continue
-        if number in seen:
-            what = f"{written!r} and {seen[number]!r} are one number that stands twice, keep one"
-            raise KeyProblems([KeyProblem(("choices",), what)])
-        seen[number] = written
-
-
-class RecordCount(Part):
-    """How many records a call carries: a number, or one of three distributions."""
-
-    fixed: Records | None = None
-    uniform: tuple[Records, Records] | None = Field(
-        None, description="[least, most], every number as likely"
-    )
-    poisson: Annotated[float, Field(gt=0, le=1e6), NUMBER] | None = Field(
-        None, description="a mean; draws of 0 become 1, draws above the call's maximum that"
-    )
-    choices: dict[Records, Weight] | None = Field(
-        None, description="numbers with their weights, or a list of numbers"
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_forms(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            choices = value.get("choices")
-            if isinstance(choices, list | tuple):
-                value = {**value, "choices": (choices := _equally_likely(choices))}
-            if isinstance(choices, Mapping):
-                _check_once(choices)
-            return value
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return {"fixed": value}
-        if isinstance(value, str) and value[:1].isdecimal():
-            return {"fixed": parse_whole(value)}
-        raise ValueError(
-            f"{value!r} is no number of records, write a number or {{uniform: [1, 5]}}"
-        )
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> RecordCount:
-        if sum(getattr(self, kind) is not None for kind in type(self).model_fields) != 1:
-            raise ValueError("needs a number, or exactly one of 'uniform', 'poisson' and 'choices'")
-        if self.uniform and self.uniform[0] > self.uniform[1]:
-            raise ValueError(f"'uniform' goes from least to most, write {list(self.uniform)[::-1]}")
-        if self.choices is not None and not sum(self.choices.values()) > 0:
-            raise ValueError("'choices' has no weight above 0")
-        return self
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        schema = handler.resolve_ref_schema(handler(core_schema))
-        properties = dict(schema["properties"])
-        properties.pop("fixed")
-        properties["choices"] = {
-            "anyOf": [
-                {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}},
-                {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1},
-            ],
-            "description": properties["choices"]["description"],
-        }
-        of_kind = {
-            "type": "object",
-            "properties": properties,
-            "additionalProperties": False,
-            "minProperties": 1,
-            "maxProperties": 1,
-        }
-        return {
-            "title": "RecordCount",
-            "description": schema["description"],
-            "anyOf": [{"type": "integer", "minimum": 1}, of_kind],
-        }
-
-    @property
-    def largest(self) -> int:
-        """The most records that a call may be meant to carry (for ``poisson`` the mean)."""
-        if self.fixed is not None:
-            return self.fixed
-        if self.uniform is not None:
-            return self.uniform[1]
-        if self.choices is not None:
-            return max(self.choices)
-        return math.ceil(self.poisson or 0)
-
-    @property
-    def smallest(self) -> int:
-        """The fewest records that a call may carry."""
-        if self.fixed is not None:
-            return self.fixed
-        if self.uniform is not None:
-            return self.uniform[0]
-        if self.choices is not None:
-            return min(number for number, weight in self.choices.items() if weight > 0)
-        return 1
-
-
-class CallMix(Part):
-    """One kind of call among those that a client makes."""
-
-    api: str = Field(description="a call kind of the rate card, or of `other_apis`")
-    records: RecordCount = Field(
-        default_factory=lambda: RecordCount(fixed=1),
-        description="records in a call: a number, or one of {uniform, poisson, choices: ...}",
-    )
-    weight: Annotated[float, Field(ge=LEAST_WEIGHT, le=MOST_WEIGHT), NUMBER] = Field(
-        1.0, description="how often, beside the other kinds"
-    )
-
-
-class Retry(Part):
-    """Try a throttled call again, after delays that grow."""
-
-    first: PositiveDuration = Field(30 * SECOND, description="delay before the first retry")
-    factor: Annotated[Decimal, Field(ge=1, le=1_000_000), FACTOR] = Field(
-        Decimal(2), description="by which each delay outgrows the one before"
-    )
-    max_delay: PositiveDuration = Field(HOUR, description="no delay is longer")
-    max_attempts: Annotated[int, Field(ge=1, le=100_000), WHOLE] = Field(
-        6, description="attempts in all, the first included; then the call is lost"
-    )
-    jitter: Literal["none", "full"] = Field(
-        "none", description="full: each delay is uniform between 0 and its length"
-    )
-
-    def delays(self) -> tuple[int, ...]:
-        """Return the delays before retry 1, 2, … in µs; the last one repeats (rule 3.9).
-
-        >>> [d // SECOND for d in Retry(first="30 s", factor=3, max_delay="5 min").delays()]
-        [30, 90, 270, 300]
-        """
-        delays: list[int] = []
-        with localcontext() as context:
-            context.prec = 60  # exact where the result is a whole number of microseconds
-            exact = Decimal(self.first)
-            while len(delays) < self.max_attempts - 1:
-                delays.append(min(int(exact), self.max_delay))
-                if exact >= self.max_delay or self.factor == 1:
-                    break
-                exact *= self.factor
-        return tuple(delays)
-
-
-class OnThrottle(Part):
-    """What a client does with a throttled call: ``drop`` it, or ``retry``."""
-
-    retry: Retry | None = Field(description="try again, after delays that grow")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form(cls, value: Any) -> Any:
-        if value == "drop":
-            return {"retry": None}
-        if isinstance(value, dict):
-            if "retry" in value and value["retry"] is None:
-                what = "is empty, write drop, or {retry: {first: 30 s}}; {retry: {}} for defaults"
-                raise KeyProblems([KeyProblem(("retry",), what)])
-            return value
-        raise ValueError(f"{value!r} is no policy, write drop or {{retry: {{first: 30 s}}}}")
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        schema = handler.resolve_ref_schema(handler(core_schema))
-        model_or_null = schema["properties"]["retry"]["anyOf"]
-        return {
-            "title": "OnThrottle",
-            "description": schema["description"],
-            "anyOf": [{"const": "drop"}, {**schema, "properties": {"retry": model_or_null[0]}}],
-        }
+__all__ = ["Client"]
 
 
 class Client(Part):
@@ -227,3 +26,18 @@ class Client(Part):
         default_factory=lambda: OnThrottle.model_validate("drop"),
         description="drop, or {retry: ...}",
     )
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether its calls differ between replications: arrivals, mix or records are drawn."""
+        return (
+            self.arrivals.poisson is not None
+            or len(self.calls) > 1
+            or any(call.records.fixed is None for call in self.calls)
+        )
+
+    @property
+    def has_jitter(self) -> bool:
+        """Whether its delays before retries are drawn."""
+        retry = self.on_throttle.retry
+        return retry is not None and retry.jitter == "full"

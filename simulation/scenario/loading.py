@@ -52,9 +52,8 @@ def load_scenario(
         _refuse_portfolio(Path(path), ())
         raise
     _refuse_portfolio(Path(path), document.data)
-    for assignment in [set] if isinstance(set, str) else set:
-        document.set(assignment)
-    return document.validate(Scenario)
+    assignments = [set] if isinstance(set, str) else set
+    return document.overridden(assignments).validate(Scenario)
 
 
 def _refuse_portfolio(path: Path, data: Collection[Any]) -> None:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails
 
 from simulation.errors import KeyPath, KeyProblem, KeyProblems
-from simulation.formats import Document
+from simulation.formats import Document, details_of
 
 __all__ = ["Rest", "Unread", "read_rest", "with_further"]
 
@@ -138,12 +138,6 @@ def _at(data: Any, path: KeyPath) -> Any:
 
 def with_further(error: ValidationError, further: Iterable[KeyProblem]) -> ValidationError:
     """Return an error with further problems beside its own."""
-    details: list[InitErrorDetails] = []
-    for each in error.errors(include_url=False):
-        detail = InitErrorDetails(type=each["type"], loc=each["loc"], input=each["input"])
-        if "ctx" in each:
-            detail["ctx"] = each["ctx"]
-        details.append(detail)
     told = {"error": KeyProblems(further)}
-    details.append(InitErrorDetails(type="value_error", loc=(), input=None, ctx=told))
-    return ValidationError.from_exception_data(error.title, details)
+    own = InitErrorDetails(type="value_error", loc=(), input=None, ctx=told)
+    return ValidationError.from_exception_data(error.title, [*details_of(error), own])

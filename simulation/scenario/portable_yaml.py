@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from copy import deepcopy
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 
 from simulation.errors import InputError, KeyPath, Problem
@@ -45,9 +47,7 @@ def portable_yaml(
     if Path(data.get("rate_card", "")).suffix:
         data["rate_card"] = moved(data["rate_card"])
     for *keys, last in traces:
-        holder = data
-        for key in keys:
-            holder = holder[key]
+        holder = reduce(getitem, keys, data)
         holder[last] = moved(holder[last])
     for change in data.get("alternatives") or ():
         for key, value in change["set"].items():

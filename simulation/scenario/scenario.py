@@ -30,21 +30,36 @@ from pydantic import (
 
 from simulation.bounds import MOST_CLIENTS, MOST_REPLICATIONS
 from simulation.errors import InputError, KeyPath, KeyProblem, KeyProblems, Problem
-from simulation.formats import Document, Part, PositiveDuration, shown, thawed
+from simulation.formats import Document, Part, PositiveDuration, thawed
 from simulation.quantities import WHOLE, Duration, write_duration
-from simulation.rate_cards import DEFAULT_RATE_CARD, Category, RateCard
-from simulation.scenario.checks import alternative_problems, problems_of, remarks_of
+from simulation.rate_cards import DEFAULT_RATE_CARD, Category, Offer, RateCard
+from simulation.scenario.alternative_checks import alternative_problems
+from simulation.scenario.calendar_checks import calendar_remarks
+from simulation.scenario.call_checks import CallKinds
+from simulation.scenario.checks import (
+    client_problems,
+    length_problems,
+    name_problems,
+    objective_problems,
+    objective_remarks,
+    org_problems,
+    org_remarks,
+    price_problems,
+    start_problems,
+)
 from simulation.scenario.clients import Client
 from simulation.scenario.clock import Clock
 from simulation.scenario.moments import read_start, read_zone
-from simulation.scenario.org import Alternative, Objective, Org
+from simulation.scenario.named_files import read_named_files
+from simulation.scenario.objective import Alternative, Objective
+from simulation.scenario.org import Org
 from simulation.scenario.partial_reading import Unread, read_rest, with_further
 from simulation.scenario.portable_yaml import portable_yaml
 
 if TYPE_CHECKING:
     from simulation.scenario.traces import Trace
 
-__all__ = ["Alternative", "Objective", "Org", "Scenario"]
+__all__ = ["Scenario"]
 
 
 class Scenario(Part):
@@ -151,9 +166,9 @@ class Scenario(Part):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _resolve(
-        cls, data: Any, handler: ModelWrapValidatorHandler[Scenario], info: ValidationInfo
-    ) -> Scenario:
+    def _checked(
+        cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
         if not isinstance(data, Scenario | Mapping):  # attributes of an object are no document
             raise ValueError("is no mapping, write 'key: value' pairs")
         if isinstance(data, Scenario):
@@ -164,51 +179,55 @@ class Scenario(Part):
         except ValidationError as error:
             if (rest := read_rest(cls, handler, document, error)) is None:
                 raise
-            if found := rest.model._problems(document, rest.unread, rest.further):
+            if found := rest.model._completed(document, rest.unread, rest.further):
                 raise with_further(error, found) from None
             raise
-        if problems := scenario._problems(document, Unread(), []):
+        if problems := scenario._completed(document, Unread(), []):
             raise KeyProblems(problems)
         return scenario
 
-    def _problems(
+    def _completed(
         self, document: Document, unread: Unread, told: list[KeyProblem]
     ) -> list[KeyProblem]:
-        """Return all that is wrong beyond what the models see, but for what depends on unread keys.
+        """Take in the document and the files that it names; return what is wrong beyond the models.
 
-        ``told`` are problems of the document that are known.
+        What depends on unread keys is left out. ``told`` are problems of the document that are
+        known.
         """
         self._document = document
-        found = [*self._read_files(unread), *problems_of(self, unread)]
-        return [*found, *alternative_problems(self, unread, [*told, *found])]
+        self._card, self._traces, found = read_named_files(
+            self.rate_card, self.clients, self.timezone, document, unread
+        )
+        found += self._problems(unread)
+        return [
+            *found,
+            *alternative_problems(
+                self.alternatives,
+                self.clients,
+                lambda values: self._without_alternatives(values).clients,
+                document,
+                unread,
+                [*told, *found],
+            ),
+        ]
 
-    def _read_files(self, unread: Unread) -> Iterator[KeyProblem]:
-        """Read rate card and traces; without a card, one that ships stands in for it."""
-        folder, access = self._document.folder, self._document.access
-        try:
-            if Path(self.rate_card).suffix:
-                access.check(folder, self.rate_card)
-            self._card = RateCard.load(self.rate_card, folder)
-        except InputError as error:
-            yield from _asked_for(("rate_card",), folder / self.rate_card, error)
-            unread.add(("rate_card",))
-            self._card = RateCard.load(DEFAULT_RATE_CARD)
-        if unread.touches(("timezone",)):
-            return
+    def _problems(self, unread: Unread) -> Iterator[KeyProblem]:
+        """Find what is wrong between keys, and against the rate card and the traces."""
+        card, names = self._card, [client.name for client in self.clients]
+        yield from name_problems(names, "clients", unread)
+        yield from start_problems(self.start, self.timezone, unread)
+        yield from length_problems(self.horizon, self.warmup, card, len(names), unread)
+        yield from org_problems(self.org, card, unread)
+        kinds = CallKinds(card, self.other_apis)
+        has_dates = not unread.touches(("start",), ("timezone",), ("horizon",))
+        clock = self.clock if has_dates else None
         for place, client in enumerate(self.clients):
-            if client.arrivals.file is not None:
-                try:
-                    access.check(folder, client.arrivals.file)
-                    self._traces[client.name] = client.arrivals.read(
-                        folder, self.timezone, access.trace_megabytes
-                    )
-                except InputError as error:
-                    key = ("clients", place, *client.arrivals.file_key)
-                    yield from _asked_for(key, folder / client.arrivals.file, error)
-
-    def knows(self, api: str) -> bool:
-        """Return whether this is a call kind of the rate card or of the scenario."""
-        return api in self._card.calls or api in self.other_apis
+            trace = self._traces.get(client.name)
+            yield from client_problems(client, ("clients", place), kinds, trace, clock, unread)
+        yield from objective_problems(self.objective, names, unread)
+        yield from price_problems(self.org, card, unread)
+        alternatives = [alternative.name for alternative in self.alternatives]
+        yield from name_problems(alternatives, "alternatives", unread)
 
     @property
     def card(self) -> RateCard:
@@ -221,9 +240,14 @@ class Scenario(Part):
         return self.org.user_licenses or 0
 
     @property
+    def offer(self) -> Offer:
+        """What the rate card offers the org: its allowance, and what it can buy at which price."""
+        return self._card.offer(self.org.edition, self.user_licenses)
+
+    @property
     def limit(self) -> int:
         """The size of the pool, credits per window."""
-        return self._card.limit(self.org.edition, self.user_licenses, self.org.addon_credits)
+        return self.offer.limit(self.org.addon_credits)
 
     @property
     def warmup_end(self) -> int:
@@ -234,6 +258,11 @@ class Scenario(Part):
     def counted(self) -> int:
         """The time after the warm-up, which statistics are over, µs."""
         return self.horizon - self.warmup_end
+
+    @property
+    def is_random(self) -> bool:
+        """Whether replications differ: some arrivals, mix, records or jitter are drawn."""
+        return any(client.is_drawn or client.has_jitter for client in self.clients)
 
     @cached_property
     def clock(self) -> Clock:
@@ -262,19 +291,30 @@ class Scenario(Part):
         ...         "calls": [{"api": "other"}]}]}).describe()  # doctest: +ELLIPSIS
         'n: free on kaizen-34, 5,000 credits per 24 hours, 1 client, 30 × 7 days from ...'
         """
+        return f"{self.name}: {self.outline()}"
+
+    def outline(self) -> str:
+        """Say in a line what this scenario is, without its name: the org, the pool, the runs."""
         org = self.org.edition
         if self.org.user_licenses:
             org += f" with {self.org.user_licenses:,} licenses"
         clients = f"{len(self.clients)} client{'s' if len(self.clients) > 1 else ''}"
         return (
-            f"{self.name}: {org} on {self._card.name}, {self.limit:,} credits per "
+            f"{org} on {self._card.name}, {self.limit:,} credits per "
             f"{self._card.window_in_words}, {clients}, {self.replications} × "
             f"{write_duration(self.horizon)} from {self.start:%Y-%m-%d}"
         )
 
+    def problem(self, path: KeyPath, what: str) -> Problem:
+        """Return a problem at a key, which names the place where the key is written."""
+        return self._document.problem(path, what)
+
     def remarks(self) -> list[Problem]:
         """Return what may not be meant though it can be: dates outside the run, and their like."""
-        return [self._document.problem(path, what) for path, what, *_ in remarks_of(self)]
+        found = [*org_remarks(self.org, self._card), *objective_remarks(self.objective)]
+        for place, client in enumerate(self.clients):
+            found += calendar_remarks(client.arrivals, ("clients", place), self.clock)
+        return [self.problem(path, what) for path, what, *_ in found]
 
     def fingerprint(self) -> str:
         """Return a hash of all that decides its results: every key, the rate card, the traces.
@@ -320,7 +360,7 @@ class Scenario(Part):
             yield
         except InputError as error:
             key = ("alternatives", place, "set")
-            told = (self._document.problem(key, f"{p.path}: {p.what}") for p in error.problems)
+            told = (self.problem(key, f"{p.path}: {p.what}") for p in error.problems)
             raise InputError(told) from None
 
     def to_yaml(self, folder: Path, without: str = "") -> str:
@@ -334,12 +374,3 @@ class Scenario(Part):
             if client.arrivals.file is not None
         ]
         return portable_yaml(self._document, traces, folder, without)
-
-
-def _asked_for(key: KeyPath, file: Path, error: InputError) -> Iterator[KeyProblem]:
-    """Yield what is wrong with a file; where it is all of it, at the key that asks for the file."""
-    for problem in error.problems:
-        if problem.where == shown(file) and not problem.path:
-            yield KeyProblem(key, f"{problem.where}: {problem.what}")
-        else:
-            yield KeyProblem(key, problem.what, problem.where, problem.path)

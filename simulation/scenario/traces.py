@@ -16,10 +16,11 @@ from simulation.bounds import FIRST_YEAR, LAST_YEAR
 from simulation.errors import InputError, Problem
 from simulation.formats import TRACE_MEGABYTES, Row, csv_problem, csv_rows, decimal_comma, shown
 from simulation.quantities import parse_count
+from simulation.scenario.arrival_laws import Arrivals
 from simulation.scenario.buckets import LocalBuckets, microseconds
 from simulation.scenario.moments import read_moment
 
-__all__ = ["Trace", "read_call_trace", "read_count_trace"]
+__all__ = ["Trace", "read_call_trace", "read_count_trace", "read_trace"]
 
 
 @dataclass(frozen=True)
@@ -260,3 +261,16 @@ def read_count_trace(
     rows, times, lengths, counts = found[:, np.argsort(found[1], kind="stable")]
     lines = np.array(table.lines)[rows]
     return Trace(shown(file), times, counts, bucket, lengths, None, None, lines)
+
+
+def read_trace(law: Arrivals, folder: Path, zone: ZoneInfo, megabytes: int | None) -> Trace:
+    """Read the trace that a law names by its path from ``folder``.
+
+    Parameters and errors are those of `read_call_trace`.
+    """
+    assert law.file is not None
+    path = folder / law.file
+    if counts := law.count_trace:
+        return read_count_trace(path, zone, counts.bucket, counts.columns, megabytes)
+    assert law.trace is not None
+    return read_call_trace(path, zone, law.trace.columns, megabytes)

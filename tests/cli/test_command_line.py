@@ -23,20 +23,39 @@ PLAN = ("--replications", "20", "--max-replications", "20", "--confirm", "100000
 QUICK = ("--replications", "2", "--set", "horizon=4 days")
 
 
-def test_help_is_light_and_every_command_shows_an_example() -> None:
+def _imported(*arguments: str) -> tuple[str, str]:
+    """Return what a command prints, and those of the heavy libraries that it imports."""
     code = (
         "import sys\n"
-        "sys.argv = ['creditsim', '--help']\n"
-        "from simulation.cli.commands import main\n"
+        f"sys.argv = {['creditsim', *arguments]!r}\n"
+        "from simulation.cli import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "print([m for m in ('numpy', 'pandas', 'pyarrow', 'scipy', 'simpy') if m in sys.modules])"
+        "heavy = ('numba', 'numpy', 'pandas', 'plotly', 'pyarrow', 'scipy', 'simpy')\n"
+        "print([name for name in heavy if name in sys.modules])"
     )
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert shown.stdout.splitlines()[-1] == "[]"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    printed, heavy = done.stdout.rstrip().rsplit("\n", 1)
+    return printed, heavy
+
+
+def test_help_is_light_and_every_command_shows_an_example() -> None:
+    shown, heavy = _imported("--help")
+    assert heavy == "[]"
     commands = ("new", "validate", "schema", "quote", "rate-cards", "run", "plan")
     for command in commands:
-        assert re.search(rf"^  {command} ", shown.stdout, re.MULTILINE)
+        assert re.search(rf"^  {command} ", shown, re.MULTILINE)
         assert f"Example: creditsim {command}" in creditsim(command, "--help").stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("quote", "--edition", "free"), ("rate-cards",), ("rate-cards", "kaizen-34")],
+    ids=" ".join,
+)
+def test_what_only_reads_a_rate_card_waits_for_no_numbers(arguments: tuple[str, ...]) -> None:
+    printed, heavy = _imported(*arguments)
+    assert "5,000" in printed or "kaizen-93" in printed
+    assert heavy == "[]"
 
 
 def test_import_simulation_is_light() -> None:

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from simulation import InputError, plan, plan_portfolio, run
-from simulation.cli.app import read_confirm
 from simulation.cli.commands import app
+from simulation.cli.options import read_confirm
 from simulation.quantities import parse_whole
 from simulation.rate_cards.card import RateCard
 from tests.helpers import ROOT, build, poisson, scheduled

@@ -16,7 +16,6 @@ from simulation import InputError, load_scenario, plan, run
 from simulation.cli.commands import app
 from simulation.demand.demand import Demand
 from simulation.demand.workload import check_workload, workload_of
-from simulation.planning.frontier import purchasable
 from simulation.planning.planning import _most_replications
 from simulation.planning.search import Search
 from simulation.scenario.scenario import Scenario
@@ -102,7 +101,7 @@ def test_what_ships_is_accepted_for_a_year_too(file: Path) -> None:
     for changes in ([], ["horizon=1 year", "warmup=1 day"]):
         scenario = load_scenario(file, changes)
         check_workload(scenario, "simpy", 1)
-        check_workload(scenario, "compiled", 1, sizes=len(purchasable(scenario)))
+        check_workload(scenario, "compiled", 1, sizes=len(scenario.offer.sizes))
 
 
 @settings(max_examples=50, deadline=None)

@@ -45,7 +45,7 @@ def test_what_an_assignment_changes_is_its_only_reading(names: list[str]) -> Non
         meant = readings(names, assignment)
         before, after = document(names), document(names)
         try:
-            after.set(assignment)
+            after = after.overridden([assignment])
         except InputError as error:
             told = str(error)
         else:
@@ -71,9 +71,9 @@ def test_every_client_that_is_not_refused_can_be_addressed_as_messages_do(names:
         assert wrong <= {f"clients.#{n + 1}.name" for n in range(len(names))}
         return
     for place in range(len(names)):
-        changed = document(names)
-        changed.set(f"{changed.readable(('clients', place, 'on_throttle'))}=drop")
         before = document(names)
+        key = before.readable(("clients", place, "on_throttle"))
+        changed = before.overridden([f"{key}=drop"])
         before.data["clients"][place]["on_throttle"] = "drop"
         assert changed.data == before.data
 
@@ -93,7 +93,7 @@ def test_every_client_that_is_not_refused_can_be_addressed_as_messages_do(names:
 )
 def test_both_readings_are_named(names: list[str], assignment: str, told: str) -> None:
     with pytest.raises(InputError) as refusal:
-        document(names).set(assignment)
+        document(names).overridden([assignment])
     key = assignment.rpartition("=")[0]
     assert str(refusal.value).startswith(f"--set {key}")
     assert str(refusal.value).endswith(f": has two readings, write {told}")
@@ -101,21 +101,21 @@ def test_both_readings_are_named(names: list[str], assignment: str, told: str) -
 
 def test_a_name_with_an_equals_sign_is_addressed_by_it() -> None:
     changed = document(["a=b", "c"])
-    changed.set("clients.a=b.on_throttle=drop")
+    changed = changed.overridden(["clients.a=b.on_throttle=drop"])
     assert changed.data["clients"][0]["on_throttle"] == "drop"
-    changed.set("name=x=y")
+    changed = changed.overridden(["name=x=y"])
     assert changed.data["name"] == "x=y"
     with pytest.raises(InputError, match="there is no 'b' here, name one of: a=b, c"):
-        changed.set("clients.b=b.on_throttle=drop")
+        changed.overridden(["clients.b=b.on_throttle=drop"])
 
 
 def test_keys_that_both_are_there_are_not_told_apart() -> None:
     changes = {"org": {"user_licenses": 2}, "org.user_licenses": 3}
     data = document(["a"]).data | {"alternatives": [{"name": "x", "set": changes}]}
     with pytest.raises(InputError, match=r"may lead into 'org.user_licenses' or 'org', which both"):
-        Document(data).set("alternatives.x.set.org.user_licenses=4")
+        Document(data).overridden(["alternatives.x.set.org.user_licenses=4"])
     with pytest.raises(InputError, match="has two readings, change it in the file"):
-        Document({"prices": {"a=b": 1}}).set("prices.a=b=2")
+        Document({"prices": {"a=b": 1}}).overridden(["prices.a=b=2"])
 
 
 @pytest.mark.parametrize("what", ["clients", "alternatives", "calls"])

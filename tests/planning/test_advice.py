@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import binomtest
 
 from simulation.formats.words import percent
-from simulation.planning.frontier import Evidence, frontier_table, limits_of
+from simulation.planning.frontier import Evidence, frontier_table
 from simulation.planning.judgement import Judgement
 from simulation.planning.reasons import reasons_for, rejections
 from tests.planning.test_search import case
@@ -24,7 +24,7 @@ def known(throttled: list[list[int]], certain: bool = False, **keys: Any) -> Evi
     calls = np.full(runs, 100)
     enough = np.arange(30, 30 + runs)
     judged = Judgement(
-        limits=limits_of(scenario, sizes),
+        limits=np.array([scenario.offer.limit(size) for size in sizes.tolist()], np.int64),
         calls=calls,
         credits=calls,
         throttled=counts,
@@ -157,7 +157,7 @@ def test_what_bounds_a_purchase_is_named_where_no_more_can_be_bought() -> None:
     assert said[-3:] == [
         f"{ENOUGH} 10.",
         "No more than 20 can be bought, because of the purchase cap of 120.",
-        "Even the largest purchase falls short by 7 credits.",
+        "Even the largest purchase falls 7 credits short.",
     ]
     capped = {"edition": "capped", "user_licenses": 40}
     said = reasons(known(RUNS, org=capped), 5, None)

@@ -19,7 +19,7 @@ import yaml
 from simulation import InputError, load_result, load_scenario, plan, run
 from simulation.batch.runner import plan_portfolio
 from simulation.batch.store import BatchStore
-from simulation.cli.results import draw
+from simulation.cli.destination import draw
 from simulation.formats.written import PLAN_FILES, RUN_FILES
 from simulation.planning.result import Plan
 from simulation.planning.saved import load_plan

@@ -18,12 +18,11 @@ from simulation import Plan, plan
 from simulation.demand.demand import Demand
 from simulation.experiment.estimates import binomial_interval
 from simulation.experiment.progress import Steps
-from simulation.planning.frontier import Evidence, frontier_table, limits_of, purchasable
+from simulation.planning.frontier import Evidence, frontier_table
 from simulation.planning.judgement import Judgement, judge
 from simulation.planning.looks import Decision, Looks
 from simulation.planning.search import Search
-from simulation.quantities import DAY
-from simulation.rate_cards.card import DAYS_PER_MONTH
+from simulation.quantities import DAY, DAYS_PER_MONTH
 from simulation.scenario.scenario import Scenario
 from tests.helpers import build, poisson
 from tests.planning.test_planning import SMALL_STEPS
@@ -158,8 +157,8 @@ def test_sizes_are_judged_in_any_chunks_alike(
 
 def searched(goal: dict[str, Any], replications: int = 8) -> Search:
     scenario = case(4, objective=goal)
-    sizes = purchasable(scenario)
-    search = Search(Demand(scenario), sizes, limits_of(scenario, sizes))
+    sizes, limits = np.array(scenario.offer.sizes), np.array(scenario.offer.limits)
+    search = Search(Demand(scenario), sizes, limits)
     search.judge_up_to(replications)
     return search
 
@@ -273,7 +272,8 @@ def test_workers_are_started_where_there_is_work_enough(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scenario = case(4)
-    demand, sizes = Demand(scenario), purchasable(scenario)
+    demand = Demand(scenario)
+    sizes, limits = np.array(scenario.offer.sizes), np.array(scenario.offer.limits)
     asked: list[tuple[int, bool]] = []
 
     def noted(*task: Any) -> Judgement:
@@ -282,7 +282,7 @@ def test_workers_are_started_where_there_is_work_enough(
 
     monkeypatch.setattr(simulation.planning.search, "judge", noted)
     monkeypatch.setattr(simulation.planning.search, "BUSY_DAY", demand.busiest_day - busy)
-    search = Search(demand, sizes, limits_of(scenario, sizes), workers)
+    search = Search(demand, sizes, limits, workers)
     search._pace = pace
     search.judge_up_to(2)
     assert asked == [expected]
@@ -316,10 +316,11 @@ def test_what_throttles_no_call_throttles_none_in_any_replication() -> None:
 def test_no_interval_of_a_frontier_s_share_ends_above_the_whole() -> None:
     scenario = case(1)
     sizes = np.array([0, 4], np.int64)
+    limits = np.array([scenario.offer.limit(size) for size in (0, 4)], np.int64)
     throttled = np.array([[10, 0], [10, 1], [7, 0]], np.int64)
     ten = np.full(3, 10, np.int64)
     judged = Judgement(
-        limits=limits_of(scenario, sizes),
+        limits=limits,
         calls=ten,
         credits=ten,
         throttled=throttled,

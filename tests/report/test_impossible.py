@@ -43,9 +43,9 @@ def test_of_both_it_is_said_that_calls_were_throttled() -> None:
 def test_no_licenses_are_not_counted(edition: str) -> None:
     card = RateCard.load("kaizen-34")
     with pytest.raises(InputError, match=f"outside what {edition} can buy, 0 to "):
-        card.check_addon(edition, 0, 600_000)
+        card.offer(edition, 0).check_addon(600_000)
     with pytest.raises(InputError, match=f"outside what {edition} with 2 licenses can buy"):
-        card.check_addon(edition, 2, 600_000)
+        card.offer(edition, 2).check_addon(600_000)
 
 
 def test_what_would_do_for_a_free_org_speaks_of_no_licenses() -> None:

@@ -591,12 +591,29 @@ def test_every_key_is_taken_as_it_is_told(path: Path) -> None:
     document = Document.read(path)
     for place in _scalars(document.data, ()):
         key = document.readable(place)
-        document.assign(key, "a mark")
-        here = document.data
+        here = document.changed({key: "a mark"}).data
         for part in place:
             here = here[part]
         assert here == "a mark", key
-        document = Document.read(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("org.license_prices.fixed", "x", ""),
+        ("org.license_prices.[key]", "x", ""),
+        ("clients.web.calls.upsert_records.records", 0, ""),
+        ("clients.web.calls.upsert_records.records", {"fixed": 0}, ".fixed"),
+        ("clients.web.calls.upsert_records.records", {"choices": {"x": 1}}, ".choices.x"),
+    ],
+)
+def test_a_line_names_the_key_that_is_written(
+    tmp_path: Path, key: str, value: object, told: str
+) -> None:
+    (tmp_path / "case.yaml").write_text(SCENARIO)
+    with pytest.raises(InputError) as refusal:
+        load_scenario(tmp_path / "case.yaml").changed({key: value})
+    assert {problem.path for problem in refusal.value.problems} == {key + told}
 
 
 def test_items_are_named_by_name_api_or_date_and_else_counted_from_one() -> None:
@@ -614,9 +631,9 @@ def test_items_are_named_by_name_api_or_date_and_else_counted_from_one() -> None
     }
     assert {place: document.readable(place) for place in keys} == keys
     with pytest.raises(InputError, match="there is no '#3' here, name one of: a, #2"):
-        document.assign("clients.#3.name", "c")
+        document.changed({"clients.#3.name": "c"})
     with pytest.raises(InputError, match="there is no '#0' here"):
-        document.assign("clients.#0.name", "c")
+        document.changed({"clients.#0.name": "c"})
 
 
 # --- numbers on the command line --------------------------------------------------------------

@@ -1,0 +1,33 @@
+"""Scenarios as commands read them: with the changes of their options, and remarks told."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simulation.formats import Access
+
+if TYPE_CHECKING:
+    from simulation.errors import Problem
+    from simulation.scenario import Scenario
+
+__all__ = ["load", "tell_remark"]
+
+
+def load(
+    path: Path, assignments: list[str] | None, access: Access, **options: int | None
+) -> Scenario:
+    """Load a scenario with the changes of ``--set``, and of options named like its keys."""
+    from simulation.scenario import load_scenario
+
+    given = [f"{key}={value}" for key, value in options.items() if value is not None]
+    scenario = load_scenario(path, [*(assignments or []), *given], **access._asdict())
+    for remark in scenario.remarks():
+        tell_remark(remark)
+    return scenario
+
+
+def tell_remark(remark: Problem) -> None:
+    """Say of a valid scenario what may not be meant."""
+    print(f"{remark} (a remark, the scenario is valid)", file=sys.stderr)

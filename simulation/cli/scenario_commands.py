@@ -1,0 +1,104 @@
+"""The commands about scenario files: write one, check some, print the schema of all."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulation.cli.app import fail, print_json
+from simulation.cli.options import AsJson, Assignments, Confined, TraceMegabytes, path_argument
+from simulation.cli.reading import load, tell_remark
+from simulation.formats import TRACE_MEGABYTES, Access, shown
+from simulation.plain_text import one_line
+
+if TYPE_CHECKING:
+    from simulation.scenario import Scenario
+
+__all__ = ["new", "schema", "validate"]
+
+
+def new(
+    path: Annotated[Path, path_argument("PATH", "Where to write it.")] = Path("scenario.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Write a commented scenario to start from.
+
+    Example: creditsim new my-org.yaml
+    """
+    from simulation.scenario import write_starter
+
+    write_starter(path, force)
+    named = shlex.quote(shown(path))
+    print(f"Wrote {named}. Change it to your org, then: creditsim validate {named}")
+
+
+def validate(
+    scenarios: Annotated[list[Path], path_argument("SCENARIO...", "Files.")],
+    set_: Assignments = None,
+    confined: Confined = False,
+    trace_megabytes: TraceMegabytes = TRACE_MEGABYTES,
+    as_json: AsJson = False,
+) -> None:
+    """Check scenario files, and those that a portfolio file makes, without running them.
+
+    Example: creditsim validate scenarios/*.yaml
+    """
+    from simulation.batch import is_portfolio, read_portfolio, told_once
+    from simulation.errors import InputError
+
+    valid: list[tuple[Path | str, Scenario]] = []
+    problems: list[str] = []
+    access = Access(confined, trace_megabytes)
+    for path in scenarios:
+        try:
+            if not is_portfolio(path):
+                valid.append((path, load(path, set_, access)))
+                continue
+            items = read_portfolio([path], access).items
+        except InputError as error:
+            problems += map(str, error.problems)
+            continue
+        wrong: list[tuple[str, str]] = []
+        for item in items:
+            try:
+                valid.append((f"{item.source}: {item.name}", item.load(set_ or ())))
+            except InputError as error:
+                wrong += ((item.source, str(problem)) for problem in error.problems)
+        for first, count in told_once(wrong):
+            problems.append(f"{wrong[first][1]}{f' (fails {count:,} orgs)' if count > 1 else ''}")
+    _tell_valid(valid, problems if as_json else None)
+    if problems:
+        fail("\n".join(problems))
+
+
+def _tell_valid(valid: list[tuple[Path | str, Scenario]], problems: list[str] | None) -> None:
+    """Say what scenarios are and how much work a run of each is; as JSON if with problems."""
+    from simulation.demand import too_much, workload_of
+    from simulation.experiment import cores
+
+    told = []
+    for place, scenario in valid:
+        found = workload_of(scenario, "simpy", cores(None))
+        for problem in too_much(scenario, found):
+            tell_remark(problem)
+        if problems is None:
+            what = f"{scenario.describe()}; a run takes {found.describe()}"
+            print(one_line(f"{shown(place)}: valid, {what}"))
+        work = {"calls": found.calls, "bytes": found.memory, "seconds": found.seconds}
+        named = {"file": shown(place), "name": scenario.name, "limit": scenario.limit}
+        told.append({**named, "run": work})
+    if problems is not None:
+        print_json({"valid": told, "problems": problems})
+
+
+def schema() -> None:
+    """Print the JSON Schema of a scenario file.
+
+    Example: creditsim schema > scenario.schema.json
+    """
+    from simulation.scenario import scenario_schema
+
+    print(scenario_schema(), end="")

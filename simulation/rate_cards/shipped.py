@@ -1,0 +1,23 @@
+"""Which rate cards ship, by their names alone, so that the command line need not load a card."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+__all__ = ["DEFAULT_RATE_CARD", "REGISTER", "shipped_rate_cards"]
+
+DEFAULT_RATE_CARD = "kaizen-34"
+REGISTER = "assumptions.yaml"
+"""Lies beside the cards, and is none."""
+
+
+def shipped_rate_cards() -> tuple[str, ...]:
+    """Return the names of the cards that ship, the default first.
+
+    >>> shipped_rate_cards()
+    ('kaizen-34', 'kaizen-93', 'zoho-crm-2026')
+    """
+    files = resources.files("simulation.rate_cards")
+    names = (Path(file.name) for file in files.iterdir() if file.name != REGISTER)
+    return tuple(sorted(name.stem for name in names if name.suffix == ".yaml"))

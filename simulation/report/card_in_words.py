@@ -1,0 +1,17 @@
+"""What a rate card says of every org, in words; light, for commands that only quote."""
+
+from __future__ import annotations
+
+from simulation.rate_cards import RateCard
+
+__all__ = ["card_facts"]
+
+
+def card_facts(card: RateCard) -> list[str]:
+    """Say what holds for every org on a rate card, a sentence each."""
+    refused = f"A throttled attempt is answered HTTP {card.throttled_response.status}"
+    return [
+        f"At most {card.purchase_cap_credits:,} add-on credits, in steps of {card.addon_step:,}.",
+        f"A credit comes back {card.window_in_words} after it was taken.",
+        f"{refused} and costs {card.throttled_attempt_credits} credits.",
+    ]

@@ -1,0 +1,70 @@
+"""The files that a scenario names, read: its rate card and its traces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
+
+from simulation.errors import InputError, KeyPath, KeyProblem
+from simulation.formats import Document, shown
+from simulation.rate_cards import DEFAULT_RATE_CARD, RateCard
+from simulation.scenario.clients import Client
+from simulation.scenario.partial_reading import Unread
+
+if TYPE_CHECKING:
+    from simulation.scenario.traces import Trace
+
+__all__ = ["NamedFiles", "read_named_files"]
+
+
+class NamedFiles(NamedTuple):
+    """A rate card, traces by the names of their clients, and what is wrong with the files."""
+
+    card: RateCard
+    traces: dict[str, Trace]
+    problems: list[KeyProblem]
+
+
+def read_named_files(
+    rate_card: str, clients: Sequence[Client], zone: ZoneInfo, document: Document, unread: Unread
+) -> NamedFiles:
+    """Return the rate card and the traces that a document names, each if it may be read.
+
+    A card that ships stands in for one that cannot be read, and the key of that one is unread.
+    Timestamps without an offset are local times of ``zone``; no trace is read where it is unread.
+    """
+    folder, access = document.folder, document.access
+    traces: dict[str, Trace] = {}
+    problems: list[KeyProblem] = []
+    try:
+        if Path(rate_card).suffix:
+            access.check(folder, rate_card)
+        card = RateCard.load(rate_card, folder)
+    except InputError as error:
+        problems += _asked_for(("rate_card",), folder / rate_card, error)
+        unread.add(("rate_card",))
+        card = RateCard.load(DEFAULT_RATE_CARD)
+    for place, client in enumerate(() if unread.touches(("timezone",)) else clients):
+        if client.arrivals.file is None:
+            continue
+        from simulation.scenario.traces import read_trace  # the rest can do without NumPy
+
+        try:
+            access.check(folder, client.arrivals.file)
+            trace = read_trace(client.arrivals, folder, zone, access.trace_megabytes)
+            traces[client.name] = trace
+        except InputError as error:
+            key = ("clients", place, *client.arrivals.file_key)
+            problems += _asked_for(key, folder / client.arrivals.file, error)
+    return NamedFiles(card, traces, problems)
+
+
+def _asked_for(key: KeyPath, file: Path, error: InputError) -> Iterator[KeyProblem]:
+    """Yield what is wrong with a file; where it is all of it, at the key that asks for the file."""
+    for problem in error.problems:
+        if problem.where == shown(file) and not problem.path:
+            yield KeyProblem(key, f"{problem.where}: {problem.what}")
+        else:
+            yield KeyProblem(key, problem.what, problem.where, problem.path)

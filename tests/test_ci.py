@@ -1,0 +1,77 @@
+"""What a change must hold before it lands is the same on one's own machine and in CI."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+import yaml
+from packaging.requirements import Requirement
+
+from tests import branches
+from tests.helpers import ROOT
+
+CI = (ROOT / ".ci" / "run").read_text()
+
+
+def _hooks() -> list[dict[str, Any]]:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    return [hook for repository in config["repos"] for hook in repository["hooks"]]
+
+
+def test_a_commit_is_checked_by_the_commands_that_ci_runs() -> None:
+    block = re.search(r'echo "== lint and types"\n((?:    \S.*\n)+)', CI)
+    assert block is not None
+    in_ci = [line.strip() for line in block[1].splitlines()]
+    assert [hook["entry"] for hook in _hooks()] == in_ci
+    assert {command.split()[0] for command in in_ci} == {".venv/bin/ruff", ".venv/bin/mypy"}
+
+
+def test_hooks_look_at_the_whole_repository_with_the_tools_of_the_environment() -> None:
+    for hook in _hooks():
+        assert hook["language"] == "system"
+        assert hook["pass_filenames"] is False
+
+
+def test_the_lock_pins_all_that_is_asked_for_within_what_is_allowed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    lines = re.findall(r"^\w.*==.*$", (ROOT / ".ci" / "lock.txt").read_text(), re.MULTILINE)
+    for python in ("3.11", "3.12", "3.13"):
+        pinned = {}
+        for pin in map(Requirement, lines):
+            here = {"python_version": python, "python_full_version": f"{python}.0"}
+            if pin.marker is None or pin.marker.evaluate(here):
+                assert pin.name not in pinned, f"{pin.name} is pinned twice for Python {python}"
+                pinned[pin.name] = next(iter(pin.specifier)).version
+        for wanted in map(Requirement, asked):
+            assert pinned[wanted.name.lower()] in wanted.specifier, f"{wanted}: run .ci/lock"
+
+
+def test_every_module_of_a_measured_room_counts_and_no_other() -> None:
+    measured = {
+        "files": {
+            f"simulation/{file}": {
+                "summary": {"covered_branches": taken, "num_branches": branches},
+                "missing_branches": missing,
+            }
+            for file, taken, branches, missing in [
+                ("demand.py", 3, 4, [[7, -1]]),
+                ("streams.py", 6, 6, []),
+                ("report/page.py", 0, 9, [[1, 2]]),
+                ("planning/search.py", 1, 2, [[5, 9]]),
+            ]
+        }
+    }
+    found = branches.shares(measured)
+    assert found["demand"] == branches.Share(9, 10, ["simulation/demand.py:7 to the end"])
+    assert found["demand"].share == 0.9
+    assert found["demand/streams.py"] == branches.Share(6, 6, [])
+    assert found["planning/search.py"].missing == ["simulation/planning/search.py:5 to 9"]
+    assert {name.partition("/")[0] for name in found} == {"demand", "planning"}
+
+
+def test_the_tests_that_are_measured_exist() -> None:
+    for name in (*branches.TESTS, *branches.LOOPS):
+        assert (ROOT / "tests" / f"test_{name}.py").exists(), name
