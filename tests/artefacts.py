@@ -19,13 +19,15 @@ from pydantic import BaseModel
 
 from simulation.formats.parts import FrozenDict
 from simulation.rate_cards.assumptions import register_of_assumptions
-from simulation.scenario.arrival_laws import CountTrace, Event, Poisson, Schedule, TraceFile
+from simulation.scenario.arrival_laws import CountTrace, TraceFile
 from simulation.scenario.call_mix import CallMix, RecordCount
 from simulation.scenario.clients import Client
 from simulation.scenario.objective import Alternative, Objective
 from simulation.scenario.org import Org
+from simulation.scenario.poisson import Event, Poisson
 from simulation.scenario.policies import Retry
 from simulation.scenario.scenario import Scenario
+from simulation.scenario.schedule import Schedule
 from simulation.scenario.starter import scenario_schema
 from tests import rooms
 from tests.browser import Browser

@@ -41,7 +41,7 @@ _PLAIN = (  # as plain Python the large ones take hours
 _TODAY = {
     stem: room
     for room, stems in {
-        "scenario": "arrival_laws buckets calendar_checks clients clock moments org "
+        "scenario": "arrival_laws buckets clients clock moments org "
         "partial_reading portable_yaml scenario scenario_checks starter traces",
         "demand": "arrivals demand draws streams workload",
         "engine": "compiled compiled_model dropping engine model pool records sweep",

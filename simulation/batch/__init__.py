@@ -5,11 +5,11 @@ Hands each org to `planning` whole; never looks inside a plan but for its row of
 
 from typing import TYPE_CHECKING
 
-from simulation.lazy import lazily
-
 if TYPE_CHECKING:
     from simulation.batch.portfolio import is_portfolio, read_portfolio, told_once
     from simulation.batch.result import BatchProgress, BatchResult
     from simulation.batch.runner import plan_portfolio
+else:
+    from simulation.lazy import lazily
 
-__getattr__ = lazily(__name__)
+    __getattr__ = lazily(__name__)

@@ -5,13 +5,12 @@ Never knows a limit: the same demand meets pools of every size.
 
 from typing import TYPE_CHECKING
 
-from simulation.lazy import lazily
-
 if TYPE_CHECKING:
-    from simulation.demand.arrivals import is_weekly
     from simulation.demand.calls import Calls, concatenate
     from simulation.demand.demand import Demand, demand_of
     from simulation.demand.streams import jitter_key, stream, uniform
     from simulation.demand.workload import check_workload, too_much, workload_of
+else:
+    from simulation.lazy import lazily
 
-__getattr__ = lazily(__name__)
+    __getattr__ = lazily(__name__)

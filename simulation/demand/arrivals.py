@@ -6,9 +6,10 @@ the horizon, so that cutting a run short changes no call before the cut.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,9 @@ from simulation.demand.streams import stream
 from simulation.errors import InputError
 from simulation.quantities import DAY, DAYS_PER_MONTH
 from simulation.scenario import (
-    PROFILES,
-    Arrivals,
     Client,
     Clock,
+    Law,
     Poisson,
     Scenario,
     Schedule,
@@ -35,35 +35,7 @@ __all__ = [
     "ScheduledArrivals",
     "TraceArrivals",
     "arrivals_of",
-    "is_weekly",
 ]
-
-_HOURS_PER_WEEK = 168
-
-
-def weekly_weights(profile: str | tuple[float, ...]) -> NDArray[np.float64]:
-    """Return the 168 weights of a profile from Monday 00:00, with mean 1.
-
-    Parameters
-    ----------
-    profile : str or tuple of float
-        ``flat``, ``office_hours``, 24 hourly or 168 weekly weights.
-    """
-    given = PROFILES[profile] if isinstance(profile, str) else profile
-    weights: NDArray[np.float64] = np.resize(np.asarray(given, np.float64), _HOURS_PER_WEEK)
-    weights /= weights.mean()
-    return weights
-
-
-def is_weekly(law: Arrivals) -> bool:
-    """Return whether a client's demand differs by weekday; recorded usage is taken to."""
-    if law.poisson is not None:
-        by_day = weekly_weights(law.poisson.profile).reshape(7, -1)
-        return bool((by_day != by_day[0]).any())
-    if law.schedule is not None:
-        weekdays = [day for day in law.schedule.days if isinstance(day, int)]
-        return 0 < len(weekdays) < 7
-    return True
 
 
 class ArrivalProcess(Protocol):
@@ -86,7 +58,7 @@ class PoissonArrivals:
         self._law = law
         self._clock = clock
         self._seed = seed
-        self._weights = weekly_weights(law.profile)
+        self._weights = law.weekly_weights()
         self._means = lru_cache(maxsize=64)(self._mean_counts)  # the same in all replications
 
     def draw(self, replication: int, day: int) -> NDArray[np.int64]:
@@ -141,7 +113,7 @@ def spread(start: int, count: int, length: int) -> NDArray[np.int64]:
 class ScheduledArrivals:
     """Calls by the clock: bursts at times of the day, or every so often; nothing random."""
 
-    def __init__(self, law: Schedule, clock: Clock) -> None:
+    def __init__(self, client: str, law: Schedule, clock: Clock, seed: int) -> None:  # noqa: ARG002
         self._law = law
         self._clock = clock
         self._weekdays = {day for day in law.days if isinstance(day, int)}
@@ -211,11 +183,16 @@ class TraceArrivals:
         return np.sort(times[(times >= start) & (times < end)])
 
 
+_PROCESSES: dict[type[Law], Callable[[str, Any, Clock, int], ArrivalProcess]] = {
+    Poisson: PoissonArrivals,
+    Schedule: ScheduledArrivals,
+}
+"""What draws the calls of each law, made of the client's name, the law, the clock and the seed."""
+
+
 def arrivals_of(client: Client, scenario: Scenario) -> ArrivalProcess:
     """Return the arrival process of one client of a scenario."""
-    law = client.arrivals
-    if law.poisson:
-        return PoissonArrivals(client.name, law.poisson, scenario.clock, scenario.seed)
-    if law.schedule:
-        return ScheduledArrivals(law.schedule, scenario.clock)
-    return TraceArrivals(scenario.trace_of(client), scenario.clock)
+    law = client.arrivals.law
+    if law is None:
+        return TraceArrivals(scenario.trace_of(client), scenario.clock)
+    return _PROCESSES[type(law)](client.name, law, scenario.clock, scenario.seed)

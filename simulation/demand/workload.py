@@ -12,13 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulation.arrays import Floats
-from simulation.demand.arrivals import weekly_weights
 from simulation.errors import InputError, KeyPath, Problem
-from simulation.quantities import DAY, DAYS_PER_MONTH
-from simulation.scenario import Client, Poisson, Scenario, Schedule
+from simulation.quantities import DAY
+from simulation.scenario import Client, Scenario
 
 __all__ = [
     "MOST_CALLS_A_DAY",
@@ -152,45 +150,16 @@ def workload_of(
 
 def _calls_by_day(scenario: Scenario, client: Client) -> tuple[Floats, float]:
     """Return a client's mean calls on each local day, and how often each of them is drawn."""
-    law, days = client.arrivals, scenario.clock.days
-    with np.errstate(over="ignore"):  # infinitely many are too many
-        if law.poisson:
-            return _poisson(scenario, law.poisson, days), 1.0
-        if law.schedule:
-            return _scheduled(scenario, law.schedule, days), 1.0 + law.schedule.over / DAY
+    law, days = client.arrivals.law, scenario.clock.days
+    if law is not None:
+        with np.errstate(over="ignore"):  # infinitely many are too many
+            return law.mean_calls(scenario.clock), law.times_drawn
     trace = scenario.trace_of(client)
     times = trace.times - scenario.clock.start_epoch
     inside = (times >= -trace.lengths) & (times < scenario.horizon)
     place = np.clip(times[inside] // DAY, 0, days - 1)
     counts = None if trace.counts is None else trace.counts[inside]
     return np.bincount(place, counts, days).astype(np.float64), 1.0
-
-
-def _weekdays(scenario: Scenario, days: int) -> NDArray[np.int64]:
-    return (scenario.clock.date(0).weekday() + np.arange(days)) % 7
-
-
-def _poisson(scenario: Scenario, law: Poisson, days: int) -> Floats:
-    by_day = np.full(days, law.rate)
-    if law.profile != "flat":
-        weekly = weekly_weights(law.profile).reshape(7, 24).mean(axis=1)
-        by_day *= weekly[_weekdays(scenario, days)]
-    if law.growth != 1:
-        by_day *= law.growth ** (np.arange(days) / DAYS_PER_MONTH)
-    for event in law.events:
-        if 0 <= (day := (event.date - scenario.clock.date(0)).days) < days:
-            by_day[day] *= event.factor
-    return by_day
-
-
-def _scheduled(scenario: Scenario, law: Schedule, days: int) -> Floats:
-    weekdays = np.isin(np.arange(7), [day for day in law.days if isinstance(day, int)])
-    on = weekdays[_weekdays(scenario, days)]
-    for day in law.days:
-        if not isinstance(day, int) and 0 <= (n := (day - scenario.clock.date(0)).days) < days:
-            on[n] = True
-    bursts = len(law.at) if law.every is None else max(1.0, DAY / law.every)
-    return np.where(on, float(bursts) * max(1, law.calls), 0.0)
 
 
 def check_workload(

@@ -5,8 +5,6 @@ Decides attempts and leaves records; never counts a statistic and never writes a
 
 from typing import TYPE_CHECKING
 
-from simulation.lazy import lazily
-
 if TYPE_CHECKING:
     from simulation.engine.compiled.model import CompiledModel
     from simulation.engine.compiled.sweep import Swept, lanes_at_once, sweep
@@ -16,5 +14,7 @@ if TYPE_CHECKING:
     from simulation.engine.records import (
         IMPOSSIBLE, LOST, OUTCOMES, SUCCEEDED, UNFINISHED, CallRecords, DayRecords, Entries,
     )
+else:
+    from simulation.lazy import lazily
 
-__getattr__ = lazily(__name__)
+    __getattr__ = lazily(__name__)

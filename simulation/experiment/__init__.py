@@ -5,8 +5,6 @@ Estimates what happens at one size; never compares sizes, which is `planning`'s.
 
 from typing import TYPE_CHECKING
 
-from simulation.lazy import lazily
-
 if TYPE_CHECKING:
     from simulation.experiment.estimates import (
         CONFIDENCE, Estimate, Estimates, binomial_interval, interval_columns, mean_difference,
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
     )
     from simulation.experiment.experiment import run
     from simulation.experiment.methods import (
-        exact_percent, initialisation, inputs, page, quoted, random_numbers, what_was_bought,
+        initialisation, inputs, page, quoted, random_numbers, what_was_bought,
     )
     from simulation.experiment.progress import Steps
     from simulation.experiment.replications import seconds_for
@@ -26,5 +24,7 @@ if TYPE_CHECKING:
     from simulation.experiment.workers import (
         BUSY_DAY, cores, in_processes, in_threads, serve_only, start_trackers,
     )
+else:
+    from simulation.lazy import lazily
 
-__getattr__ = lazily(__name__)
+    __getattr__ = lazily(__name__)

@@ -43,7 +43,7 @@ def groups_of(demand: Demand) -> list[Group]:
     scenario, kinds = demand.scenario, len(demand.apis)
     account = np.arange(len(scenario.clients) * kinds)
     category = np.array([scenario.category(api) for api in demand.apis])
-    poisson = [client.arrivals.poisson is not None for client in scenario.clients]
+    counts = [client.arrivals.is_drawn for client in scenario.clients]
     drawn = [client.is_drawn for client in scenario.clients]
     costs = {client * kinds + api: cost for (client, api), cost in demand.cheapest.items()}
 
@@ -51,7 +51,7 @@ def groups_of(demand: Demand) -> list[Group]:
         its = [key for key in costs if members[key]]
         cheapest = min((costs[key] for key in its), default=0)
         credits = any(drawn[key // kinds] for key in its)
-        calls = credits if grain == "category" else any(poisson[key // kinds] for key in its)
+        calls = credits if grain == "category" else any(counts[key // kinds] for key in its)
         return Group(grain, name, members, cheapest, calls, credits)
 
     groups = [group("overall", "", np.ones(len(account), bool))]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -17,21 +16,13 @@ import numpy as np
 from simulation.experiment.estimates import CONFIDENCE
 from simulation.experiment.summary import ESTIMATORS
 from simulation.experiment.warmup import MOST_SHOWN, Warmup
+from simulation.formats import exact, exact_percent
 from simulation.plain_text import one_line
 from simulation.quantities import write_duration
-from simulation.scenario import (
-    WEEKDAYS,
-    Client,
-    OnThrottle,
-    Poisson,
-    RecordCount,
-    Scenario,
-    Schedule,
-)
+from simulation.scenario import Client, OnThrottle, RecordCount, Scenario
 from simulation.version import __version__
 
 __all__ = [
-    "exact_percent",
     "initialisation",
     "inputs",
     "page",
@@ -45,12 +36,6 @@ _MODEL = (
     "How the model decides, whatever the scenario, is in the documentation of creditsim: the rules "
     "in `simulation/README.md`, the reporting guideline STRESS-DES in `tests/STRESS-DES.md`."
 )
-_MOST_EVENTS = 20
-_DAYS: dict[tuple[int | date, ...], str] = {
-    tuple(range(7)): "",
-    tuple(range(5)): " on weekdays",
-    (5, 6): " at weekends",
-}
 
 
 def quoted(text: str) -> str:
@@ -64,24 +49,6 @@ def quoted(text: str) -> str:
     fence = "`" * (longest + 1)
     pad = " " if safe[:1] in ("`", " ") or safe[-1:] in ("`", " ") else ""
     return f"{fence}{pad}{safe}{pad}{fence}"
-
-
-def exact_percent(share: float) -> str:
-    """Write a share in per cent with all digits that it was given with.
-
-    >>> exact_percent(0.001), exact_percent(0.95)
-    ('0.1 %', '95 %')
-    """
-    return f"{_plain(100 * share)} %"
-
-
-def _plain(value: float) -> str:
-    """Write a number with all digits that it was given with, and no more.
-
-    >>> _plain(48000.0), _plain(2.5), _plain(0.1 + 0.2)
-    ('48,000', '2.5', '0.3')
-    """
-    return f"{value:,.12g}"
 
 
 def page(title: str, sections: dict[str, Iterable[str]]) -> str:
@@ -153,57 +120,15 @@ def inputs(scenario: Scenario) -> Iterator[str]:
 
 
 def _sentences(scenario: Scenario, client: Client) -> Iterator[str]:
-    law = client.arrivals
-    if law.poisson is not None:
-        yield _poisson(law.poisson)
-    elif law.schedule is not None:
-        yield _schedule(law.schedule)
-    else:
-        yield _trace(scenario, client)
+    law = client.arrivals.law
+    yield _trace(scenario, client) if law is None else law.in_words()
     mix = ", ".join(
         f"{quoted(call.api)}{_records(call.records)}"
-        + (f" (weight {_plain(call.weight)})" if len(client.calls) > 1 else "")
+        + (f" (weight {exact(call.weight)})" if len(client.calls) > 1 else "")
         for call in client.calls
     )
     yield f"Calls: {mix}." if mix else "Calls: as the trace names them."
     yield _when_throttled(client.on_throttle)
-
-
-def _poisson(law: Poisson) -> str:
-    said = f"calls at random (Poisson), {_plain(law.rate)} a day on average"
-    if law.profile == "flat":
-        said += ", at the same rate all day"
-    elif isinstance(law.profile, str):
-        said += f", by the hours of `{law.profile}`"
-    else:
-        said += f", by {len(law.profile)} hourly weights"
-    if law.daily_variation:
-        said += f"; the volume of days varies by {exact_percent(law.daily_variation)} beyond that"
-        said += " (coefficient of variation)"
-    if law.growth != 1:
-        said += f"; the rate changes by {_plain(100 * (law.growth - 1))} % in 30 days, compound"
-    if law.events:
-        shown = [f"{each.date} (× {_plain(each.factor)})" for each in law.events[:_MOST_EVENTS]]
-        more = len(law.events) - len(shown)
-        said += f"; dates with a factor: {', '.join(shown)}" + (f" and {more:,} more" * bool(more))
-    return f"{said}."
-
-
-def _schedule(law: Schedule) -> str:
-    if law.every is not None:
-        when = f"every {write_duration(law.every)}"
-    else:
-        times = (
-            at.isoformat("auto" if at.second or at.microsecond else "minutes") for at in law.at
-        )
-        when = f"at {', '.join(times)}"
-    days = _DAYS.get(law.days)
-    if days is None:
-        names = [WEEKDAYS[day].title() if isinstance(day, int) else str(day) for day in law.days]
-        days = f" on {', '.join(names)}"
-    count = "1 call" if law.calls == 1 else f"{law.calls:,} calls"
-    over = f" spread over {write_duration(law.over)}" if law.over else ""
-    return f"by the clock, {count} {when}{days}{over}."
 
 
 def _trace(scenario: Scenario, client: Client) -> str:
@@ -239,10 +164,10 @@ def _records(law: RecordCount) -> str:
         least, most = law.uniform
         return f" of {least:,} to {most:,} records, every number as likely"
     if law.choices is not None:
-        each = (f"{number:,} (weight {_plain(weight)})" for number, weight in law.choices.items())
+        each = (f"{number:,} (weight {exact(weight)})" for number, weight in law.choices.items())
         return f" of {', '.join(each)} records"
     assert law.poisson is not None
-    return f" of {_plain(law.poisson)} records on average (Poisson)"
+    return f" of {exact(law.poisson)} records on average (Poisson)"
 
 
 def _when_throttled(policy: OnThrottle) -> str:

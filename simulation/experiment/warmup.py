@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from simulation.arrays import Ints
-from simulation.demand import Demand, is_weekly
+from simulation.demand import Demand
 from simulation.engine import CompiledModel
 from simulation.quantities import DAY, parse_duration, write_duration
 from simulation.scenario import Scenario
@@ -121,7 +121,7 @@ def with_warmup(scenario: Scenario) -> tuple[Scenario, Warmup | None]:
 def _candidates(scenario: Scenario) -> list[int]:
     """Return the lengths in µs that may be chosen as the warm-up, rising."""
     window, horizon = scenario.card.window, scenario.horizon
-    weekly = any(is_weekly(client.arrivals) for client in scenario.clients)
+    weekly = any(client.arrivals.differs_by_weekday for client in scenario.clients)
     step = _WEEK if weekly and horizon >= 2 * _WEEK and _WEEK % window == 0 else window
     step *= max(1, -(-horizon // 2 // step // _MOST_CANDIDATES))
     return list(range(step, horizon // 2 + 1, step)) or [window]

@@ -6,8 +6,6 @@ result appears whole or not at all.
 
 from typing import TYPE_CHECKING
 
-from simulation.lazy import lazily
-
 if TYPE_CHECKING:
     from simulation.formats.addresses import misread
     from simulation.formats.csv_files import (
@@ -32,9 +30,11 @@ if TYPE_CHECKING:
     from simulation.formats.spelling import did_you_mean
     from simulation.formats.tables import DECIMAL_PLACES, TableRow, TableWriter, read_table
     from simulation.formats.words import (
-        dollars, in_words, listed, money, number, orgs, percent, period, plural, say_duration,
-        say_number,
+        dollars, exact, exact_percent, in_words, listed, money, number, orgs, percent, period,
+        plural, say_duration, say_number,
     )
     from simulation.formats.written import PLAN_FILES, RUN_FILES, digest, hashes_of, sealed
+else:
+    from simulation.lazy import lazily
 
-__getattr__ = lazily(__name__)
+    __getattr__ = lazily(__name__)

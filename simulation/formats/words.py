@@ -10,6 +10,8 @@ from simulation.quantities import DAY, DAYS_PER_MONTH, write_duration
 
 __all__ = [
     "dollars",
+    "exact",
+    "exact_percent",
     "in_words",
     "listed",
     "money",
@@ -53,6 +55,24 @@ def percent(share: float) -> str:
     if per_cent >= 9.95 or per_cent == 0:
         return f"{per_cent:.0f} %"
     return f"{per_cent:.2g} %"
+
+
+def exact(value: float) -> str:
+    """Write a number with all digits that it was given with, and no more.
+
+    >>> exact(48000.0), exact(2.5), exact(0.1 + 0.2)
+    ('48,000', '2.5', '0.3')
+    """
+    return f"{value:,.12g}"
+
+
+def exact_percent(share: float) -> str:
+    """Write a share in per cent with all digits that it was given with.
+
+    >>> exact_percent(0.001), exact_percent(0.95)
+    ('0.1 %', '95 %')
+    """
+    return f"{exact(100 * share)} %"
 
 
 def period(counted: int) -> str:

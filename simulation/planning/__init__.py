@@ -5,8 +5,6 @@ Never draws a picture or a page: a plan holds what `report` shows.
 
 from typing import TYPE_CHECKING
 
-from simulation.lazy import lazily
-
 if TYPE_CHECKING:
     from simulation.planning.causes import Cause, biggest_cause
     from simulation.planning.confirmation import Confirmed, calls_to_confirm
@@ -15,5 +13,7 @@ if TYPE_CHECKING:
     from simulation.planning.reasons import calls_of, wanted
     from simulation.planning.result import AlternativeResult, Plan
     from simulation.planning.saved import load_plan, load_result
+else:
+    from simulation.lazy import lazily
 
-__getattr__ = lazily(__name__)
+    __getattr__ = lazily(__name__)

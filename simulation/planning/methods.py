@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from simulation.experiment import (
     CONFIDENCE,
     Warmup,
-    exact_percent,
     initialisation,
     inputs,
     page,
@@ -15,7 +14,7 @@ from simulation.experiment import (
     random_numbers,
     what_was_bought,
 )
-from simulation.formats import listed
+from simulation.formats import exact_percent, listed
 from simulation.planning.confirmation import Confirmation
 from simulation.planning.looks import DECISION_ERROR
 from simulation.planning.search import NOTABLE_SAVING

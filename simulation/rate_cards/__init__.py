@@ -6,13 +6,13 @@ files of this folder, and so is the register of assumptions; README.md has the c
 
 from typing import TYPE_CHECKING
 
-from simulation.lazy import lazily
-
 if TYPE_CHECKING:
     from simulation.rate_cards.assumptions import register_of_assumptions
     from simulation.rate_cards.card import ALERT_LEVELS, RateCard
     from simulation.rate_cards.offer import Offer, Quote
     from simulation.rate_cards.shipped import DEFAULT_RATE_CARD, shipped_rate_cards
     from simulation.rate_cards.terms import Category, ThrottledResponse
+else:
+    from simulation.lazy import lazily
 
-__getattr__ = lazily(__name__)
+    __getattr__ = lazily(__name__)

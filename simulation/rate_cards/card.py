@@ -48,6 +48,8 @@ class RateCard(Part):
     """One published version of the vendor's rules (README of the cards).
 
     >>> card = RateCard.load("kaizen-34")
+    >>> card.offer("professional", user_licenses=40).limit(75_000)
+    105000
     >>> card.limit("professional", user_licenses=1000)
     500000
     >>> card.price_per_day(75_000), card.price_per_month(75_000)

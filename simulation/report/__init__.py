@@ -5,8 +5,6 @@ Shows what a result holds, and never simulates.
 
 from typing import TYPE_CHECKING
 
-from simulation.lazy import lazily
-
 if TYPE_CHECKING:
     from simulation.report.card_in_words import card_facts
     from simulation.report.page import report
@@ -16,5 +14,7 @@ if TYPE_CHECKING:
     from simulation.report.portfolio_in_words import portfolio_findings
     from simulation.report.portfolio_page import write_portfolio_page
     from simulation.report.run_in_words import precision_finding, run_findings, start_finding
+else:
+    from simulation.lazy import lazily
 
-__getattr__ = lazily(__name__)
+    __getattr__ = lazily(__name__)

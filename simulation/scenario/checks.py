@@ -14,7 +14,6 @@ from simulation.errors import InputError, KeyPath, KeyProblem
 from simulation.formats import did_you_mean
 from simulation.quantities import DAY, write_duration
 from simulation.rate_cards import RateCard
-from simulation.scenario.calendar_checks import calendar_problems
 from simulation.scenario.call_checks import CallKinds, call_problems, trace_problems
 from simulation.scenario.clients import Client
 from simulation.scenario.clock import Clock
@@ -42,11 +41,11 @@ __all__ = [
 _CARD: KeyPath = ("rate_card",)
 
 
-def name_problems(names: Sequence[str], what: str, unread: Unread) -> Iterator[KeyProblem]:
-    """Find names of ``clients`` or ``alternatives`` that a reader, or a key, may confuse."""
-    for place, wrong in alike_names(names, what):
-        if not unread.touches((what, place, "name")):
-            yield KeyProblem((what, place, "name"), wrong)
+def name_problems(names: Sequence[str], key: str, unread: Unread) -> Iterator[KeyProblem]:
+    """Find names of ``clients`` or ``alternatives`` that a reader, or ``--set``, may confuse."""
+    for place, what in alike_names(names, key):
+        if not unread.touches((key, place, "name")):
+            yield KeyProblem((key, place, "name"), what)
 
 
 def start_problems(start: datetime, zone: ZoneInfo, unread: Unread) -> Iterator[KeyProblem]:
@@ -120,7 +119,8 @@ def client_problems(
         return
     if trace is not None:
         yield from trace_problems(client, path, kinds, trace, clock, unread)
-    yield from calendar_problems(client.arrivals, path, clock)
+    for found in client.arrivals.problems(clock):
+        yield found._replace(path=(*path, *found.path))
 
 
 def objective_problems(

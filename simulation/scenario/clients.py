@@ -31,7 +31,7 @@ class Client(Part):
     def is_drawn(self) -> bool:
         """Whether its calls differ between replications: arrivals, mix or records are drawn."""
         return (
-            self.arrivals.poisson is not None
+            self.arrivals.is_drawn
             or len(self.calls) > 1
             or any(call.records.fixed is None for call in self.calls)
         )

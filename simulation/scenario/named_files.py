@@ -32,8 +32,8 @@ def read_named_files(
 ) -> NamedFiles:
     """Return the rate card and the traces that a document names, each if it may be read.
 
-    A card that ships stands in for one that cannot be read, and the key of that one is unread.
-    Timestamps without an offset are local times of ``zone``; no trace is read where it is unread.
+    A card that ships stands in for one that cannot be read, whose key then counts as unread.
+    Timestamps without an offset are local times of ``zone``; without a zone no trace is read.
     """
     folder, access = document.folder, document.access
     traces: dict[str, Trace] = {}

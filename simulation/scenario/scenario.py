@@ -34,7 +34,6 @@ from simulation.formats import Document, Part, PositiveDuration, thawed
 from simulation.quantities import WHOLE, Duration, write_duration
 from simulation.rate_cards import DEFAULT_RATE_CARD, Category, Offer, RateCard
 from simulation.scenario.alternative_checks import alternative_problems
-from simulation.scenario.calendar_checks import calendar_remarks
 from simulation.scenario.call_checks import CallKinds
 from simulation.scenario.checks import (
     client_problems,
@@ -313,7 +312,11 @@ class Scenario(Part):
         """Return what may not be meant though it can be: dates outside the run, and their like."""
         found = [*org_remarks(self.org, self._card), *objective_remarks(self.objective)]
         for place, client in enumerate(self.clients):
-            found += calendar_remarks(client.arrivals, ("clients", place), self.clock)
+            here: KeyPath = ("clients", place)
+            found += (
+                remark._replace(path=(*here, *remark.path))
+                for remark in client.arrivals.remarks(self.clock)
+            )
         return [self.problem(path, what) for path, what, *_ in found]
 
     def fingerprint(self) -> str:

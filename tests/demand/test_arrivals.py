@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from simulation import InputError
-from simulation.demand.arrivals import spread, weekly_weights
+from simulation.demand.arrivals import spread
 from simulation.demand.demand import Demand
 from simulation.demand.kernels import arrival_times
 from simulation.demand.streams import jitter_key, stream
 from simulation.quantities import DAY, HOUR, MINUTE, SECOND
 from simulation.scenario.clock import Clock
+from simulation.scenario.poisson import Poisson
 from simulation.scenario.scenario import Scenario
 from tests.helpers import build, poisson, scheduled
 
@@ -77,7 +78,7 @@ def test_a_profile_moves_calls_about_without_adding_any() -> None:
 
 
 def test_office_hours_are_busiest_on_working_days_and_average_to_the_rate() -> None:
-    weights = weekly_weights("office_hours").reshape(7, 24)
+    weights = Poisson(rate="1 per day", profile="office_hours").weekly_weights().reshape(7, 24)
     assert weights.mean() == pytest.approx(1)
     assert weights[:5, 9:17].min() > 5 * weights[5:].max()
     week = build(
@@ -85,7 +86,9 @@ def test_office_hours_are_busiest_on_working_days_and_average_to_the_rate() -> N
     )
     counts = [sum(len(drawn(week, day, 20)[n]) for day in range(7)) for n in range(20)]
     assert abs(np.mean(counts) - 700) < 4 * np.sqrt(700 / 20)
-    assert weekly_weights(tuple(range(168)))[167] == pytest.approx(2)
+    assert Poisson(rate="1 per day", profile=tuple(range(168))).weekly_weights()[
+        167
+    ] == pytest.approx(2)
 
 
 @pytest.mark.parametrize(

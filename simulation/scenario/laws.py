@@ -1,0 +1,81 @@
+"""What every arrival law says of itself, without drawing a call."""
+
+from __future__ import annotations
+
+import datetime as dt
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
+
+import numpy as np
+
+from simulation.arrays import Floats, Ints
+from simulation.errors import KeyPath
+from simulation.formats import Part
+from simulation.scenario.clock import Clock
+
+__all__ = ["DAYS_PER_WEEK", "WEEKDAYS", "Found", "Law", "outside", "run_of", "weekdays_of"]
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+DAYS_PER_WEEK = 7
+
+Found = tuple[KeyPath, str]
+"""A key of the law, and what is wrong there or without effect."""
+
+
+class Law(Part, ABC):
+    """A law by which calls come that names no file; `simulation.demand` draws its calls."""
+
+    is_drawn: ClassVar[bool] = False
+    """Whether the number of its calls differs between replications."""
+
+    @abstractmethod
+    def mean_calls(self, clock: Clock) -> Floats:
+        """Return the mean number of calls on each local day of the run, (days,)."""
+
+    @property
+    def times_drawn(self) -> float:
+        """How often each of its calls is drawn: more than once where bursts reach into a day."""
+        return 1.0
+
+    @property
+    @abstractmethod
+    def differs_by_weekday(self) -> bool:
+        """Whether the days of a week differ in their calls."""
+
+    @abstractmethod
+    def in_words(self) -> str:
+        """Return the law as a sentence, with all digits that it was given with."""
+
+    def problems(self, clock: Clock) -> Iterator[Found]:  # noqa: ARG002
+        """Find what no run could mean: no call ever, more calls than a day can hold."""
+        yield from ()
+
+    def remarks(self, clock: Clock) -> Iterator[Found]:  # noqa: ARG002
+        """Find what can be meant but changes nothing: dates outside the run, no call within it."""
+        yield from ()
+
+
+def weekdays_of(clock: Clock) -> Ints:
+    """Return the weekday of each local day of a run, (days,), 0 for Monday."""
+    return (clock.date(0).weekday() + np.arange(clock.days)) % DAYS_PER_WEEK
+
+
+def run_of(clock: Clock) -> str:
+    """Name the dates of a run."""
+    first, last = clock.start.date(), clock.date(clock.days - 1)
+    return f"the run ({first.isoformat()} to {last.isoformat()})"
+
+
+def outside(days: Iterable[dt.date], clock: Clock) -> str:
+    """Name the dates that are not in a run, with their verb; nothing where all are.
+
+    The first three are named.
+    """
+    first, last = clock.start.date(), clock.date(clock.days - 1)
+    others = [day.isoformat() for day in days if not first <= day <= last]
+    if not others:
+        return ""
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    return f"{', '.join(others[:3])}{more} {'is' if len(others) == 1 else 'are'}"

@@ -1,0 +1,224 @@
+"""The law of calls by the clock: at times of the day, or every so often."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from simulation.arrays import Floats
+from simulation.errors import KeyProblem, KeyProblems
+from simulation.formats import PositiveDuration, did_you_mean, twice
+from simulation.quantities import DAY, LONGEST, Count, Duration, write_duration
+from simulation.scenario.clock import Clock
+from simulation.scenario.laws import (
+    DAYS_PER_WEEK,
+    WEEKDAYS,
+    Found,
+    Law,
+    outside,
+    run_of,
+    weekdays_of,
+)
+from simulation.scenario.moments import read_date
+
+__all__ = ["Schedule"]
+
+_DAY_SETS = {"all": range(7), "weekdays": range(5), "weekends": range(5, 7)}
+_SAID: dict[tuple[int | dt.date, ...], str] = {
+    tuple(range(7)): "",
+    tuple(range(5)): " on weekdays",
+    (5, 6): " at weekends",
+}
+
+
+_TIME = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?")
+_CLOCK_TIME = re.compile(r"^\W?([0-9]{1,2})(?:[:.]?([0-9]{2}))?\s*(am|pm|h|uhr)?\W?$")
+
+
+def _read_time(value: Any) -> Any:
+    if isinstance(value, dt.time):
+        return value
+    if isinstance(value, str) and _TIME.fullmatch(value.strip()):
+        try:
+            return dt.time.fromisoformat(value.strip())
+        except ValueError:
+            pass
+    raise ValueError(f"{value!r} is no time of the day, write it as {_near_time(value)}")
+
+
+def _near_time(value: Any) -> str:
+    """Write the time that is probably meant, or any."""
+    if isinstance(value, str) and (found := _CLOCK_TIME.search(value.strip().lower())):
+        hour, minute = int(found[1]), int(found[2] or 0)
+        if found[3] in ("am", "pm") and 1 <= hour <= 12:
+            hour = hour % 12 + 12 * (found[3] == "pm")
+        if hour < 24 and minute < 60:
+            return f"{hour:02}:{minute:02}"
+    return "02:00"
+
+
+def _read_times(value: Any) -> Any:
+    items = value if isinstance(value, list | tuple) else [value]
+    times, wrong = [], []
+    for place, item in enumerate(items):
+        try:
+            times.append(_read_time(item))
+        except ValueError as error:
+            wrong.append(KeyProblem((place,), str(error)))
+    if wrong:
+        raise KeyProblems(wrong)
+    if (again := twice(times)) is not None:
+        what = f"{again:%H:%M:%S} stands twice, write it once, and under 'calls' how many each time"
+        raise ValueError(what)
+    return tuple(times)
+
+
+def _read_days(value: Any) -> Any:
+    if isinstance(value, str) and value in _DAY_SETS:
+        return tuple(_DAY_SETS[value])
+    days: list[int | dt.date] = []
+    for item in value if isinstance(value, list | tuple) else [value]:
+        text = str(item).strip().lower()
+        named = [n for n, day in enumerate(WEEKDAYS) if len(text) >= 3 and day.startswith(text)]
+        try:
+            days.append(named[0] if named else read_date(str(item).strip()))
+        except ValueError:
+            meant = did_you_mean(item, (*_DAY_SETS, *WEEKDAYS))
+            what = "write all, weekdays, weekends, or a list such as [mon, thu] or [2026-03-31]"
+            raise ValueError(f"{item!r} is no day, {meant}{what}") from None
+    if not days:
+        raise ValueError("is empty, so the client would never call: write a day, or leave it out")
+    if (again := twice(days)) is not None:
+        day = WEEKDAYS[again] if isinstance(again, int) else again
+        raise ValueError(f"{day} stands twice, write it once")
+    return tuple(days)
+
+
+class Schedule(Law):
+    """Calls that come by the clock: at times of the day, or every so often."""
+
+    at: Annotated[tuple[dt.time, ...], BeforeValidator(_read_times)] = Field(
+        (), description="local times of the day, such as [02:00]"
+    )
+    every: PositiveDuration | None = Field(
+        None, description="or a period, counted from 00:00 of the first day"
+    )
+    days: Annotated[
+        tuple[int | dt.date, ...],
+        BeforeValidator(_read_days),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"enum": list(_DAY_SETS)},
+                    {"type": "array", "items": {"type": "string"}, "minItems": 1},
+                ]
+            }
+        ),
+    ] = Field(
+        tuple(range(7)), description="all, weekdays, weekends, or a list of weekdays and dates"
+    )
+    calls: Annotated[Count, Field(ge=1, le=10_000_000)] = Field(1, description="calls each time")
+    over: Duration = Field(0, description="the time over which they are spread evenly")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Schedule:
+        if bool(self.at) == (self.every is not None):
+            raise ValueError("needs one of 'at' (times of the day) and 'every' (a period)")
+        return self
+
+    def mean_calls(self, clock: Clock) -> Floats:
+        """Return the number of calls on each local day of the run, (days,)."""
+        weekdays = np.isin(np.arange(DAYS_PER_WEEK), [d for d in self.days if isinstance(d, int)])
+        on = weekdays[weekdays_of(clock)]
+        for day in self.days:
+            if not isinstance(day, int) and 0 <= (n := (day - clock.date(0)).days) < clock.days:
+                on[n] = True
+        bursts = len(self.at) if self.every is None else max(1.0, DAY / self.every)
+        return np.where(on, float(bursts) * max(1, self.calls), 0.0)
+
+    @property
+    def times_drawn(self) -> float:
+        """How often each of its calls is drawn: a burst may reach into later days."""
+        return 1.0 + self.over / DAY
+
+    @property
+    def differs_by_weekday(self) -> bool:
+        """Whether the days of a week differ in their calls."""
+        return 0 < sum(isinstance(day, int) for day in self.days) < DAYS_PER_WEEK
+
+    def in_words(self) -> str:
+        """Return the law as a sentence, with all digits that it was given with."""
+        if self.every is not None:
+            when = f"every {write_duration(self.every)}"
+        else:
+            times = (
+                at.isoformat("auto" if at.second or at.microsecond else "minutes") for at in self.at
+            )
+            when = f"at {', '.join(times)}"
+        days = _SAID.get(self.days)
+        if days is None:
+            names = [
+                WEEKDAYS[day].title() if isinstance(day, int) else str(day) for day in self.days
+            ]
+            days = f" on {', '.join(names)}"
+        count = "1 call" if self.calls == 1 else f"{self.calls:,} calls"
+        over = f" spread over {write_duration(self.over)}" if self.over else ""
+        return f"by the clock, {count} {when}{days}{over}."
+
+    def problems(self, clock: Clock) -> Iterator[Found]:
+        """Find a client that never calls, however long a run is."""
+        if self._first_call(clock) is None:
+            what = (
+                f"gives no call in a run from {clock.start.date().isoformat()} on, however long: "
+                "write a day and a time after the start"
+            )
+            yield ("days",), what
+
+    def remarks(self, clock: Clock) -> Iterator[Found]:
+        """Find dates outside the run, and a first call that comes after it."""
+        others = outside((day for day in self.days if isinstance(day, dt.date)), clock)
+        begins = self._first_call(clock)
+        if begins is not None and begins >= clock.horizon:
+            when = f"{clock.local(begins):%Y-%m-%d %H:%M}"
+            yield (), f"gives no call in {run_of(clock)}, the first would come at {when}"
+        elif others:
+            yield ("days",), f"{others} not in {run_of(clock)}, no call comes then"
+
+    def _first_call(self, clock: Clock) -> int | None:
+        """Return when the first call comes, µs; None if in no run, however long."""
+        start = clock.start.date()
+        reach = LONGEST // DAY
+        weekdays = {day for day in self.days if isinstance(day, int)}
+        dates = sorted((day - start).days for day in self.days if isinstance(day, dt.date))
+        days = [day for day in dates if 0 <= day < reach]
+        found = min((call for day in days for call in self._calls_of(clock, day)), default=None)
+        if weekdays:
+            for day in range(reach if found is None else min(reach, found // DAY + 2)):
+                if (start.weekday() + day) % DAYS_PER_WEEK in weekdays:
+                    calls = [*self._calls_of(clock, day)]
+                    if calls:
+                        return min(calls) if found is None else min(found, *calls)
+        return found
+
+    def _calls_of(self, clock: Clock, day: int) -> Iterator[int]:
+        """Yield the first call in the run of each burst of a day, or of its first such burst."""
+        if self.every is None:
+            begins = [clock.at(day, moment) for moment in self.at]
+        else:
+            origin, midnight = clock.at(0, dt.time()), clock.at(day, dt.time())
+            next_one = origin + -(-(max(midnight, 0) - origin) // self.every) * self.every
+            begins = [next_one] if next_one < clock.at(day + 1, dt.time()) else []
+            if day == 0 and next_one > origin:
+                begins.append(next_one - self.every)
+        for begin in begins:
+            if begin >= 0:
+                yield begin
+            elif self.over:
+                number = -(begin * self.calls // self.over)  # the first that comes at 0 or later
+                if number < self.calls:
+                    yield begin + number * self.over // self.calls
