@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -74,6 +75,38 @@ class Intervals:
         return which, np.minimum((which + 1) * self.length, horizon)
 
 
+class _Changes(NamedTuple):
+    """What changes how many credits are held, (n,) each, in the order in which it happens.
+
+    Attributes
+    ----------
+    moment : int64 array
+        When, µs since the scenario's start.
+    credits : int64 array
+        By how much; releases are negative.
+    account : int64 array
+        As of `Entries`.
+    """
+
+    moment: Ints
+    credits: Ints
+    account: Ints
+
+    @classmethod
+    def of(cls, released: Entries, window: int, accepted: Entries) -> _Changes:
+        """Return the releases of what was accepted a window ago, and what is accepted now."""
+        moment = np.concatenate((released.time + window, accepted.time))
+        credits = np.concatenate((-released.credits, accepted.credits))
+        account = np.concatenate((released.account, accepted.account))
+        # Releases stand first, so that a stable sort keeps them first within an instant (rule 3).
+        order = np.argsort(moment, kind="stable")
+        return cls(moment[order], credits[order], account[order])
+
+    def count_until(self, moment: int) -> int:
+        """Return how many of them happen until a moment, that moment included."""
+        return int(np.searchsorted(self.moment, moment, side="right"))
+
+
 class UsageTracker:
     """Follows how many credits are held, from the grants of one day after the other.
 
@@ -98,36 +131,29 @@ class UsageTracker:
 
     def add(self, day: DayRecords) -> None:
         """Follow the pool through one day."""
-        known = self._held, day.grants
-        time, credits, account = (
-            np.concatenate([getattr(entries, name) for entries in known])
-            for name in ("time", "credits", "account")
-        )
-        back = int(np.searchsorted(time, day.end - self._window, side="left"))
-        held = len(self._held.time)
-        # Releases stand first, so that the stable sort keeps them first within an instant.
-        moments = np.concatenate((time[:back] + self._window, time[held:]))
-        changes = np.concatenate((-credits[:back], credits[held:]))
-        booked = np.concatenate((account[:back], account[held:]))
-        order = np.argsort(moments, kind="stable")
-        moments, changes, booked = moments[order], changes[order], booked[order]
-
-        passed = len(moments) + 1  # nothing counts before the warm-up is over
+        held = _joined(self._held, day.grants)
+        back = int(np.searchsorted(held.time, day.end - self._window, side="left"))
+        changes = _Changes.of(_part(held, slice(None, back)), self._window, day.grants)
+        self._held = _part(held, slice(back, None))
+        passed = len(changes.moment) + 1  # nothing counts before the warm-up is over
         if day.end > self._warmup:
-            passed = int(np.searchsorted(moments, self._warmup, side="right"))
-        _follow_groups(changes, booked, self._groups_of, passed, self._levels, self._peaks)
-        self._follow(day, moments, changes)
-        self._held = Entries(time[back:], credits[back:], account[back:])
+            passed = changes.count_until(self._warmup)
+        _follow_groups(
+            changes.credits, changes.account, self._groups_of, passed, self._levels, self._peaks
+        )
+        self._follow(day, changes)
 
     @property
     def peaks(self) -> list[int]:
         """The most credits that each group held at once."""
         return self._peaks.tolist()
 
-    def _follow(self, day: DayRecords, moments: Ints, changes: Ints) -> None:
+    def _follow(self, day: DayRecords, changes: _Changes) -> None:
+        """Note what the levels of a day say, each level from its instant until the next."""
+        moments, after = changes.moment, self._level + np.cumsum(changes.credits)
         last = np.append(moments[1:] != moments[:-1], True)[: len(moments)]  # of its instant
         times = np.concatenate(([day.start], moments[last]))
-        levels = np.concatenate(([self._level], (self._level + np.cumsum(changes))[last]))
+        levels = np.concatenate(([self._level], after[last]))
         spans = np.diff(np.maximum(np.append(times, day.end), self._warmup))
         self.exhausted = {
             cheapest: before + int(spans[levels > self._limit - cheapest].sum())
@@ -147,6 +173,18 @@ class UsageTracker:
                 yield Crossing(percent, day, int(times[rises[0] + 1]))
 
 
+def _joined(first: Entries, then: Entries) -> Entries:
+    return Entries(
+        np.concatenate((first.time, then.time)),
+        np.concatenate((first.credits, then.credits)),
+        np.concatenate((first.account, then.account)),
+    )
+
+
+def _part(entries: Entries, which: slice) -> Entries:
+    return Entries(entries.time[which], entries.credits[which], entries.account[which])
+
+
 def _groups_of_accounts(groups: list[Group]) -> Ints:
     """Return the places of the groups that each account belongs to, and of account -1 last."""
     members = np.array([group.members for group in groups])
@@ -160,7 +198,7 @@ def _groups_of_accounts(groups: list[Group]) -> Ints:
 
 
 @compiled
-def _follow_groups(changes, booked, groups_of, passed, levels, peaks):  # type: ignore[no-untyped-def]
+def _follow_groups(changes, accounts, groups_of, passed, levels, peaks):  # type: ignore[no-untyped-def]
     """Follow the credits that each group holds; note the peaks after ``passed`` changes."""
     for n in range(changes.shape[0] + 1):
         if n == passed:
@@ -169,7 +207,7 @@ def _follow_groups(changes, booked, groups_of, passed, levels, peaks):  # type: 
         if n == changes.shape[0]:
             break
         for k in range(groups_of.shape[1]):
-            group = groups_of[booked[n], k]
+            group = groups_of[accounts[n], k]
             if group >= 0:
                 levels[group] += changes[n]
                 if n >= passed:

@@ -31,7 +31,15 @@ def judge_alternatives(
     for alternative, scenario in zip(search.scenario.alternatives, changed, strict=True):
         offer = scenario.offer
         sizes, limits = np.array(offer.sizes, np.int64), np.array(offer.limits, np.int64)
-        other = Search(Demand(scenario), sizes, limits, workers, steps, True, search)
+        other = Search(
+            Demand(scenario),
+            sizes,
+            limits,
+            workers,
+            steps,
+            keep_current=True,
+            decision=search.decision,
+        )
         other.judge_up_to(search.count)
         other.decide(search.count)
         certain = search.certain and other.certain

@@ -1,4 +1,4 @@
-"""Checking a plan: the SimPy model decides the very demand again, call for call."""
+"""Checking a plan: the demand is replayed through the SimPy model, and every record compared."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Confirmation:
     addon_credits : list of int
         The sizes compared: those that fresh replications judged.
     replications, days, calls : int
-        How many of each, for every size; of a large replication its first days.
+        How much was compared for each size; of a replication over the budget its first days.
     identical : bool
         Always True: if not, planning fails.
     """
@@ -45,7 +45,7 @@ def confirm_sizes(
     limits: NDArray[np.int64],
     most_calls: int | Literal["all"],
 ) -> Confirmation:
-    """Decide whole replications again with the SimPy model, up to a number of calls.
+    """Return how much of whole replications both engines agree on, up to a number of calls.
 
     Raises
     ------

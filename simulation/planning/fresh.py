@@ -1,4 +1,4 @@
-"""What fresh replications say of a decision: a search that chose a size flatters it."""
+"""Fresh replications check a decision: those of the search flatter the size that they chose."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def holds(search: Search, fresh: Evidence) -> bool:
         return not _cheaper(search, fresh)
     kept = fresh.judged.meets(fresh.objective).sum(axis=0)
     ends = [binomial_interval(int(k), search.count) for k in kept]
-    wanted, does = search.objective.probability, search.chosen is not None
-    below = ends[:-1] if does else ends
+    wanted, reachable = search.objective.probability, search.chosen is not None
+    below = ends[:-1] if reachable else ends
     fails = all(low < wanted for low, _ in below)
-    return fails and (not does or ends[-1][1] >= wanted)
+    return fails and (not reachable or ends[-1][1] >= wanted)
 
 
 def _cheaper(search: Search, fresh: Evidence) -> list[int]:
-    """Return the places that, as fresh replications show, cost less than the chosen one."""
+    """Return the places that surely cost less than the chosen one, by fresh replications."""
     costs, chosen = fresh.monthly_costs(), search.chosen
     places = np.searchsorted(search.sizes, fresh.sizes).tolist()
     best = costs[:, places.index(chosen)]
@@ -51,7 +51,7 @@ class Between(NamedTuple):
 
 
 def open_between(search: Search, fresh: Evidence) -> Between | None:
-    """Return between which places the answer lies, None where it is decided."""
+    """Return the places between which the answer lies, None where it is decided."""
     if search.decided and holds(search, fresh):
         return None
     first, surely = search.bracket()
@@ -78,9 +78,9 @@ def _by_fresh(search: Search, fresh: Evidence) -> tuple[int, int | None]:
     """Return the places between which the answer lies where fresh replications disagree."""
     kept = fresh.judged.keep_to(fresh.objective)
     chosen = search.chosen
-    if chosen is None:  # the largest does after all
+    if chosen is None:  # the largest is enough after all
         return len(search.sizes) - 1, None
-    if len(kept) > 1 and kept[0]:  # the next smaller one does, too
+    if len(kept) > 1 and kept[0]:  # the next smaller one is enough, too
         return chosen - 1, chosen
     return chosen, _surely_above(search, chosen)
 

@@ -1,4 +1,4 @@
-"""What replications say of pool sizes: throttled and lost calls on the same demand."""
+"""Throttled and lost calls of pool sizes, in replications of the same demand."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ the later ones.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,10 @@ from scipy.special import bdtr
 
 from simulation.arrays import Floats
 
-__all__ = ["Bounds", "Looks"]
+__all__ = ["DECISION_ERROR", "Bounds", "Decision", "Looks"]
+
+DECISION_ERROR = 0.05
+"""How often a decision may be wrong; spent by the looks at a growing sample."""
 
 _RISE = 0.8
 """Exponent: a look that sees a part of the largest sample may have spent this power of the part.
@@ -37,6 +41,29 @@ class Bounds(NamedTuple):
     """With this number or more it is."""
 
 
+class Decision(NamedTuple):
+    """How sure a search has to be: its looks share `DECISION_ERROR`."""
+
+    looks: Looks
+    """What decides whether a size meets the objective."""
+    confidence: float
+    """Of the intervals by which the least cost is decided."""
+
+    @classmethod
+    def at_one_look(cls, probability: float) -> Decision:
+        """Return how sure one look at a sample has to be."""
+        return cls(Looks(probability, 1, DECISION_ERROR), 1 - DECISION_ERROR)
+
+    @classmethod
+    def at_doubling(cls, probability: float, first: int, most: int) -> Decision:
+        """Return how sure looks have to be at ``first`` replications, twice as many, … ``most``.
+
+        A last look at twice ``most`` may follow; the least cost has none.
+        """
+        looks = 1 + math.ceil(math.log2(most / first))
+        return cls(Looks(probability, 2 * most, DECISION_ERROR), 1 - DECISION_ERROR / looks)
+
+
 class Looks:
     """Tells for each look at a sample how many successes decide.
 
@@ -50,7 +77,7 @@ class Looks:
     wanted : float
         The probability that is to be reached.
     most : int
-        The largest sample that will be looked at; may be changed before the first look.
+        The largest sample that will be looked at.
     error : float
         How often the looks may decide wrongly, all together.
 

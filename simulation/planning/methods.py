@@ -16,7 +16,8 @@ from simulation.experiment import (
 )
 from simulation.formats import exact_percent, listed
 from simulation.planning.confirmation import Confirmation
-from simulation.planning.search import DECISION_ERROR, NOTABLE_SAVING
+from simulation.planning.looks import DECISION_ERROR
+from simulation.planning.search import NOTABLE_SAVING
 from simulation.quantities import write_duration
 from simulation.scenario import Objective, Scenario
 

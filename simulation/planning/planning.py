@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +22,7 @@ from simulation.planning.frontier import (
     frontier_table,
 )
 from simulation.planning.options import Confirmed, PlanOptions
-from simulation.planning.reasons import reasons_for, rejections
+from simulation.planning.reasons import Rejection, reasons_for, rejections
 from simulation.planning.remedies import Pools, Remedy, remedies
 from simulation.planning.result import Plan, Recommendation, status_of
 from simulation.planning.search import Search
@@ -32,10 +31,10 @@ from simulation.scenario import Scenario, as_scenario
 __all__ = ["DEFAULT_MAX_REPLICATIONS", "plan", "plan_with"]
 
 DEFAULT_MAX_REPLICATIONS = 480
-"""Replications after which a search ends …"""
+"""Replications after which a search ends, unless `DEFAULT_MAX_CALLS` ends it before."""
 
 DEFAULT_MAX_CALLS = 200_000_000
-"""… or as many replications as make this many calls, whichever are fewer."""
+"""Calls after which a search ends: as many replications as make this many."""
 
 Progress = Callable[[int, int], None]
 
@@ -65,8 +64,8 @@ def plan(
         than 200 million calls, never fewer than it begins with. Where a doubt is left, the sizes in
         doubt are judged on as many again, and if this does not decide, the answer stays undecided.
     confirm : int, ``all`` or ``none``
-        How many calls are decided again by the SimPy model, for the recommended size and the
-        next smaller one; 0 is ``none``.
+        How many calls to check against the SimPy model, for the recommended size and the next
+        smaller one; 0 is ``none``.
     workers : int, optional
         How many replications are judged at once: as many as there are cores unless given. No
         result depends on it.
@@ -74,7 +73,7 @@ def plan(
         A folder for the frontier, the plan and the scenario; nothing is there before all is.
     force : bool
         Whether files in ``out`` that creditsim did not write may be replaced, and work is begun
-        for which memory or time will hardly do.
+        for which there seems to be too little memory or time.
     progress : callable, optional
         Called with the steps done and those known to come; a step judges one replication.
 
@@ -186,7 +185,7 @@ def _recommend(
     size = None if chosen is None else int(sizes[chosen])
     shortfall: int | None = None
     found: list[Remedy] = []
-    unfit: list[dict[str, Any]] = []
+    unfit: list[Rejection] = []
     if size is None:
         pools = Pools(search, workers, steps)
         needed = pools.needed()

@@ -1,8 +1,9 @@
-"""Why a size is recommended, and why every other one is not."""
+"""Why a size is recommended, and why every other one is rejected."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,11 +12,51 @@ from simulation.formats import dollars, percent, period, plural
 from simulation.planning.frontier import Evidence, frontier_table
 from simulation.scenario import Objective, Scenario
 
-__all__ = ["calls_of", "reasons_for", "rejections", "wanted"]
+__all__ = ["Bound", "Rejection", "calls_of", "reasons_for", "rejections", "wanted"]
+
+
+Bound = Literal["objective", "price", "cap", "maximum", "edition", "sizes"]
+"""What an option fails by: it misses the objective; a cheaper one meets it; the purchase cap or the
+edition's maximum is too low for it; licenses add no credits in the edition; it has too many sizes.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejection:
+    """An option that is not recommended, and why.
+
+    Attributes
+    ----------
+    addon_credits : int or None
+        The size; None where the option is a change.
+    change : str or None
+        A change to what the org has; None where the option is a size.
+    bound : str or None
+        What it fails by, one of `Bound`; None where the plan was read from its files.
+    reason : str
+        The same with its figures, in words.
+    """
+
+    addon_credits: int | None = None
+    change: str | None = None
+    bound: Bound | None
+    reason: str
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any]) -> Rejection:
+        """Return a rejection that `to_dict` gave."""
+        size, change = given.get("addon_credits"), given.get("change")
+        return cls(addon_credits=size, change=change, bound=None, reason=given["reason"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as ``creditsim plan --json`` prints it."""
+        if self.change is None:
+            return {"addon_credits": self.addon_credits, "reason": self.reason}
+        return {"change": self.change, "reason": self.reason}
 
 
 def _kept(known: Evidence, place: int, which: str = "simulated") -> str:
-    """Say in how many of the simulated periods a size keeps to the objective."""
+    """Return in how many of the simulated periods a size keeps to the objective, in words."""
     judged = known.judged
     kept, n = int(judged.meets(known.objective)[:, place].sum()), int(judged.replications[place])
     unit = period(known.scenario.counted)
@@ -31,7 +72,7 @@ def _kept(known: Evidence, place: int, which: str = "simulated") -> str:
 
 
 def calls_of(objective: Objective) -> str:
-    """Name the calls that count."""
+    """Return the calls that count, in words."""
     return f"calls of {', '.join(objective.protect)}" if objective.protect else "calls"
 
 
@@ -55,9 +96,9 @@ def reasons_for(
     shortfall: int | None,
     safe: Evidence | None = None,
 ) -> list[str]:
-    """Say why this size, a sentence each.
+    """Return why this size is recommended, a sentence each.
 
-    ``fresh`` is what fresh replications say of the next smaller size and this one, and ``safe`` of
+    ``fresh`` holds fresh replications of the next smaller size and this one, and ``safe`` those of
     a larger one that surely is enough, where this one may not be.
     """
     scenario, objective, sizes, judged = known.scenario, known.objective, known.sizes, known.judged
@@ -118,10 +159,10 @@ def rejections(
     fresh: Evidence,
     chosen: int | None,
     enough: int | None,
-) -> list[dict[str, Any]]:
-    """Return for every size that is not recommended why it is not.
+) -> list[Rejection]:
+    """Return every size that is not recommended, with the reason.
 
-    ``fresh`` is what fresh replications say of some of the sizes. ``chosen`` is the place of the
+    ``fresh`` holds fresh replications of some of the sizes. ``chosen`` is the place of the
     recommended size, and ``enough`` that of the smallest size that is surely enough: the same where
     the plan is decided, None where no size is.
     """
@@ -133,11 +174,14 @@ def rejections(
     for place, size in enumerate(sizes):
         if place == chosen:
             continue
+        bound: Bound = "objective"
         if costs is not None:
             assert chosen is not None
+            bound = "price"
             more = np.nanmean(costs[:, place] - costs[:, chosen])
             reason = f"costs {dollars(float(more))} a month more, lost calls included"
         elif chosen is not None and place > chosen:
+            bound = "price"
             less = chosen if enough is None or place <= enough else enough
             price = offer.price_per_month(int(size)) - offer.price_per_month(int(sizes[less]))
             reason = f"costs {dollars(price)} a month more than needed: a smaller size is enough"
@@ -151,5 +195,5 @@ def rejections(
             reason = _kept(fresh, int(np.searchsorted(fresh.sizes, size)), "fresh simulated")
         else:
             reason = _kept(known, place)
-        rejected.append({"addon_credits": int(size), "reason": reason})
+        rejected.append(Rejection(addon_credits=int(size), bound=bound, reason=reason))
     return rejected

@@ -1,4 +1,4 @@
-"""What would do where no purchase does: the fewest licenses, the smallest size of an edition.
+"""What is enough where no purchase is: the fewest licenses, the smallest size of an edition.
 
 Nothing is rounded: what is named meets the objective on the same replications, and a license
 or a step less does not.
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 
@@ -17,13 +16,14 @@ from simulation.experiment import Steps
 from simulation.formats import dollars
 from simulation.planning.frontier import MOST_SIZES
 from simulation.planning.judgement import at_least
+from simulation.planning.reasons import Bound, Rejection
 from simulation.planning.search import Search
 from simulation.rate_cards import Offer
 from simulation.scenario import Scenario
 
 __all__ = ["Pools", "Remedy", "license_price", "licenses_per_month", "remedies"]
 
-_PROBES = 200  # pools that are judged at once between one that fails and one that does
+_PROBES = 200  # pools that are judged at once between one that fails and one that is enough
 
 
 class Pools:
@@ -62,7 +62,7 @@ class Pools:
         return self._known.get(limit, True)
 
     def needed(self) -> int:
-        """Return the smallest pool that does, above the largest that can be bought.
+        """Return the smallest pool that meets it, above the largest that can be bought.
 
         Of the pools between, 200 at a time are judged, around the last that fails.
         """
@@ -76,9 +76,7 @@ class Pools:
         return does
 
 
-def remedies(
-    scenario: Scenario, pools: Pools, needed: int
-) -> tuple[list[Remedy], list[dict[str, Any]]]:
+def remedies(scenario: Scenario, pools: Pools, needed: int) -> tuple[list[Remedy], list[Rejection]]:
     """Return what would meet the objective, and the changes that would not.
 
     Parameters
@@ -86,7 +84,7 @@ def remedies(
     scenario : Scenario
     pools : Pools
     needed : int
-        The smallest pool that does.
+        The smallest pool that meets the objective.
     """
     card, edition = scenario.card, scenario.offer.edition
     editions = list(card.editions)
@@ -102,25 +100,33 @@ def remedies(
     for offer in offers:
         if (many := len(offer.sizes)) > MOST_SIZES:
             reason = f"has {many:,} sizes, more than the {MOST_SIZES:,} that a plan judges"
-            rejected.append({"change": _named(scenario, offer.edition), "reason": reason})
+            change = _named(scenario, offer.edition)
+            rejected.append(Rejection(change=change, bound="sizes", reason=reason))
             continue
         remedy = _remedy(scenario, pools, offer, needed)
         if remedy is None:
             top = offer.largest_limit
             reason = f"at most {top:,} credits with add-ons, and {needed:,} are needed"
-            rejected.append({"change": _named(scenario, offer.edition), "reason": reason})
+            change, bound = _named(scenario, offer.edition), _bound_above(offer.maximum, needed)
+            rejected.append(Rejection(change=change, bound=bound, reason=reason))
         else:
             found.append(remedy)
     return found, rejected
 
 
-def _no_licenses(scenario: Scenario, needed: int) -> dict[str, Any]:
-    """Say why no number of licenses would do."""
+def _bound_above(maximum: int | None, needed: int) -> Bound:
+    return "cap" if maximum is None or maximum >= needed else "maximum"
+
+
+def _no_licenses(scenario: Scenario, needed: int) -> Rejection:
+    """Return why no number of licenses is enough."""
     offer = scenario.offer
     why = "they add no credits"
+    bound: Bound = "edition"
     if offer.rules.per_license and offer.maximum is not None:
+        bound = "maximum"
         why = f"the edition's maximum is {offer.maximum:,}, and {needed:,} are needed"
-    return {"change": f"more user licenses on {offer.edition}", "reason": why}
+    return Rejection(change=f"more user licenses on {offer.edition}", bound=bound, reason=why)
 
 
 def _named(scenario: Scenario, edition: str) -> str:
@@ -141,7 +147,7 @@ def _limits(offer: Offer, needed: int) -> list[int]:
 
 
 def _fewest_licenses(scenario: Scenario, pools: Pools, needed: int) -> int | None:
-    """Return the fewest licenses with which the largest purchase does, or None."""
+    """Return the fewest licenses with which the largest purchase is enough, or None."""
     now = scenario.offer
     rules = now.rules
     if not rules.per_license or (rules.maximum is not None and rules.maximum < needed):
@@ -162,7 +168,7 @@ def _fewest_licenses(scenario: Scenario, pools: Pools, needed: int) -> int | Non
 
 
 def _remedy(scenario: Scenario, pools: Pools, offer: Offer, needed: int) -> Remedy | None:
-    """Return the smallest size that does, with every larger one, or None."""
+    """Return the smallest size that is enough, with every larger one, or None."""
     pools.judge(_limits(offer, needed))
     sizes, licenses = offer.sizes, offer.user_licenses
     place = len(sizes)
@@ -189,7 +195,7 @@ def _remedy(scenario: Scenario, pools: Pools, offer: Offer, needed: int) -> Reme
 
 @dataclass(frozen=True, kw_only=True)
 class Remedy:
-    """A change that would meet the objective where no purchase does.
+    """A change that meets the objective where no purchase does.
 
     Attributes
     ----------

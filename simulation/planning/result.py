@@ -13,6 +13,7 @@ from simulation.experiment import CONFIDENCE, Estimate, Warmup
 from simulation.planning.confirmation import Confirmation
 from simulation.planning.judgement import Judgement
 from simulation.planning.methods import plan_methods
+from simulation.planning.reasons import Rejection
 from simulation.planning.remedies import Remedy
 from simulation.scenario import Objective, Scenario
 
@@ -46,15 +47,15 @@ class Recommendation:
         Whether a look at the replications decided, and no fresh interval contradicts it.
     undecided_between : (int, int) or None
         If not decided, the sizes between which the answer lies; None as the upper one where
-        even the largest may not do.
+        even the largest may not be enough.
     shortfall_credits : int or None
-        If not reachable, the credits that even the largest purchase leaves wanting.
+        If not reachable, the credits by which even the largest purchase falls short.
     remedies : list of Remedy
-        If not reachable, what would do: licenses, editions.
+        If not reachable, what would be enough: licenses, editions.
     reasons : list of str
         Why this size.
-    rejected : list of dict
-        Every other size, and each change that does not do, with its reason.
+    rejected : list of Rejection
+        Every other size, and each change that is not enough, with its reason.
     """
 
     status: Status
@@ -67,7 +68,11 @@ class Recommendation:
     shortfall_credits: int | None
     remedies: list[Remedy]
     reasons: list[str]
-    rejected: list[dict[str, Any]]
+    rejected: list[Rejection]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as ``creditsim plan --json`` prints it."""
+        return {**asdict(self), "rejected": [each.to_dict() for each in self.rejected]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +194,7 @@ class Plan:
             "warmup": None if self.warmup is None else self.warmup.to_dict(),
             "frontier": [_row(row) for row in self.frontier.to_dict("records")],
             "fresh": [_row(row) for row in self.fresh.to_dict("records")],
-            "recommendation": asdict(self.recommendation),
+            "recommendation": self.recommendation.to_dict(),
             "alternatives": [each.to_dict() for each in self.alternatives],
             "confirmation": None if self.confirmation is None else asdict(self.confirmation),
         }

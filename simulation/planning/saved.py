@@ -28,6 +28,7 @@ from simulation.experiment import (
 )
 from simulation.formats import digest, hashes_of, reading, reason_of, shown
 from simulation.planning.confirmation import Confirmation
+from simulation.planning.reasons import Rejection
 from simulation.planning.remedies import Remedy
 from simulation.planning.result import AlternativeResult, Plan, Recommendation
 from simulation.quantities import write_duration
@@ -282,6 +283,7 @@ def load_plan(folder: Path, scenario: Scenario) -> Plan:
 
 def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
     advice = dict(told["recommendation"])
+    advice["rejected"] = [Rejection.from_dict(each) for each in advice["rejected"]]
     advice["remedies"] = [Remedy(**remedy) for remedy in advice["remedies"]]
     if advice["undecided_between"] is not None:
         advice["undecided_between"] = tuple(advice["undecided_between"])
@@ -308,8 +310,6 @@ def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
         judgement=None,
     )
     _check(Recommendation, plan.recommendation)
-    for rejected in plan.recommendation.rejected:
-        TypeAdapter(str).validate_python(rejected["reason"])
     for alternative in plan.alternatives:
         _check(AlternativeResult, alternative)
     if plan.confirmation is not None:

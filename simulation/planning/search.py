@@ -25,18 +25,21 @@ from simulation.demand import Demand
 from simulation.experiment import BUSY_DAY, Steps, binomial_interval, mean_difference, mean_of
 from simulation.planning.frontier import Evidence
 from simulation.planning.judgement import Judgement, judge
-from simulation.planning.looks import Looks
+from simulation.planning.looks import DECISION_ERROR, Decision
 
-__all__ = ["DECISION_ERROR", "NOTABLE_SAVING", "Search", "smallest_with_all_larger"]
-
-DECISION_ERROR = 0.05
-"""How often a decision may be wrong; spent by the looks at a growing sample."""
+__all__ = ["NOTABLE_SAVING", "Search", "smallest_with_all_larger"]
 
 NOTABLE_SAVING = 0.01
 """Part of the cost: sizes that cannot save more than this are as good as the best."""
 
 _ALL_SIZES_ATTEMPTS = 500_000_000
 """Attempts, roughly, to spend on all sizes before the search starts to give some up."""
+
+_PILOT = 2
+"""Replications on which all sizes are judged at least: fewer have no interval."""
+
+_BEST_AND_BESIDE = 3
+"""Sizes that a least cost stands on: the best and its neighbours, at the smallest size one more."""
 
 _WORTH_PROCESSES_S = 2.0  # of work: processes take a second to start
 
@@ -62,17 +65,16 @@ class Search:
         Told of progress.
     keep_current : bool
         Whether the size that the org has is judged on all replications, whatever it is.
-    follows : Search, optional
-        The search whose replications, looks and confidence this one shares.
+    decision : Decision, optional
+        How sure it has to be; unless given, one look decides, and in `decide` several share the
+        error.
 
     Attributes
     ----------
     certain : bool
         Whether nothing is random, so that one replication tells all.
-    looks : Looks
-        What decides whether a size meets the objective.
-    confidence : float
-        Of the intervals by which the least cost is decided.
+    decision : Decision
+        What decides whether a size is the right one.
     """
 
     def __init__(
@@ -83,25 +85,20 @@ class Search:
         workers: int = 1,
         steps: Steps | None = None,
         keep_current: bool = False,
-        follows: Search | None = None,
+        decision: Decision | None = None,
     ) -> None:
         self.scenario = demand.scenario
         self.objective = self.scenario.objective
         self.demand, self.sizes, self.limits = demand, sizes, limits
         self.certain = not demand.is_random
-        self.confidence = 1 - DECISION_ERROR
-        self.looks = Looks(
-            self.objective.probability, 1, DECISION_ERROR
-        )  # one look, unless it decides
-        self._follows = follows
-        if follows is not None:
-            self.confidence, self.looks = follows.confidence, follows.looks
+        self.decision = decision or Decision.at_one_look(self.objective.probability)
+        self._is_given = decision is not None
         self._workers, self._keep_current = workers, keep_current
         self._steps = steps or Steps()
         self._judged: Judgement | None = None
         self._last: Judgement | None = None  # all replications, those of the last look included
         self._unused: Judgement | None = None  # what it saw of sizes that it did not choose
-        self._pilot = 2  # replications on which all sizes are judged
+        self._pilot = _PILOT  # replications on which all sizes are judged
         self._pace = 0.0  # seconds a replication, of late
 
     @property
@@ -119,10 +116,10 @@ class Search:
         """Judge up to ``count`` replications: all sizes on the first, then only those in doubt."""
         everything = np.arange(len(self.sizes))
         while self.count < count:
-            if self.count < 2:
-                self._judge(everything, min(2, count), count)
+            if self.count < _PILOT:
+                self._judge(everything, min(_PILOT, count), count)
                 work = max(1, int(self.judged.work.mean()))
-                self._pilot = max(2, _ALL_SIZES_ATTEMPTS // work)
+                self._pilot = max(_PILOT, _ALL_SIZES_ATTEMPTS // work)
             elif self.count < self._pilot:
                 self._judge(everything, min(count, self._pilot), count)
             else:
@@ -134,11 +131,11 @@ class Search:
         """Judge on more and more replications, up to ``most``, until a look at them decides.
 
         Where none does, a last look at twice as many follows; the least cost has no last look.
+        All these looks share the error: `decided` and `bracket` are by them from here on.
         """
-        if self._follows is None:
-            self.looks.most = 2 * most
-            looks = 1 + math.ceil(math.log2(most / self.count))
-            self.confidence = 1 - DECISION_ERROR / looks
+        if not self._is_given:
+            probability = self.objective.probability
+            self.decision = Decision.at_doubling(probability, self.count, most)
         while not self.decided and self.count < most:
             self.judge_up_to(min(2 * self.count, most))
         if self.objective.cost_of_lost_call is None and not self.decided:
@@ -173,7 +170,9 @@ class Search:
         """Return the places that the recommendation depends on but that missed replications."""
         chosen = self.chosen
         first = len(self.sizes) - 1 if chosen is None else max(0, chosen - 1)
-        last = first + 3 if self.objective.cost_of_lost_call is not None else len(self.sizes)
+        last = len(self.sizes)
+        if self.objective.cost_of_lost_call is not None:
+            last = first + _BEST_AND_BESIDE
         missed = self.judged.replications[first:last] < self.count
         return first + np.flatnonzero(missed)
 
@@ -294,13 +293,13 @@ class Search:
             surely = self.chosen
             return (len(self.sizes) if surely is None else surely), surely
         if self.objective.cost_of_lost_call is not None:
-            return self._cost_bracket(self.confidence)
+            return self._cost_bracket(self.decision.confidence)
         judged = self._last or self.judged
         kept, counts = judged.meets(self.objective).sum(axis=0), judged.replications
         fails = counts < self.count  # given up
         meets = np.zeros(len(fails), np.bool_)
         for count in np.unique(counts[~fails]):
-            bounds, seen = self.looks.at(int(count)), counts == count
+            bounds, seen = self.decision.looks.at(int(count)), counts == count
             fails |= seen & (kept <= bounds.fails)
             meets |= seen & (kept >= bounds.meets)
         return int(np.flatnonzero([True, *fails])[-1]), smallest_with_all_larger(meets)
@@ -329,7 +328,8 @@ class Search:
                 lost[:, best], lost[:, place], bool(place > best), unseen, confidence
             )
             less = prices[best] - prices[place] + saved * a_call
-            if place == best or not less <= notable:  # nan, by one replication, leaves it in
+            # One replication has no interval, so nan: nothing is known, and the size stays in.
+            if place == best or less > notable or math.isnan(less):
                 rivals.append(int(place))
         return rivals[0], rivals[-1]
 

@@ -2,6 +2,9 @@
 
 Each accepted call holds its credits for one window, so the pool is a loss system; by
 insensitivity only the mean of the holding time matters, and it is fixed here (rule 5).
+
+No plan uses these: demand has profiles, bursts and retries. They are the yardstick that the tests
+hold both engines to, and a first estimate in a notebook.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from scipy import stats
 
 from simulation.experiment.delays import Delays, quantile_with_zeros
 from simulation.experiment.estimates import (
+    Estimate,
+    Estimates,
     binomial_interval,
     mean_difference,
     mean_of,
@@ -59,6 +62,27 @@ def test_two_values_have_an_interval_and_one_has_none(confidence: float) -> None
     for estimate in (mean_difference([3.0]), mean_of([3.0]), share_of_replications([True])):
         assert math.isnan(estimate.low)
         assert estimate.mean in {3.0, 1.0}
+
+
+def test_an_estimate_is_the_same_in_a_table_in_json_and_among_others() -> None:
+    found = Estimate(2.0, 1.0, math.inf, 9)
+    assert found.to_dict() == {"mean": 2.0, "ci95": [1.0, None]}
+    assert found._replace(confidence=0.9).to_dict() == {"mean": 2.0, "ci90": [1.0, None]}
+    assert Estimate.from_row({**found.columns("lost"), "replications": 9}, "lost") == found
+    others = Estimates.of([found, Estimate(5.0, 3.0, 7.0, 8)])
+    assert others[0] == found
+    assert others.at_most(6.0)[1] == (5.0, 3.0, 6.0, 8, 0.95)
+    assert others.exact(np.array([False, True]))[1] == (5.0, 5.0, 5.0, 8, 0.95)
+    assert others.mapped(lambda each: 2 * each)[1] == (10.0, 6.0, 14.0, 8, 0.95)
+    table = others.columns("share", "meets")
+    assert {name: float(column[1]) for name, column in table.items()} == {
+        "share": 5.0,
+        "meets_low": 3.0,
+        "meets_high": 7.0,
+    }
+    money = Estimate(Decimal("25.20"), math.nan, math.nan, 1)
+    assert str(money.to_dict()["mean"]) == "25.20"
+    assert money.exact().low == 25.2
 
 
 def test_an_estimate_ends_at_what_cannot_be_more() -> None:

@@ -68,7 +68,7 @@ def reasons(evidence: Evidence, chosen: int | None, shortfall: int | None) -> li
 def rejected(evidence: Evidence, chosen: int | None, enough: int | None) -> dict[int, str]:
     """Return the reasons for which sizes are rejected, as if fresh ones had shown the same."""
     found = rejections(evidence, as_fresh(evidence, chosen), chosen, enough)
-    return {each["addon_credits"]: each["reason"] for each in found}
+    return {each.addon_credits: each.reason for each in found if each.addon_credits is not None}
 
 
 def of_four(kept: int, which: str = "fresh simulated") -> str:

@@ -13,7 +13,7 @@ import simulation.planning.search
 from simulation.demand.demand import Demand
 from simulation.planning.fresh import holds, open_between
 from simulation.planning.judgement import Judgement
-from simulation.planning.looks import Bounds, Looks
+from simulation.planning.looks import Bounds, Decision, Looks
 from simulation.planning.search import Search
 from tests.helpers import build, poisson, share_tolerance
 
@@ -130,7 +130,8 @@ def test_searches_decide_wrongly_in_one_case_of_20_at_most(
     for seed in range(searches):
         search = invented(monkeypatch, [0.6, 0.9499, 0.9501, 1.0], seed)
         if unshared:
-            search.looks = Unshared(0.95, 960, 0.05)
+            search.decision = Decision(Unshared(0.95, 960, 0.05), 0.95)
+            search._is_given = True
         search.decide(480)
         mistaken += search.decided and search.chosen != 2
     if unshared:

@@ -138,10 +138,12 @@ def test_more_credits_may_throttle_more_calls_and_the_recommendation_is_still_ri
     assert shares[48] < 0.05 < shares[52]
     assert result.recommendation.addon_credits == 88  # the first from which on all larger do
     assert brute_force(paradox(), 1)[0] == 88
-    rejected = {r["addon_credits"]: r["reason"] for r in result.recommendation.rejected}
+    rejected = {r.addon_credits: r.reason for r in result.recommendation.rejected}
     assert rejected[48] == "meets the objective, but 52, a larger size, does not"
     assert "a month more" in rejected[92]
     assert set(rejected) == set(range(0, 121, 4)) - {88}
+    bounds = {r.addon_credits: r.bound for r in result.recommendation.rejected}
+    assert (bounds[48], bounds[84], bounds[92]) == ("objective", "objective", "price")
 
 
 def test_where_nothing_is_throttled_nothing_is_bought() -> None:
@@ -174,8 +176,9 @@ def test_the_free_edition_never_buys_and_hears_what_would_do() -> None:
         ("enterprise", 0, 15_000),
         ("ultimate", 0, 15_000),
     ]
-    unfit = [r for r in advice.rejected if "change" in r]
+    unfit = [r.to_dict() for r in advice.rejected if r.change]
     assert unfit == [{"change": "more user licenses on free", "reason": "they add no credits"}]
+    assert [r.bound for r in advice.rejected if r.change] == ["edition"]
 
 
 def test_ultimate_may_buy_up_to_500000() -> None:
@@ -199,8 +202,9 @@ def test_licenses_and_their_prices_are_compared_where_the_scenario_states_them()
     assert (remedy.edition, remedy.user_licenses, remedy.addon_credits) == ("higher", 40, 112)
     # 40 x 3.50 for licenses; 40 x 0.1 + 72 x 0.05 a day for credits, 30 days.
     assert remedy.total_per_month == Decimal("140") + 30 * (Decimal("4.00") + Decimal("3.60"))
-    unfit = [r["change"] for r in advice.rejected if "change" in r]
+    unfit = [r.change for r in advice.rejected if r.change]
     assert unfit[0] == "more user licenses on capped"
+    assert next(r.bound for r in advice.rejected if r.change) == "maximum"
     unpriced = plan(scenario.changed({"org.license_prices": {}}), **QUICK).recommendation
     assert unpriced.remedies[0].total_per_month is None
 

@@ -103,7 +103,7 @@ def test_a_remedy_is_exact_to_the_license_and_to_the_step(
     assert advice.shortfall_credits == needed - int(planned(scenario).frontier["limit"].iloc[-1])
     given = [(r.edition, r.user_licenses, r.addon_credits, r.limit) for r in advice.remedies]
     assert given == found
-    unfit = [each["change"] for each in advice.rejected if "change" in each]
+    unfit = [each.change for each in advice.rejected if each.change]
     assert len(unfit) + len(found) == {"low": 3, "middle": 2, "high": 1}[edition]
 
 

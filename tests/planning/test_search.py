@@ -20,7 +20,7 @@ from simulation.experiment.estimates import binomial_interval
 from simulation.experiment.progress import Steps
 from simulation.planning.frontier import Evidence, frontier_table
 from simulation.planning.judgement import Judgement, judge
-from simulation.planning.looks import Looks
+from simulation.planning.looks import Decision, Looks
 from simulation.planning.search import Search
 from simulation.quantities import DAY, DAYS_PER_MONTH
 from simulation.scenario.scenario import Scenario
@@ -86,7 +86,7 @@ def test_the_least_cost_is_found_among_the_sizes_in_doubt(
     assert quick.recommendation.undecided_between == full.recommendation.undecided_between
     assert quick.frontier["replications"].min() < 40
     assert not quick.frontier["cost_per_month"].isna().any()
-    reasons = [r["reason"] for r in quick.recommendation.rejected if "addon_credits" in r]
+    reasons = [r.reason for r in quick.recommendation.rejected if r.change is None]
     assert reasons
     assert not any("nan" in reason for reason in reasons)
 
@@ -166,7 +166,7 @@ def searched(goal: dict[str, Any], replications: int = 8) -> Search:
 def test_a_probability_of_0_is_reached_by_every_size_and_surely() -> None:
     search = searched({"throttled_share": 0, "probability": "100%"})
     search.objective = search.objective.model_copy(update={"probability": 0.0})  # unlike a file
-    search.looks = Looks(0.0, 16, 0.05)
+    search.decision = Decision(Looks(0.0, 16, 0.05), 0.95)
     assert not search.judged.meets(search.objective)[:, 0].any()
     assert search.chosen == 0
     assert search.bracket() == (0, 0)
@@ -186,11 +186,11 @@ def test_a_probability_of_100_is_never_sure_and_refuted_by_one_replication() -> 
 def test_the_decision_s_error_is_shared_among_the_looks() -> None:
     for most, looks in ((8, 1), (9, 2), (16, 2), (64, 4)):
         search = searched({"throttled_share": 0, "probability": "100%"})
-        assert search.confidence == 0.95
+        assert search.decision.confidence == 0.95
         search.decide(most)  # never, of 100 %
         assert search.count == most
-        assert search.looks.most == 2 * most
-        assert search.confidence == pytest.approx(1 - 0.05 / looks)  # of the least cost
+        assert search.decision.looks.most == 2 * most
+        assert search.decision.confidence == pytest.approx(1 - 0.05 / looks)  # of the least cost
 
 
 def test_sizes_are_given_up_where_all_looks_together_hardly_ever_do_so_wrongly() -> None:
@@ -230,7 +230,7 @@ def test_sizes_whose_cost_may_be_notably_less_than_the_best_are_in_doubt(
     )
     search = costing(monkeypatch, np.column_stack((far, wavering, best, little, less)))
     assert search.chosen == 2
-    search.confidence = 0.5
+    search.decision = search.decision._replace(confidence=0.5)
     assert search.bracket() == (1, 2)
     assert not search.decided
     search.judged.lost[:, 1] = 200.0
