@@ -8,31 +8,23 @@ from dataclasses import replace
 from functools import partial
 from math import ceil
 from pathlib import Path
-from typing import NamedTuple
 
 import pyarrow as pa
 
-from simulation.bounds import MOST_REPLICATIONS
 from simulation.demand import Demand, check_workload
-from simulation.errors import InputError
 from simulation.experiment.estimates import Estimate
-from simulation.experiment.replications import ENGINES, Progress
+from simulation.experiment.options import RunOptions
+from simulation.experiment.replications import Progress
 from simulation.experiment.replications import replications as replications_of
 from simulation.experiment.result import RunResult
 from simulation.experiment.saving import calls_in, save
 from simulation.experiment.tables import CallWriter, _Tables, concatenate
 from simulation.experiment.warmup import Warmup, with_warmup
-from simulation.experiment.workers import cores
 from simulation.formats import RUN_FILES, OutputFolder, named_path
-from simulation.quantities import parse_duration, parse_share, write_duration
+from simulation.quantities import write_duration
 from simulation.scenario import Scenario, as_scenario
 
 __all__ = ["run"]
-
-MAX_REPLICATIONS = 1000
-"""Replications after which a run to a precision gives up."""
-
-_MOST_INTERVALS = 2_000_000
 
 
 def run(
@@ -105,31 +97,30 @@ def run(
     >>> result.to_dict()["overall"]["throttled_share"]["mean"]
     0.16666666666666666
     """
-    if engine not in ENGINES:
-        known = " or ".join(ENGINES)
-        raise InputError(f"engine {engine!r} is unknown, use {known}")
     scenario = as_scenario(scenario, replications=replications, seed=seed)
-    length = _interval(interval, scenario)
-    wanted_precision = _precision(precision)
-    most = _most_replications(max_replications, wanted_precision, scenario)
+    options = RunOptions.of(
+        scenario,
+        engine=engine,
+        interval=interval,
+        precision=precision,
+        max_replications=max_replications,
+        workers=workers,
+    )
     if not force:
-        check_workload(scenario, engine, cores(workers), length, replications=most)
+        check_workload(
+            scenario,
+            options.engine,
+            options.workers,
+            options.interval,
+            replications=options.max_replications,
+        )
     warmup = None
     if examine_start:
         scenario, warmup = with_warmup(scenario)
     elif scenario.warmup is None:  # so that the scenario that is kept says it, too
         scenario = scenario.changed({"warmup": write_duration(scenario.warmup_end)})
     demand = Demand(scenario)
-    options = _Options(
-        engine,
-        length,
-        cores(workers),
-        wanted_precision,
-        most or scenario.replications,
-        warmup,
-        progress,
-    )
-    replicate = partial(_replicate, demand, options)
+    replicate = partial(_replicate, demand, options, warmup, progress)
 
     def write(output: OutputFolder) -> tuple[RunResult, dict[str, str]]:
         with CallWriter(output.part("calls.parquet")) as writer:
@@ -152,50 +143,11 @@ def run(
     return replicate()
 
 
-def _precision(value: str | float | None) -> float:
-    """Return what part of the throttled share half its interval may be; 0 where none is wanted."""
-    if value is None:
-        return 0.0
-    try:
-        share = parse_share(value)
-    except ValueError as error:
-        raise InputError(f"precision {error}") from None
-    if not 0 < share < 1:
-        raise InputError(f"precision is {value}, write more than 0 and less than 100%, such as 5%")
-    return share
-
-
-def _most_replications(given: int | None, precision: float, scenario: Scenario) -> int | None:
-    """Return the replications after which a run to a precision gives up; None if it adds none."""
-    if given is None:
-        given = MAX_REPLICATIONS
-    elif not precision:
-        what = "has no effect without a precision: name one such as 5%, or set 'replications'"
-        raise InputError(f"max_replications {what}")
-    if given < scenario.replications and precision:
-        what = f"write at least the {scenario.replications} replications that the run begins with"
-        raise InputError(f"max_replications is {given}, {what}")
-    if given > MOST_REPLICATIONS:
-        what = f"is {given:,}, write at most {MOST_REPLICATIONS:,}"
-        raise InputError(f"max_replications {what}")
-    return given if precision and scenario.is_random else None
-
-
-class _Options(NamedTuple):
-    """How replications are run, and until when."""
-
-    engine: str
-    interval: int
-    workers: int
-    precision: float
-    max_replications: int
-    warmup: Warmup | None
-    progress: Progress | None
-
-
 def _replicate(
     demand: Demand,
-    options: _Options,
+    options: RunOptions,
+    warmup: Warmup | None,
+    progress: Progress | None,
     keep: Callable[[pa.Table], None] | None = None,
     aside: Path | None = None,
 ) -> RunResult:
@@ -209,7 +161,7 @@ def _replicate(
             options.workers,
             keep,
             aside,
-            options.progress,
+            progress,
             range(tables.count, wanted),
         )
         with closing(every):
@@ -217,9 +169,9 @@ def _replicate(
                 tables.add(replicated)
         share = tables.throttled_share()
         more = _enough(share, options.precision, tables.count) if options.precision else 0
-        wanted = max(wanted, min(options.max_replications, more))
+        wanted = max(wanted, min(options.max_replications or wanted, more))
     result = tables.result(options.engine)
-    return replace(result, warmup=options.warmup, _precision=options.precision)
+    return replace(result, warmup=warmup, _precision=options.precision)
 
 
 def _enough(share: Estimate[float], precision: float, count: int) -> int:
@@ -234,13 +186,3 @@ def _enough(share: Estimate[float], precision: float, count: int) -> int:
     if half <= precision:
         return count
     return min(2 * count, max(count + 1, ceil(count * (half / precision) ** 2)))
-
-
-def _interval(text: str, scenario: Scenario) -> int:
-    try:
-        length = parse_duration(text)
-    except ValueError as error:
-        raise InputError(f"interval {error}") from None
-    if length <= 0 or scenario.horizon // length > _MOST_INTERVALS:
-        raise InputError(f"interval {text!r} makes too many rows, write a longer one")
-    return length
