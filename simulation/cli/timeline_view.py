@@ -5,9 +5,8 @@ from __future__ import annotations
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from simulation.experiment import RunResult
+from simulation.experiment import RunResult, timeline
 from simulation.formats import number, period, plural
-from simulation.planning import timeline
 
 __all__ = ["Timeline"]
 

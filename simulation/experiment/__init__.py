@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from simulation.experiment.methods import (
         exact_percent, initialisation, inputs, page, quoted, random_numbers, what_was_bought,
     )
+    from simulation.experiment.over_time import timeline, weekly
     from simulation.experiment.progress import Steps
     from simulation.experiment.replications import seconds_for
     from simulation.experiment.result import RunResult

@@ -10,7 +10,7 @@ from simulation.lazy import lazily
 if TYPE_CHECKING:
     from simulation.planning.causes import Cause, biggest_cause
     from simulation.planning.confirmation import Confirmed, calls_to_confirm
-    from simulation.planning.over_time import sizes_to_compare, timeline, timelines, weekly
+    from simulation.planning.over_time import sizes_to_compare, timelines
     from simulation.planning.planning import plan
     from simulation.planning.reasons import calls_of, wanted
     from simulation.planning.result import AlternativeResult, Plan

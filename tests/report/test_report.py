@@ -12,8 +12,9 @@ import plotly.graph_objects as go
 import pytest
 
 from simulation import Plan, RunResult, load_result, load_scenario, plan, run
+from simulation.experiment.over_time import timeline, weekly
 from simulation.formats.words import percent
-from simulation.planning.over_time import sizes_to_compare, timeline, timelines, weekly
+from simulation.planning.over_time import sizes_to_compare, timelines
 from simulation.report import figures
 from simulation.report.page import _json, report, write
 from simulation.report.plan_in_words import plan_findings, what_it_is
