@@ -14,8 +14,8 @@ from simulation.cli.console import NOT_DECIDED, start_view, table_of
 from simulation.cli.timeline_view import Timeline
 from simulation.experiment import RunResult
 from simulation.formats import dollars, listed, number, percent, say_number
-from simulation.planning import AlternativeResult, Plan
-from simulation.report import advised, plan_findings, surely_enough, what_it_is
+from simulation.planning import AlternativeResult, Plan, advised, surely_enough
+from simulation.report import plan_findings, what_it_is
 
 __all__ = ["plan_view", "sizes_over_time", "sizes_worth_seeing"]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from simulation.planning.over_time import sizes_to_compare, timelines
     from simulation.planning.planning import plan
     from simulation.planning.reasons import calls_of, wanted
-    from simulation.planning.result import AlternativeResult, Plan
+    from simulation.planning.result import AlternativeResult, Plan, advised, surely_enough
     from simulation.planning.saved import load_plan, load_result
 
 __getattr__ = lazily(__name__)

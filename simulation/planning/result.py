@@ -17,7 +17,15 @@ from simulation.planning.methods import plan_methods
 from simulation.planning.remedies import Remedy
 from simulation.scenario import Scenario
 
-__all__ = ["AlternativeResult", "Plan", "Recommendation", "Status", "status_of"]
+__all__ = [
+    "AlternativeResult",
+    "Plan",
+    "Recommendation",
+    "Status",
+    "advised",
+    "status_of",
+    "surely_enough",
+]
 
 Status = Literal["none_needed", "buy", "not_reachable"]
 
@@ -196,6 +204,23 @@ class Plan:
             decided=self.recommendation.decided,
         )
         return {"plan_methods.md": text}
+
+
+def surely_enough(plan: Plan) -> int | None:
+    """Return the smallest size that is known to be enough, if there is one.
+
+    It is the recommended one, or where that is not decided the upper end of what it lies between.
+    """
+    advice = plan.recommendation
+    if advice.decided or plan.goal.cost_of_lost_call is not None:
+        return advice.addon_credits
+    return None if advice.undecided_between is None else advice.undecided_between[1]
+
+
+def advised(plan: Plan) -> int | None:
+    """Return the size that the advice leads with: what surely is enough, else what may be."""
+    safe = surely_enough(plan)
+    return plan.recommendation.addon_credits if safe is None else safe
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from plotly.subplots import make_subplots
 
 from simulation.experiment import RunResult, timeline, weekly
 from simulation.formats import number, percent
-from simulation.planning import Plan
+from simulation.planning import Plan, surely_enough
 from simulation.report.colours import BAND, BLUE, GREEN, GREY, ORANGE, RED
-from simulation.report.plan_in_words import surely_enough, what_it_is
+from simulation.report.plan_in_words import what_it_is
 from simulation.report.timeline_parts import level_lines, timeline_traces, warm_up
 
 __all__ = [

@@ -17,9 +17,9 @@ from plotly.offline import get_plotlyjs
 import simulation
 from simulation.experiment import RunResult
 from simulation.formats import OutputFile, dollars, number, percent, period, plural
-from simulation.planning import Plan, sizes_to_compare, timelines
+from simulation.planning import Plan, advised, sizes_to_compare, timelines
 from simulation.report import figures
-from simulation.report.plan_in_words import advised, plan_findings
+from simulation.report.plan_in_words import plan_findings
 from simulation.report.run_in_words import card_facts, run_findings, start_finding
 
 __all__ = ["environment", "report", "write"]

@@ -33,7 +33,7 @@ from simulation.batch.runner import BatchProgress, BatchResult
 from simulation.batch.store import BatchStore
 from simulation.demand.demand import Demand
 from simulation.planning.causes import biggest_cause, shares_of_peak
-from simulation.report.plan_in_words import surely_enough
+from simulation.planning.result import surely_enough
 from simulation.report.portfolio_in_words import portfolio_findings
 from tests.helpers import ROOT, any_limit, creditsim, poisson, scheduled
 
