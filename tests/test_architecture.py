@@ -73,6 +73,17 @@ def test_a_room_is_entered_by_its_face() -> None:
     assert wrong == []
 
 
+def test_a_report_neither_simulates_nor_reaches_what_does() -> None:
+    """A page draws what a result holds."""
+    found = {
+        (module, other)
+        for module, path in FILES.items()
+        for other, _ in imports(path)
+        if room_of(module) == "report" and room_of(other) in ("engine", "demand")
+    }
+    assert found - {("simulation.report.run_in_words", "simulation.demand")} == set()
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_face_is_a_list_of_names_that_exist(room: str) -> None:
     text = FACES[room].read_text(encoding="utf-8")

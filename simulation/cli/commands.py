@@ -324,10 +324,9 @@ def plan(
     most_confirmed = read_confirm(confirm)
 
     from simulation.cli.console import Console
-    from simulation.cli.plan_view import plan_view, sizes_over_time
+    from simulation.cli.plan_view import plan_view
     from simulation.cli.progress import progress
     from simulation.planning import plan as plan_scenario
-    from simulation.planning import timelines
 
     def judge(output: OutputFolder | None) -> Plan:
         with progress("Judging", "step") as watch:
@@ -347,8 +346,7 @@ def plan(
         if as_json:
             print_json(result.to_dict())
             return
-        by_size = timelines(result.scenario, list(sizes_over_time(result)))
-        Console().print(plan_view(result, by_size))
+        Console().print(plan_view(result))
         destination.tell()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import isinf, isnan
 
 import pandas as pd
@@ -11,7 +12,7 @@ from rich.text import Text
 
 from simulation.cli.console import start_view, table_of
 from simulation.cli.timeline_view import Timeline
-from simulation.experiment import ALERT_LEVELS, RunResult
+from simulation.experiment import ALERT_LEVELS, RunResult, timeline
 from simulation.formats import number, percent
 from simulation.report import precision_finding, run_findings
 
@@ -50,7 +51,7 @@ def run_view(result: RunResult, precision: str | None = None) -> RenderableType:
         *start_view(result.warmup),
         *([] if precision is None else [Text(""), Text(precision_finding(result, precision))]),
         Text(""),
-        Timeline(result, "Available credits"),
+        Timeline("Available credits", result.scenario, len(result.runs), partial(timeline, result)),
         _overall_table(result),
         _group_table(result, "client"),
     ]

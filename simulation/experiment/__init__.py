@@ -9,24 +9,41 @@ from simulation.lazy import lazily
 
 if TYPE_CHECKING:
     from simulation.experiment.estimates import (
-        CONFIDENCE, Estimate, binomial_interval, mean_difference, mean_of, ratio_difference, ratios,
+        CONFIDENCE,
+        Estimate,
+        binomial_interval,
+        mean_difference,
+        mean_of,
+        ratio_difference,
+        ratios,
         unseen_calls,
     )
     from simulation.experiment.experiment import run
     from simulation.experiment.methods import (
-        exact_percent, initialisation, inputs, page, quoted, random_numbers, what_was_bought,
+        exact_percent,
+        initialisation,
+        inputs,
+        page,
+        quoted,
+        random_numbers,
+        what_was_bought,
     )
-    from simulation.experiment.over_time import timeline, weekly
+    from simulation.experiment.over_time import coarser, timeline, weekly
     from simulation.experiment.progress import Steps
     from simulation.experiment.replications import seconds_for
     from simulation.experiment.result import RunResult
-    from simulation.experiment.saving import calls_in, save
+    from simulation.experiment.saving import calls_in, files_of, save, with_tables
     from simulation.experiment.statistics import STATISTICS
     from simulation.experiment.summary import SUMMARY_COLUMNS
     from simulation.experiment.usage import ALERT_LEVELS
     from simulation.experiment.warmup import Warmup, warmup_from, with_warmup
     from simulation.experiment.workers import (
-        BUSY_DAY, cores, in_processes, in_threads, serve_only, start_trackers,
+        BUSY_DAY,
+        cores,
+        in_processes,
+        in_threads,
+        serve_only,
+        start_trackers,
     )
 
 __getattr__ = lazily(__name__)

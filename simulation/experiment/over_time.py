@@ -7,7 +7,7 @@ import pandas as pd
 
 from simulation.experiment.result import RunResult
 
-__all__ = ["timeline", "weekly"]
+__all__ = ["coarser", "timeline", "weekly"]
 
 
 def timeline(result: RunResult, most: int = 750) -> pd.DataFrame:
@@ -51,6 +51,18 @@ def timeline(result: RunResult, most: int = 750) -> pd.DataFrame:
             "warming": _elapsed(result).iloc[starts].to_numpy() < result.scenario.warmup_end,
         }
     )
+
+
+def coarser(line: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Return a timeline of fewer rows, each the worst of those that it stands for."""
+    together = np.arange(len(line)) // -(-len(line) // most)
+    worst = {
+        "start": "first",
+        **dict.fromkeys(("low", "median", "high"), "min"),
+        "throttled": "max",
+        "warming": "first",
+    }
+    return line.groupby(together).agg(worst)
 
 
 def _elapsed(result: RunResult) -> pd.Series:

@@ -11,28 +11,65 @@ from simulation.lazy import lazily
 if TYPE_CHECKING:
     from simulation.formats.addresses import misread
     from simulation.formats.csv_files import (
-        Row, csv_problem, csv_rows, csv_writer, decimal_comma, for_spreadsheets, names_orgs,
-        write_csv,
+        Row,
+        csv_problem,
+        csv_rows,
+        csv_text,
+        csv_writer,
+        decimal_comma,
+        for_spreadsheets,
+        names_orgs,
     )
     from simulation.formats.documents import Document, value_of
     from simulation.formats.input_files import (
-        ANYWHERE, MOST_MEGABYTES, TRACE_MEGABYTES, Access, named_path, read_text, real_path, shown,
+        ANYWHERE,
+        MOST_MEGABYTES,
+        TRACE_MEGABYTES,
+        Access,
+        named_path,
+        read_text,
+        real_path,
+        shown,
     )
     from simulation.formats.json_text import to_json
     from simulation.formats.model_errors import unknown_part
     from simulation.formats.output import (
-        OutputFolder, reading, reason_of, refuse_foreign, refused, stamp, writable,
+        OutputFolder,
+        reading,
+        reason_of,
+        refuse_foreign,
+        refused,
+        stamp,
+        writable,
     )
     from simulation.formats.output_file import OutputFile
     from simulation.formats.parts import (
-        Credits, FrozenDict, Part, PositiveDuration, Records, Weight, check_weight, frozen,
-        one_reading, thawed, twice,
+        Credits,
+        FrozenDict,
+        Part,
+        PositiveDuration,
+        Records,
+        Weight,
+        check_weight,
+        frozen,
+        one_reading,
+        thawed,
+        twice,
     )
     from simulation.formats.plain_yaml import LONGEST_TEXT, unprintable, write_yaml
     from simulation.formats.spelling import did_you_mean
     from simulation.formats.tables import DECIMAL_PLACES, TableRow, TableWriter, read_table
     from simulation.formats.words import (
-        dollars, in_words, listed, money, number, orgs, percent, period, plural, say_duration,
+        dollars,
+        in_words,
+        listed,
+        money,
+        number,
+        orgs,
+        percent,
+        period,
+        plural,
+        say_duration,
         say_number,
     )
     from simulation.formats.written import PLAN_FILES, RUN_FILES, digest, hashes_of, sealed

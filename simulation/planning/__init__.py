@@ -10,10 +10,16 @@ from simulation.lazy import lazily
 if TYPE_CHECKING:
     from simulation.planning.causes import Cause, biggest_cause
     from simulation.planning.confirmation import Confirmed, calls_to_confirm
-    from simulation.planning.over_time import sizes_to_compare, timelines
+    from simulation.planning.over_time import OverTime
     from simulation.planning.planning import plan
     from simulation.planning.reasons import calls_of, wanted
-    from simulation.planning.result import AlternativeResult, Plan, advised, surely_enough
+    from simulation.planning.result import (
+        AlternativeResult,
+        Plan,
+        advised,
+        over_time_of,
+        surely_enough,
+    )
     from simulation.planning.saved import load_plan, load_result
 
 __getattr__ = lazily(__name__)

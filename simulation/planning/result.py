@@ -14,6 +14,7 @@ from simulation.experiment import CONFIDENCE, Warmup
 from simulation.planning.confirmation import Confirmation
 from simulation.planning.judgement import Goal, Judgement
 from simulation.planning.methods import plan_methods
+from simulation.planning.over_time import OverTime
 from simulation.planning.remedies import Remedy
 from simulation.scenario import Scenario
 
@@ -23,6 +24,7 @@ __all__ = [
     "Recommendation",
     "Status",
     "advised",
+    "over_time_of",
     "status_of",
     "surely_enough",
 ]
@@ -133,6 +135,9 @@ class Plan:
         How many the search judged. Where they leave a doubt, a last look sees as many more.
     judgement : Judgement or None
         What each replication said of each size; None where the plan was read from its files.
+    over_time : OverTime or None
+        What pictures show over time, simulated when it is first asked for; None where the plan was
+        read from files that hold nothing of it.
     """
 
     scenario: Scenario
@@ -145,6 +150,7 @@ class Plan:
     alternatives: list[AlternativeResult]
     confirmation: Confirmation | None
     judgement: Judgement | None = field(repr=False)
+    over_time: OverTime | None = field(default=None, repr=False)
 
     @property
     def current(self) -> dict[str, Any]:
@@ -188,6 +194,7 @@ class Plan:
             "frontier.parquet": self.frontier,
             "frontier.csv": self.frontier,
             "fresh.parquet": self.fresh,
+            **({} if self.over_time is None else self.over_time.tables()),
         }
 
     def methods(self) -> Mapping[str, str]:
@@ -204,6 +211,12 @@ class Plan:
             decided=self.recommendation.decided,
         )
         return {"plan_methods.md": text}
+
+
+def over_time_of(plan: Plan) -> OverTime:
+    """Return what pictures of a plan show over time: what it advises is among the sizes."""
+    named = (advised(plan), plan.recommendation.zero_throttle_addon_credits)
+    return OverTime(plan.scenario, [size for size in named if size is not None])
 
 
 def surely_enough(plan: Plan) -> int | None:
