@@ -51,6 +51,17 @@ def test_only_the_terminal_may_import_the_face_of_the_package() -> None:
     assert {user for user in users if room_of(user) != "cli"} == set()
 
 
+def test_a_report_neither_simulates_nor_reaches_what_does() -> None:
+    """A page draws what a result holds."""
+    wrong = [
+        (module, other)
+        for module, path in FILES.items()
+        for other, _ in imports(path)
+        if room_of(module) == "report" and room_of(other) in ("engine", "demand")
+    ]
+    assert wrong == []
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_face_is_a_list_of_names_that_exist(room: str) -> None:
     text = FACES[room].read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ Hands each org to `planning` whole; never looks inside a plan but for its row of
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulation.batch.portfolio import portfolio_of, read_portfolio, told_once
+    from simulation.batch.portfolio import portfolio_of, told_once
     from simulation.batch.result import BatchProgress, BatchResult
     from simulation.batch.runner import plan_portfolio
 else:

@@ -5,23 +5,28 @@ from __future__ import annotations
 import errno
 import os
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulation.errors import in_a_line
-from simulation.experiment import save
-from simulation.formats import PLAN_FILES, OutputFolder
+from simulation.experiment import files_of, with_tables
 from simulation.plain_text import encodable
 from simulation.planning import PlanOptions
 from simulation.scenario import Scenario
 from simulation.version import __version__
 
+if TYPE_CHECKING:
+    from simulation.planning import Plan
+
 __all__ = ["PLOTLY", "Job", "Outcome", "do_job", "versions"]
 
 PLOTLY = "plotly.min.js"
 """The script that all reports of a batch share."""
+
+_SUMMARY, _PAGE = "plan.json", "report.html"
 
 
 class Job(NamedTuple):
@@ -88,16 +93,11 @@ def do_job(job: Job) -> Outcome:
         other = f"this worker has {here}, install {job.versions} on it"
         return Outcome({}, {}, [], other, 0.0, other)
     try:
-        with TemporaryDirectory(dir=job.scratch) as folder:
-            if job.planned is None:
-                row, alternatives = _plan(job, Path(folder))
-            else:
-                for name, content in job.planned.items():
-                    (Path(folder) / name).write_bytes(content)
-            if job.report:
-                _draw(job, Path(folder))
-            for file in sorted(Path(folder).iterdir()):
-                files[file.name] = file.read_bytes()
+        if job.planned is None:
+            files, row, alternatives = _plan(job)
+        else:
+            files = _draw_kept(job, job.planned)
+        files = dict(sorted(files.items()))
     except Exception as caught:
         error = in_a_line(caught)
         trouble, of_disk = _trouble(caught)
@@ -106,22 +106,38 @@ def do_job(job: Job) -> Outcome:
     return Outcome(files, row, alternatives, error, seconds, trouble, of_disk)
 
 
-def _plan(job: Job, folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _plan(job: Job) -> tuple[dict[str, bytes], dict[str, Any], list[dict[str, Any]]]:
+    """Return the files of a plan for an org, with its page if one is wanted, and its rows."""
     from simulation.batch.rows import alternative_rows, row_of
     from simulation.demand import Demand
     from simulation.planning import biggest_cause, plan_with
 
     result = plan_with(job.scenario, job.options)
-    with OutputFolder(folder, PLAN_FILES) as output:
-        save(result, output, "plan.json", job.yaml)
+    if not job.report:  # which alone shows it
+        result = replace(result, over_time=None)
+    files = files_of(result, _SUMMARY, job.yaml)
+    if job.report:
+        files[_PAGE] = _page(job, result)
     cause = biggest_cause(Demand(job.scenario), result.replications)
-    return row_of(result, cause), alternative_rows(result)
+    return files, row_of(result, cause), alternative_rows(result)
 
 
-def _draw(job: Job, folder: Path) -> None:
-    """Draw the report from the plan's files, so that it is the same wherever they were written."""
-    from simulation.planning import load_plan
+def _draw_kept(job: Job, files: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the files of a plan that was made before, with its page and what that shows."""
+    from simulation.planning import load_plan, over_time_of
+
+    with TemporaryDirectory(dir=job.scratch) as folder:
+        for name, content in files.items():
+            (Path(folder) / name).write_bytes(content)
+        result = load_plan(Path(folder), job.scenario)
+    if result.over_time is None:
+        result = replace(result, over_time=over_time_of(result))
+        assert result.over_time is not None
+        files = with_tables(files, _SUMMARY, result.over_time.tables())
+    return {**files, _PAGE: _page(job, result)}
+
+
+def _page(job: Job, result: Plan) -> bytes:
     from simulation.report import report
 
-    page = report(load_plan(folder, job.scenario), yaml=job.yaml, plotly=f"../../{PLOTLY}")
-    (folder / "report.html").write_text(page, encoding="utf-8")
+    return report(result, yaml=job.yaml, plotly=f"../../{PLOTLY}").encode()

@@ -9,8 +9,8 @@ from typing import Any
 from simulation.experiment import Estimate, interval_columns
 from simulation.formats import DECIMAL_PLACES, TableRow
 from simulation.plain_text import encodable
-from simulation.planning import Cause, Plan
-from simulation.report import advice_in_brief, advised, best_alternative, surely_enough
+from simulation.planning import Cause, Plan, advised, surely_enough
+from simulation.report import advice_in_brief, best_alternative
 from simulation.scenario import Scenario
 
 __all__ = ["ALTERNATIVES", "PORTFOLIO", "alternative_rows", "fitting", "row_of", "scenario_row"]

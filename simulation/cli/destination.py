@@ -18,12 +18,15 @@ R = TypeVar("R", bound="RunResult | Plan")
 
 
 def draw(result: RunResult | Plan) -> str:
-    """Return the page of a result, with progress on the terminal."""
+    """Return the page of a result; what it shows is simulated first, where it is not yet."""
     from simulation.cli.progress import progress
+    from simulation.planning import Plan
     from simulation.report import report
 
-    with progress("Drawing", "size") as watch:
-        return report(result, watch.advance)
+    if isinstance(result, Plan) and result.over_time is not None:
+        with progress("Simulating", "size") as watch:
+            result.over_time.simulate(watch.advance)
+    return report(result)
 
 
 def draw_saved(folder: Path, page: Path, force: bool) -> None:

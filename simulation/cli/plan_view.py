@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from functools import partial
 from math import isnan
 
 from rich import box
@@ -13,12 +14,12 @@ from rich.text import Text
 from simulation.cli.console import NOT_DECIDED, table_of
 from simulation.cli.run_view import start_view
 from simulation.cli.timeline_view import Timeline
-from simulation.experiment import RunResult
+from simulation.experiment import coarser
 from simulation.formats import dollars, listed, number, percent, say_number
-from simulation.planning import AlternativeResult, Plan
-from simulation.report import advised, plan_findings, surely_enough, what_it_is
+from simulation.planning import AlternativeResult, Plan, advised, surely_enough
+from simulation.report import plan_findings, what_it_is
 
-__all__ = ["plan_view", "sizes_over_time", "sizes_worth_seeing"]
+__all__ = ["plan_view", "sizes_worth_seeing"]
 
 
 def sizes_worth_seeing(plan: Plan) -> dict[int, str]:
@@ -44,16 +45,21 @@ def sizes_worth_seeing(plan: Plan) -> dict[int, str]:
     return dict(sorted(named.items()))
 
 
-def sizes_over_time(plan: Plan) -> dict[int, str]:
-    """Return the sizes whose timeline is shown, each with what it is called there."""
-    now = plan.scenario.org.addon_credits
+def _timelines(plan: Plan) -> Iterator[Timeline]:
+    """Yield what is shown over time: the org as it is, and as is advised."""
+    kept, now = plan.over_time, plan.scenario.org.addon_credits
+    if kept is None:
+        return
     shown = {now: "Available credits now"}
     if (size := advised(plan)) is not None and size != now:
         shown[size] = f"Available credits with {size:,} add-on credits"
-    return shown
+    for size, title in shown.items():
+        scenario = plan.scenario.changed({"org.addon_credits": size, "alternatives": []})
+        line = partial(coarser, kept.timeline(size))
+        yield Timeline(title, scenario, kept.replications, line)
 
 
-def plan_view(plan: Plan, by_size: Mapping[int, RunResult]) -> RenderableType:
+def plan_view(plan: Plan) -> RenderableType:
     """Show what a plan advises, what that does over time, then its tables."""
     first, second = plan_findings(plan)
     parts: list[RenderableType] = [
@@ -62,7 +68,7 @@ def plan_view(plan: Plan, by_size: Mapping[int, RunResult]) -> RenderableType:
         Text(f"{first} {second}", style="bold"),
         *start_view(plan.warmup),
         Text(""),
-        *(Timeline(by_size[size], title) for size, title in sizes_over_time(plan).items()),
+        *_timelines(plan),
         _frontier_table(plan),
     ]
     if plan.alternatives:

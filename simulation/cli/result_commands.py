@@ -131,9 +131,9 @@ def plan(
     checked = load(scenario, asked.set_, access, **given)
 
     from simulation.cli.console import Console
-    from simulation.cli.plan_view import plan_view, sizes_over_time
+    from simulation.cli.plan_view import plan_view
     from simulation.cli.progress import progress
-    from simulation.planning import PlanOptions, plan_with, timelines
+    from simulation.planning import PlanOptions, plan_with
 
     options = PlanOptions(
         max_replications=asked.max_replications,
@@ -152,8 +152,7 @@ def plan(
         if as_json:
             print_json(result.to_dict())
             return
-        by_size = timelines(result.scenario, list(sizes_over_time(result)))
-        Console().print(plan_view(result, by_size))
+        Console().print(plan_view(result))
         destination.tell()
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pandas as pd
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from simulation.experiment import RunResult
 from simulation.formats import number, period, plural
-from simulation.planning import timeline
+from simulation.scenario import Scenario
 
 __all__ = ["Timeline"]
 
@@ -21,18 +23,30 @@ class Timeline:
     """Available credits over time as blocks, with a mark wherever calls are throttled.
 
     Plain ASCII where the terminal, or the file behind a pipe, takes nothing else.
+
+    Parameters
+    ----------
+    title : str
+    scenario : Scenario
+        With the add-on credits that are shown.
+    replications : int
+        How many the timeline is of.
+    line : callable
+        Given how many columns there are, returns a timeline of as many rows at most.
     """
 
-    def __init__(self, result: RunResult, title: str) -> None:
-        self._result = result
-        self._title = title
+    def __init__(
+        self, title: str, scenario: Scenario, replications: int, line: Callable[[int], pd.DataFrame]
+    ) -> None:
+        self._title, self._scenario = title, scenario
+        self._replications, self._line = replications, line
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw it as wide as the terminal is, up to 100 columns."""
-        scenario, count = self._result.scenario, len(self._result.runs)
+        scenario, count = self._scenario, self._replications
         label = number(scenario.limit)
         width = max(10, min(options.max_width, 100) - len(label) - 1)
-        line = timeline(self._result, most=width)
+        line = self._line(width)
         blocks = _PLAIN if options.ascii_only else _BLOCKS
         levels = (line["median"] / max(1, scenario.limit) * _ROWS * 8).round().astype(int)
         throttled = line["throttled"].to_numpy()

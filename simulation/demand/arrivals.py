@@ -19,15 +19,7 @@ from simulation.demand.kernels import arrival_times
 from simulation.demand.streams import stream
 from simulation.errors import InputError
 from simulation.quantities import DAY, DAYS_PER_MONTH
-from simulation.scenario import (
-    Client,
-    Clock,
-    Law,
-    Poisson,
-    Scenario,
-    Schedule,
-    Trace,
-)
+from simulation.scenario import Client, Clock, Law, Poisson, Scenario, Schedule, Trace
 
 __all__ = [
     "ArrivalProcess",

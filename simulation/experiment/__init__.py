@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from simulation.experiment.methods import (
         initialisation, inputs, page, quoted, random_numbers, what_was_bought,
     )
+    from simulation.experiment.over_time import coarser, timeline, weekly
     from simulation.experiment.progress import Steps
     from simulation.experiment.replications import seconds_for
     from simulation.experiment.result import RunResult
-    from simulation.experiment.saving import calls_in, save
+    from simulation.experiment.saving import calls_in, files_of, save, with_tables
     from simulation.experiment.statistics import STATISTICS, TABLE
     from simulation.experiment.summary import SUMMARY_COLUMNS
     from simulation.experiment.warmup import Warmup, warmup_from, with_warmup

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,17 +14,17 @@ from simulation.errors import InputError, Problem, in_a_line
 from simulation.experiment.warmup import Warmup
 from simulation.formats import (
     OutputFolder,
+    csv_text,
     digest,
     reading,
     sealed,
     shown,
     stamp,
     to_json,
-    write_csv,
 )
 from simulation.scenario import Scenario
 
-__all__ = ["calls_in", "save"]
+__all__ = ["calls_in", "files_of", "save", "with_tables"]
 
 
 class Saved(Protocol):
@@ -51,9 +53,59 @@ class Saved(Protocol):
         ...
 
 
-def save(
-    result: Saved, output: OutputFolder, summary: str, scenario: str | None = None
-) -> dict[str, str]:
+def files_of(
+    result: Saved, summary: str, scenario: str, others: Mapping[str, str] | None = None
+) -> dict[str, bytes]:
+    """Return the files of a result by name, its summary last.
+
+    Parameters
+    ----------
+    result : RunResult or Plan
+    summary : str
+        The summary's name. It holds a hash of each file, so that none of another result is read
+        for one of this.
+    scenario : str
+        What stands in ``scenario.yaml``.
+    others : mapping of str to str, optional
+        Hashes of files that are written already, such as the calls.
+    """
+    files = {name: _table(name, table) for name, table in result.tables().items()}
+    texts = {**result.methods(), "scenario.yaml": scenario}
+    files |= {name: text.encode() for name, text in texts.items()}
+    files[summary] = _summary(result.to_dict(), summary, {**(others or {}), **_hashes(files)})
+    return files
+
+
+def with_tables(
+    files: Mapping[str, bytes], summary: str, tables: Mapping[str, pd.DataFrame]
+) -> dict[str, bytes]:
+    """Return the files of a result with more tables, as `files_of` gives them with these."""
+    more = {name: _table(name, table) for name, table in tables.items()}
+    told = json.loads(files[summary])
+    hashes = {name: each for name, each in told.pop("files").items() if name != summary}
+    told = _summary(told, summary, {**hashes, **_hashes(more)})
+    return {**files, **more, summary: told}
+
+
+def _table(name: str, table: pd.DataFrame) -> bytes:
+    if name.endswith(".csv"):
+        return csv_text(table).encode()
+    content = BytesIO()
+    table.to_parquet(content, index=False)
+    return content.getvalue()
+
+
+def _hashes(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: digest(content) for name, content in files.items()}
+
+
+def _summary(told: Mapping[str, Any], name: str, hashes: Mapping[str, str]) -> bytes:
+    """Return a summary with the hashes of its result's files, and its own as the last of them."""
+    text = to_json({**told, "files": {**dict(sorted(hashes.items())), name: ""}})
+    return sealed(f"{text}\n").encode()
+
+
+def save(result: Saved, output: OutputFolder, summary: str) -> dict[str, str]:
     """Return the hashes of the files of a result, by name, after writing them, its summary last.
 
     Parameters
@@ -62,32 +114,19 @@ def save(
     output : OutputFolder
         It may hold files of the result already, such as the calls.
     summary : str
-        The summary's name. It holds a hash of each file, so that none of another result is read
-        for one of this.
-    scenario : str, optional
-        What stands in ``scenario.yaml``; the scenario as it is run from the folder unless given.
+        The summary's name.
 
     Returns
     -------
     dict of str to str
-        Of all files but the summary.
+        Of all files.
     """
-    for name, table in result.tables().items():
-        if name.endswith(".csv"):
-            write_csv(table, output.part(name))
-        else:
-            with output.part(name).open("wb") as file:  # pyarrow takes no names but UTF-8
-                table.to_parquet(file, index=False)
-    for name, text in result.methods().items():
-        output.part(name).write_text(text, encoding="utf-8", newline="\n")
-    if scenario is None:
-        chosen = result.warmup is not None and not result.warmup.given  # will be chosen again
-        scenario = result.scenario.to_yaml(output.folder, "warmup" if chosen else "")
-    output.part("scenario.yaml").write_text(scenario, encoding="utf-8")
-    hashes = output.hashes()
-    told = to_json({**result.to_dict(), "files": {**hashes, summary: ""}})
-    output.part(summary).write_text(sealed(f"{told}\n"), encoding="utf-8", newline="\n")
-    return hashes
+    chosen = result.warmup is not None and not result.warmup.given  # will be chosen again
+    scenario = result.scenario.to_yaml(output.folder, "warmup" if chosen else "")
+    files = files_of(result, summary, scenario, output.hashes())
+    for name, content in files.items():
+        output.part(name).write_bytes(content)
+    return output.hashes()
 
 
 def calls_in(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from simulation.formats.addresses import misread
     from simulation.formats.csv_files import (
-        Row, csv_problem, csv_rows, csv_writer, decimal_comma, for_spreadsheets, names_orgs,
-        write_csv,
+        Row, csv_problem, csv_rows, csv_text, csv_writer, decimal_comma, for_spreadsheets,
+        names_orgs,
     )
     from simulation.formats.documents import Document, value_of
     from simulation.formats.input_files import (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
@@ -21,11 +22,11 @@ __all__ = [
     "Row",
     "csv_problem",
     "csv_rows",
+    "csv_text",
     "csv_writer",
     "decimal_comma",
     "for_spreadsheets",
     "names_orgs",
-    "write_csv",
 ]
 
 LONGEST_CELL = 131_072
@@ -44,12 +45,13 @@ def for_spreadsheets(value: Any) -> Any:
     return _RUN_BY_SPREADSHEETS.sub("'", value) if isinstance(value, str) else value
 
 
-def write_csv(table: pd.DataFrame, file: Path) -> None:
-    """Write a table as CSV, safe to open in a spreadsheet."""
+def csv_text(table: pd.DataFrame) -> str:
+    """Return a table as CSV, safe to open in a spreadsheet."""
     texts = table.select_dtypes(exclude=["number", "bool", "datetime", "datetimetz"]).columns
     safe = table.assign(**{name: table[name].map(for_spreadsheets) for name in texts})
-    with file.open("w", encoding="utf-8", newline="") as text:
-        safe.to_csv(_RowEnds(text), index=False, lineterminator="\r\n")
+    text = StringIO(newline="")
+    safe.to_csv(_RowEnds(text), index=False, lineterminator="\r\n")
+    return text.getvalue()
 
 
 class _RowEnds:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from simulation.planning.causes import Cause, biggest_cause
     from simulation.planning.options import Confirmed, PlanOptions
-    from simulation.planning.over_time import sizes_to_compare, timeline, timelines, weekly
     from simulation.planning.planning import plan, plan_with
     from simulation.planning.reasons import calls_of, wanted
-    from simulation.planning.result import AlternativeResult, Plan
+    from simulation.planning.result import (
+        AlternativeResult, Plan, advised, over_time_of, surely_enough,
+    )
     from simulation.planning.saved import load_plan, load_result
 else:
     from simulation.lazy import lazily

@@ -1,89 +1,23 @@
-"""Available credits over time, and when calls are throttled, over the replications of a run."""
+"""What pictures of a plan show over time: several sizes, and the org as it is, simulated once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from simulation.demand import Demand
 from simulation.engine import sweep
-from simulation.experiment import RunResult, run
+from simulation.experiment import RunResult, run, timeline, weekly
 from simulation.scenario import Scenario
 
-__all__ = ["sizes_to_compare", "timeline", "timelines", "weekly"]
+__all__ = ["OverTime", "sizes_to_compare"]
 
-_MOST_CALLS = 40_000_000  # simulated for the sake of a picture
-
-
-def timeline(result: RunResult, most: int = 750) -> pd.DataFrame:
-    """Return what the pool does over time, a row for each stretch of the run.
-
-    Parameters
-    ----------
-    result : RunResult
-    most : int
-        Rows at most; intervals are put together until they are as few.
-
-    Returns
-    -------
-    DataFrame
-        ``start`` in local time; ``low``, ``median`` and ``high``, the credits available at the
-        worst moment of the stretch, as 5 %, 50 % and 95 % quantiles over replications;
-        ``throttled``, the share of replications in which it throttled an attempt; ``warming``,
-        whether it begins within the warm-up.
-    """
-    intervals = result.intervals
-    runs = len(result.runs)
-    count = len(intervals) // runs
-    together = -(-count // most)
-    starts = np.arange(0, count, together)
-
-    def of(column: str) -> np.ndarray:
-        values: np.ndarray = intervals[column].to_numpy().reshape(runs, count)
-        return values
-
-    available = np.minimum.reduceat(of("credits_available"), starts, axis=1)
-    throttled = np.add.reduceat(of("throttled_attempts"), starts, axis=1)
-    low, median, high = np.quantile(available, [0.05, 0.5, 0.95], axis=0)
-    moments = intervals["start_at"].iloc[starts].dt.tz_convert(result.scenario.timezone)
-    return pd.DataFrame(
-        {
-            "start": moments.dt.tz_localize(None).to_numpy(),
-            "low": low,
-            "median": median,
-            "high": high,
-            "throttled": (throttled > 0).mean(axis=0),
-            "warming": _elapsed(result).iloc[starts].to_numpy() < result.scenario.warmup_end,
-        }
-    )
-
-
-def _elapsed(result: RunResult) -> pd.Series:
-    """Return when each interval begins, µs since the scenario's start."""
-    return result.intervals["start_at"].astype("int64") - result.scenario.clock.start_epoch
-
-
-def weekly(result: RunResult) -> pd.DataFrame:
-    """Return the throttled attempts of a mean hour, a row for each weekday, a column each hour.
-
-    What begins within the warm-up counts for nothing.
-    """
-    intervals = result.intervals[_elapsed(result) >= result.scenario.warmup_end]
-    local = intervals["start_at"].dt.tz_convert(result.scenario.timezone)
-    frame = pd.DataFrame(
-        {
-            "weekday": local.dt.day_of_week,
-            "hour": local.dt.hour,
-            "replication": intervals["replication"],
-            "date": local.dt.date,
-            "throttled": intervals["throttled_attempts"],
-        }
-    )
-    hours = frame.groupby(["replication", "date", "weekday", "hour"])["throttled"].sum()
-    means = hours.groupby(["weekday", "hour"]).mean().unstack("hour")
-    return means.reindex(index=range(7), columns=range(24))
+_MOST_REPLICATIONS = 30
+_MOST_CALLS = 40_000_000  # simulated for the sake of pictures
 
 
 def sizes_to_compare(scenario: Scenario, named: Sequence[int] = (), most: int = 12) -> list[int]:
@@ -106,25 +40,171 @@ def sizes_to_compare(scenario: Scenario, named: Sequence[int] = (), most: int = 
     return sorted({*shown[places].tolist(), *named, scenario.org.addon_credits})
 
 
-def timelines(
-    scenario: Scenario,
-    sizes: Sequence[int],
-    progress: Callable[[int, int], None] | None = None,
-) -> dict[int, RunResult]:
-    """Simulate a scenario with each of these add-on credits, on the compiled engine.
+class OverTime:
+    """The pool over time with several add-on sizes, and the org as it is now.
 
-    As many replications, at most 30, as make 40 million calls over all sizes; never fewer
-    than two of a scenario that has two.
+    Each is simulated once, on the compiled engine, when it is first asked for; of what is read
+    back from files nothing is. At most 30 replications are simulated, and as many as make 40
+    million calls; never fewer than two of a scenario that has two.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    named : sequence of int
+        Add-on sizes to be among those compared.
     """
-    demand = Demand(scenario)
-    calls = max(1, demand.busiest_day * demand.days * len(sizes))
-    count = min(scenario.replications, max(2, min(30, _MOST_CALLS // calls)))
-    results = {}
-    for place, size in enumerate(sizes):
-        at_size = scenario.changed({"org.addon_credits": size, "alternatives": []})
-        results[size] = run(
-            at_size, engine="compiled", replications=count, keep_calls=False, examine_start=False
+
+    def __init__(self, scenario: Scenario, named: Sequence[int] = ()) -> None:
+        self._scenario, self._named = scenario, named
+        self._timelines: dict[int, pd.DataFrame] = {}
+
+    @classmethod
+    def of_tables(cls, scenario: Scenario, tables: Mapping[str, pd.DataFrame]) -> OverTime:
+        """Return what `tables` gave, with nothing left to simulate."""
+        kept, timelines = cls(scenario), tables["timelines.parquet"]
+        kept._timelines = {
+            int(size): rows.drop(columns=["addon_credits", "replications"]).reset_index(drop=True)
+            for size, rows in timelines.groupby("addon_credits")
+        }
+        kept.sizes = sorted(kept._timelines)
+        kept.replications = int(timelines["replications"].iloc[0])
+        hours = tables["now_hours.parquet"].pivot(index="weekday", columns="hour")
+        kept.hours = hours["mean_throttled_attempts"].rename_axis(index=None, columns=None)
+        runs = tables["now_runs.parquet"]
+        overall, clients, categories = (
+            runs[runs["grain"] == grain]
+            .rename(columns={"name": grain})
+            .drop(columns="grain")
+            .reset_index(drop=True)
+            for grain in ("overall", "client", "category")
         )
-        if progress is not None:
-            progress(place + 1, len(sizes))
-    return results
+        kept.now = RunResult(
+            scenario=_with(scenario, scenario.org.addon_credits, len(overall)),
+            engine="compiled",
+            runs=overall.drop(columns="overall"),
+            client_runs=clients,
+            category_runs=categories,
+            intervals=_NOTHING[0],
+            alerts=_NOTHING[1],
+            summary=tables["now_summary.parquet"],
+        )
+        return kept
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """The sizes compared, rising: from none to one that throttles no call."""
+        return sizes_to_compare(self._scenario, self._named)
+
+    @cached_property
+    def replications(self) -> int:
+        """How many replications each timeline is of."""
+        return self._affordable(len(self.sizes))
+
+    @cached_property
+    def now(self) -> RunResult:
+        """The org with the add-on credits that it has; without intervals and alerts.
+
+        The words on it need more replications than a picture of one size of many: as many as can
+        be afforded for one size.
+        """
+        return self._now[0]
+
+    @cached_property
+    def hours(self) -> pd.DataFrame:
+        """Its throttled attempts by weekday and hour: `simulation.experiment.weekly`."""
+        return self._now[1]
+
+    def timeline(self, size: int) -> pd.DataFrame:
+        """Return a size's `simulation.experiment.timeline`, in whole credits."""
+        if size not in self._timelines:
+            if size == self._scenario.org.addon_credits:
+                _ = self._now
+            else:
+                self._timelines[size] = _whole(timeline(self._run(size, self.replications)))
+        return self._timelines[size]
+
+    def simulate(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Simulate what is not simulated yet.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called with the sizes that are done and all of them.
+        """
+        for place, size in enumerate(self.sizes):
+            self.timeline(size)
+            if progress is not None:
+                progress(place + 1, len(self.sizes))
+
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """Return the tables that are written beside a plan, by file name."""
+        compared = [
+            self.timeline(size).assign(addon_credits=size, replications=self.replications)
+            for size in self.sizes
+        ]
+        first = ["addon_credits", "replications"]
+        timelines = pd.concat(compared, ignore_index=True)
+        runs = pd.concat(
+            [
+                self.now.runs.assign(grain="overall", name=""),
+                self.now.client_runs.assign(grain="client").rename(columns={"client": "name"}),
+                self.now.category_runs.assign(grain="category").rename(
+                    columns={"category": "name"}
+                ),
+            ],
+            ignore_index=True,
+        )
+        groups = ["replication", "grain", "name"]
+        hours = self.hours.rename_axis(index="weekday", columns="hour").stack(future_stack=True)
+        return {
+            "timelines.parquet": timelines[[*first, *timelines.columns.drop(first)]],
+            "now_runs.parquet": runs[[*groups, *runs.columns.drop(groups)]],
+            "now_summary.parquet": self.now.summary,
+            "now_hours.parquet": hours.rename("mean_throttled_attempts").reset_index(),
+        }
+
+    @cached_property
+    def _now(self) -> tuple[RunResult, pd.DataFrame]:
+        """The org as it is, and its week; its first replications are those of its timeline."""
+        size = self._scenario.org.addon_credits
+        result = self._run(size, self._affordable(1))
+        shown = result.intervals["replication"] < self.replications
+        compared = replace(
+            result, runs=result.runs[: self.replications], intervals=result.intervals[shown]
+        )
+        self._timelines[size] = _whole(timeline(compared))
+        intervals, alerts = _NOTHING
+        return replace(result, intervals=intervals, alerts=alerts), weekly(result)
+
+    def _affordable(self, sizes: int) -> int:
+        """Return how many replications are simulated of each of so many sizes."""
+        demand = Demand(self._scenario)
+        calls = max(1, demand.busiest_day * demand.days * sizes)
+        most = max(2, min(_MOST_REPLICATIONS, _MOST_CALLS // calls))
+        return min(self._scenario.replications, most)
+
+    def _run(self, size: int, replications: int) -> RunResult:
+        return run(
+            _with(self._scenario, size, replications),
+            engine="compiled",
+            keep_calls=False,
+            examine_start=False,
+        )
+
+
+_NOTHING = (pd.DataFrame(), pd.DataFrame())
+"""The intervals and alerts of a run of which a plan keeps none."""
+
+
+def _with(scenario: Scenario, size: int, replications: int) -> Scenario:
+    """Return a scenario with a number of add-on credits and of replications."""
+    return scenario.changed(
+        {"org.addon_credits": size, "alternatives": [], "replications": replications}
+    )
+
+
+def _whole(line: pd.DataFrame) -> pd.DataFrame:
+    """Return a timeline in whole credits: no picture shows parts of them."""
+    return line.assign(
+        **{name: line[name].round().astype(np.int64) for name in ("low", "median", "high")}
+    )

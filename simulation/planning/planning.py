@@ -24,7 +24,7 @@ from simulation.planning.frontier import (
 from simulation.planning.options import Confirmed, PlanOptions
 from simulation.planning.reasons import Rejection, reasons_for, rejections
 from simulation.planning.remedies import Pools, Remedy, remedies
-from simulation.planning.result import Plan, Recommendation, status_of
+from simulation.planning.result import Plan, Recommendation, over_time_of, status_of
 from simulation.planning.search import Search
 from simulation.scenario import Scenario, as_scenario
 
@@ -70,12 +70,14 @@ def plan(
         How many replications are judged at once: as many as there are cores unless given. No
         result depends on it.
     out : Path, str or OutputFolder, optional
-        A folder for the frontier, the plan and the scenario; nothing is there before all is.
+        A folder for the frontier, the plan, the scenario and what pictures show over time; nothing
+        is there before all is.
     force : bool
         Whether files in ``out`` that creditsim did not write may be replaced, and work is begun
         for which there seems to be too little memory or time.
     progress : callable, optional
-        Called with the steps done and those known to come; a step judges one replication.
+        Called with the steps done and those known to come; a step judges one replication, or
+        simulates one size over time.
 
     Raises
     ------
@@ -117,8 +119,13 @@ def plan_with(
         if isinstance(output, Path | str):
             folder = OutputFolder(named_path(output, "out"), PLAN_FILES, options.force)
             output = stack.enter_context(folder)
-        result = _plan(scenario, warmup, changed, options, Steps(progress))
+        steps = Steps(progress)
+        result = _plan(scenario, warmup, changed, options, steps)
+        result = replace(result, over_time=over_time_of(result))
         if output is not None:
+            assert result.over_time is not None
+            steps.expect(len(result.over_time.sizes))
+            result.over_time.simulate(lambda _done, _of: steps.tick())
             save(result, output, "plan.json")
     return result
 

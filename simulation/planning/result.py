@@ -13,11 +13,21 @@ from simulation.experiment import CONFIDENCE, Estimate, Warmup
 from simulation.planning.confirmation import Confirmation
 from simulation.planning.judgement import Judgement
 from simulation.planning.methods import plan_methods
+from simulation.planning.over_time import OverTime
 from simulation.planning.reasons import Rejection
 from simulation.planning.remedies import Remedy
 from simulation.scenario import Objective, Scenario
 
-__all__ = ["AlternativeResult", "Plan", "Recommendation", "Status", "status_of"]
+__all__ = [
+    "AlternativeResult",
+    "Plan",
+    "Recommendation",
+    "Status",
+    "advised",
+    "over_time_of",
+    "status_of",
+    "surely_enough",
+]
 
 Status = Literal["none_needed", "buy", "not_reachable"]
 
@@ -146,6 +156,9 @@ class Plan:
         How many the search judged. Where they leave a doubt, a last look sees as many more.
     judgement : Judgement or None
         What each replication said of each size; None where the plan was read from its files.
+    over_time : OverTime or None
+        What pictures show over time, simulated when it is first asked for; None where the plan was
+        read from files that hold nothing of it.
     """
 
     scenario: Scenario
@@ -157,6 +170,7 @@ class Plan:
     alternatives: list[AlternativeResult]
     confirmation: Confirmation | None
     judgement: Judgement | None = field(repr=False)
+    over_time: OverTime | None = field(default=None, repr=False)
 
     @property
     def objective(self) -> Objective:
@@ -205,6 +219,7 @@ class Plan:
             "frontier.parquet": self.frontier,
             "frontier.csv": self.frontier,
             "fresh.parquet": self.fresh,
+            **({} if self.over_time is None else self.over_time.tables()),
         }
 
     def methods(self) -> Mapping[str, str]:
@@ -220,6 +235,29 @@ class Plan:
             decided=self.recommendation.decided,
         )
         return {"plan_methods.md": text}
+
+
+def over_time_of(plan: Plan) -> OverTime:
+    """Return what pictures of a plan show over time: what it advises is among the sizes."""
+    named = (advised(plan), plan.recommendation.zero_throttle_addon_credits)
+    return OverTime(plan.scenario, [size for size in named if size is not None])
+
+
+def surely_enough(plan: Plan) -> int | None:
+    """Return the smallest size that is known to be enough, if there is one.
+
+    It is the recommended one, or where that is not decided the upper end of what it lies between.
+    """
+    advice = plan.recommendation
+    if advice.decided or plan.objective.cost_of_lost_call is not None:
+        return advice.addon_credits
+    return None if advice.undecided_between is None else advice.undecided_between[1]
+
+
+def advised(plan: Plan) -> int | None:
+    """Return the size that the advice leads with: what surely is enough, else what may be."""
+    safe = surely_enough(plan)
+    return plan.recommendation.addon_credits if safe is None else safe
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:

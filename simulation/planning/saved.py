@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from decimal import Decimal
@@ -28,6 +28,7 @@ from simulation.experiment import (
 )
 from simulation.formats import digest, hashes_of, reading, reason_of, shown
 from simulation.planning.confirmation import Confirmation
+from simulation.planning.over_time import OverTime
 from simulation.planning.reasons import Rejection
 from simulation.planning.remedies import Remedy
 from simulation.planning.result import AlternativeResult, Plan, Recommendation
@@ -170,10 +171,8 @@ def _warmed(scenario: Scenario, told: dict[str, Any]) -> Scenario:
 
 
 def _run(file: Place, scenario: Scenario, summary: dict[str, Any]) -> RunResult:
-    tables = {name: _table(file(f"{name}.parquet"), name) for name in _BEGIN if name not in _PLANS}
-    for name, key in _KEYS.items():
-        if tables[name].duplicated([*key]).any():
-            raise _NotWholeError(f"{name}.parquet: it has rows twice")
+    tables = {name: _table(file(f"{name}.parquet"), name) for name in _RUNS}
+    _refuse_rows_twice(tables)
     of_runs = {*tables["runs"]["replication"]}
     _compare("runs", len(of_runs), _whole(summary["replications"]), "summary.json")
     _compare("runs", of_runs, {*range(len(of_runs))}, "summary.json")
@@ -181,19 +180,17 @@ def _run(file: Place, scenario: Scenario, summary: dict[str, Any]) -> RunResult:
         _compare(name, {*tables[name]["replication"]}, of_runs, "runs.parquet")
     names = {client.name for client in scenario.clients}
     _compare("client_runs", {*tables["client_runs"]["client"]}, names, _SCENARIO)
-    of_all = {
-        statistic: len(names) + 1 + tables["category_runs"]["category"].nunique()
-        for statistic in STATISTICS
-    }
-    counted = Counter(tables["summary"]["statistic"])
-    _compare("summary", counted, of_all, "runs.parquet")
+    groups = len(names) + 1 + tables["category_runs"]["category"].nunique()
+    _compare_summary("summary", tables["summary"], groups, "runs.parquet")
     engine = TypeAdapter(Literal["simpy", "compiled"]).validate_python(summary["engine"])
     return RunResult(
         scenario=scenario, engine=engine, **tables, warmup=warmup_from(summary["warmup"])
     )
 
 
+_RUNS = ("runs", "client_runs", "category_runs", "intervals", "alerts", "summary")
 _PLANS = ("frontier", "fresh")
+_OVER_TIME = ("timelines", "now_runs", "now_summary", "now_hours")
 _SIZES = (
     "addon_credits limit price_per_day price_per_month throttled_share throttled_share_low "
     "throttled_share_high lost_calls lost_calls_low lost_calls_high meets_probability meets_low "
@@ -210,6 +207,13 @@ _BEGIN = {
     "alerts": ("replication", "level_percent", "day", "crossed_at"),
     "summary": SUMMARY_COLUMNS,
     **dict.fromkeys(_PLANS, tuple(_SIZES.split())),
+    "timelines": (
+        *("addon_credits", "replications", "start", "low", "median", "high"),
+        *("throttled", "warming"),
+    ),
+    "now_runs": ("replication", "grain", "name", *STATISTICS),
+    "now_summary": SUMMARY_COLUMNS,
+    "now_hours": ("weekday", "hour", "mean_throttled_attempts"),
 }
 """The columns with which each table begins, in their order."""
 
@@ -219,18 +223,21 @@ _KEYS = {
     "category_runs": ("replication", "category"),
     "intervals": ("replication", "start_at"),
     "summary": ("grain", "name", "statistic"),
+    "now_runs": ("replication", "grain", "name"),
+    "now_summary": ("grain", "name", "statistic"),
+    "now_hours": ("weekday", "hour"),
 }
 """What tells the rows of a table apart."""
 
 _MAY_BE_MISSING = {name for name in STATISTICS if name.startswith("delay_")} | {
     *("throttled_share", "hours_to_first_throttle", "mean", "ci95_low", "ci95_high"),
+    "mean_throttled_attempts",
     *("throttled_share_low", "throttled_share_high", "lost_calls_low", "lost_calls_high"),
 }
 """Numbers that there need not be, such as the share of no calls."""
 
-_NO_NUMBERS = {"client", "category", "grain", "name", "statistic", "start_at", "crossed_at"} | {
-    "price_per_day",
-    "price_per_month",
+_NO_NUMBERS = {"client", "category", "grain", "name", "statistic"} | {
+    *("price_per_day", "price_per_month", "start", "start_at", "crossed_at"),
 }
 
 
@@ -249,10 +256,21 @@ def _table(file: Path, name: str) -> pd.DataFrame:
                 raise _NotWholeError(f"{name}.parquet: its column {column!r} holds no numbers")
             if column not in _MAY_BE_MISSING and not np.isfinite(table[column]).all():
                 raise _NotWholeError(f"{name}.parquet: its column {column!r} lacks numbers")
-        for column in {"start_at", "crossed_at"} & {*expected}:
+        for column in {"start", "start_at", "crossed_at"} & {*expected}:
             if not is_datetime64_any_dtype(table[column]):
                 raise _NotWholeError(f"{name}.parquet: its column {column!r} holds no times")
         return table
+
+
+def _refuse_rows_twice(tables: Mapping[str, pd.DataFrame]) -> None:
+    for name, table in tables.items():
+        if name in _KEYS and table.duplicated([*_KEYS[name]]).any():
+            raise _NotWholeError(f"{name}.parquet: it has rows twice")
+
+
+def _compare_summary(name: str, summary: pd.DataFrame, groups: int, of: str) -> None:
+    """Refuse a summary that does not estimate each statistic for this many groups of calls."""
+    _compare(name, Counter(summary["statistic"]), dict.fromkeys(STATISTICS, groups), of)
 
 
 def _whole(count: Any) -> int:
@@ -315,6 +333,28 @@ def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
     if plan.confirmation is not None:
         _check(Confirmation, plan.confirmation)
     return plan
+
+
+def _over_time(file: Place, scenario: Scenario, told: dict[str, Any]) -> OverTime | None:
+    """Read what a plan shows over time, if it was kept."""
+    files = [f"{name}.parquet" for name in _OVER_TIME]
+    kept = told.get("files")
+    if not any(file(name).is_file() if kept is None else name in kept for name in files):
+        return None
+    tables = {name: _table(file(f"{name}.parquet"), name) for name in _OVER_TIME}
+    _refuse_rows_twice(tables)
+    sizes = Counter(tables["timelines"]["addon_credits"])
+    if scenario.org.addon_credits not in sizes or len({*sizes.values()}) > 1:
+        raise _NotWholeError("timelines.parquet: it has not the same rows of each size")
+    runs = tables["now_runs"]
+    groups = {(row.grain, row.name) for row in runs[["grain", "name"]].itertuples(index=False)}
+    clients = {name for grain, name in groups if grain == "client"}
+    _compare("now_runs", clients, {client.name for client in scenario.clients}, _SCENARIO)
+    _compare("now_runs", {*Counter(runs["replication"]).values()}, {len(groups)}, _SCENARIO)
+    _compare_summary("now_summary", tables["now_summary"], len(groups), "now_runs.parquet")
+    if {*tables["now_hours"]["weekday"]} != {*range(7)}:
+        raise _NotWholeError("now_hours.parquet: it has not the days of a week")
+    return OverTime.of_tables(scenario, {f"{name}.parquet": tables[name] for name in _OVER_TIME})
 
 
 def _check(kind: type[Any], value: Any) -> None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from simulation.report.card_in_words import card_facts
     from simulation.report.page import report
     from simulation.report.plan_in_words import (
-        advice_in_brief, advised, best_alternative, plan_findings, surely_enough, what_it_is,
+        advice_in_brief, best_alternative, plan_findings, what_it_is,
     )
     from simulation.report.portfolio_in_words import portfolio_findings
     from simulation.report.portfolio_page import write_portfolio_page

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from simulation.experiment import RunResult
+from simulation.experiment import RunResult, timeline, weekly
 from simulation.formats import number, percent
-from simulation.planning import Plan, timeline, weekly
+from simulation.planning import Plan, surely_enough
 from simulation.report.colours import BAND, BLUE, GREEN, GREY, ORANGE, RED
-from simulation.report.plan_in_words import surely_enough, what_it_is
+from simulation.report.plan_in_words import what_it_is
 from simulation.report.timeline_parts import level_lines, timeline_traces, warm_up
+from simulation.scenario import Scenario
 
 __all__ = [
     "alternatives",
@@ -27,6 +29,7 @@ __all__ = [
     "delays",
     "frontier",
     "uses_and_suffers",
+    "week",
     "when_it_hurts",
 ]
 
@@ -57,69 +60,70 @@ def _styled(figure: go.Figure, height: int) -> go.Figure:
 
 def available_credits(result: RunResult) -> go.Figure:
     """Show available credits over time, with their spread, and when attempts are throttled."""
-    return available_credits_by_size({result.scenario.org.addon_credits: result})
+    size = result.scenario.org.addon_credits
+    return available_credits_by_size(result.scenario, {size: timeline(result)})
 
 
 def available_credits_by_size(
-    results: Mapping[int, RunResult], shown: int | None = None
+    scenario: Scenario, timelines: Mapping[int, pd.DataFrame], shown: int | None = None
 ) -> go.Figure:
     """Show the same for several add-on sizes, with a slider that chooses among them.
 
     Parameters
     ----------
-    results : mapping of int to RunResult
-        A run of the same scenario for each size, rising.
+    scenario : Scenario
+    timelines : mapping of int to DataFrame
+        What `simulation.experiment.timeline` says of each size, rising.
     shown : int, optional
         The size to begin with; the first unless given.
     """
     figure = make_subplots(
         rows=2, cols=1, shared_xaxes=True, row_heights=[0.78, 0.22], vertical_spacing=0.06
     )
-    sizes = list(results)
-    active = 0 if shown is None or shown not in results else sizes.index(shown)
-    per_size = 0
-    for size, result in results.items():
-        traces = timeline_traces(timeline(result))
-        per_size = len(traces)
-        for row, trace in traces:
+    sizes = list(timelines)
+    active = 0 if shown is None or shown not in timelines else sizes.index(shown)
+    for size, line in timelines.items():
+        for row, trace in timeline_traces(line):
             trace.visible = size == sizes[active]
             figure.add_trace(trace, row=row, col=1)
-    limits = [result.scenario.limit for result in results.values()]
     _styled(figure, 460 if len(sizes) > 1 else 400)
     figure.update_yaxes(title_text="credits available", rangemode="tozero", row=1, col=1)
     figure.update_yaxes(tickformat=".0%", range=[0, 1], nticks=3, row=2, col=1)
-    pale = warm_up(next(iter(results.values())).scenario)
-    shapes = [*level_lines(limits[active]), *pale]
-    figure.update_layout(shapes=shapes, barmode="overlay", bargap=0)
-    figure.update_yaxes(range=[0, limits[active] * 1.05], row=1, col=1)
+    layouts = [_levels(scenario, size) for size in sizes]
+    figure.update_layout(shapes=layouts[active]["shapes"], barmode="overlay", bargap=0)
+    figure.update_yaxes(range=layouts[active]["yaxis.range"], row=1, col=1)
     if len(sizes) > 1:
-        steps = []
-        for place, size in enumerate(sizes):
-            visible = [n // per_size == place for n in range(per_size * len(sizes))]
-            layout = {
-                "shapes": [*level_lines(limits[place]), *pale],
-                "yaxis.range": [0, limits[place] * 1.05],
-            }
-            steps.append(
-                {"label": f"{size:,}", "method": "update", "args": [{"visible": visible}, layout]}
-            )
-        figure.update_layout(
-            sliders=[
-                {
-                    "active": active,
-                    "steps": steps,
-                    "currentvalue": {
-                        "prefix": "add-on credits: ",
-                        "font": {"size": 15, "color": GREY},
-                    },
-                    "pad": {"t": 40},
-                    "tickcolor": "rgba(0,0,0,0)",
-                    "font": {"color": "rgba(0,0,0,0)"},
-                    "bordercolor": GREY,
-                }
-            ]
-        )
+        figure.update_layout(sliders=[_slider(sizes, layouts, active, len(figure.data))])
     return figure
+
+
+def _levels(scenario: Scenario, size: int) -> dict[str, Any]:
+    """Return what a figure has of the pool that a size gives: its levels, and how high it is."""
+    limit = scenario.offer.limit(size)
+    shapes = [*level_lines(limit), *warm_up(scenario)]
+    return {"shapes": shapes, "yaxis.range": [0, limit * 1.05]}
+
+
+def _slider(
+    sizes: list[int], layouts: list[dict[str, Any]], active: int, traces: int
+) -> dict[str, Any]:
+    """Return a slider over sizes that have as many traces each, in the order of the sizes."""
+    each = traces // len(sizes)
+    steps = []
+    for place, (size, layout) in enumerate(zip(sizes, layouts, strict=True)):
+        visible = [n // each == place for n in range(traces)]
+        steps.append(
+            {"label": f"{size:,}", "method": "update", "args": [{"visible": visible}, layout]}
+        )
+    return {
+        "active": active,
+        "steps": steps,
+        "currentvalue": {"prefix": "add-on credits: ", "font": {"size": 15, "color": GREY}},
+        "pad": {"t": 40},
+        "tickcolor": "rgba(0,0,0,0)",
+        "font": {"color": "rgba(0,0,0,0)"},
+        "bordercolor": GREY,
+    }
 
 
 def frontier(plan: Plan) -> go.Figure | None:
@@ -127,18 +131,46 @@ def frontier(plan: Plan) -> go.Figure | None:
 
     None where nothing can be bought.
     """
-    table, advice = plan.frontier, plan.recommendation
-    if len(table) == 1:
+    if len(plan.frontier) == 1:
         return None
-    prices = table["price_per_month"].astype(float)
-    share = {
-        name: 100 * table[name]
-        for name in ("throttled_share", "throttled_share_low", "throttled_share_high")
-    }
-    low = share["throttled_share_low"].fillna(share["throttled_share"])
-    high = share["throttled_share_high"].fillna(share["throttled_share"])
-    size = table["addon_credits"]
     figure = _figure(400)
+    _add_curve(figure, plan.frontier)
+    for size, words in _marked(plan).items():
+        row = plan.frontier[plan.frontier["addon_credits"] == size].iloc[0]
+        advised = words in ("recommended", "surely enough")
+        figure.add_scatter(
+            x=[float(row["price_per_month"])],
+            y=[100 * row["throttled_share"]],
+            mode="markers",
+            marker={
+                "size": 12,
+                "color": GREEN if advised else ORANGE,
+                "symbol": "diamond" if advised else "circle",
+            },
+            name=f"{words}: {size:,}",
+            hoverinfo="skip",
+        )
+    offer, most = plan.scenario.offer, int(plan.frontier["addon_credits"].iloc[-1])
+    for edge in plan.scenario.card.slab_edges():
+        if edge < most:
+            figure.add_vline(
+                x=float(offer.price_per_month(edge)),
+                line={"color": GREY, "width": 1, "dash": "dash"},
+                annotation={"text": "end of slab", "font": {"size": 10}, "textangle": -90},
+            )
+    enough = plan.recommendation.zero_throttle_addon_credits
+    end = float(offer.price_per_month(most if enough is None else enough))
+    figure.update_xaxes(title_text="$ a month", tickprefix="$")
+    figure.update_xaxes(range=[-0.03 * end, max(1.0, 1.25 * end)])
+    figure.update_yaxes(title_text="throttled calls", ticksuffix=" %", rangemode="tozero")
+    return figure
+
+
+def _add_curve(figure: go.Figure, sizes: pd.DataFrame) -> None:
+    """Draw the throttled share of all sizes against their price, with its interval."""
+    prices = sizes["price_per_month"].astype(float)
+    share, low, high = (100 * sizes[f"throttled_share{end}"] for end in ("", "_low", "_high"))
+    low, high = low.fillna(share), high.fillna(share)
     figure.add_scatter(
         x=pd.concat([prices, prices[::-1]]),
         y=pd.concat([high, low[::-1]]),
@@ -150,52 +182,27 @@ def frontier(plan: Plan) -> go.Figure | None:
     )
     figure.add_scatter(
         x=prices,
-        y=share["throttled_share"],
+        y=share,
         mode="lines+markers",
         line={"color": BLUE},
         marker={"size": 4},
-        customdata=np.stack([size, table["meets_probability"]], axis=1),
+        customdata=np.stack([sizes["addon_credits"], sizes["meets_probability"]], axis=1),
         hovertemplate="%{customdata[0]:,} add-on credits: $%{x:,.2f} a month, "
         "%{y:.3g} % throttled<extra></extra>",
         name="throttled share",
     )
-    named = {
-        size: what_it_is(plan, size)
-        for size in (advice.addon_credits, surely_enough(plan))
-        if size is not None
+
+
+def _marked(plan: Plan) -> dict[int, str]:
+    """Return the sizes that the curve marks, each with what it is."""
+    size, advice = plan.frontier["addon_credits"], plan.recommendation.addon_credits
+    marked = {
+        each: what_it_is(plan, each) for each in (advice, surely_enough(plan)) if each is not None
     }
-    place = 0 if advice.addon_credits is None else int((size < advice.addon_credits).sum())
-    if place:
-        named[int(size.iloc[place - 1])] = "next smaller"
-    for each, words in named.items():
-        row, advised = int((size < each).sum()), words in ("recommended", "surely enough")
-        figure.add_scatter(
-            x=[prices.iloc[row]],
-            y=[share["throttled_share"].iloc[row]],
-            mode="markers",
-            marker={
-                "size": 12,
-                "color": GREEN if advised else ORANGE,
-                "symbol": "diamond" if advised else "circle",
-            },
-            name=f"{words}: {each:,}",
-            hoverinfo="skip",
-        )
-    most, offer = float(prices.iloc[-1]), plan.scenario.offer
-    for edge in plan.scenario.card.slab_edges():
-        if edge < int(size.iloc[-1]):
-            at = float(offer.price_per_month(edge))
-            figure.add_vline(
-                x=at,
-                line={"color": GREY, "width": 1, "dash": "dash"},
-                annotation={"text": "end of slab", "font": {"size": 10}, "textangle": -90},
-            )
-    enough = advice.zero_throttle_addon_credits
-    end = most if enough is None else float(offer.price_per_month(enough))
-    figure.update_xaxes(title_text="$ a month", tickprefix="$")
-    figure.update_xaxes(range=[-0.03 * end, max(1.0, 1.25 * end)])
-    figure.update_yaxes(title_text="throttled calls", ticksuffix=" %", rangemode="tozero")
-    return figure
+    smaller = size[:0] if advice is None else size[size < advice]
+    if len(smaller):
+        marked[int(smaller.iloc[-1])] = "next smaller"
+    return marked
 
 
 def uses_and_suffers(result: RunResult, by: str = "client") -> go.Figure:
@@ -232,7 +239,11 @@ def uses_and_suffers(result: RunResult, by: str = "client") -> go.Figure:
 
 def when_it_hurts(result: RunResult) -> go.Figure:
     """Show the throttled attempts of a mean hour, by weekday and hour of the local day."""
-    table = weekly(result)
+    return week(weekly(result))
+
+
+def week(table: pd.DataFrame) -> go.Figure:
+    """Show the same of what `simulation.experiment.weekly` says."""
     figure = _figure(300)
     figure.add_heatmap(
         z=table.to_numpy().round(2),

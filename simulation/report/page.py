@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+import pandas as pd
 import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from simulation.experiment import RunResult
+from simulation.experiment import RunResult, timeline, weekly
 from simulation.formats import OutputFile, dollars, number, percent, period, plural
-from simulation.planning import Plan, sizes_to_compare, timelines
+from simulation.planning import Plan, advised
 from simulation.rate_cards import register_of_assumptions
 from simulation.report import figures
 from simulation.report.card_in_words import card_facts
-from simulation.report.plan_in_words import advised, plan_findings
+from simulation.report.plan_in_words import plan_findings
 from simulation.report.run_in_words import run_findings, start_finding
+from simulation.scenario import Scenario
 from simulation.version import __version__
 
 __all__ = ["environment", "report", "write"]
@@ -29,8 +31,13 @@ _BAND_OF_TEN = 10
 
 _ABOUT_TIMELINE = (
     "The line is the median of {count:,} simulated {units}, the band holds {held}. Below, in "
-    "which share of them calls are throttled at that time. Move the slider to see what other "
-    "add-on sizes do."
+    "which share of them calls are throttled at that time. "
+)
+_MOVE_THE_SLIDER = "Move the slider to see what other add-on sizes do."
+_PLAN_FOR_OTHERS = "What other add-on sizes do stands on the page of creditsim plan --report."
+_NOT_KEPT = (
+    "Pictures over time, and what happens as things are, are not on this page: its result was kept "
+    "without them. Make it again with creditsim plan --out, or creditsim batch --report."
 )
 _ABOUT_FRONTIER = (
     "Every purchasable size, judged on the same simulated {units}: its price, and the share of "
@@ -40,7 +47,6 @@ _ABOUT_FRONTIER = (
 
 def report(
     result: RunResult | Plan,
-    progress: Callable[[int, int], None] | None = None,
     yaml: str | None = None,
     plotly: str | None = None,
 ) -> str:
@@ -49,8 +55,6 @@ def report(
     Parameters
     ----------
     result : RunResult or Plan
-    progress : callable, optional
-        Called with the add-on sizes simulated for the timeline and those in all.
     yaml : str, optional
         The scenario's text, where it is not meant to be run from the current folder.
     plotly : str, optional
@@ -59,27 +63,20 @@ def report(
     """
     scenario = result.scenario
     plan = result if isinstance(result, Plan) else None
-    size = None if plan is None else advised(plan)
-    throttles_none = None if plan is None else plan.recommendation.zero_throttle_addon_credits
-    named = [each for each in (size, throttles_none) if each is not None]
-    sizes = sizes_to_compare(scenario, named)
-    by_size = timelines(scenario, sizes, progress)
-    now = scenario.org.addon_credits
-    # The words on the org as it is need more replications than a picture of one size of many.
-    run = timelines(scenario, [now])[now] if isinstance(result, Plan) else result
+    found = _of_run(result) if isinstance(result, RunResult) else _of_plan(result)
+    sections = [section for section in found if section.figure is not None]
+    as_it_is = run_findings(plan.over_time.now) if plan and plan.over_time else []
     page = environment().get_template("page.html.j2")
-    sections = list(_sections(plan, run, by_size, now if size is None else size))
     html: str = page.render(
         scenario=scenario,
         org=scenario.outline(),
-        advice=plan_findings(plan) if plan else run_findings(run),
-        run=run_findings(run) if plan else [],
+        advice=run_findings(result) if isinstance(result, RunResult) else plan_findings(result),
+        run=as_it_is,
+        not_kept=_NOT_KEPT if plan and not plan.over_time else "",
         start=start_finding(result.warmup),
         plan=plan,
         sections=sections,
-        figures=_json(
-            {section["id"]: json.loads(section["figure"].to_json()) for section in sections}
-        ),
+        figures=_json({section.id: section.figure for section in sections}),
         card=scenario.card,
         assumptions=_assumptions(),
         command=_command(scenario.seed, plan, result),
@@ -105,71 +102,78 @@ def environment() -> Environment:
     return environment
 
 
-def _json(data: Any) -> Markup:
-    """Write data as JSON that may stand inside a script element."""
-    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    return Markup(text)
+def _json(pictures: Mapping[str, go.Figure]) -> Markup:
+    """Write figures by name as JSON that may stand inside a script element."""
+    told = (f"{json.dumps(name)}:{figure.to_json()}" for name, figure in pictures.items())
+    return Markup(f"{{{','.join(told)}}}".replace("<", "\\u003c"))
 
 
-def _sections(
-    plan: Plan | None, run: RunResult, by_size: dict[int, RunResult], shown: int
-) -> list[dict[str, Any]]:
-    """Return the pictures in their order, each with a heading and what it says."""
-    scenario = run.scenario
-    unit = period(scenario.counted)
-    count = len(next(iter(by_size.values())).runs)
-    throttled = bool(run.runs["throttled_attempts"].sum())
-    found: list[tuple[str, str, str, go.Figure | None]] = [
-        (
-            "credits",
-            "Available credits over time",
-            _ABOUT_TIMELINE.format(
-                count=count,
-                units=plural(unit),
-                held="nine of ten" if count >= _BAND_OF_TEN else "nearly all of them",
-            ),
-            figures.available_credits_by_size(by_size, shown),
-        )
+class _Section(NamedTuple):
+    """A picture with its heading and what it says; None where there is nothing to show."""
+
+    id: str
+    title: str
+    text: str
+    figure: go.Figure | None
+
+
+def _of_run(run: RunResult) -> list[_Section]:
+    """Return the pictures of a run in their order."""
+    size = run.scenario.org.addon_credits
+    return [
+        _credits(run.scenario, {size: timeline(run)}, size, len(run.runs), _PLAN_FOR_OTHERS),
+        *_as_it_is(run, weekly(run)),
     ]
-    if plan is not None:
-        found.append(
-            (
-                "frontier",
-                "What each purchase buys",
-                _ABOUT_FRONTIER.format(units=plural(unit)),
-                figures.frontier(plan),
-            )
+
+
+def _of_plan(plan: Plan) -> list[_Section]:
+    """Return the pictures of a plan in their order."""
+    kept, scenario = plan.over_time, plan.scenario
+    about = _ABOUT_FRONTIER.format(units=plural(period(scenario.counted)))
+    found = [_Section("frontier", "What each purchase buys", about, figures.frontier(plan))]
+    if kept is not None:
+        size = advised(plan)
+        shown = scenario.org.addon_credits if size is None else size
+        lines = {each: kept.timeline(each) for each in kept.sizes}
+        first = _credits(scenario, lines, shown, kept.replications, _MOVE_THE_SLIDER)
+        found = [first, *found, *_as_it_is(kept.now, kept.hours)]
+    words = "What each change saves a month, with its 95 % interval."
+    if any(each.addon_credits_alone for each in plan.alternatives):
+        words += (
+            " Where it changes licenses or the edition and their prices are not stated, that "
+            "is in add-on credits alone."
         )
-    whose = "With the add-on credits that the org has now. "
-    found.append(
-        (
-            "clients",
-            "Who uses the credits, and who suffers",
-            whose + "A client that uses much and suffers little makes others wait.",
-            figures.uses_and_suffers(run),
-        )
+    return [*found, _Section("alternatives", "Alternatives", words, figures.alternatives(plan))]
+
+
+def _credits(
+    scenario: Scenario, lines: Mapping[int, pd.DataFrame], shown: int, count: int, others: str
+) -> _Section:
+    """Return the picture of available credits by ``count`` replications of each size."""
+    words = _ABOUT_TIMELINE.format(
+        count=count,
+        units=plural(period(scenario.counted)),
+        held="nine of ten" if count >= _BAND_OF_TEN else "nearly all of them",
     )
+    figure = figures.available_credits_by_size(scenario, lines, shown)
+    return _Section("credits", "Available credits over time", words + others, figure)
+
+
+def _as_it_is(run: RunResult, hours: pd.DataFrame) -> list[_Section]:
+    """Return the pictures of what happens with the add-on credits that the org has."""
+    whose = "With the add-on credits that the org has now. "
+    who = whose + "A client that uses much and suffers little makes others wait."
+    title = "Who uses the credits, and who suffers"
+    found = [_Section("clients", title, who, figures.uses_and_suffers(run))]
     if run.category_runs["category"].nunique() > 1:
         categories = figures.uses_and_suffers(run, "category")
-        found.append(("categories", "The same by kind of call", whose, categories))
-    if throttled:
-        hours = whose + f"Hours are those of {scenario.timezone}."
-        found.append(("hours", "When it hurts", hours, figures.when_it_hurts(run)))
+        found.append(_Section("categories", "The same by kind of call", whose, categories))
+    if run.runs["throttled_attempts"].any():
+        when = whose + f"Hours are those of {run.scenario.timezone}."
+        found.append(_Section("hours", "When it hurts", when, figures.week(hours)))
         waits = whose + "Clients that try again lose fewer calls, and wait."
-        found.append(("delays", "Delays and lost calls", waits, figures.delays(run)))
-    if plan is not None:
-        words = "What each change saves a month, with its 95 % interval."
-        if any(each.addon_credits_alone for each in plan.alternatives):
-            words += (
-                " Where it changes licenses or the edition and their prices are not stated, that "
-                "is in add-on credits alone."
-            )
-        found.append(("alternatives", "Alternatives", words, figures.alternatives(plan)))
-    return [
-        {"id": name, "title": title, "text": text, "figure": figure}
-        for name, title, text, figure in found
-        if figure is not None
-    ]
+        found.append(_Section("delays", "Delays and lost calls", waits, figures.delays(run)))
+    return found
 
 
 def _assumptions() -> list[tuple[str, str]]:
@@ -192,7 +196,6 @@ def _command(seed: int, plan: Plan | None, result: RunResult | Plan) -> str:
 def write(
     result: RunResult | Plan,
     file: Path,
-    progress: Callable[[int, int], None] | None = None,
     force: bool = False,
 ) -> None:
     """Write the report to a file, whole or not at all.
@@ -204,4 +207,4 @@ def write(
         is not set.
     """
     place = OutputFile(file, force)  # refused before the work, not after it
-    place.write(report(result, progress))
+    place.write(report(result))

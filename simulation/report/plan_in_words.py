@@ -5,15 +5,13 @@ from __future__ import annotations
 from math import isnan
 
 from simulation.formats import dollars, number, percent, period, plural
-from simulation.planning import AlternativeResult, Plan, calls_of, wanted
+from simulation.planning import AlternativeResult, Plan, calls_of, surely_enough, wanted
 from simulation.scenario import Scenario
 
 __all__ = [
     "advice_in_brief",
-    "advised",
     "best_alternative",
     "plan_findings",
-    "surely_enough",
     "what_it_is",
 ]
 
@@ -21,23 +19,6 @@ __all__ = [
 def plan_findings(plan: Plan) -> list[str]:
     """Return the advice in two sentences: what to buy and how sure it is; what else there is."""
     return [_what(plan), _else(plan)]
-
-
-def surely_enough(plan: Plan) -> int | None:
-    """Return the smallest size that is known to be enough, if there is one.
-
-    It is the recommended one, or where that is not decided the upper end of what it lies between.
-    """
-    advice = plan.recommendation
-    if advice.decided or plan.objective.cost_of_lost_call is not None:
-        return advice.addon_credits
-    return None if advice.undecided_between is None else advice.undecided_between[1]
-
-
-def advised(plan: Plan) -> int | None:
-    """Return the size that the advice leads with: what surely is enough, else what may be."""
-    safe = surely_enough(plan)
-    return plan.recommendation.addon_credits if safe is None else safe
 
 
 def what_it_is(plan: Plan, size: int) -> str:

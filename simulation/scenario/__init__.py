@@ -6,15 +6,14 @@ Says when clients mean to call and never draws a call: random numbers begin in `
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulation.scenario.arrival_laws import Arrivals
     from simulation.scenario.call_mix import CallMix, RecordCount
     from simulation.scenario.clients import Client
     from simulation.scenario.clock import Clock
     from simulation.scenario.laws import Law
     from simulation.scenario.loading import as_scenario, load_scenario
     from simulation.scenario.objective import Objective
-    from simulation.scenario.policies import OnThrottle, Retry
     from simulation.scenario.poisson import Poisson
+    from simulation.scenario.policies import OnThrottle, Retry
     from simulation.scenario.scenario import Scenario
     from simulation.scenario.schedule import Schedule
     from simulation.scenario.starter import scenario_schema, write_starter

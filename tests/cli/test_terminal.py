@@ -23,7 +23,7 @@ from simulation.cli.app import print_json
 from simulation.cli.console import Console
 from simulation.cli.terminal import PrintError, guard
 from simulation.errors import Problem
-from simulation.formats.csv_files import for_spreadsheets, write_csv
+from simulation.formats.csv_files import csv_text, for_spreadsheets
 from simulation.formats.tables import TableWriter
 from tests.helpers import ROOT, creditsim
 
@@ -176,8 +176,7 @@ def test_no_cell_is_run_by_a_spreadsheet_and_parquet_keeps_the_text(
     assert [row[1] for row in read] == ["-1"] * len(texts)  # a number stays one
     assert [row[0] for row in read] == [for_spreadsheets(text) for text in texts]
     assert pq.read_table(tmp_path / "t.parquet")["item"].to_pylist() == texts
-    write_csv(pd.DataFrame({"item": texts, "n": -1}), tmp_path / "f.csv")
-    again = (tmp_path / "f.csv").read_bytes().decode()
+    again = csv_text(pd.DataFrame({"item": texts, "n": -1}))
     assert list(csv.reader(io.StringIO(again, newline="")))[1:] == read
     for text in texts:
         safe = for_spreadsheets(text)

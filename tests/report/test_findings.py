@@ -13,8 +13,8 @@ from simulation.cli.console import Console
 from simulation.cli.plan_view import sizes_worth_seeing
 from simulation.cli.run_view import run_view
 from simulation.formats.words import percent
-from simulation.planning.result import Plan
-from simulation.report.plan_in_words import advice_in_brief, surely_enough, what_it_is
+from simulation.planning.result import Plan, surely_enough
+from simulation.report.plan_in_words import advice_in_brief, what_it_is
 from simulation.report.run_in_words import precision_finding, run_findings
 from tests.helpers import any_limit, poisson
 from tests.planning.test_planning import random_case

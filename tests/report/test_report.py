@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from simulation import Plan, RunResult, load_result, load_scenario, plan, run
+from simulation import DAY, Plan, RunResult, load_result, load_scenario, plan, run
+from simulation.experiment.over_time import coarser, timeline, weekly
 from simulation.formats.words import percent
-from simulation.planning.over_time import sizes_to_compare, timeline, timelines, weekly
+from simulation.planning.over_time import OverTime, sizes_to_compare
 from simulation.report import figures
 from simulation.report.page import _json, report, write
 from simulation.report.plan_in_words import plan_findings, what_it_is
@@ -171,9 +173,10 @@ def test_names_that_look_like_markup_are_text(tmp_path: Path) -> None:
 
 
 def test_figures_cannot_end_the_element_that_holds_them() -> None:
-    held = _json({"name": "</script><script>alert(1)</script>"})
+    evil = "</script><script>alert(1)</script>"
+    held = _json({"name": go.Figure(layout={"title": {"text": evil}})})
     assert "<" not in held
-    assert json.loads(held) == {"name": "</script><script>alert(1)</script>"}
+    assert json.loads(held)["name"]["layout"]["title"]["text"] == evil
 
 
 def test_a_year_of_fifty_clients_weighs_less_than_eight_megabytes(tmp_path: Path) -> None:
@@ -250,6 +253,86 @@ def test_a_result_read_back_says_what_it_said(planned: Path, tmp_path: Path) -> 
     assert told.alternatives == original.alternatives
 
 
+SIMULATES = (
+    *("experiment.experiment.Demand", "experiment.replications.CompiledModel.run"),
+    *("experiment.replications.Model.run", "planning.over_time.run", "planning.over_time.sweep"),
+    *("planning.over_time.Demand", "demand.demand.Demand.draw_client"),
+)
+
+
+@pytest.mark.parametrize("kind", ["plan", "run"])
+def test_a_page_drawn_from_files_is_the_one_of_the_result_and_simulates_nothing(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = ["replications=3", "horizon=9 days", "warmup=1 day"]
+    scenario = load_scenario(MID_MARKET, changes)
+    made: Plan | RunResult
+    if kind == "plan":
+        made = plan(scenario, max_replications=3, confirm="none", out=tmp_path)
+    else:
+        made = run(scenario, engine="compiled", out=tmp_path)
+    page = report(made, yaml="")
+
+    def simulate(*_: object, **__: object) -> None:
+        raise AssertionError("a page draws what a result holds")
+
+    for name in SIMULATES:
+        monkeypatch.setattr(f"simulation.{name}", simulate)
+    with pytest.raises(AssertionError):
+        run(scenario)
+    kept = load_result(tmp_path)
+    assert report(kept, yaml="") == page
+    assert (made.scenario.warmup_end, kept.scenario.warmup_end) == (DAY, DAY)
+    assert ("Move the slider" in page) == (kind == "plan")
+
+
+def test_what_is_shown_over_time_is_read_back_as_it_was_made(planned: Path) -> None:
+    scenario = load_scenario(MID_MARKET, ["replications=8"])
+    told = load_result(planned)
+    assert isinstance(told, Plan)
+    assert told.over_time is not None
+    again = OverTime(told.scenario, told.over_time.sizes)
+    assert again.sizes == told.over_time.sizes
+    assert again.replications == told.over_time.replications == scenario.replications
+    for name, table in again.tables().items():
+        pd.testing.assert_frame_equal(told.over_time.tables()[name], table)
+    for size in (0, again.sizes[-1]):
+        changed = told.scenario.changed({"org.addon_credits": size, "alternatives": []})
+        expected = timeline(run(changed, engine="compiled", keep_calls=False))
+        for name in ("low", "median", "high"):
+            assert again.timeline(size)[name].tolist() == expected[name].round().tolist()
+        for name in ("start", "throttled", "warming"):
+            pd.testing.assert_series_equal(again.timeline(size)[name], expected[name])
+
+
+def test_a_result_of_before_has_a_page_that_says_what_is_missing(
+    planned: Path, tmp_path: Path
+) -> None:
+    told = json.loads((planned / "plan.json").read_text())
+    for name in ("frontier.parquet", "fresh.parquet", "scenario.yaml"):
+        shutil.copyfile(planned / name, tmp_path / name)
+    del told["files"]
+    (tmp_path / "plan.json").write_text(json.dumps(told))
+    kept = load_result(tmp_path)
+    assert isinstance(kept, Plan)
+    assert kept.over_time is None
+    page = report(kept)
+    assert "its result was kept without them. Make it again with creditsim plan --out" in page
+    assert 'id="frontier"' in page
+    assert 'id="credits"' not in page
+    assert "As things are" not in page
+
+
+def test_a_timeline_of_fewer_rows_has_the_worst_of_each_stretch(storm: RunResult) -> None:
+    hourly = timeline(storm)
+    coarse = coarser(hourly, 50)
+    assert len(coarse) == 48
+    assert coarse["start"].tolist() == hourly["start"].iloc[::4].tolist()
+    assert coarse["median"].iloc[9] == hourly["median"].iloc[36:40].min()
+    assert coarse["throttled"].iloc[9] == hourly["throttled"].iloc[36:40].max()
+    pd.testing.assert_frame_equal(coarser(hourly, 192), hourly)
+
+
 def test_the_chart_of_lost_calls_has_those_that_drop_and_those_that_lose_most() -> None:
     retry = {"retry": {"first": "1 minute", "max_attempts": 2}}
     clients = [
@@ -314,9 +397,12 @@ def test_the_sizes_go_from_none_to_one_that_throttles_no_call(storm: RunResult) 
     sizes = sizes_to_compare(scenario, [1000], most=4)
     assert sizes[0] == 0
     assert 1000 in sizes
-    results = timelines(scenario, [sizes[0], sizes[-1]])
-    assert results[0].runs["replication"].tolist() == [0, 1]
-    assert not results[sizes[-1]].runs["throttled_attempts"].iloc[0]
+    compared = OverTime(scenario, [1000])
+    assert {0, 1000} <= {*compared.sizes}
+    assert compared.now.runs["replication"].tolist() == [0, 1]
+    month = OverTime(load_scenario(MID_MARKET, ["replications=1"]))
+    assert month.timeline(0)["throttled"].any()
+    assert not month.timeline(month.sizes[-1])["throttled"].any()
     assert sizes_to_compare(storm.scenario)[0] == 0
 
 
