@@ -325,6 +325,7 @@ def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
         recommendation=Recommendation(**advice),
         alternatives=[_alternative(given, replications) for given in told["alternatives"]],
         confirmation=None if confirmed is None else Confirmation(**confirmed),
+        over_time=_over_time(file, scenario, told),
         judgement=None,
     )
     _check(Recommendation, plan.recommendation)
