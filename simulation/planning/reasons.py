@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -39,7 +39,7 @@ class Rejection:
 
     addon_credits: int | None = None
     change: str | None = None
-    bound: Bound | None
+    bound: Bound | None = field(compare=False)  # what plan.json does not hold is no difference
     reason: str
 
     @classmethod
