@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from math import isinf, isnan
 
 import pandas as pd
 from rich.console import Group, RenderableType
@@ -12,10 +11,10 @@ from rich.text import Text
 
 from simulation.cli.console import table_of
 from simulation.cli.timeline_view import Timeline
-from simulation.experiment import STATISTICS, TABLE, RunResult, Warmup, timeline
+from simulation.experiment import RunResult, Warmup, timeline
 from simulation.formats import number, percent
 from simulation.rate_cards import ALERT_LEVELS
-from simulation.report import precision_finding, run_findings, start_finding
+from simulation.report import precision_finding, run_figures, run_findings, start_finding
 
 __all__ = ["run_view", "start_view"]
 
@@ -51,17 +50,8 @@ def _overall_table(result: RunResult) -> Table:
     many = len(result.runs)
     title = f"In one run, by {many:,} simulated" if many > 1 else "In the one run"
     table = table_of(title, "estimate", "95 % interval")
-    for name in TABLE:
-        statistic, estimate = STATISTICS[name], result.estimate(name)
-        if isnan(estimate.mean) or (statistic.if_any and not estimate.mean):
-            continue
-        write = percent if statistic.is_share else number
-        interval = ""
-        if estimate.has_interval:
-            interval = f"{write(estimate.low)} to {write(estimate.high)}"
-            if isinf(estimate.high):
-                interval = f"{write(estimate.low)} or more"
-        table.add_row(statistic.label, write(estimate.mean), interval)
+    for row in run_figures(result):
+        table.add_row(*row)
     return table
 
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     )
     from simulation.report.portfolio_in_words import portfolio_findings
     from simulation.report.portfolio_page import write_portfolio_page
-    from simulation.report.run_in_words import precision_finding, run_findings, start_finding
+    from simulation.report.run_in_words import (
+        precision_finding, run_figures, run_findings, start_finding,
+    )
 else:
     from simulation.lazy import lazily
 

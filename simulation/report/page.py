@@ -20,7 +20,7 @@ from simulation.rate_cards import register_of_assumptions
 from simulation.report import figures
 from simulation.report.card_in_words import card_facts
 from simulation.report.plan_in_words import plan_findings
-from simulation.report.run_in_words import run_findings, start_finding
+from simulation.report.run_in_words import run_figures, run_findings, start_finding
 from simulation.scenario import Scenario
 from simulation.version import __version__
 
@@ -65,17 +65,20 @@ def report(
     plan = result if isinstance(result, Plan) else None
     found = _of_run(result) if isinstance(result, RunResult) else _of_plan(result)
     sections = [section for section in found if section.figure is not None]
-    as_it_is = run_findings(plan.over_time.now) if plan and plan.over_time else []
+    run = result if isinstance(result, RunResult) else None
+    if plan is not None and plan.over_time is not None:
+        run = plan.over_time.now
     page = environment().get_template("page.html.j2")
     html: str = page.render(
         scenario=scenario,
         org=scenario.outline(),
         advice=run_findings(result) if isinstance(result, RunResult) else plan_findings(result),
-        run=as_it_is,
+        run=run_findings(run) if plan and run else [],
         not_kept=_NOT_KEPT if plan and not plan.over_time else "",
         start=start_finding(result.warmup),
         plan=plan,
         sections=sections,
+        rows=[] if run is None else run_figures(run),
         figures=_json({section.id: section.figure for section in sections}),
         card=scenario.card,
         assumptions=_assumptions(),

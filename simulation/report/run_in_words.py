@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import isfinite, isinf, isnan
 
 import pandas as pd
 
-from simulation.experiment import RunResult, Warmup, binomial_interval
+from simulation.experiment import STATISTICS, TABLE, RunResult, Warmup, binomial_interval
 from simulation.formats import number, percent, period, plural, say_duration
 from simulation.quantities import HOUR, write_duration
 
-__all__ = ["precision_finding", "run_findings", "start_finding"]
+__all__ = ["precision_finding", "run_figures", "run_findings", "start_finding"]
 
 
 def start_finding(warmup: Warmup | None) -> str:
@@ -76,6 +76,25 @@ def run_findings(result: RunResult) -> list[str]:
         who = ""
     said = "; ".join(part for part in (who, lost) if part)
     return [_whether(result), *([f"{said[0].upper()}{said[1:]}."] if said else [])]
+
+
+def run_figures(result: RunResult) -> list[tuple[str, str, str]]:
+    """Return the statistics of a run: what each is called, its estimate, its 95 % interval.
+
+    Left out are those without a value, and those that are 0 and matter only if there are any.
+    """
+    rows = []
+    for name in TABLE:
+        statistic, estimate = STATISTICS[name], result.estimate(name)
+        if isnan(estimate.mean) or (statistic.if_any and not estimate.mean):
+            continue
+        write = percent if statistic.is_share else number
+        interval = ""
+        if estimate.has_interval:
+            upto = "or more" if isinf(estimate.high) else f"to {write(estimate.high)}"
+            interval = f"{write(estimate.low)} {upto}"
+        rows.append((statistic.label, write(estimate.mean), interval))
+    return rows
 
 
 def _whether(result: RunResult) -> str:
