@@ -82,9 +82,9 @@ def with_tables(
     """Return the files of a result with more tables, as `files_of` gives them with these."""
     more = {name: _table(name, table) for name, table in tables.items()}
     told = json.loads(files[summary])
-    hashes = {name: each for name, each in told.pop("files").items() if name != summary}
-    told = _summary(told, summary, {**hashes, **_hashes(more)})
-    return {**files, **more, summary: told}
+    known = told.pop("files", None) or _hashes(files)  # a summary of before has none
+    hashes = {name: each for name, each in known.items() if name != summary}
+    return {**files, **more, summary: _summary(told, summary, {**hashes, **_hashes(more)})}
 
 
 def _table(name: str, table: pd.DataFrame) -> bytes:

@@ -34,7 +34,7 @@ _ABOUT_TIMELINE = (
     "which share of them calls are throttled at that time. "
 )
 _MOVE_THE_SLIDER = "Move the slider to see what other add-on sizes do."
-_PLAN_FOR_OTHERS = "What other add-on sizes do stands on the page of creditsim plan --report."
+_PLAN_FOR_OTHERS = "To see what other add-on sizes do, draw a plan: creditsim plan --report."
 _NOT_KEPT = (
     "Pictures over time, and what happens as things are, are not on this page: its result was kept "
     "without them. Make it again with creditsim plan --out, or creditsim batch --report."
