@@ -38,7 +38,7 @@ at all, so that the command line has begun before Ctrl-C can come.
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # as `typing` has it
+TYPE_CHECKING = False  # `typing` would be an import
 
 if TYPE_CHECKING:
     from typing import Any

@@ -1,8 +1,8 @@
-"""Where `creditsim` and `python -m simulation` begin: quickly, so that Ctrl-C is no traceback."""
+"""The start of `creditsim` and `python -m simulation`: quick, so that Ctrl-C gives no traceback."""
 
 from __future__ import annotations
 
-# What `signal` is made of, and there already: that one imports for a while.
+# `signal` takes a while to import; this module, on which it is built, is loaded already.
 import _signal  # type: ignore[import-not-found]
 
 __all__ = ["main"]
@@ -11,7 +11,8 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line."""
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
-        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # in place of a traceback of imports
+        # While modules are imported, Python's handler would print a traceback of them.
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
     from simulation.cli import main as command_line
 

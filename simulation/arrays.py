@@ -1,4 +1,4 @@
-"""Kinds of arrays that most modules speak of."""
+"""The kinds of NumPy arrays that most modules use."""
 
 from __future__ import annotations
 

@@ -30,24 +30,24 @@ __all__ = [
 ]
 
 FIRST_YEAR, LAST_YEAR = 1990, 2200
-"""Of a start and of a trace's rows: any time zone can be applied to them, and any horizon."""
+"""Years of a start and of a trace's rows: any zone, and any horizon, can be applied to them."""
 
 MOST_CALLS_A_DAY = 100_000_000
-"""Of a client's law: a day's calls are held as arrays."""
+"""Of one client: a day's calls stand in memory as arrays."""
 MOST_CREDITS_A_CALL = 1_000_000
 MOST_CREDITS = 10**12
-"""Of an allowance's base, a maximum, a purchase cap, and the add-on credits of an org."""
+"""Of a base allowance, a maximum, a purchase cap, and the add-on credits of an org."""
 MOST_PER_LICENSE, MOST_LICENSES = 1_000_000, 10_000_000
 MOST_RECORDS = 1_000_000_000
 MOST_CLIENTS = 100_000
 MOST_DOLLARS = 1_000_000_000
 MOST_REPLICATIONS, MOST_SEED = 1_000_000, 2**63 - 1
 MOST_WORKERS = 1024
-"""Processes or threads at once; no machine that runs them gains by more."""
+"""Processes or threads at once; more help on no machine."""
 
 LEAST_WEIGHT, MOST_WEIGHT = 1e-9, 1e12
-"""Of a call, a number of records or an hour, beside the others; their sum stays exact enough."""
+"""Of a kind of call, a number of records or an hour; within these a sum of weights is precise."""
 LEAST_VARIATION, MOST_VARIATION = 1e-6, 10.0
-"""Of a day's volume: below, the gamma law's shape overflows; above, nearly every day is empty."""
+"""Of a day's volume: below, the gamma law's shape overflows; above, most days have no calls."""
 FEWEST_PER_MONTH, MOST_PER_MONTH = 1e-12, 1e12
 """Of growth, as a factor for 30 days."""

@@ -32,7 +32,7 @@ LABELS = ("name", "api", "date")
 
 
 def dotted(path: KeyPath) -> str:
-    """Write a key path the way ``--set`` takes it; in quotes what could not be seen.
+    """Return a key path as ``--set`` takes it; a part that cannot be seen is quoted.
 
     >>> dotted(("clients", 0, "calls")), dotted(("org", ""))
     ('clients.#1.calls', "org.''")
@@ -41,13 +41,13 @@ def dotted(path: KeyPath) -> str:
     return ".".join(part if part.strip() and part.isprintable() else repr(part) for part in parts)
 
 
-_LONG = 200  # characters of a value, as long as the longest name
+_LONG = 200  # characters of a value: the longest name is not cut
 _QUOTED = re.compile(
     rf"""(?<![\w\\])('(?:[^'\\]|\\.){{{_LONG},}}'|"(?:[^"\\]|\\.){{{_LONG},}}")(?!\w)"""
 )
 _WORD = re.compile(rf"\S{{{_LONG + 2},}}")
-_OPTION = re.compile(r"--[a-z][-a-z]+(?: |$)").match  # and no file of a name such as "----"
-_LONGEST_PLACE, _LONGEST_KEY = 1_000, 400
+_OPTION = re.compile(r"--[a-z][-a-z]+(?: |$)").match  # a file may be called "----"
+_LONGEST_WHERE, _LONGEST_KEY = 1_000, 400
 _LONGEST = 3_000  # of a message: the call kinds of a card are listed in full
 
 
@@ -64,7 +64,7 @@ def shortened(text: str) -> str:
 
 
 def _cut(text: str, length: int) -> str:
-    """Return a text without its middle where it is longer than ``length``, and a sign for that."""
+    """Return a text, its middle replaced by … where it is longer than ``length``."""
     end = length // 3
     return text if len(text) <= length + 1 else f"{text[: length - end]}…{text[-end:]}"
 
@@ -96,8 +96,8 @@ class Problem:
         """Return ``file:line: path.to.key: what is wrong, what would be right``, cut where long."""
         path = "" if self.where == f"--set {self.path}" else self.path
         where = shortened(self.where) if "--set " in self.where else self.where
-        place, key = _cut(where, _LONGEST_PLACE), _cut(shortened(path), _LONGEST_KEY)
-        parts = (place, key, shortened(self.what))
+        key = _cut(shortened(path), _LONGEST_KEY)
+        parts = (_cut(where, _LONGEST_WHERE), key, shortened(self.what))
         return one_line(": ".join(part for part in parts if part))
 
 
@@ -112,11 +112,11 @@ class InputError(ValueError):
 
 
 class OutputError(InputError):
-    """A place that the user named for results cannot be written."""
+    """A file or folder that the user named for results cannot be written."""
 
 
 def in_a_line(error: BaseException) -> str:
-    """Return what went wrong in one line, with the kind of an error that is no wrong input.
+    """Return an error's message in one line, after its type unless the input is wrong.
 
     >>> in_a_line(InputError("seed: is wrong")), in_a_line(OverflowError("too large"))
     ('seed: is wrong', 'OverflowError: too large')
@@ -128,13 +128,13 @@ def in_a_line(error: BaseException) -> str:
 
 
 class LoopWarning(UserWarning):
-    """Compiled loops cannot be kept or used: the work takes longer, and gives the same."""
+    """Compiled loops cannot be kept or used: results are the same, but take longer."""
 
 
 class KeyProblem(NamedTuple):
     """A problem at a path inside a model.
 
-    ``where`` names another file if it lies there, and ``key`` the key to blame in that file.
+    ``where`` names the file if it is another one, and ``key`` the key to blame in that file.
     """
 
     path: KeyPath

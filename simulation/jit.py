@@ -50,7 +50,7 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 
 def _warn(what: str, why: str) -> None:
-    """Warn once of one thing, however many loops it concerns."""
+    """Warn of one trouble once, however many loops have it."""
     if what not in _warned_of:
         _warned_of.add(what)
         warnings.warn(f"{what} ({why})", LoopWarning, stacklevel=2)
@@ -59,8 +59,8 @@ def _warn(what: str, why: str) -> None:
 class _KeptLoop(FunctionCache):  # type: ignore[misc]
     """Numba's store of one compiled loop, which never stops the program.
 
-    Numba raises whatever reading or writing its files raises. Here a file that is damaged is
-    dropped and the loop compiled anew, and one that cannot be written is done without.
+    Numba lets errors of reading or writing its files pass. Here a file that is damaged is
+    dropped and the loop compiled anew; one that cannot be written is left out.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:

@@ -1,4 +1,4 @@
-"""Faces of rooms that import what they offer when it is first asked for.
+"""Faces of rooms that import what they offer at its first use.
 
 A face lists the names that other rooms may take, once, as imports for type checkers. The same list
 serves at run time, so that `creditsim --help` need not wait for NumPy, pandas and Numba: this is
@@ -17,7 +17,7 @@ __all__ = ["lazily", "offered"]
 
 
 def lazily(room: str) -> Callable[[str], Any]:
-    """Return the ``__getattr__`` of a room's face, which has the name ``room``."""
+    """Return the ``__getattr__`` of the face of the package ``room``."""
     homes: dict[str, str] = {}
 
     def of_room(name: str) -> Any:

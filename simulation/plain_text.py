@@ -1,4 +1,4 @@
-"""Text that nothing obeys: what a terminal, a line of a message or UTF-8 cannot take is escaped."""
+"""Text made harmless: what a terminal, a line of a message or UTF-8 cannot take is escaped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def neutral(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""Return text with escapes for the ends of lines, too.
+    r"""Return text on one line: as `neutral`, with tabs and the ends of lines escaped.
 
     >>> one_line("a\nb\tc")
     'a\\nb\\tc'
@@ -34,7 +34,7 @@ def one_line(text: str) -> str:
 
 
 def in_json(text: str) -> str:
-    r"""Return JSON that says the same without such characters.
+    r"""Return the same JSON, with escapes in place of the characters that a terminal obeys.
 
     >>> in_json('["\x9b"]')
     '["\\u009b"]'
@@ -48,7 +48,7 @@ def _escape(character: str) -> str:
 
 
 def encodable(text: str) -> str:
-    r"""Return a text that can be written as UTF-8: half of a surrogate pair becomes an escape.
+    r"""Return text that can be written as UTF-8: half of a surrogate pair becomes an escape.
 
     >>> encodable("Zürich"), encodable("byte \udcff of a name")
     ('Zürich', 'byte \\udcff of a name')

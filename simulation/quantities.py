@@ -63,7 +63,7 @@ _UNITS = {
 }
 _MICROSECONDS = {name: size for names, size in _UNITS.items() for name in names}
 
-_NUMBER = r"[.,]?[0-9](?:[0-9.,]*[0-9])?"  # whatever may be meant as one; `_read` decides
+_NUMBER = r"[.,]?[0-9](?:[0-9.,]*[0-9])?"  # all that may be meant as one; `_read` decides
 _NEXT = r"(?:(?:\s*,\s*|\s+and\s+|\s*)(?=[.,]?[0-9])|$)"
 _PART = re.compile(rf"({_NUMBER})\s*([a-zµ]+){_NEXT}")
 _PER = r"\s*(?:/\s*|(?:per|an?)\s+)"  # whole words: pers and ad are none
@@ -83,11 +83,11 @@ _MOST_DIGITS = 40
 _MOST_CHARACTERS = 200
 _EXACT_COUNT = 2**53  # beyond it a float no longer tells neighbours apart
 LONGEST = 20 * 365 * DAY
-"""Of any duration: longer than any run."""
+"""The longest duration that can be written: longer than any run."""
 
 
 def _shown(value: Any) -> str:
-    """Return what was written, cut where it is long."""
+    """Return a value as messages show it, cut where it is long."""
     shown = repr(value)
     return shown if len(shown) <= 80 else f"{shown[:60]}…{shown[-1]}"
 
@@ -101,7 +101,7 @@ def _text(value: Any) -> str:
 def _read(
     text: str, written: Any, thousands: bool = True, whole: bool = False, power: str = ""
 ) -> Decimal:
-    """Return the only number that ``text``, which ``power`` follows, can mean without it.
+    """Return the only number that ``text`` can mean; ``power`` is the exponent after it.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def _is_unit(word: str, written: Any) -> bool:
 
 
 def parse_duration(value: Any) -> int:
-    """Read a duration such as ``30 days``, ``1 hour 30 minutes`` or ``0``; in microseconds.
+    """Return a duration such as ``30 days``, ``1 hour 30 minutes`` or ``0``, in microseconds.
 
     >>> parse_duration("10 minutes"), parse_duration("1.5 h") == parse_duration("1 h 30 min")
     (600000000, True)
@@ -176,7 +176,7 @@ def parse_duration(value: Any) -> int:
 
 
 def write_duration(microseconds: int) -> str:
-    """Write a duration in the largest units that hold it exactly.
+    """Return a duration as text, in the largest units that hold it exactly.
 
     >>> write_duration(90 * MINUTE), write_duration(30 * DAY)
     ('1 hour 30 minutes', '30 days')
@@ -191,7 +191,7 @@ def write_duration(microseconds: int) -> str:
 
 
 def parse_rate(value: Any) -> float:
-    """Read a rate such as ``1200 per day`` or ``3/minute``; in calls per 24 hours.
+    """Return a rate such as ``1200 per day`` or ``3/minute``, in calls per 24 hours.
 
     >>> parse_rate("50 per hour")
     1200.0
@@ -208,7 +208,7 @@ def parse_rate(value: Any) -> float:
 
 
 def parse_share(value: Any) -> float:
-    """Read a share such as ``0.1%``, or a number from 0 to 1.
+    """Return a share such as ``0.1%``, or a number from 0 to 1, as a fraction.
 
     >>> parse_share("0.1%"), parse_share(0.95)
     (0.001, 0.95)
@@ -229,7 +229,7 @@ def parse_share(value: Any) -> float:
 
 
 def parse_growth(value: Any) -> float:
-    """Read a growth such as ``3% per month`` or ``-10% per year``; the factor per 30 days.
+    """Return a growth such as ``3% per month`` or ``-10% per year``, as the factor per 30 days.
 
     >>> parse_growth("3% per month")
     1.03
@@ -319,7 +319,7 @@ def parse_factor(value: Any) -> int | float | Decimal:
 
 
 def parse_whole(value: Any) -> int:
-    """Read a whole number, also when written as ``94.0`` or ``1,200``.
+    """Return a whole number, also when written as ``94.0`` or ``1,200``.
 
     >>> parse_whole("94.0"), parse_whole("1,200"), parse_whole(-3)
     (94, 1200, -3)
@@ -341,7 +341,7 @@ def parse_whole(value: Any) -> int:
 
 
 def parse_count(value: Any) -> int:
-    """Read a whole number of 0 or more, at most 2^53.
+    """Return a whole number of 0 or more, at most 2^53.
 
     >>> parse_count("94.0"), parse_count("1,200")
     (94, 1200)
@@ -365,7 +365,7 @@ def _written(pattern: str, *examples: str, also: dict[str, Any] | None = None) -
 
 
 WHOLE = BeforeValidator(parse_whole)
-"""Reads an int as people write it; stands last, after its bounds, which the schema then tells."""
+"""Reads an int as people write it; stands after the bounds, so that the schema has them."""
 
 NUMBER = BeforeValidator(parse_number)
 """Reads a float or Decimal where thousands occur."""

@@ -1,7 +1,7 @@
-"""Signals that ask a command to end: it undoes what it has begun, and its exit code names them.
+"""Signals that ask a command to end: it cleans up, and its exit code names the signal.
 
-While a command works such a signal raises `Stopped`, so that whatever is open is closed, temporary
-files go, and workers end. Before and after, the system ends the process, at once and in silence.
+While a command works these signals raise `Stopped`, so that open files are closed, temporary files
+are removed, and workers end. Before and after, the system ends the process, at once and silently.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ __all__ = [
 ]
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C, the request to end that `kill` and service managers send, and a terminal that closes."""
+"""Ctrl-C, the request of `kill` and service managers to end, and the closing of a terminal."""
 
 _INTERRUPTED = 128 + signal.SIGINT
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal asked to end; SimPy makes it anew from its arguments where a client was at work."""
+    """A signal asked to end. SimPy raises a copy made of its arguments, so it takes the number."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.code = 128 + number
 
     def __str__(self) -> str:
-        """Return nothing to say, as that of Ctrl-C."""
+        """Return an empty text, as a KeyboardInterrupt has."""
         return ""
 
 
 def exit_code(interrupt: BaseException) -> int:
-    """Return what a command that was stopped exits with: 128 and the signal's number."""
+    """Return the exit code of a command that was stopped: 128 plus the signal's number."""
     error: BaseException | None = interrupt
     while error is not None and not isinstance(error, Stopped):
         error = error.__context__
@@ -50,9 +50,9 @@ def exit_code(interrupt: BaseException) -> int:
 
 
 def interrupt_behind(error: SystemError) -> KeyboardInterrupt | None:
-    """Return the interrupt that came up while a compiled function made its result, if one did.
+    """Return the interrupt that came while a compiled function made its result, if one did.
 
-    Python then says that there is a result and an exception: both cannot be.
+    Python then reports a SystemError, since the function has a result and an exception.
     """
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, KeyboardInterrupt):
@@ -61,7 +61,7 @@ def interrupt_behind(error: SystemError) -> KeyboardInterrupt | None:
 
 
 def _stop(number: int, _: FrameType | None) -> None:
-    """Raise `Stopped`, unless that is on its way: what is being undone is undone in peace."""
+    """Raise `Stopped`, unless one is being handled: cleaning up must not be cut short."""
     error = sys.exception()
     while error is not None:
         if isinstance(error, Stopped):
@@ -72,8 +72,8 @@ def _stop(number: int, _: FrameType | None) -> None:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Have the signals raise `Stopped`, but for those that this process was told to ignore."""
-    if threading.current_thread() is not threading.main_thread():  # Python hands it all signals
+    """Let the signals raise `Stopped`, except those that this process was started to ignore."""
+    if threading.current_thread() is not threading.main_thread():  # which alone can set handlers
         yield
         return
     before = {number: signal.getsignal(number) for number in STOPPING}
@@ -95,7 +95,7 @@ def leave_to_the_system() -> None:
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Let the signals wait; processes that are started meanwhile never see them."""
+    """Block the signals; processes that are started meanwhile inherit the block."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         yield

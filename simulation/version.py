@@ -1,6 +1,6 @@
-"""The version, in this one place: the build, the command and what results say of it read it here.
+"""The version, written here alone: the build, the command and results read it from here.
 
-It is a module that imports nothing, so that any other may know the version.
+The module imports nothing, so that every other one can import it.
 """
 
 __all__ = ["__version__"]

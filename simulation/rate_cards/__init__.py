@@ -1,6 +1,6 @@
-"""The vendor's rules as data: limits, credits per call, prices, what may be bought.
+"""The vendor's rules as data: limits, credits per call, prices, what can be bought.
 
-Knows editions and credits, never a client or a call's moment. The cards themselves are YAML
+Knows editions and credits, never a client or the time of a call. The cards themselves are YAML
 files of this folder, and so is the register of assumptions; README.md has the cards' sources.
 """
 

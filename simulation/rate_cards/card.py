@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["ALERT_LEVELS", "RateCard"]
 
 ALERT_LEVELS = (50, 80, 90, 100)
-"""Per cent of the limit: from 50 the vendor sends a header, at the others it mails."""
+"""Per cent of the limit: from 50 on the vendor sends a header, at the others an e-mail."""
 
 Numbers = TypeVar("Numbers", int, "NDArray[np.int64]")
 
@@ -81,11 +81,11 @@ class RateCard(Part):
             problems.append(KeyProblem(("addon_slabs",), what))
         seen: dict[str, str] = {}
         for edition, rules in self.editions.items():
-            for known in (edition, *rules.aliases):
-                if known in seen:
-                    what = f"{known!r} also names {seen[known]!r}, let it name one edition"
+            for name in (edition, *rules.aliases):
+                if name in seen:
+                    what = f"{name!r} also names {seen[name]!r}, let it name one edition"
                     problems.append(KeyProblem(("editions", edition), what))
-                seen[known] = edition
+                seen[name] = edition
         if "other" not in self.calls:
             problems.append(KeyProblem(("calls",), "has no 'other', say what any other call costs"))
         if problems:
@@ -94,7 +94,7 @@ class RateCard(Part):
 
     @classmethod
     def load(cls, name: str | Path, folder: Path | str = ".") -> RateCard:
-        """Load a shipped card by its name, or a card of one's own by its path.
+        """Return a shipped card by its name, or the user's own card by its path.
 
         Parameters
         ----------
@@ -120,9 +120,9 @@ class RateCard(Part):
     @cached_property
     def _edition_of(self) -> dict[str, str]:
         return {
-            known: edition
+            name: edition
             for edition, rules in self.editions.items()
-            for known in (edition, *rules.aliases)
+            for name in (edition, *rules.aliases)
         }
 
     @property
@@ -142,9 +142,9 @@ class RateCard(Part):
             return self._edition_of[name]
         except KeyError:
             meant = did_you_mean(name, self._edition_of)
-            known = ", ".join(self._edition_of)
+            names = ", ".join(self._edition_of)
             raise InputError(
-                f"{name!r} is no edition of rate card {self.name}, {meant}name one of: {known}"
+                f"{name!r} is no edition of rate card {self.name}, {meant}name one of: {names}"
             ) from None
 
     def offer(self, edition: str, user_licenses: int | None = None) -> Offer:
@@ -173,7 +173,7 @@ class RateCard(Part):
         )
 
     def limit(self, edition: str, user_licenses: int, addon_credits: int = 0) -> int:
-        """Return the limit of an org: in short what `offer` tells of it.
+        """Return the limit of an org; `offer` has all that it gets and can buy.
 
         Raises
         ------
@@ -199,14 +199,14 @@ class RateCard(Part):
             import numpy as np
 
             return np.full_like(records, kind.credits)
-        return -(-records // kind.per_records) * kind.credits
+        return -(-records // kind.per_records) * kind.credits  # rounded up, in whole numbers
 
     def category(self, api: str) -> Category:
         """Return the category of a call kind; ids that the card does not list are ``other``."""
         return self.calls[api].category if api in self.calls else "other"
 
     def slab_edges(self) -> list[int]:
-        """Return where each slab ends, in add-on credits: what it and those before it hold."""
+        """Return where each slab ends, in add-on credits counted from the first slab on."""
         return list(accumulate(slab.credits for slab in self.addon_slabs))
 
     def price_per_day(self, addon_credits: int) -> Decimal:

@@ -52,7 +52,7 @@ class Offer:
     card_cap : int
         The most add-on credits that the card sells to any org.
     step : int
-        What one purchasable size has more than the one before.
+        The difference between one purchasable size and the next.
     slabs : tuple of Slab
         The prices of add-on credits.
     """
@@ -67,7 +67,7 @@ class Offer:
 
     @property
     def allowance(self) -> int:
-        """Base + licenses × per-license credits, before add-ons and the maximum."""
+        """Base + licenses × credits per license, before add-on credits and the maximum."""
         return self.rules.base + self.user_licenses * self.rules.per_license
 
     @property

@@ -36,7 +36,7 @@ def price_per_month(slabs: Iterable[Slab], addon_credits: int) -> Decimal:
 
 
 def _cents(price: Decimal) -> Decimal:
-    """Drop zeros behind the second decimal; never a digit that counts."""
+    """Return a price without zeros behind its second decimal; other digits stay."""
     plain = price.normalize()
     exponent = plain.as_tuple().exponent
     return plain if isinstance(exponent, int) and exponent < -2 else price.quantize(Decimal("0.01"))

@@ -1,4 +1,4 @@
-"""Which rate cards ship, by their names alone, so that the command line need not load a card."""
+"""The names of the rate cards that ship, so that the command line need not load a card."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["DEFAULT_RATE_CARD", "REGISTER", "shipped_rate_cards"]
 
 DEFAULT_RATE_CARD = "kaizen-34"
 REGISTER = "assumptions.yaml"
-"""Lies beside the cards, and is none."""
+"""The register of assumptions, which stands beside the cards."""
 
 
 def shipped_rate_cards() -> tuple[str, ...]:

@@ -46,7 +46,8 @@ class Edition(Part):
 class CallKind(Part):
     """What one kind of call costs.
 
-    With ``per_records`` the credits are due for each group of that many, a begun one counted.
+    With ``per_records`` the credits are due for each group of this many records, begun groups
+    included.
     """
 
     category: Category
@@ -63,7 +64,7 @@ class Slab(Part):
 
 
 class ThrottledResponse(BaseModel):
-    """What the vendor answers when the pool is exhausted; its body may say yes and no."""
+    """What the vendor answers when the pool is exhausted; its body may hold true and false."""
 
     model_config = Part.model_config
 
