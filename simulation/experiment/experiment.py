@@ -15,7 +15,7 @@ import pyarrow as pa
 from simulation.bounds import MOST_REPLICATIONS
 from simulation.demand import Demand, check_workload
 from simulation.errors import InputError
-from simulation.experiment.estimates import Estimate
+from simulation.experiment.intervals import Estimate
 from simulation.experiment.replications import ENGINES, Progress
 from simulation.experiment.replications import replications as replications_of
 from simulation.experiment.result import RunResult
