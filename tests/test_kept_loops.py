@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulation import jit
+from simulation.engine.compiled.lanes import _record as record
 from simulation.errors import LoopWarning
 from tests.helpers import ROOT, creditsim
 
@@ -29,11 +31,15 @@ from simulation.jit import compiled
 @compiled
 def double(number):
     return 2 * number
+
+@compiled
+def used(lanes):
+    return lanes[0].used
 """
 
 
 class Kept:
-    """A loop of its own, kept in a folder of its own."""
+    """Loops of their own, kept in a folder of their own."""
 
     def __init__(self, folder: Path) -> None:
         self.cache = folder / "cache"
@@ -43,17 +49,21 @@ class Kept:
     def files(self) -> list[Path]:
         return sorted(file for file in self.cache.rglob("*") if file.is_file())
 
-    def call(self) -> tuple[int, list[str]]:
-        """Call the loop as a new process does; return what it gives, and the warnings."""
-        jit._warned_of.clear()
+    def load(self) -> Any:
+        """Return the module of the loops, as a new process has it."""
         spec = spec_from_file_location("loops", self._file)
         assert spec is not None
         assert spec.loader is not None
-        module: Any = module_from_spec(spec)
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    def call(self) -> tuple[int, list[str]]:
+        """Call the loop as a new process does; return what it gives, and the warnings."""
+        jit._warned_of.clear()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            spec.loader.exec_module(module)
-            doubled = module.double(21)
+            doubled = self.load().double(21)
         assert all(warning.category is LoopWarning for warning in caught)
         return doubled, [str(warning.message) for warning in caught]
 
@@ -72,6 +82,19 @@ def test_a_kept_loop_is_used_again(kept: Kept) -> None:
     assert {file.suffix for file in written} == {".nbi", ".nbc"}
     assert kept.call() == (42, [])
     assert {file: file.stat().st_mtime_ns for file in kept.files()} == written
+
+
+def test_a_loop_is_compiled_anew_where_the_fields_of_its_records_changed(kept: Kept) -> None:
+    versions = [
+        record(limit=np.int64, used=np.int64),
+        record(used=np.int64, limit=np.int64),  # moved: read where it was, it would be the limit
+        record(limit=np.int64, used=np.int32),
+    ]
+    for count, version in enumerate(versions, start=1):
+        lanes = np.zeros(1, version)
+        lanes["limit"], lanes["used"] = 5000, 70
+        assert kept.load().used(lanes) == 70
+        assert len([file for file in kept.files() if file.suffix == ".nbc"]) == count
 
 
 @st.composite
@@ -201,7 +224,7 @@ def test_compiled_loops_are_kept_in_the_user_s_cache_where_the_package_cannot_be
 
     told = planned("InTreeCacheLocator")
     kept = {file.name.split(".")[0] for file in tmp_path.rglob("*.nbi")}
-    assert {"draws", "dropping"} <= kept
+    assert {"kernels", "dropping"} <= kept
     assert told == "1000\n"
     # Where nothing can be written, loops are compiled for this process alone.
     assert planned("InTreeCacheLocator", "UserWideCacheLocator") == told

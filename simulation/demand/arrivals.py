@@ -42,7 +42,8 @@ class PoissonArrivals:
     """A Poisson process whose rate follows hour, weekday, growth, events and a daily factor.
 
     The day's factor is gamma distributed with mean 1 and the coefficient of variation
-    ``daily_variation``, so that a day's count is negative binomial: Poisson, and as much wider.
+    ``daily_variation``, so that a day's count is negative binomial: Poisson, and as much wider
+    (M. Greenwood and G. U. Yule, An inquiry into the nature of frequency distributions, 1920).
     """
 
     def __init__(self, client: str, law: Poisson, clock: Clock, seed: int) -> None:
@@ -63,11 +64,12 @@ class PoissonArrivals:
             means = means * volume.gamma(shape, 1 / shape)
         random = stream(self._seed, replication, self._client, day, "arrivals")
         total = float(means.sum())
-        if not total <= MOST_CALLS_A_DAY:
+        if not total <= MOST_CALLS_A_DAY:  # so written, it refuses nan too
             raise InputError(
                 f"client {self._client!r} would make {total:.3g} calls on {self._clock.date(day)}, "
                 f"more than {MOST_CALLS_A_DAY:,}: lower its rate, growth or factors"
             )
+        # Given their count, the calls of a Poisson process come independently of each other.
         count = int(random.poisson(total))
         if count == 0:
             return np.empty(0, np.int64)
@@ -98,12 +100,13 @@ def spread(start: int, count: int, length: int) -> NDArray[np.int64]:
     """
     if count * length < 2**63:
         return start + np.arange(count, dtype=np.int64) * length // max(count, 1)
+    # Products beyond 64 bits, by Python's whole numbers.
     exact = (start + k * length // count for k in range(count))
     return np.fromiter(exact, np.int64, count)
 
 
 class ScheduledArrivals:
-    """Calls by the clock: bursts at times of the day, or every so often; nothing random."""
+    """Calls by the clock: bursts at times of the day, or one interval apart; nothing random."""
 
     def __init__(self, client: str, law: Schedule, clock: Clock, seed: int) -> None:  # noqa: ARG002
         self._law = law
@@ -134,6 +137,7 @@ class ScheduledArrivals:
             return np.array(begins, np.int64)
         every, origin = self._law.every, self._clock.day_start(0)
         start, end = self._clock.day_start(day), self._clock.day_start(day + 1)
+        # Counted from the run's first day, so that a step that divides no day keeps its beat.
         return np.arange(origin + -(-(start - origin) // every) * every, end, every, dtype=np.int64)
 
 
@@ -163,6 +167,7 @@ class TraceArrivals:
         if self.trace.counts is None:
             return self._times[self.rows(day)]
         start, end = self._clock.day_start(day), self._clock.day_start(day + 1)
+        # Buckets that began before this day may reach into it, the longest from furthest back.
         first, last = np.searchsorted(self._times, [start - self._longest, end])
         columns = (self._times, self.trace.counts, self.trace.lengths)
         buckets = [

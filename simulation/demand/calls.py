@@ -22,11 +22,11 @@ class Calls:
     time : (n,) int64 array
         When the call is submitted, µs since the scenario's start.
     client : (n,) int32 array
-        The client's place in the scenario.
+        The client's number.
     call : (n,) int64 array
         The call's number within its client and replication, from 0, in order of time.
     api : (n,) int32 array
-        The call kind's place in `Demand.apis`.
+        The call kind's index in `Demand.apis`.
     records, credits : (n,) int64 array
         Records in the call, and what it costs.
     """
@@ -47,5 +47,5 @@ class Calls:
 
 
 def concatenate(parts: Sequence[Calls]) -> Calls:
-    """Join calls, one after the other."""
+    """Return calls joined, one after the other."""
     return Calls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Calls)))

@@ -24,17 +24,18 @@ class ClientDemand:
     """The demand of one client: its arrival process, and its mix of calls."""
 
     def __init__(
-        self, client: Client, place: int, scenario: Scenario, apis: tuple[str, ...]
+        self, client: Client, number: int, scenario: Scenario, apis: tuple[str, ...]
     ) -> None:
         self.client = client
-        self.place = place
+        self.number = number
         self.scenario = scenario
         self.arrivals: ArrivalProcess = arrivals_of(client, scenario)
         self.code = {api: code for code, api in enumerate(apis)}
         weights = np.array([call.weight for call in client.calls])
+        # Without the last one, which is 1 but for rounding: any number below 1 chooses a kind.
         self.thresholds = np.cumsum(weights)[:-1] / weights.sum()
         self._is_random = client.is_drawn
-        self._known: dict[int, Columns] = {}
+        self._drawn: dict[int, Columns] = {}
         self._remembered = 0
         self.codes = np.array([self.code[call.api] for call in client.calls], np.int32)
 
@@ -42,13 +43,13 @@ class ClientDemand:
         """Return time, api, records and credits of each call of a day, in order of time."""
         if self._is_random:
             return self._draw(replication, day)
-        known = self._known.get(day)
-        if known is None:  # every replication has the same
-            known = self._draw(replication, day)
+        columns = self._drawn.get(day)
+        if columns is None:  # every replication has the same
+            columns = self._draw(replication, day)
             if self._remembered < _MOST_REMEMBERED:
-                self._known[day] = known
-                self._remembered += len(known[0])
-        return known
+                self._drawn[day] = columns
+                self._remembered += len(columns[0])
+        return columns
 
     def _draw(self, replication: int, day: int) -> Columns:
         times = self.arrivals.draw(replication, day)
@@ -57,6 +58,7 @@ class ClientDemand:
             api, records = self._recorded(self.arrivals, day, api, records)
             credits = self._credits(api, records)
         clock = self.scenario.clock
+        # Cut after all is drawn, so that another horizon changes no call that it keeps.
         if len(times) and (times[0] < 0 or times[-1] >= clock.horizon):
             kept = slice(*np.searchsorted(times, [0, clock.horizon]))
             times, api, records, credits = times[kept], api[kept], records[kept], credits[kept]
@@ -72,6 +74,8 @@ class ClientDemand:
             records = self._draw_records(calls[0], count, (*key, "records.0"))
             api = np.full(count, self.codes[0], np.int32)
             return api, records, card.credits(calls[0].api, records)
+        # Records and costs are drawn for one kind after the other, whole arrays at a time, and
+        # then dealt to the calls that chose the kind.
         chosen, counts = choose(stream(*key, "mix").random(count), self.thresholds)
         each = [
             self._draw_records(call, int(n), (*key, f"records.{entry}"))
@@ -93,8 +97,8 @@ class ClientDemand:
         if law.choices is not None:
             numbers = np.array(list(law.choices), np.int64)
             weights = np.cumsum(list(law.choices.values()))
-            place = np.searchsorted(weights[:-1] / weights[-1], random.random(count), side="right")
-            return numbers[place]
+            index = np.searchsorted(weights[:-1] / weights[-1], random.random(count), side="right")
+            return numbers[index]
         kind = self.scenario.card.calls.get(call.api)
         most = kind.max_records if kind else None
         assert law.poisson is not None
@@ -141,7 +145,7 @@ class ClientDemand:
         open_somewhere = len(said) < (0 if recorded is None else len(recorded))
 
         def note(api: str, records: int) -> None:
-            key = (self.place, self.code[api])
+            key = (self.number, self.code[api])
             least[key] = min(card.credits(api, records), least.get(key, 2**62))
 
         for call in self.client.calls:

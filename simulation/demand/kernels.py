@@ -13,7 +13,8 @@ __all__ = ["arrival_times", "choose", "deal", "line_up"]
 def arrival_times(gaps, total, reached, edges):  # type: ignore[no-untyped-def]
     """Return times of n calls, given n + 1 standard exponential gaps.
 
-    The sums of the gaps, scaled to the whole, are n uniform order statistics: sorted in O(n).
+    The sums of the gaps, scaled to the whole, are n uniform order statistics: sorted in O(n)
+    (L. Devroye, Non-Uniform Random Variate Generation, 1986, chapter V).
     Each is a mean number of calls, and mapped to the time at which it is reached.
 
     Parameters
@@ -33,8 +34,10 @@ def arrival_times(gaps, total, reached, edges):  # type: ignore[no-untyped-def]
     scale = total / whole
     times = np.empty(count, np.int64)
     gone, hour, last = 0.0, 0, edges.shape[0] - 2
+    # Nothing comes in hours at the end whose mean is 0, though rounding may reach their edge.
     while last > 0 and reached[last + 1] == reached[last]:
         last -= 1
+    # Infinite where the first hour is empty; the loop then leaves that hour before it is used.
     slope = (edges[1] - edges[0]) / (reached[1] - reached[0])
     for n in range(count):
         gone += gaps[n]
@@ -54,6 +57,7 @@ def choose(uniforms, thresholds):  # type: ignore[no-untyped-def]
     chosen = np.empty(uniforms.shape[0], np.int32)
     counts = np.zeros(thresholds.shape[0] + 1, np.int64)
     for n in range(uniforms.shape[0]):
+        # The sum of comparisons needs no branch, which random numbers would make unpredictable.
         entry = 0
         for k in range(thresholds.shape[0]):
             entry += uniforms[n] >= thresholds[k]
@@ -71,10 +75,10 @@ def deal(chosen, counts, codes, records, credits):  # type: ignore[no-untyped-de
     dealt_credits = np.empty(chosen.shape[0], np.int64)
     for n in range(chosen.shape[0]):
         entry = chosen[n]
-        place = starts[entry]
-        starts[entry] = place + 1
+        position = starts[entry]  # the next call of this kind that is not dealt yet
+        starts[entry] = position + 1
         api[n] = codes[entry]
-        dealt_records[n], dealt_credits[n] = records[place], credits[place]
+        dealt_records[n], dealt_credits[n] = records[position], credits[position]
     return api, dealt_records, dealt_credits
 
 
@@ -96,7 +100,7 @@ def line_up(keys, bits, ends, first_calls, api, records, credits):  # type: igno
     count, clients = keys.shape[0], ends.shape[0]
     here = np.zeros(clients, np.int64)
     here[1:] = ends[:-1]
-    number = first_calls - here
+    number = first_calls - here  # of a call, less its position
     lined_up = (
         np.empty(count, np.int64),
         np.empty(count, np.int32),
@@ -108,8 +112,10 @@ def line_up(keys, bits, ends, first_calls, api, records, credits):  # type: igno
     times, whose, calls, apis, all_records, all_credits = lined_up
     for n in range(count):
         client = keys[n] & ((1 << bits) - 1)
-        place = here[client]
-        here[client] = place + 1
-        times[n], whose[n], calls[n] = keys[n] >> bits, client, number[client] + place
-        apis[n], all_records[n], all_credits[n] = api[place], records[place], credits[place]
+        # Keys say whose call is next; that client's calls are in order, so a cursor finds which.
+        position = here[client]
+        here[client] = position + 1
+        times[n], whose[n], calls[n] = keys[n] >> bits, client, number[client] + position
+        apis[n] = api[position]
+        all_records[n], all_credits[n] = records[position], credits[position]
     return lined_up

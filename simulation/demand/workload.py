@@ -1,4 +1,4 @@
-"""How much work a scenario is, from its laws alone: known before any of it is begun.
+"""How much work a scenario is, from its laws alone: before any of it is begun.
 
 Calls follow from rates, growth, events, schedules and traces; memory and time follow from calls,
 clients, days and replications. The figures for memory and time are rough and on the high side, to
@@ -62,12 +62,12 @@ class Workload:
     busiest_day : float
         The calls of all clients on their busiest local day, which is held in memory.
     busiest_client : int
-        The place of the client that makes most of the calls.
+        The number of the client that makes most of the calls.
     replications : int
     memory : float
         Bytes, in each process.
     seconds : float
-        Of the whole, as many workers at it as were asked about.
+        Of the whole work, with the number of workers that was given.
     """
 
     calls: float
@@ -78,7 +78,7 @@ class Workload:
     seconds: float
 
     def describe(self) -> str:
-        """Say in a few words how much it is.
+        """Return the amount of work in a few words.
 
         >>> Workload(12_300.0, 410.0, 0, 30, 5e8, 170.0).describe()
         'about 12,300 calls, 500 MB and 3 minutes'
@@ -103,7 +103,7 @@ def workload_of(
     sizes: int = 0,
     replications: int | None = None,
 ) -> Workload:
-    """Estimate what a run takes, or with a number of purchasable sizes what a plan takes.
+    """Return an estimate of what a run takes, or with a number of purchasable sizes a plan.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def workload_of(
     """
     days, clients = scenario.clock.days, len(scenario.clients)
     by_day, drawn, most, busiest, retried = np.zeros(days), 0.0, -1.0, 0, 0.0
-    for place, client in enumerate(scenario.clients):
+    for number, client in enumerate(scenario.clients):
         calls, again = _calls_by_day(scenario, client)
         by_day += calls
         total = float(calls.sum())
@@ -128,7 +128,7 @@ def workload_of(
         if client.on_throttle.retry is not None:
             retried += total
         if total > most:
-            most, busiest = total, place
+            most, busiest = total, number
     in_run = min(1.0, scenario.horizon / (days * DAY))
     n = replications or scenario.replications
     day = float(by_day.max())
@@ -157,9 +157,9 @@ def _calls_by_day(scenario: Scenario, client: Client) -> tuple[Floats, float]:
     trace = scenario.trace_of(client)
     times = trace.times - scenario.clock.start_epoch
     inside = (times >= -trace.lengths) & (times < scenario.horizon)
-    place = np.clip(times[inside] // DAY, 0, days - 1)
+    day = np.clip(times[inside] // DAY, 0, days - 1)  # of 24 hours: near enough
     counts = None if trace.counts is None else trace.counts[inside]
-    return np.bincount(place, counts, days).astype(np.float64), 1.0
+    return np.bincount(day, counts, days).astype(np.float64), 1.0
 
 
 def check_workload(
@@ -170,7 +170,7 @@ def check_workload(
     sizes: int = 0,
     replications: int | None = None,
 ) -> None:
-    """Refuse a scenario that is too much work; the parameters are those of `workload_of`.
+    """Raise if a scenario is too much work; the parameters are those of `workload_of`.
 
     Raises
     ------
@@ -193,6 +193,7 @@ def too_much(scenario: Scenario, found: Workload) -> list[Problem]:
 def _too_much(scenario: Scenario, found: Workload) -> Iterator[tuple[KeyPath, str]]:
     client = scenario.clients[found.busiest_client]
     arrivals: KeyPath = ("clients", found.busiest_client, "arrivals")
+    # `not <=` refuses nan too, which a rate beyond all bounds times a weight of 0 gives.
     if not found.busiest_day <= MOST_CALLS_A_DAY:
         what = f"about {_much(found.busiest_day)} calls on a day, most of {client.name!r}, are"
         bound = f"more than the {_much(MOST_CALLS_A_DAY)} that can be simulated"
@@ -210,8 +211,8 @@ def _remedy(scenario: Scenario, found: Workload, what: str) -> tuple[KeyPath, st
     """Return the key that makes most of the work, and what to write there."""
     n, clients = found.replications, len(scenario.clients)
     if n > scenario.replications:
-        told = f"up to {n:,} replications, until the precision is reached: {what}"
-        return ("replications",), f"{told}: lower --max-replications"
+        whole = f"up to {n:,} replications, until the precision is reached: {what}"
+        return ("replications",), f"{whole}: lower --max-replications"
     if n > max(1000, clients):
         return ("replications",), f"{n:,} replications: {what}: write fewer"
     if clients > max(1000, scenario.clock.days):
@@ -232,7 +233,7 @@ def _gigabytes(count: float) -> str:
 
 
 def _much(count: float) -> str:
-    """Write a large number so that its size is seen.
+    """Return a large number rounded, in words.
 
     >>> _much(86_400_000_000), _much(100_000_000), _much(12.34), _much(float("inf"))
     ('86 billion', '100 million', '12', 'endlessly many')

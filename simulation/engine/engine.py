@@ -22,7 +22,7 @@ class Engine(ABC):
     replication : int
         Which one, from 0; each has its own random numbers.
     demand : Demand, optional
-        The scenario's demand, where it is at hand already.
+        The scenario's demand, where the caller has it already.
     limit : int, optional
         The size of the pool, in place of what the org has bought.
     """
@@ -41,7 +41,7 @@ class Engine(ABC):
         self._set_up()
 
     def _set_up(self) -> None:  # noqa: B027 - not every engine needs it
-        """Make what is there before the first day; an engine of its own has its own."""
+        """Make what an engine needs before the first day; some need nothing."""
 
     @abstractmethod
     def run(self) -> Iterator[DayRecords]:

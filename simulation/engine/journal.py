@@ -26,8 +26,8 @@ __all__ = ["Journal", "Ledger"]
 class Ledger:
     """The calls of one client on one day, and what became of each.
 
-    Most calls succeed at once, so a ledger starts out with that, and only what went
-    otherwise is written down.
+    Most calls succeed at once, so a ledger begins with that, and only the others are noted.
+    A call is named by its position in ``calls``.
     """
 
     def __init__(self, calls: Calls, accounts: Ints) -> None:
@@ -38,26 +38,27 @@ class Ledger:
         self._settled_at: dict[int, int] = {}
         self.pending = 0
 
-    def give_up(self, place: int, outcome: int) -> None:
+    def give_up(self, position: int, outcome: int) -> None:
         """Note that a call ended at its first attempt, throttled."""
-        self._outcome[place] = outcome
+        self._outcome[position] = outcome
 
-    def throttled(self, place: int) -> None:
+    def throttled(self, position: int) -> None:
         """Note a throttled attempt of a call that is tried again; it is unfinished until then."""
-        attempts = self._throttled.get(place, 0)
+        attempts = self._throttled.get(position, 0)
         if not attempts:
-            self._outcome[place] = UNFINISHED
+            self._outcome[position] = UNFINISHED
             self.pending += 1
-        self._throttled[place] = attempts + 1
+        self._throttled[position] = attempts + 1
 
-    def settle(self, place: int, outcome: int, now: int) -> None:
+    def settle(self, position: int, outcome: int, now: int) -> None:
         """Note how a call that was tried again ended."""
-        self._outcome[place] = outcome
-        self._settled_at[place] = now
+        self._outcome[position] = outcome
+        self._settled_at[position] = now
         self.pending -= 1
 
     def first_attempts(self) -> tuple[Entries, Entries]:
         """Return the first attempts that were accepted, and those that were throttled."""
+        # A call that was tried again may have succeeded by now; its first attempt was throttled.
         throttled = np.frombuffer(self._outcome, np.int8) != SUCCEEDED
         throttled[_keys(self._throttled)] = True
         return self._entries(~throttled), self._entries(throttled)
@@ -67,6 +68,7 @@ class Ledger:
 
     def records(self) -> CallRecords:
         """Return the calls with their outcomes."""
+        # A copy: what is handed out does not change with the ledger.
         outcome = np.frombuffer(bytes(self._outcome), np.int8)
         throttled = (outcome != SUCCEEDED).astype(np.int32)
         throttled[_keys(self._throttled)] = _values(self._throttled)
@@ -123,6 +125,7 @@ class Journal:
         done: list[CallRecords] = []
         while self._open and self._first_open <= day:
             ledgers = _by_client(self._open[0])
+            # Days are handed out in order, so one with calls in flight holds back those behind it.
             if not last and any(ledger.pending for ledger in ledgers):
                 break
             done.append(merge([ledger.records() for ledger in ledgers]))
@@ -138,6 +141,7 @@ class Journal:
         others = Entries.of(
             [now for now, _ in unbooked], [credits for _, credits in unbooked], [-1] * len(unbooked)
         )
+        # By client: `in_order` keeps this order among what happened at one instant.
         granted = [first[0] for first in firsts] + [Entries.of(*self._retries[True]), others]
         throttled = [first[1] for first in firsts] + [Entries.of(*self._retries[False])]
         for columns in self._retries.values():

@@ -1,7 +1,7 @@
 """The simulation: every client a SimPy process, every retry a process, one credit pool.
 
 This is the reference. Its order of events is that of rule 3.3: at one instant releases come
-first, then attempts by the client's place in the scenario and the call's number.
+first, then attempts by the client's number and the call's.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class Model(Engine):
         self.env = simpy.Environment(initial_time=0)
         self.pool = CreditPool(self.env, self.limit, card.window, card)
         self.journal = Journal()
-        for place, client in enumerate(self.scenario.clients):
-            self.env.process(self._client(place, client))
+        for number, client in enumerate(self.scenario.clients):
+            self.env.process(self._client(number, client))
 
     def run(self) -> Iterator[DayRecords]:
         """Simulate day by day until the horizon; yield what each local day leaves behind."""
@@ -80,24 +80,27 @@ class Model(Engine):
             end = clock.day_end(day)
             if end > start:  # a date that the zone left out has no length
                 self.env.run(until=end)
+            # What processes of the user's own consumed; clients' calls are in the journal.
             unbooked, self.pool.unbooked = self.pool.unbooked, []
             yield self.journal.close_day(day, start, end, unbooked, last=end == clock.horizon)
             start = end
 
-    def _client(self, place: int, client: Client) -> Process:
+    def _client(self, number: int, client: Client) -> Process:
         """Make a client's calls, each at its time; draw them at the start of each day."""
+        # Bound once, for the loop that makes every call of the run.
         env, pool, wake_at, consume = self.env, self.pool, Alarm(self.env).at, self.pool.consume
         retry: Retries | None = None
         if (law := client.on_throttle.retry) is not None:
             key = jitter_key(self.scenario.seed, self.replication, client.name)
             retry = Retries(env, pool, self.journal, law, key)
-        order = _FIRST_ORDER + place * _ORDERS_PER_CLIENT
+        # Numbers that grow by client and call are the order of rule 3.3 within SimPy's own queue.
+        order = _FIRST_ORDER + number * _ORDERS_PER_CLIENT
         made = 0
         for day in range(self.demand.days):
             yield env.timeout(max(0, self.scenario.clock.day_start(day) - env.now))
-            calls = self.demand.draw_client(self.replication, place, day, made)
-            accounts = place * len(self.demand.apis) + calls.api.astype(np.int64)
-            ledger = self.journal.open(day, place, calls, accounts)
+            calls = self.demand.draw_client(self.replication, number, day, made)
+            accounts = number * len(self.demand.apis) + calls.api.astype(np.int64)
+            ledger = self.journal.open(day, number, calls, accounts)
             made += len(calls)
             for n, (time, credits) in enumerate(
                 zip(calls.time.tolist(), calls.credits.tolist(), strict=True)

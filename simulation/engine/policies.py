@@ -36,18 +36,21 @@ class Retries:
     ) -> None:
         self.env, self.pool, self.journal = env, pool, journal
         self.law, self.key = law, key
-        self.delays = law.delays()
+        self.delays = law.delays()  # rising to the longest, which repeats
 
     def delay(self, call: int, retry: int) -> int:
         """Return the delay before a retry (1, 2, …) of a call, µs."""
         longest = self.delays[min(retry, len(self.delays)) - 1]
         if self.law.jitter == "none":
             return longest
+        # By call and attempt, not from a stream: the same whichever calls are throttled before it.
         return int(uniform(self.key, call, retry) * longest)
 
     def process(self, ledger: Ledger, n: int, order: int) -> Process:
         """Try a throttled call again until it is accepted or its attempts are used up."""
         credits, account = int(ledger.calls.credits[n]), int(ledger.accounts[n])
+        # One alarm for all retries of the call, at instants counted here: the same as `env.now`,
+        # without asking for it. A retry keeps the order of the call's first attempt.
         alarm, call, now = Alarm(self.env), int(ledger.calls.call[n]), int(self.env.now)
         for retry in range(1, self.law.max_attempts):
             now += self.delay(call, retry)

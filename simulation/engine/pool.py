@@ -34,7 +34,7 @@ class TooManyRequests(Exception):  # noqa: N818 - the vendor's word
         return deepcopy(answer.body)
 
     def __str__(self) -> str:
-        """Return status and code."""
+        """Return status and code, for messages."""
         return f"{self.status} {self.body.get('code', '')}"
 
 
@@ -50,6 +50,7 @@ class Alarm(simpy.Event):
         self, env: simpy.Environment, callback: Callable[[simpy.Event], None] | None = None
     ) -> None:
         super().__init__(env)
+        # Triggered once for all, as a Timeout is: SimPy looks at `_ok` when it has processed it.
         self._always = [callback] if callback else []
         self._ok = True
         self._value = None
@@ -58,7 +59,7 @@ class Alarm(simpy.Event):
     def at(self, instant: int, order: int) -> Alarm:
         """Set the alarm; it must not be pending."""
         env = self.env
-        self.callbacks = self._always.copy()
+        self.callbacks = self._always.copy()  # SimPy takes the list away when it processes it
         # As Environment.schedule does, but for an instant instead of a delay, and twice as fast.
         heappush(env._queue, (instant, order, next(env._eid), self))  # type: ignore[misc]
         return self
@@ -116,10 +117,10 @@ class CreditPool:
         self.unbooked: list[tuple[int, int]] = []
         self._answer = card.throttled_response
         self._throttled_attempt_credits = card.throttled_attempt_credits
-        # What was granted, when and how much, in order of time; those before `_held` are back.
+        # What was granted, when and how much, in order of time; those before `_oldest` are back.
         self._times: list[int] = []
         self._credits: list[int] = []
-        self._held = 0
+        self._oldest = 0
         self._release = Alarm(env, self._on_release)
 
     @property
@@ -142,31 +143,34 @@ class CreditPool:
             if self._throttled_attempt_credits and self.available:
                 self.consume(min(self._throttled_attempt_credits, self.available))
             raise TooManyRequests(self._answer)
+        # The attribute itself: the property `now` is a call more for each attempt.
         now: int = self.env._now  # type: ignore[assignment]  # time is integer here
         self.used = used
         self._times.append(now)
         self._credits.append(credits)
         if not booked:
             self.unbooked.append((now, credits))
+        # One alarm for the oldest grant suffices, since grants come back in the order of granting.
         if self._release.callbacks is None:
             self._release.at(now + self.window, _RELEASE)
 
     def _on_release(self, _: simpy.Event) -> None:
-        times, credits, held, back = self._times, self._credits, self._held, 0
+        times, credits, oldest, back = self._times, self._credits, self._oldest, 0
         made = len(times)
         # All that comes back before the next event can come back now: nothing looks until then.
         seen_from = self.env.peek() - self.window
         while True:
-            back += credits[held]
-            held += 1
-            if held == made:
+            back += credits[oldest]
+            oldest += 1
+            if oldest == made:
                 break
-            oldest = times[held]
-            if oldest >= seen_from:
-                self._release.at(oldest + self.window, _RELEASE)
+            granted_at = times[oldest]
+            if granted_at >= seen_from:
+                self._release.at(granted_at + self.window, _RELEASE)
                 break
         self.used -= back
-        if held > _FORGET_AFTER:
-            del times[:held], credits[:held]
-            held = 0
-        self._held = held
+        # Deleting from the front moves all that stays, so it is done once for many grants.
+        if oldest > _FORGET_AFTER:
+            del times[:oldest], credits[:oldest]
+            oldest = 0
+        self._oldest = oldest

@@ -42,7 +42,7 @@ class CallRecords:
     attempts, throttled_attempts : (n,) int32 array
         Attempts made, and how many of them were throttled.
     outcome : (n,) int8 array
-        Place in `OUTCOMES`.
+        Index in `OUTCOMES`.
     settled_at : (n,) int64 array
         When the call succeeded or its client gave up, µs; -1 if unfinished.
     """
@@ -77,7 +77,7 @@ class Entries:
 
     @classmethod
     def of(cls, time: Sequence[int], credits: Sequence[int], account: Sequence[int]) -> Entries:
-        """Make entries of three sequences."""
+        """Return entries, made of three sequences."""
         return cls(_column(time), _column(credits), _column(account))
 
 
@@ -107,6 +107,7 @@ class DayRecords:
 
 
 def in_order(parts: Sequence[Entries]) -> Entries:
+    """Return entries joined, in order of time; those of one instant as they are given."""
     time, credits, account = (
         np.concatenate([getattr(part, name) for part in parts])
         for name in ("time", "credits", "account")
@@ -120,7 +121,7 @@ def _column(values: Sequence[int]) -> Ints:
 
 
 def concatenate(parts: Sequence[CallRecords]) -> CallRecords:
-    """Join records one after the other."""
+    """Return records joined, one after the other."""
     if not parts:
         none = np.empty(0, np.int64)
         narrow = none.astype(np.int32)
@@ -134,7 +135,8 @@ def concatenate(parts: Sequence[CallRecords]) -> CallRecords:
 
 
 def merge(parts: Sequence[CallRecords]) -> CallRecords:
-    """Join the records of clients, given in their order, into order of time, client and call."""
+    """Return records joined in order of time, client and call; the clients' come in their order."""
+    # A stable order by time alone: the clients' records follow each other, each in its own order.
     joined = concatenate(parts)
     order = np.argsort(joined.calls.time, kind="stable")
     own = [field.name for field in fields(CallRecords)][1:]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simulation.experiment.estimates import (
-        CONFIDENCE, Estimate, Estimates, binomial_interval, interval_columns, mean_difference,
-        mean_of, ratio_difference, ratios, unseen_calls,
+        binomial_interval, mean_difference, mean_of, ratio_difference, ratios, unseen_calls,
     )
     from simulation.experiment.experiment import run
+    from simulation.experiment.intervals import CONFIDENCE, Estimate, Estimates, interval_columns
     from simulation.experiment.methods import (
         initialisation, inputs, page, quoted, random_numbers, what_was_bought,
     )

@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 
 from simulation.arrays import Ints
-from simulation.experiment.estimates import Estimate, ratio_of
+from simulation.experiment.estimates import ratio_of
+from simulation.experiment.intervals import Estimate
 
 __all__ = ["Delays", "quantile_with_zeros"]
 

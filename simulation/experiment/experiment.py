@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from simulation.demand import Demand, check_workload
-from simulation.experiment.estimates import Estimate
+from simulation.experiment.intervals import Estimate
 from simulation.experiment.options import RunOptions
 from simulation.experiment.replications import Progress
 from simulation.experiment.replications import replications as replications_of

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simulation.experiment.estimates import CONFIDENCE
+from simulation.experiment.intervals import CONFIDENCE
 from simulation.experiment.summary import ESTIMATORS
 from simulation.experiment.warmup import MOST_SHOWN, Warmup
 from simulation.formats import exact, exact_percent

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from simulation.errors import InputError
-from simulation.experiment.estimates import CONFIDENCE, Estimate
+from simulation.experiment.intervals import CONFIDENCE, Estimate
 from simulation.experiment.methods import run_methods
 from simulation.experiment.summary import ESTIMATORS
 from simulation.experiment.warmup import Warmup

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from simulation.arrays import Floats
 from simulation.experiment.delays import Delays
 from simulation.experiment.estimates import (
-    Estimate,
-    Estimates,
     median_of,
     ratio_of,
     ratios,
@@ -22,6 +20,7 @@ from simulation.experiment.estimates import (
     unseen_calls,
 )
 from simulation.experiment.groups import Group
+from simulation.experiment.intervals import Estimate, Estimates
 from simulation.experiment.statistics import QUANTILES, STATISTICS, Late
 from simulation.quantities import HOUR, SECOND
 from simulation.scenario import Scenario

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from simulation.demand import Demand
 from simulation.engine import OUTCOMES, CallRecords
-from simulation.experiment.estimates import Estimate
 from simulation.experiment.groups import groups_of
+from simulation.experiment.intervals import Estimate
 from simulation.experiment.result import RunResult
 from simulation.experiment.statistics import Late
 from simulation.experiment.summary import summarise, throttled_share

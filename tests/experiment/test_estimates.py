@@ -11,8 +11,6 @@ from scipy import stats
 
 from simulation.experiment.delays import Delays, quantile_with_zeros
 from simulation.experiment.estimates import (
-    Estimate,
-    Estimates,
     binomial_interval,
     mean_difference,
     mean_of,
@@ -22,6 +20,7 @@ from simulation.experiment.estimates import (
     share_of_replications,
     unseen_calls,
 )
+from simulation.experiment.intervals import Estimate, Estimates
 from tests.helpers import share_tolerance
 
 

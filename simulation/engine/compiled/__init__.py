@@ -1,1 +1,1 @@
-"""The room `engine.compiled`."""
+"""The compiled engine: the rules of the pool as loops, equal call for call to `engine.model`."""

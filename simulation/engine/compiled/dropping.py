@@ -12,20 +12,20 @@ __all__ = ["decide_dropping", "follow"]
 
 
 @compiled
-def follow(time, credits, start, oldest, held, window, levels):  # type: ignore[no-untyped-def]
-    """Follow the credits that a pool without a limit holds; return the last, and its oldest call.
+def follow(time, credits, start, oldest, in_use, window, levels):  # type: ignore[no-untyped-def]
+    """Return the credits in use at last in a pool without a limit, and its oldest call.
 
     ``time`` and ``credits`` go back to the window's oldest call; from ``start`` on they are new,
-    and ``levels`` takes what is held after each of them.
+    and ``levels`` takes what is in use after each of them.
     """
     for n in range(start, time.shape[0]):
         edge = time[n] - window
         while time[oldest] <= edge:
-            held -= credits[oldest]
+            in_use -= credits[oldest]
             oldest += 1
-        held += credits[n]
-        levels[n - start] = held
-    return held, oldest
+        in_use += credits[n]
+        levels[n - start] = in_use
+    return in_use, oldest
 
 
 @compiled
@@ -56,11 +56,13 @@ def decide_dropping(  # type: ignore[no-untyped-def]
         The number of the oldest call whose credits may be out now.
     """
     back, turn, lanes = 0, granted.shape[0] - 1, available.shape[0]
+    # Of the lanes' own narrow type: one wider number would widen every vector.
     zero, one = available.dtype.type(0), available.dtype.type(1)
     for n in range(start, time.shape[0]):
         edge = time[n] - window
         while time[back] <= edge:
             cost, row = credits[back], granted[(oldest + back) & turn]
+            # Chosen by a value, not by a branch, so that the loop becomes vector instructions.
             for lane in range(lanes):
                 available[lane] += cost if row[lane] else zero
             back += 1

@@ -86,7 +86,7 @@ _U1, _U11, _U27, _U30, _U31 = (np.uint64(n) for n in (1, 11, 27, 30, 31))
 
 @compiled
 def _mix(word):  # type: ignore[no-untyped-def]
-    """Scramble 64 bits, as `simulation.demand.streams` does."""
+    """Return 64 bits, scrambled as in `simulation.demand.streams`."""
     word = (word ^ (word >> _U30)) * _MIX_1
     word = (word ^ (word >> _U27)) * _MIX_2
     return word ^ (word >> _U31)
@@ -94,7 +94,7 @@ def _mix(word):  # type: ignore[no-untyped-def]
 
 @compiled
 def uniform(key, call, attempt):  # type: ignore[no-untyped-def]
-    """Return `simulation.demand.streams.uniform`."""
+    """Return what `simulation.demand.streams.uniform` returns, which a loop cannot call."""
     word = _mix(key ^ _mix(np.uint64(call) * _GOLDEN + _U1))
     word = _mix(word + np.uint64(attempt) * _GOLDEN)
     return float(word >> _U11) * 2.0**-53
@@ -113,6 +113,7 @@ def _put(retry, due, order, call):  # type: ignore[no-untyped-def]
 @compiled
 def _push(heap, size, due, order, call):  # type: ignore[no-untyped-def]
     """Put a retry into a heap of ``size`` entries that has room for one more."""
+    # The hole rises to where the retry belongs, so that each entry above it moves once.
     here = size
     while here > 0:
         above = (here - 1) >> 1
@@ -166,7 +167,7 @@ def decide(
     until : int
         The end of the day, µs.
     tape : Tape
-        Where the doings of the only lane are written.
+        Where the outcomes and events of the only lane are written.
     base : int
         The row on the tape of the day's first call.
 
@@ -176,6 +177,8 @@ def decide(
         As they are now; their arrays may have grown.
     """
     begin = first.copy()
+    # A loop cannot grow its arrays: it stops before the attempt for which there is no room, and is
+    # called again from there.
     while (full := _decide(lanes, laws, day, begin, until, tape, base)) >= 0:
         if lanes.state[full].ended == lanes.calls.shape[1]:
             lanes = with_more_calls(lanes)
@@ -221,6 +224,8 @@ def _decide_lane(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR091
         noted = length[0]
     while True:
         now = times[arrived] if arrived < count else until
+        # Ring full: release what has expired by the last attempt, since `now` may yet be a retry's
+        # and earlier. Room is looked for before an attempt, so that none is broken off half-way.
         if made - oldest > ring:
             while oldest < made and grants[oldest & ring].time <= past - window:
                 used -= grants[oldest & ring].credits
@@ -234,6 +239,7 @@ def _decide_lane(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR091
 
         entry = -1
         if soon + later > 0:
+            # All retries of a slot enter the heap together, at the first attempt at or after it.
             reached = now >> bits
             while later > 0 and slot < reached:
                 slot += 1
@@ -284,6 +290,7 @@ def _decide_lane(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR091
                 free = entry
             continue
 
+        # Here and at a retry the lane departs from a pool without a limit, so it cannot sleep yet.
         lane.strayed = now
         charge = min(penalty, limit - used)
         if charge > 0:
@@ -337,6 +344,7 @@ def _decide_lane(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR091
             calls[entry].order = client * _ORDERS_PER_CLIENT + number
             calls[entry].credits, calls[entry].counts, calls[entry].row = cost, counts, row
         calls[entry].due, calls[entry].attempt = due, attempt + 1
+        # Without calls ahead, slots between here and now hold nothing: skip the walk over them.
         if later == 0:
             slot = max(slot, now >> bits)
         if due >> bits <= slot:
@@ -379,6 +387,7 @@ def _wake(lanes, first, time, credits, levels, window):  # type: ignore[no-untyp
             arrived += 1
         if arrived == levels.shape[0]:
             continue
+        # Until now it granted everything, so its ring is the calls of the window before this one.
         oldest = np.searchsorted(time, time[start + arrived] - window, side="right")
         if grants.shape[0] < start + arrived - oldest:
             return False

@@ -30,8 +30,8 @@ __all__ = [
 Ints = NDArray[np.int64]
 Records = NDArray[np.void]
 
-_SLOTS = 2**13
-_NEVER = -(2**62)
+_SLOTS = 2**13  # a power of two, so that a mask finds a slot
+_NEVER = -(2**62)  # µs: before any run, and far from overflow
 
 
 def _record(**fields: type[np.generic]) -> np.dtype[np.void]:
@@ -124,6 +124,7 @@ def lanes_of(limits: Sequence[int] | Ints, before: Lanes | None = None) -> Lanes
 
 def slot_bits(longest: int) -> int:
     """Return how long a slot of `Lanes.later` must be for a delay of ``longest`` µs: 2**bits µs."""
+    # Two slots to spare, so that the furthest retry never meets the slot that is reached now.
     return (longest // (_SLOTS - 2)).bit_length()
 
 
@@ -139,6 +140,7 @@ def with_more_calls(lanes: Lanes) -> Lanes:
     count, length = lanes.calls.shape
     calls, soon = np.empty((count, 2 * length), CALL), np.empty((count, 2 * length), RETRY)
     _raw(calls)[:, :length], _raw(soon)[:, :length] = _raw(lanes.calls), _raw(lanes.soon)
+    # Indices stay as they are: heaps, slots and free lists point to entries by them.
     return lanes._replace(calls=calls, soon=soon)
 
 
@@ -149,6 +151,7 @@ def _raw(records: Records) -> Records:
 
 def hold(lanes: Lanes, credits: int, window: int) -> None:
     """Start unused pools with ``credits`` in use, which come back evenly over a window (µs)."""
+    # In as many parts as a ring has room for, each a grant made before the run.
     parts = min(lanes.grants.shape[1] - 1, credits)
     for part in range(parts):  # Python's whole numbers, since no product of them overflows
         lanes.grants["time"][:, part] = (part + 1) * window // parts - window

@@ -34,7 +34,7 @@ __all__ = ["CompiledModel", "empty_tape", "laws_of"]
 
 
 def laws_of(scenario: Scenario, replication: int) -> Laws:
-    """Return what the loops need to know of a scenario's rules and clients."""
+    """Return a scenario's rules and its clients' policies, as the loops take them."""
     policies, delays = np.zeros(len(scenario.clients), POLICY), list[int]()
     for policy, client in zip(policies, scenario.clients, strict=True):
         retry = client.on_throttle.retry
@@ -82,8 +82,8 @@ class CompiledModel(Engine):
         for day, calls in enumerate(self.demand.draw_days(self.replication)):
             end = clock.day_end(day)
             base = open_calls.add(calls)
-            everything = np.zeros(len(calls), bool)
-            today = Day(calls.time, calls.client, calls.call, calls.credits, everything)
+            nothing = np.zeros(len(calls), bool)  # the tape tells each call: nothing is counted
+            today = Day(calls.time, calls.client, calls.call, calls.credits, nothing)
             first = np.zeros(1, np.int64)
             tape = open_calls.tape
             lanes, open_calls.tape = decide(lanes, laws, today, first, end, tape, base)
@@ -104,7 +104,7 @@ class _OpenCalls:
         self.tape = empty_tape()
 
     def add(self, calls: Calls) -> int:
-        """Take a day's calls, as if all succeeded at once; return the place of the first."""
+        """Take a day's calls, as if all succeeded at once; return the first's row on the tape."""
         tape, count = self.tape, len(calls)
         base = len(tape.outcome)
         self._days.append(calls)
@@ -122,12 +122,14 @@ class _OpenCalls:
     def attempts(self, calls: Calls) -> tuple[Entries, Entries]:
         """Return what the attempts of the day just opened were granted, and those throttled."""
         refused = self.tape.refused
+        # As in the journal: of what happened at one instant, first attempts, retries, then charges.
         granted = [self._firsts(calls, ~refused), self._events(RETRY_GRANTED)]
         granted.append(self._events(CHARGED))
         throttled = [self._firsts(calls, refused), self._events(RETRY_THROTTLED)]
         return in_order(granted), in_order(throttled)
 
     def _firsts(self, calls: Calls, which: NDArray[np.bool_]) -> Entries:
+        # The day just opened is the last on the tape; [-0:] would be all of it.
         account = self._accounts[-len(calls) :] if len(calls) else self._accounts[:0]
         return Entries(calls.time[which], calls.credits[which], account[which])
 
@@ -139,21 +141,22 @@ class _OpenCalls:
 
     def close_days(self, last: bool) -> tuple[CallRecords, int]:
         """Return the records of the days that are settled, and of how many calls they are."""
-        tape, done, place = self.tape, list[CallRecords](), 0
+        tape, done, row = self.tape, list[CallRecords](), 0
         while self._days:
-            here = slice(place, place + len(self._days[0]))
+            here = slice(row, row + len(self._days[0]))
             outcome = tape.outcome[here]
+            # Days are handed out in order: one with calls in flight holds back those behind it.
             if not last and (outcome == UNFINISHED).any():
                 break
             attempts = tape.attempts[here]
             throttled = attempts - (outcome == SUCCEEDED).astype(np.int32)
             calls = self._days.pop(0)
             done.append(CallRecords(calls, attempts, throttled, outcome, tape.settled_at[here]))
-            place = here.stop
-        self._accounts = self._accounts[place:]
+            row = here.stop
+        self._accounts = self._accounts[row:]
         self.tape = tape._replace(
-            outcome=tape.outcome[place:],
-            attempts=tape.attempts[place:],
-            settled_at=tape.settled_at[place:],
+            outcome=tape.outcome[row:],
+            attempts=tape.attempts[row:],
+            settled_at=tape.settled_at[row:],
         )
-        return concatenate(done), place
+        return concatenate(done), row

@@ -57,7 +57,7 @@ class Swept:
 
 
 def sweep(demand: Demand, replication: int, limits: Ints, counted: Flags) -> Swept:
-    """Decide a replication for many pool sizes, day by day.
+    """Return what many pool sizes throttle and lose in one replication, decided day by day.
 
     Parameters
     ----------
@@ -87,6 +87,7 @@ def sweep(demand: Demand, replication: int, limits: Ints, counted: Flags) -> Swe
 def lanes_at_once(demand: Demand) -> int:
     """Return how many lanes one sweep takes, for its memory's sake; no result depends on it."""
     window = 2 ** (max(demand.busiest_day, 1024) - 1).bit_length()
+    # Bytes of a lane's ring: flags of two days' calls, or grants of one window, 16 bytes each.
     each = 2 * window if _drops_all(demand.scenario) else 16 * window
     return max(8, int(_MEMORY // each))
 
@@ -99,12 +100,12 @@ def _drops_all(scenario: Scenario) -> bool:
 
 
 class _Past:
-    """The calls of the last window, and what a pool without a limit holds after each new one."""
+    """The calls of the last window, and the use of a pool without a limit after each new one."""
 
     def __init__(self, window: int) -> None:
         self._window = window
         self.time = self.credits = self.levels = np.empty(0, np.int64)
-        self.oldest = self.start = self.held = self.most = 0
+        self.oldest = self.start = self.in_use = self.most = 0
 
     def add(self, calls: Calls) -> None:
         """Forget what is older than a window, and take new calls."""
@@ -112,8 +113,8 @@ class _Past:
         self.credits = np.concatenate((self.credits[self.oldest :], calls.credits))
         self.start = len(self.time) - len(calls)
         self.levels = np.empty(len(calls), np.int64)
-        self.held, self.oldest = follow(
-            self.time, self.credits, self.start, 0, self.held, self._window, self.levels
+        self.in_use, self.oldest = follow(
+            self.time, self.credits, self.start, 0, self.in_use, self._window, self.levels
         )
         self.most = max(self.most, int(self.levels.max(initial=0)))
 
@@ -138,9 +139,9 @@ class _Lanes(Protocol):
 
 
 class _Retrying:
-    """Lanes one after the other, with whatever their clients try again.
+    """Lanes one after the other, with the calls that their clients try again.
 
-    Those are there that ever throttled, which are the smallest: the rest have slept till now.
+    Only the lanes that ever throttled exist, which are the smallest: the rest have slept till now.
     """
 
     def __init__(self, limits: Ints, scenario: Scenario, replication: int) -> None:
@@ -151,11 +152,12 @@ class _Retrying:
         self._tape = empty_tape(read=False)
 
     def decide(self, calls: Calls, counts: Flags, past: _Past, until: int) -> None:
-        known, window = len(self._asleep), self._laws.window
+        count, window = len(self._asleep), self._laws.window
+        # Lanes whose limit a pool without one would exceed today; limits rise.
         short = int(np.searchsorted(self._limits, past.levels.max(initial=0)))
-        if short > known:
-            self._lanes = lanes_of(self._limits[known:short], self._lanes)
-            self._asleep = np.append(self._asleep, np.ones(short - known, bool))
+        if short > count:
+            self._lanes = lanes_of(self._limits[count:short], self._lanes)
+            self._asleep = np.append(self._asleep, np.ones(short - count, bool))
         first = np.where(self._asleep, -1, 0)
         if self._asleep[:short].any():
             self._lanes = wake(self._lanes, first, past.time, past.credits, past.levels, window)
@@ -165,6 +167,8 @@ class _Retrying:
         self._lanes, _ = decide(self._lanes, self._laws, day, first, until, self._tape, 0)
         state = self._lanes.state
         waiting = state["soon"] + state["later"]
+        # A window after it last strayed, and with no call waiting, a lane is in the state of a pool
+        # without a limit again.
         self._asleep = (first < 0) | ((waiting == 0) & (state["strayed"] <= until - window))
 
     @property
@@ -198,6 +202,7 @@ class _Dropping:
 
     def decide(self, calls: Calls, counts: Flags, past: _Past, until: int) -> None:  # noqa: ARG002
         self._make_room(self._arrived + len(calls) - self._oldest)
+        # 32 bits where sums stay below 2**31: twice as many lanes in each vector instruction.
         narrow = self._available.max(initial=0) < 2**30 and past.credits.max(initial=0) < 2**30
         dtype: type[np.signedinteger[Any]] = np.int32 if narrow else np.int64
         available = self._available.astype(dtype)
@@ -222,6 +227,7 @@ class _Dropping:
         length = len(self._granted)
         if calls > length:
             longer = np.empty((2 ** (calls - 1).bit_length(), self._granted.shape[1]), np.uint8)
+            # A call's row is its number modulo the ring's length, so rows move when that grows.
             numbers = np.arange(self._oldest, self._arrived)
             longer[numbers % len(longer)] = self._granted[numbers % length]
             self._granted = longer
