@@ -19,39 +19,27 @@ from typing import Any, NamedTuple
 
 from tests.helpers import ROOT
 
-__all__ = ["FLOOR", "ROOMS", "Share", "room_of", "shares", "take"]
+__all__ = ["FLOOR", "LOOPS", "ROOMS", "TESTS", "Share", "file_of", "room_of", "shares", "take"]
 
 FLOOR = 0.95
 ROOMS = ("scenario", "demand", "engine", "experiment", "planning")
 
 # Those that run in this process: what a command does in a process of its own is not seen.
 TESTS = (
-    *("scenario_files", "traces", "moments", "buckets", "refusals", "missing_days", "two_readings"),
-    *("arrivals", "workload", "pool_and_model", "hostile_scenarios"),
-    *("estimates", "statistics", "results", "warmup", "methods"),
-    *("looks", "search", "planning", "planning_edges", "alternatives", "advice", "remedies"),
-    *("theory", "findings", "damaged_results", "workers"),
+    *("scenario/scenario_files", "scenario/traces", "scenario/moments", "scenario/buckets"),
+    *("scenario/refusals", "scenario/hostile_scenarios", "scenario/two_readings"),
+    *("demand/arrivals", "demand/missing_days", "demand/workload", "engine/pool_and_model"),
+    *("experiment/estimates", "experiment/statistics", "experiment/results"),
+    *("experiment/warmup", "experiment/methods", "experiment/workers"),
+    *("planning/looks", "planning/search", "planning/evidence", "planning/planning"),
+    *("planning/planning_edges", "planning/alternatives", "planning/advice", "planning/remedies"),
+    *("planning/damaged_results", "engine/theory", "report/findings"),
 )
-LOOPS = ("compiled", "arrivals")
+LOOPS = ("engine/compiled", "demand/arrivals")
 _PLAIN = (  # as plain Python the large ones take hours
     *("-k", "not shipped and not 501 and not many_more and not moving_window"),
     *("-W", "ignore::simulation.errors.LoopWarning"),
 )
-
-_TODAY = {
-    stem: room
-    for room, stems in {
-        "scenario": "arrival_laws buckets clients clock moments org "
-        "partial_reading portable_yaml scenario scenario_checks starter traces",
-        "demand": "arrivals demand draws streams workload",
-        "engine": "compiled compiled_model dropping engine model pool records sweep",
-        "experiment": "delays estimates experiment methods replications results statistics summary "
-        "timeline usage warmup workers",
-        "planning": "advice alternatives confirmation fresh frontier looks peaks plan_methods "
-        "plan_result planning remedies saved search theory",
-    }.items()
-    for stem in stems.split()
-}
 
 
 class Share(NamedTuple):
@@ -69,25 +57,36 @@ class Share(NamedTuple):
 
 def room_of(file: str) -> str:
     """Return the room of a file, or nothing for those outside all rooms."""
+    inside = _inside(file).parts
+    return inside[0] if len(inside) > 1 else ""
+
+
+def _inside(file: str) -> Path:
+    """Return the path of a file from the package on."""
     parts = Path(file).parts
-    inside = parts[parts.index("simulation") + 1 :]
-    return inside[0] if len(inside) > 1 else _TODAY.get(Path(file).stem, "")
+    return Path(*parts[parts.index("simulation") + 1 :])
+
+
+def file_of(test: str) -> Path:
+    """Return the path of a file of tests that is named by its room, as ``engine/compiled``."""
+    room, _, name = test.rpartition("/")
+    return ROOT / "tests" / room / f"test_{name}.py"
 
 
 def shares(measured: dict[str, Any]) -> dict[str, Share]:
     """Return the share of each room and of each of its files, from coverage's JSON."""
     found: dict[str, Share] = {}
-    for file, told in sorted(measured["files"].items()):
+    for file, counts in sorted(measured["files"].items()):
         room = room_of(file)
         if room not in ROOMS:
             continue
-        summary = told["summary"]
+        summary = counts["summary"]
         missing = [
             f"{file}:{line} to {other if other > 0 else 'the end'}"
-            for line, other in told["missing_branches"]
+            for line, other in counts["missing_branches"]
         ]
         one = Share(summary["covered_branches"], summary["num_branches"], missing)
-        for name in (room, f"{room}/{Path(file).name}"):
+        for name in (room, str(_inside(file))):
             so_far = found.get(name, Share(0, 0, []))
             taken, branches = so_far.taken + one.taken, so_far.branches + one.branches
             found[name] = Share(taken, branches, [*so_far.missing, *missing])
@@ -102,22 +101,18 @@ def take(folder: Path, tests: Sequence[str]) -> dict[str, Any]:
     SystemExit
         If a test fails.
     """
+    loops = [str(file_of(name)) for name in LOOPS]
     runs = [
-        _start(folder, "compiled", [f"tests/test_{name}.py" for name in tests], {}),
-        _start(
-            folder,
-            "plain",
-            [*(f"tests/test_{name}.py" for name in LOOPS), *_PLAIN],
-            {"NUMBA_DISABLE_JIT": "1"},
-        ),
+        _start(folder, "compiled", tests, {}),
+        _start(folder, "plain", [*loops, *_PLAIN], {"NUMBA_DISABLE_JIT": "1"}),
     ]
     codes = [run.wait() for run in runs]
     if any(codes):
         raise SystemExit("tests failed")
     _coverage(folder, "combine", "--quiet", str(folder))
     _coverage(folder, "json", "--quiet", "-o", str(folder / "branches.json"))
-    told: dict[str, Any] = json.loads((folder / "branches.json").read_text())
-    return told
+    measured: dict[str, Any] = json.loads((folder / "branches.json").read_text())
+    return measured
 
 
 def _start(
@@ -141,7 +136,7 @@ def _coverage(folder: Path, command: str, *arguments: str) -> None:
 def main(tests: Sequence[str]) -> int:
     """Print the shares, and the branches that were not taken; return the exit code."""
     with TemporaryDirectory() as folder:
-        found = shares(take(Path(folder), tests or TESTS))
+        found = shares(take(Path(folder), tests or [str(file_of(name)) for name in TESTS]))
     for name, share in found.items():
         print(f"{name:34} {share.share:7.1%} of {share.branches}")
         if name not in ROOMS:

@@ -1,7 +1,7 @@
 """Mutation testing: do tests notice when the code that decides and advises is changed?
 
-    python -m tests.mutation               # every module of mutation.toml, for hours
-    python -m tests.mutation pool search   # some of them
+    python -m tests.mutation                              # all modules of mutation.toml, for hours
+    python -m tests.mutation engine/pool planning/search  # some of them
 
 Cosmic Ray (`pip install cosmic-ray`) makes the mutants. Of each module a sample is drawn, one
 mutant a place, and tested in a copy of the checkout: by the tests that are meant to notice, and
@@ -101,8 +101,6 @@ def mutant(source: str, place: Place) -> Mutant:
 
 def chosen(source: str, before: str, after: str) -> Mutant:
     """Return a module that is changed as mutation.toml says."""
-    if source.count(before) != 1:
-        raise SystemExit(f"{before!r} stands {source.count(before)} times, not once")
     line = source[: source.index(before)].count("\n") + 1
     return Mutant(line, f"{before} -> {after}", source.replace(before, after))
 
@@ -259,6 +257,35 @@ def fates(name: str, how: dict[str, Any], folder: Path, count: int, seed: int) -
     )
 
 
+def outdated(setup: dict[str, Any]) -> list[str]:
+    """Return what of mutation.toml does not fit the code any more: modules, tests, lines."""
+    wrong = []
+    for name, how in setup.items():
+        file = ROOT / "simulation" / f"{name}.py"
+        if not file.exists():
+            wrong.append(f"{name}: there is no simulation/{name}.py")
+            continue
+        source = file.read_text()
+        lines = {line.strip() for line in source.splitlines()}
+        wrong += (
+            f"{name}: {before!r} stands {source.count(before)} times, not once"
+            for before, _ in how.get("chosen", [])
+            if source.count(before) != 1
+        )
+        wrong += (
+            f"{name}: no line is as {change!r} begins"
+            for change in how.get("harmless", {})
+            if not any(change.startswith(f"{line} -> ") for line in lines)
+        )
+        for test in (*how["quick"], *how.get("wide", [])):
+            path, _, function = test.removeprefix("--deselect=").partition("::")
+            if not path.endswith(".py"):  # an option of pytest
+                continue
+            if not (ROOT / path).exists() or f"def {function}" not in (ROOT / path).read_text():
+                wrong.append(f"{name}: there is no {test}")
+    return wrong
+
+
 def main() -> None:
     """Test the modules that are named, or all, and print the table."""
     setup = tomllib.loads((ROOT / "tests" / "mutation.toml").read_text())
@@ -268,6 +295,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--quick", action="store_true", help="without the wider choice of tests")
     options = parser.parse_args()
+    if unknown := set(options.modules) - set(setup):
+        parser.error(f"not in mutation.toml: {', '.join(sorted(unknown))}")
+    if wrong := outdated({name: setup[name] for name in options.modules}):
+        parser.error("\n".join(wrong))
     # One thread of Arrow's allocator is there before the forks; it holds no lock of ours.
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     columns = ("module", "mutants", "sampled", "harmless", "killed", "survived", "share", "chosen")

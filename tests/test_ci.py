@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from packaging.requirements import Requirement
 
-from tests import branches
+from tests import branches, mutation
 from tests.helpers import ROOT
 
 CI = (ROOT / ".ci" / "run").read_text()
@@ -57,21 +57,35 @@ def test_every_module_of_a_measured_room_counts_and_no_other() -> None:
                 "missing_branches": missing,
             }
             for file, taken, branches, missing in [
-                ("demand.py", 3, 4, [[7, -1]]),
-                ("streams.py", 6, 6, []),
+                ("demand/demand.py", 3, 4, [[7, -1]]),
+                ("demand/streams.py", 6, 6, []),
                 ("report/page.py", 0, 9, [[1, 2]]),
+                ("quantities.py", 0, 9, [[1, 2]]),
+                ("engine/compiled/model.py", 2, 2, []),
                 ("planning/search.py", 1, 2, [[5, 9]]),
             ]
         }
     }
     found = branches.shares(measured)
-    assert found["demand"] == branches.Share(9, 10, ["simulation/demand.py:7 to the end"])
+    assert found["demand"] == branches.Share(9, 10, ["simulation/demand/demand.py:7 to the end"])
     assert found["demand"].share == 0.9
     assert found["demand/streams.py"] == branches.Share(6, 6, [])
     assert found["planning/search.py"].missing == ["simulation/planning/search.py:5 to 9"]
-    assert {name.partition("/")[0] for name in found} == {"demand", "planning"}
+    assert {name.partition("/")[0] for name in found} == {"demand", "engine", "planning"}
+    assert found["engine/compiled/model.py"] == branches.Share(2, 2, [])
 
 
 def test_the_tests_that_are_measured_exist() -> None:
     for name in (*branches.TESTS, *branches.LOOPS):
-        assert (ROOT / "tests" / f"test_{name}.py").exists(), name
+        assert branches.file_of(name).exists(), name
+
+
+def test_mutation_testing_names_modules_lines_and_tests_that_there_are() -> None:
+    setup = tomllib.loads((ROOT / "tests" / "mutation.toml").read_text())
+    assert mutation.outdated(setup) == []
+    setup["planning/search"]["chosen"] = [["no such line", ""]]
+    setup["engine/pool"] |= {"harmless": {"x -> y": "why"}, "quick": ["tests/test_pool.py"]}
+    setup["engine/poole"] = {}
+    assert [each.partition(":")[0] for each in mutation.outdated(setup)] == [
+        *("engine/pool", "engine/pool", "planning/search", "engine/poole")
+    ]
