@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers import ROOT
 
-FILE = Path("tests") / "test_independent.py"
+FILE = Path("tests/engine/test_independent.py")
 
 
 @pytest.mark.once
