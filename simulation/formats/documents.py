@@ -104,7 +104,7 @@ class Document:
         what: str = "scenario",
         access: Access = ANYWHERE,
     ) -> Document:
-        """Read a YAML file.
+        """Return the document of a YAML file.
 
         Raises
         ------

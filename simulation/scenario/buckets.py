@@ -90,6 +90,7 @@ class LocalBuckets:
 
     def _moment_of_change(self, low: int, high: int, after: int) -> int:
         """Return when the clock changes to the offset ``after``, which it has at ``high``."""
+        # By halves, since `zoneinfo` says which offset a moment has, not when it changes.
         while high - low > 1:
             middle = (low + high) // 2
             moment = (_EPOCH + middle * _MICROSECOND).astimezone(self._zone)

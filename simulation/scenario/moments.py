@@ -39,7 +39,7 @@ _WEEK = re.compile(r"([0-9]{4})-?W([0-9]{2})(?![-0-9])").match
 _MACHINES_OWN = ("Factory", "localtime", "posixrules")
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])\s*([0-9]{1,2})(?::?([0-9]{2}))?\s*h?", re.IGNORECASE)
 _WIDEST_OFFSET = 12
-_SHORTEST_PLACE = 3
+_SHORTEST_NAME = 3
 _ABBREVIATIONS = {
     "IST": ("Asia/Kolkata", "Europe/Dublin", "Asia/Jerusalem"),
     "CST": ("America/Chicago", "Asia/Shanghai"),
@@ -267,7 +267,7 @@ def _near_zone(value: Any) -> str:
         return f"write the place that is meant, such as {' or '.join(places)}"
     plain = written.replace(" ", "_").lower()
     zones = sorted(_zones())
-    if len(plain) >= _SHORTEST_PLACE:
+    if len(plain) >= _SHORTEST_NAME:
         named = [zone for zone in zones if zone.lower() == plain]
         cities = [zone for zone in zones if zone.lower().rpartition("/")[2] == plain]
         near = named or cities or difflib.get_close_matches(written, zones, 1, 0.8)

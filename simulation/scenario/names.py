@@ -1,4 +1,4 @@
-"""Names of clients, call kinds and alternatives: what tells them apart, for readers and in keys."""
+"""Names of clients, call kinds and alternatives: distinct for readers, and in keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scenario with mistakes, read so that all that does not depend on them can be checked.
+"""A scenario with mistakes, read so that everything independent of them can be checked.
 
 Values that cannot be read are replaced by others that can, so that the checks between keys run all
 the same; what they find is reported unless a replaced value had a part in it.
