@@ -26,8 +26,8 @@ def compiled(function: Callable[..., Any]) -> Any:
     """Return a loop that is compiled at its first call, and kept for the next process.
 
     It is kept in ``NUMBA_CACHE_DIR``, beside its file, or in the user's cache. A kept loop is
-    dropped when its own file changes, not when another does: so a loop calls no loops but those
-    of its file. Where ``NUMBA_DISABLE_JIT`` is set, the loop runs as plain Python, slowly.
+    dropped when its own file changes, not when another one changes: so a loop calls only loops of
+    its own file. Where ``NUMBA_DISABLE_JIT`` is set, the loop runs as plain Python, slowly.
 
     A loop returns no named tuple. Numba would make one by a class of Python's, and there a signal's
     exception, Ctrl-C, crashes the process (https://github.com/numba/numba/issues/2324).

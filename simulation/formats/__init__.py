@@ -1,7 +1,7 @@
-"""What people write and read: YAML and CSV that know their lines, folders of results, words.
+"""Files and figures as people read and write them: YAML, CSV, folders of results, words.
 
-Knows files, not scenarios: never imports another room. A file is read within stated budgets, and a
-result appears whole or not at all.
+Knows files, not scenarios, and never imports another room. Files are read within stated budgets,
+and a result appears whole or not at all.
 """
 
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
-"""Keys as messages write them and ``--set`` takes them: what they lead to, in one reading only.
+"""Dotted keys, as messages write and ``--set`` takes them: what they lead to, in one reading.
 
-An item of a list is called by a name of its own, or by its place from ``#1`` on. A name may hold
-dots or look like the place of another item; then a key can have two readings, and has none.
+An item of a list is called by a name of its own, or by its position from ``#1`` on. A name may hold
+dots or look like the position of another item; a key that has two readings for it is refused.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from simulation.formats.spelling import did_you_mean
 
 __all__ = ["Step", "labels", "misread", "split", "step"]
 
-_PLACE = re.compile("(#?)([0-9]{1,9})")  # a bare number counts from 0; messages never write one
+_POSITION = re.compile("(#?)([0-9]{1,9})")  # a bare number counts from 0; messages never write one
 _ENDS = re.compile("[.=]")  # what may follow a name in an assignment
 
 
 class Step(NamedTuple):
-    """One step into nested data: a key or place, what is left of the dotted key, and a name."""
+    """One step into nested data: a key or an index, and what is left of the dotted key."""
 
     key: Any
     rest: list[str]
     name: str = ""
-    """The key or name that is there already, as it was written; nothing where none is."""
+    """The name of the item, or the key, that was found in the data; empty where none was."""
 
 
 def _names(items: list[Any]) -> list[str]:
-    """Return the name of each item of a list that no other one has, or nothing."""
+    """Return the name of each item of a list; empty where it has none, or another has the same."""
     found = [
         next((item[key] for key in LABELS if isinstance(item.get(key), str)), "")
         if isinstance(item, dict)
@@ -43,19 +43,19 @@ def _names(items: list[Any]) -> list[str]:
     ]
 
 
-def _place(word: str, count: int) -> int | None:
-    """Return the place in a list that a word means where it is no name; None where it is none."""
-    if found := _PLACE.fullmatch(word):
-        place = int(found[2]) - len(found[1])
-        return place if 0 <= place < count else None
+def _index(word: str, count: int) -> int | None:
+    """Return the index that a word such as ``#1`` means in a list of ``count`` items, or None."""
+    if found := _POSITION.fullmatch(word):
+        index = int(found[2]) - len(found[1])
+        return index if 0 <= index < count else None
     return None
 
 
 def labels(items: list[Any]) -> list[str]:
-    """Return what each item of a list is called in keys: its name, or its place from #1 on.
+    """Return what each item of a list is called in keys: its name, or its position from #1 on.
 
-    A name that two items have does not tell them apart; one that is the beginning of another, or
-    the place of another item, could be read as that.
+    A name that two items have cannot tell them apart; one that is the beginning of another name, or
+    the position of another item, could be taken for that.
 
     >>> labels([{"name": "web"}, {"api": "other"}, {"api": "other"}, 5])
     ['web', '#2', '#3', '#4']
@@ -63,35 +63,36 @@ def labels(items: list[Any]) -> list[str]:
     ['#1', '#2', '#3']
     """
     names = _names(items)
-    known = {*names} - {""}
+    given = {*names} - {""}
     unsure = set[str]()
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         for beginning in _beginnings(name):
-            if beginning in known and beginning != name:
+            if beginning in given and beginning != name:
                 unsure |= {name, beginning}
-            is_own = beginning == name == f"#{place + 1}"
-            if _place(beginning, len(names)) is not None and not is_own:
+            is_own = beginning == name == f"#{index + 1}"
+            if _index(beginning, len(names)) is not None and not is_own:
                 unsure.add(name)
     return [
-        name if name and name not in unsure else f"#{place}" for place, name in enumerate(names, 1)
+        name if name and name not in unsure else f"#{position}"
+        for position, name in enumerate(names, 1)
     ]
 
 
 def misread(names: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield the place of each name that begins like the place of an item, and that item's place.
+    """Yield the index of each name that begins like an item's position, and that item's index.
 
     >>> list(misread(["#2", "#1.calls", "#3", "#9"]))
     [(0, 1), (1, 0)]
     """
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         beginning = _ENDS.split(name, maxsplit=1)[0]
-        other = _place(beginning, len(names)) if name.startswith("#") else None
-        if other is not None and (place, name) != (other, beginning):
-            yield place, other
+        other = _index(beginning, len(names)) if name.startswith("#") else None
+        if other is not None and (index, name) != (other, beginning):
+            yield index, other
 
 
 def _beginnings(name: str) -> Iterator[str]:
-    """Yield a name, and what of it can be read as one."""
+    """Yield the beginnings of a name that can be read as a name, and the name itself."""
     yield from (name[: end.start()] for end in _ENDS.finditer(name))
     yield name
 
@@ -118,9 +119,9 @@ def step(target: Any, rest: list[str], before: KeyPath, option: str) -> Step:
         return found[0]
     if not isinstance(target, list):
         return Step(rest[0], rest[1:])
-    known = labels(target)
-    what = f"there is no {rest[0]!r} here, {did_you_mean(rest[0], known)}name one of: "
-    what = what + ", ".join(known) if known else "the list is empty, fill it"
+    names = labels(target)
+    what = f"there is no {rest[0]!r} here, {did_you_mean(rest[0], names)}name one of: "
+    what = what + ", ".join(names) if names else "the list is empty, fill it"
     raise InputError([Problem(option, "", what)])
 
 
@@ -129,23 +130,23 @@ def _steps(target: Any, rest: list[str]) -> Iterator[Step]:
     is_list = isinstance(target, list)
     # A number may be a key, and keys and names may hold dots.
     keys = _names(target) if is_list else [*map(str, target)]
-    places = dict(zip(keys, range(len(keys)) if is_list else target, strict=True))
+    targets = dict(zip(keys, range(len(keys)) if is_list else target, strict=True))
     for length in range(len(rest), 0, -1):
-        if (name := ".".join(rest[:length])) and name in places:
-            yield Step(places[name], rest[length:], name)
-    if is_list and (place := _place(rest[0], len(target))) is not None:
-        yield Step(place, rest[1:])
+        if (name := ".".join(rest[:length])) and name in targets:
+            yield Step(targets[name], rest[length:], name)
+    if is_list and (index := _index(rest[0], len(target))) is not None:
+        yield Step(index, rest[1:])
 
 
 def _two_readings(target: Any, found: list[Step], before: KeyPath) -> str:
-    """Say what each of two readings of a key is, and how to write it."""
+    """Return the message about a key with two readings: what each is, and how to write it."""
     if not isinstance(target, list):
         keys = " or ".join(repr(str(each.key)) for each in found)
         return f"may lead into {keys}, which both are there: change it in the file"
-    known, names = labels(target), _names(target)
+    called, names = labels(target), _names(target)
     around = f"{dotted(before)}." if before else ""
     ways = dict.fromkeys(
-        f"{around}{'.'.join([known[key], *rest])} for {names[key] or known[key]!r}"
+        f"{around}{'.'.join([called[key], *rest])} for {names[key] or called[key]!r}"
         for key, rest, _ in found
     )
     return f"has two readings, write {' or '.join(ways)}"
@@ -171,14 +172,14 @@ def split(data: Any, assignment: str) -> tuple[str, str]:
         found = [(*parts[0], way), *found]
     if len(found) > 1:
         ways = [f"{dotted(way)}={text}" for _, text, way in found]
-        told = "change it in the file" if len({*ways}) == 1 else f"write {' or '.join(ways)}"
-        raise InputError([Problem(option, "", f"has two readings, {told}")])
+        remedy = "change it in the file" if len({*ways}) == 1 else f"write {' or '.join(ways)}"
+        raise InputError([Problem(option, "", f"has two readings, {remedy}")])
     key, text, _ = found[0]
     return key, text
 
 
 def _way(data: Any, key: str, strict: bool) -> KeyPath:
-    """Return where a key leads, or nothing; if strict, each ``=`` has to be of a name there."""
+    """Return the path of a key, or nothing; if strict, each ``=`` has to be in a name."""
     way: KeyPath = ()
     rest = key.split(".")
     while rest:

@@ -1,4 +1,4 @@
-"""CSV files row by row, with the line of each, and what is wrong with one in words."""
+"""CSV files: rows with their lines, text made safe for spreadsheets, and mistakes in words."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ __all__ = [
 ]
 
 LONGEST_CELL = 131_072
-csv.field_size_limit(2**31 - 1)  # files have a bound; one long cell of a row is that row's alone
+csv.field_size_limit(2**31 - 1)  # so that `csv_rows` refuses a long cell, with its line
 
 _RUN_BY_SPREADSHEETS = re.compile(r"(?:^|(?<=[;\t\r\n]))(?=[=+\-@\t\r\n＝＋－＠])")  # noqa: RUF001
-"""Where a cell begins that is a formula, also where semicolons or tabs part the cells."""
+"""The beginning of a cell that is a formula, also where semicolons or tabs part the cells."""
 
 
 def for_spreadsheets(value: Any) -> Any:
-    """Return a cell as it is, but for text that a spreadsheet would run: that stays text.
+    """Return a cell, quoted where it is text that a spreadsheet would run as a formula.
 
     >>> for_spreadsheets("=1+1"), for_spreadsheets("a;@SUM(A1)"), for_spreadsheets(-1)
     ("'=1+1", "a;'@SUM(A1)", -1)
@@ -68,12 +68,12 @@ class _RowEnds:
 
 
 def csv_writer(text: TextIO) -> Writer:
-    """Return what writes rows to a text file that was opened with ``newline=""``."""
+    """Return a CSV writer to a text file that was opened with ``newline=""``."""
     return csv.writer(_RowEnds(text), lineterminator="\r\n")
 
 
 def csv_problem(file: Path, line: int | None, what: str) -> InputError:
-    """Return what is wrong with a CSV file, or with one line of it."""
+    """Return an error about a CSV file, or about one line of it."""
     where = shown(file) if line is None else f"{shown(file)}:{line}"
     return InputError([Problem(where, "", what)])
 
@@ -84,14 +84,14 @@ class Row(NamedTuple):
     line: int
     cells: list[str]
     has_semicolons: bool = False
-    """Whether they part the cells, so that a comma may be a decimal sign."""
+    """Whether semicolons part the cells, so that a comma may be a decimal sign."""
 
 
 _COMMA = re.compile(r"(?<![0-9.,])([0-9]{1,3}),([0-9]{3})(?![0-9]|[.,][0-9])")
 
 
 def decimal_comma(text: str) -> str:
-    """Say so if a quantity has a comma that may group thousands or be a decimal sign, or nothing.
+    """Return what is wrong with a quantity whose comma may be a decimal sign, or nothing.
 
     Between commas a cell is written by the rules of `simulation.quantities`, where commas group
     thousands. Where semicolons part the cells, decimal commas are as usual.
@@ -123,7 +123,7 @@ def _reads(parse: Callable[[str], Any], text: str) -> bool:
 
 
 def _has_semicolons(line: str) -> bool:
-    """Return whether semicolons part the names of columns, of which those of remarks hold any."""
+    """Return whether semicolons part the names of columns; names that begin with # may hold any."""
     fitting = []
     for delimiter, other in (",;", ";,"):
         names = next(csv.reader([line], delimiter=delimiter), [])
@@ -140,7 +140,7 @@ def csv_rows(
 ) -> Iterator[Row]:
     """Yield the rows of a file that are not blank, the first of which names the columns.
 
-    Spreadsheets of half of Europe put semicolons between the cells; the first line tells.
+    Spreadsheets of half of Europe put semicolons between the cells; the first line shows it.
 
     Raises
     ------

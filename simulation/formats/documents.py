@@ -1,4 +1,4 @@
-"""YAML documents whose values know the line they stand on, checked against a model."""
+"""YAML documents with the line of each value, changed by ``--set``, checked against a model."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ __all__ = ["Document", "value_of"]
 M = TypeVar("M", bound=BaseModel)
 
 _KEY_ITSELF = "[key]"
-"""What pydantic appends to the path of a key that is wrong itself; it stands in no file."""
+"""What pydantic appends to the path of a key that is itself wrong; it stands in no file."""
 
 _NOTHING = object()
 _OPTION = "--set "
 
 
 def value_of(text: str) -> Any:
-    """Read a value as YAML; what is none is text, and so is a # with what comes after.
+    """Return a text's value as YAML, or the text where it is no YAML or has a # as text may.
 
     >>> value_of("20000"), value_of("[mon, fri]"), value_of("Acme #2"), value_of("Acme: North: a")
     (20000, ['mon', 'fri'], 'Acme #2', 'Acme: North: a')
@@ -41,8 +41,8 @@ def value_of(text: str) -> Any:
     Raises
     ------
     InputError
-        If it is YAML that no file may hold: tags, aliases without end, numbers without measure;
-        or a comment stands beside a list, a mapping or text in quotes.
+        If it is YAML that no file may hold (a tag, too many aliases, too long a number), or has a
+        comment beside a list, a mapping or text in quotes.
     """
     try:
         if len(text) > LONGEST_TEXT:
@@ -70,7 +70,7 @@ class Document:
     Attributes
     ----------
     name : str
-        How messages call it: the file's path as the user wrote it.
+        What messages call it: the file's path as the user wrote it.
     folder : Path
         Where relative paths inside it start.
     access : Access
@@ -104,7 +104,7 @@ class Document:
         what: str = "scenario",
         access: Access = ANYWHERE,
     ) -> Document:
-        """Read a YAML file.
+        """Return the document of a YAML file.
 
         Raises
         ------
@@ -122,12 +122,12 @@ class Document:
             document.unread = tree.unread
         except NotYaml as error:
             where = shown(path) if error.line is None else f"{shown(path)}:{error.line}"
-            told = f"is not valid YAML: {error}"
-            raise InputError([Problem(where, dotted(error.path), told)]) from None
+            message = f"is not valid YAML: {error}"
+            raise InputError([Problem(where, dotted(error.path), message)]) from None
         except Refused as error:
             where = f"{shown(path)}:{error.line}"
-            told = str(error) if error.path else f"the file {error}"
-            raise InputError([Problem(where, dotted(error.path), told)]) from None
+            message = str(error) if error.path else f"the file {error}"
+            raise InputError([Problem(where, dotted(error.path), message)]) from None
         return document
 
     def changed(self, values: Mapping[str, Any], origin: str = "") -> Document:
@@ -135,7 +135,7 @@ class Document:
 
         A list is entered by the ``name`` of one of its items, its ``api`` or its ``date``:
         ``clients.website-forms.calls.upsert_records.records``; or by its position, ``#1`` for
-        the first. Messages name the origin of the values, ``--set`` unless told otherwise.
+        the first. Messages name the origin of the values, ``--set`` unless another is given.
 
         Raises
         ------
@@ -175,8 +175,8 @@ class Document:
             try:
                 value = value_of(text)
             except InputError as error:
-                told = (replace(each, where=f"{_OPTION}{key}") for each in error.problems)
-                raise InputError(told) from None
+                problems = (replace(each, where=f"{_OPTION}{key}") for each in error.problems)
+                raise InputError(problems) from None
             path = copy._put(key, value, f"{_OPTION}{key}")
             for inside, option in copy._overrides.items():
                 is_inside = len(inside) > len(path) and inside[: len(path)] == path
@@ -187,7 +187,7 @@ class Document:
 
     def _copy(self) -> Document:
         copy = Document(deepcopy(self.data), self.name, self.folder, self.access)
-        copy._lines = self._lines  # these are replaced when they change, not changed
+        copy._lines = self._lines  # shared: `_put` replaces these mappings, and never changes one
         copy.unread = self.unread
         copy._overrides = dict(self._overrides)
         copy._replaced = [*self._replaced]
@@ -228,7 +228,7 @@ class Document:
         return copy
 
     def where(self, path: KeyPath) -> str:
-        """Return ``file:line`` of a key, or of the nearest thing around it; or the option."""
+        """Return ``file:line`` of a key, or of the nearest key around it; or the option."""
         for length in range(len(path), -1, -1):
             if (option := self._overrides.get(path[:length])) is not None:
                 return option
@@ -237,25 +237,25 @@ class Document:
         return self.name
 
     def _line(self, path: KeyPath) -> int:
-        """Return the line of a key, or of the nearest thing around it; 0 where there is none."""
+        """Return the line of a key, or of the nearest key around it; 0 where there is none."""
         around = (path[:length] for length in range(len(path), -1, -1))
         return next((self._lines[key] for key in around if key in self._lines), 0)
 
-    def readable(self, path: KeyPath, known: dict[int, list[str]] | None = None) -> str:
-        """Write a path as ``--set`` takes it, list items by their name where they have one.
+    def readable(self, path: KeyPath, names: dict[int, list[str]] | None = None) -> str:
+        """Return a path as ``--set`` takes it, list items by their name where they have one.
 
-        ``known`` keeps what the items of each list are called, for the next path.
+        ``names`` keeps what the items of each list are called, for the next path.
         """
-        known = {} if known is None else known
+        names = {} if names is None else names
         parts: list[str] = []
         value = self.data
         for key in path:
             # A key of a mapping may be a number.
             part = dotted((str(key) if isinstance(value, Mapping) else key,))
             if isinstance(value, list) and isinstance(key, int):
-                if id(value) not in known:
-                    known[id(value)] = labels(value)
-                called = known[id(value)]
+                if id(value) not in names:
+                    names[id(value)] = labels(value)
+                called = names[id(value)]
                 part = called[key] if key < len(called) else dotted((key,))
                 value = value[key] if key < len(value) else None
             else:
@@ -268,7 +268,7 @@ class Document:
         return Problem(self.where(path), self.readable(path), what)
 
     def validate(self, model: type[M], blame: bool = True) -> M:
-        """Build a model of the data; its validators find this document in their context.
+        """Return a model of the data; its validators find this document in their context.
 
         Raises
         ------
@@ -301,7 +301,7 @@ class Document:
         return (None if wrong else valid), wrong
 
     def _blamed(self, model: type[M], wrong: list[KeyProblem]) -> dict[KeyProblem, str]:
-        """Return by problem the override that makes it one, where its own value is no override."""
+        """Return by problem the override that causes it, where its own value is no override."""
         origins = [*dict.fromkeys(origin for origin, *_ in self._replaced)]
         overrides = {*origins}
         open_ = [each for each in wrong if each.where or self.where(each.path) not in overrides]
@@ -318,8 +318,8 @@ class Document:
         self, problems: Iterable[KeyProblem], blamed: Mapping[KeyProblem, str]
     ) -> list[Problem]:
         """Return problems as messages name them, in the order of their lines."""
-        known: dict[int, list[str]] = {}
-        told: list[tuple[int, Problem]] = []
+        names: dict[int, list[str]] = {}
+        found: list[tuple[int, Problem]] = []
         for problem in problems:
             path, what, where, key = problem
             here = where or self.where(path)
@@ -328,8 +328,8 @@ class Document:
                 here = f"{origin}: {here}" if stands else origin
             own, _, line = here.rpartition(":")
             number = int(line) if own == self.name and line.isdecimal() else self._line(path)
-            told.append((number, Problem(here, key or self.readable(path, known), what)))
-        return [problem for _, problem in sorted(told, key=lambda each: each[0])]
+            found.append((number, Problem(here, key or self.readable(path, names), what)))
+        return [problem for _, problem in sorted(found, key=lambda each: each[0])]
 
     def wrong(self, model: type[BaseModel], error: ValidationError) -> Iterator[KeyProblem]:
         """Yield what a model refused, each with its path in what is written."""
@@ -340,7 +340,7 @@ class Document:
                 len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc
                 for other in details
             ):
-                continue  # items that are wrong are not counted, and told themselves
+                continue  # items that are wrong are not counted, and are reported themselves
             path = self._written(loc)
             if detail["type"] == "missing" and any(
                 other["type"] == "extra_forbidden"
@@ -348,18 +348,20 @@ class Document:
                 and str(other["loc"][-1]).startswith(f"{loc[-1]}:")
                 for other in details
             ):
-                continue  # the key lacks a space after its colon, which its own problem says
+                continue  # the key is there, without a space after its colon: a problem of its own
             cause = detail.get("ctx", {}).get("error")
             if isinstance(cause, KeyProblems):
                 for problem in cause.problems:
                     yield problem._replace(path=(*path, *problem.path))
             else:
-                yield self._told(KeyProblem(path, describe(model, detail, path)), model, detail)
+                yield self._with_line(
+                    KeyProblem(path, describe(model, detail, path)), model, detail
+                )
 
-    def _told(
+    def _with_line(
         self, problem: KeyProblem, model: type[BaseModel], detail: ErrorDetails
     ) -> KeyProblem:
-        """Name the line before which a missing key can be written."""
+        """Return a problem; where a key is missing, with the line before which to write it."""
         around = problem.path[:-1]
         if detail["type"] != "missing" or not self.where(around).startswith(f"{self.name}:"):
             return problem

@@ -1,7 +1,7 @@
 """Locks on folders: one writer at a time, and no reader while a result is put in place.
 
-The lock is on the folder itself, so that no file is left behind and what only reads needs no right
-to write. A process that is killed lets go of it.
+The lock is on the folder itself, so that no file is left behind and a reader needs no right to
+write. The system releases the lock of a process that is killed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 __all__ = ["held", "is_still", "open_folder", "try_lock"]
 
-_LONGEST_WAIT_S = 60.0  # for one that was suspended while it held the lock
+_LONGEST_WAIT_S = 60.0  # a suspended process may hold the lock for ever
 _LOOK_EVERY_S = 0.01
 
 
@@ -26,12 +26,12 @@ def open_folder(folder: Path) -> int:
 
 
 def try_lock(descriptor: int, alone: bool = True) -> bool:
-    """Return whether a folder could be locked just now; closing the descriptor lets go."""
+    """Return whether a folder was locked without waiting; closing the descriptor releases it."""
     kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except OSError as error:
-        # A file system without locks does as 0.1.0 did: the last who writes wins.
+        # On a file system without locks the last writer wins, as in 0.1.0.
         return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
     return True
 
@@ -46,7 +46,7 @@ def is_still(descriptor: int, folder: Path) -> bool:
 
 @contextmanager
 def held(folder: Path, alone: bool = False) -> Iterator[None]:
-    """Hold a folder: alone to put a result in place, or together with others to read it."""
+    """Hold a lock on a folder: alone to put a result in place, or with others to read it."""
     descriptor = _hold(folder, alone)
     try:
         yield
@@ -60,7 +60,7 @@ def _hold(folder: Path, alone: bool) -> int | None:
     while True:
         try:
             descriptor = open_folder(folder)
-        except OSError:  # the one who asks will find out why
+        except OSError:  # what the caller opens next will say why
             return None
         locked = try_lock(descriptor, alone)
         if (locked and is_still(descriptor, folder)) or time.monotonic() > until:

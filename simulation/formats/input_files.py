@@ -1,7 +1,7 @@
-"""Files that are read: regular ones of a stated size, from where they may lie.
+"""Reading of files: regular ones, of a bounded size, from where they may lie.
 
-Scenarios come by mail. So nothing that is no regular file is opened, nothing is read that is
-larger than a file of its kind may be, and a confined scenario names files of its folder alone.
+Scenarios come by mail. So only regular files are opened, each is no larger than a file of its kind
+may be, and a confined scenario names files of its own folder alone.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def read_text(path: Path, kind: str, errors: str = "strict") -> str:
 
 
 def _refusal_of_name(path: Path, kind: str) -> str:
-    """Say why no file can have this name, or nothing."""
+    """Return why no file can have this name, or nothing."""
     try:
         possible = b"\0" not in os.fsencode(path)
     except UnicodeEncodeError:
@@ -150,12 +150,12 @@ def _refusal_of_name(path: Path, kind: str) -> str:
 
 
 def _at_once(path: str, flags: int) -> int:
-    """Open without waiting, should a pipe have taken the file's place by now."""
+    """Return a descriptor, without waiting if a pipe has replaced the file since it was checked."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _refusal(found: os.stat_result, kind: str, megabytes: int | None) -> str:
-    """Say why a file is not read, or nothing."""
+    """Return why a file is not read, or nothing."""
     if stat.S_ISDIR(found.st_mode):
         return f"cannot be read (it is a folder), name a {kind} file"
     if not stat.S_ISREG(found.st_mode):

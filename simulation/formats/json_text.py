@@ -10,7 +10,7 @@ __all__ = ["to_json"]
 
 
 def to_json(data: Any) -> str:
-    """Write data as JSON; prices, which are decimals, with exactly their digits.
+    """Return data as JSON; prices, which are decimals, with exactly their digits.
 
     >>> print(to_json([Decimal("25.20"), Decimal("195.00")]))
     [
@@ -20,7 +20,7 @@ def to_json(data: Any) -> str:
     """
 
     def exact(value: object) -> int | float:
-        # The shortest digits of a float this small are those of the decimal.
+        # A float of up to 15 digits is written with the digits of its decimal.
         if not isinstance(value, Decimal):
             raise TypeError(f"cannot write {type(value).__name__} as JSON")
         return int(value) if value == int(value) else float(value)

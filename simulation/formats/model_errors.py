@@ -1,4 +1,4 @@
-"""What a model refuses, in words: what is wrong at a key, and what would be right there."""
+"""Errors of models in words: what is wrong at a key, and what would be right there."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TYPOGRAPHIC = re.compile(
 
 
 def describe(model: type[BaseModel], detail: ErrorDetails, path: KeyPath) -> str:
-    """Return what is wrong and what would be right, in a line without the place."""
+    """Return what is wrong and what would be right, in one line without file and key."""
     what = _describe(model, detail, path)
     if isinstance(detail["input"], str) and _TYPOGRAPHIC.search(detail["input"].strip()):
         what += "; typographic quotes count as text, write straight ones or none"
@@ -67,12 +67,12 @@ def _with_space(value: Any) -> str:
 
 
 def _as_text(_: type[BaseModel], detail: ErrorDetails, __: KeyPath) -> str:
-    """Say how to write a value as text."""
+    """Return how to write a value as text."""
     return "it in quotes" if isinstance(detail["input"], int | float) else "some"
 
 
 def _as_item(model: type[BaseModel], detail: ErrorDetails, path: KeyPath) -> str:
-    """Say how to write what stands alone as the only item of a list."""
+    """Return how to write a single value as the only item of a list."""
     value = detail["input"]
     if isinstance(value, dict):
         return "a dash before its first key"
@@ -89,12 +89,12 @@ def _known(model: type[BaseModel], _: ErrorDetails, path: KeyPath) -> str:
 
 
 def _meant(model: type[BaseModel], _: ErrorDetails, path: KeyPath) -> str:
-    """Return which known key is probably meant by an unknown one, or nothing."""
+    """Return which key is probably meant by an unknown one, or nothing."""
     return did_you_mean(str(path[-1]), known_keys(model, path[:-1]))
 
 
 def _meaning(model: type[BaseModel], _: ErrorDetails, path: KeyPath) -> str:
-    """Return what a key that is missing is for, after a colon, or nothing."""
+    """Return what a missing key is for, after a colon, or nothing."""
     here = _model_at(model, path[:-1])
     field = getattr(here, "model_fields", {}).get(path[-1])
     return f": {field.description}" if field is not None and field.description else ""
@@ -127,7 +127,7 @@ _BLANKS: dict[str, Callable[[type[BaseModel], ErrorDetails, KeyPath], str]] = {
 
 
 def details_of(error: ValidationError) -> list[InitErrorDetails]:
-    """Return what a model refused in the form from which an error can be made again."""
+    """Return the details of an error in the form from which another error can be made."""
     found: list[InitErrorDetails] = []
     for each in error.errors(include_url=False):
         detail = InitErrorDetails(type=each["type"], loc=each["loc"], input=each["input"])
@@ -144,12 +144,12 @@ def known_keys(model: type[BaseModel], path: KeyPath) -> list[str]:
 
 def next_keys(model: type[BaseModel], path: KeyPath) -> list[str]:
     """Return the keys that come after a key in its model's order."""
-    known = known_keys(model, path[:-1])
-    return known[known.index(str(path[-1])) + 1 :] if path[-1] in known else []
+    keys = known_keys(model, path[:-1])
+    return keys[keys.index(str(path[-1])) + 1 :] if path[-1] in keys else []
 
 
 def unknown_part(model: type[BaseModel], key: str) -> str:
-    """Say so if a dotted key can lead nowhere in a model, whatever the lists in it hold."""
+    """Return what is wrong with a dotted key that leads nowhere in a model, or nothing."""
     here: Any = model
     for part in key.split("."):
         fields = getattr(here, "model_fields", {})

@@ -1,4 +1,4 @@
-"""Where results are written: whole or not at all, and never over the user's own files.
+"""Writing of results: whole or not at all, and never over the user's own files.
 
 A result is written into a folder of its own inside the folder that the user named, and takes
 effect by one rename. Where nothing else lies in the user's folder, the two change places. Where
@@ -50,8 +50,8 @@ Stamp = tuple[int, int] | None
 
 
 @contextmanager
-def writable(place: Path) -> Iterator[None]:
-    """Turn what goes wrong with the disk into one line that names the folder of results.
+def writable(path: Path) -> Iterator[None]:
+    """Turn an error of the disk into one line that names the folder of results.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def writable(place: Path) -> Iterator[None]:
     except (OSError, ValueError) as error:
         if isinstance(error, OutputError):
             raise
-        raise _not_written(place, error) from None
+        raise _not_written(path, error) from None
 
 
 def _not_written(folder: Path, error: Exception) -> OutputError:
@@ -72,13 +72,13 @@ def _not_written(folder: Path, error: Exception) -> OutputError:
 
 
 def reason_of(error: Exception) -> str:
-    """Return what the system says of a file."""
+    """Return the system's words for what is wrong with a file."""
     return (getattr(error, "strerror", None) or str(error)).lower()
 
 
-def refused(place: Path, what: str) -> OutputError:
-    """Return what is wrong with a place for results."""
-    return OutputError([Problem(str(place), "", what)])
+def refused(path: Path, what: str) -> OutputError:
+    """Return an error about a file or folder for results."""
+    return OutputError([Problem(str(path), "", what)])
 
 
 class OutputFolder:
@@ -102,7 +102,7 @@ class OutputFolder:
     Raises
     ------
     OutputError
-        If the folder cannot be written, also when that shows only later, as on a full disk; if
+        If the folder cannot be written, now or later, as on a full disk; if
         another run writes to it; or if it holds files of these names of the user's own.
     """
 
@@ -129,7 +129,7 @@ class OutputFolder:
 
     def _begin(self) -> None:
         while self._lock < 0:
-            with held(self._home):  # nothing is put in place just now
+            with held(self._home):  # so that no run renames its part meanwhile
                 self._part.mkdir(exist_ok=True)
                 lock = open_folder(self._part)
                 if not try_lock(lock):
@@ -165,16 +165,16 @@ class OutputFolder:
         return False
 
     def _end(self) -> None:
-        if is_still(self._lock, self._part):  # it has not become the result
+        if is_still(self._lock, self._part):  # unless it was renamed to be the result
             shutil.rmtree(self._part, ignore_errors=True)
         os.close(self._lock)
 
     def part(self, name: str) -> Path:
-        """Return where to write a file until it is put in place."""
+        """Return the path at which to write a file until it is put in place."""
         return self._part / name
 
     def hashes(self) -> dict[str, str]:
-        """Return a hash of each file that is written by now, by name; each must be finished."""
+        """Return a hash by name of each file written so far; each must be finished."""
         for file in sorted(self._part.iterdir()):
             if file.name not in self._hashes:
                 self._hashes[file.name] = digest(file)
@@ -210,7 +210,7 @@ class OutputFolder:
         return before & (others | pages | self._names) - {*hashes}
 
     def _set_aside(self, name: str) -> OutputError:
-        """Keep a result that found a file of the user's own in its place when it was done."""
+        """Keep a result beside a file of the user's own that took its place; return the error."""
         count = 1
         while os.path.lexists(self._home / f"result-{count}"):
             count += 1
@@ -219,7 +219,7 @@ class OutputFolder:
         return refused(self.folder, f"{what} result-{count}")
 
     def _exchanged(self, before: set[str], stay: set[str]) -> bool:
-        """Let the folders of the new and the old result change places, if nothing is in the way."""
+        """Return whether the folders of the new and the old result changed places in one step."""
         home = self._home
         there = {path.name for path in home.iterdir()} - {_PART}
         if there - before or home.samefile(Path.cwd()) or home.is_mount():
@@ -245,7 +245,7 @@ class OutputFolder:
 
 
 def refuse_foreign(folder: Path, names: Collection[str], force: bool = False) -> None:
-    """Refuse to write files of these names to a folder that has such of the user's own.
+    """Refuse to write files of these names where one of them is the user's own.
 
     Raises
     ------
@@ -264,23 +264,23 @@ def refuse_foreign(folder: Path, names: Collection[str], force: bool = False) ->
 
 
 def _foreign(folder: Path, names: Collection[str]) -> list[str]:
-    """Return which files of these names stand in a folder and are the user's own."""
+    """Return which files of these names in a folder are the user's own."""
     there = {name for name in names if os.path.lexists(folder / name)}
     return sorted(there - ours(folder, there))
 
 
 def _beside(home: Path) -> Path:
-    """Return where a folder stands for a moment before or after it is the result."""
+    """Return the path of a folder in the moment before, or after, it is the result."""
     return home.with_name(f".creditsim-{short(home)}.part")
 
 
-def short(place: Path) -> str:
-    """Return what stands for a name where that may be too long already."""
-    return hashlib.sha256(os.fsencode(place.name)).hexdigest()[:12]
+def short(path: Path) -> str:
+    """Return 12 digits in place of a name, which may be too long to add to."""
+    return hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]
 
 
 def _exchange(one: Path, other: Path) -> None:
-    """Let two folders change places in one step; Linux alone can do that."""
+    """Exchange the names of two folders in one step, which Linux alone can."""
     change = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if change is None:
         raise OSError("not to be had here")
@@ -289,14 +289,14 @@ def _exchange(one: Path, other: Path) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def _empty(folder: Path, home: Path, known: Collection[str]) -> None:
-    """Remove a folder of an old result; what came into it at the last moment moves along."""
+def _empty(folder: Path, home: Path, names: Collection[str]) -> None:
+    """Remove the folder of an old result; files that came into it meanwhile move to the new one."""
     for path in folder.iterdir():
-        if path.name in known:
+        if path.name in names:
             path.unlink()
         elif not os.path.lexists(home / path.name):
             path.rename(home / path.name)
-    with suppress(OSError):  # it stays if it holds anything still
+    with suppress(OSError):  # it stays if it is not empty
         folder.rmdir()
 
 
@@ -312,7 +312,7 @@ def _read_names(file: Path) -> list[str]:
 
 
 def _settle(home: Path) -> None:
-    """Move the files of a result that has taken effect to their places; go on if interrupted."""
+    """Move the files of a result that has taken effect to its folder, or the rest of them."""
     new = home / _NEW
     for name in _read_names(new / _GONE):
         (home / name).unlink(missing_ok=True)
@@ -326,7 +326,7 @@ def _settle(home: Path) -> None:
 
 
 def _tidy_up(home: Path) -> None:
-    """Put right what a run that was killed left behind; the caller has the writer's lock."""
+    """Put right what a killed run left behind; the caller has the writer's lock."""
     if (home / _NEW).is_dir():
         _settle(home)
     beside = _beside(home)
@@ -348,10 +348,10 @@ def _is_result(path: Path) -> bool:
 
 @contextmanager
 def reading(folder: Path) -> Iterator[Callable[[str], Path]]:
-    """Have where each file of a result is to be read; all are of one result.
+    """Yield a function from a file's name to its path; all files are of one result.
 
-    While they are read no other result is put in place. Where the placing of one was cut short,
-    it is ended first; if that cannot be, its files are still those that count.
+    Meanwhile no other result is put in place. Where the placing of one was cut short, it is
+    finished first; if that is impossible, its files still count.
     """
     new = folder / _NEW
     if new.is_dir():
@@ -367,7 +367,7 @@ def reading(folder: Path) -> Iterator[Callable[[str], Path]]:
 
 
 def stamp(file: Path) -> Stamp:
-    """Return what tells a file from another of its name."""
+    """Return what tells a file from one that replaces it."""
     try:
         found = file.stat()
     except OSError:

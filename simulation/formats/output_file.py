@@ -1,4 +1,4 @@
-"""One file that is written whole or not at all, where nothing of the user's own stands."""
+"""One file, written whole or not at all, and never over a file of the user's own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["OutputFile"]
 
 
 def _remove_parts(folder: Path, begin: str) -> None:
-    """Remove what processes that are gone were writing."""
+    """Remove the parts of processes that have ended."""
     for left in folder.glob(f"{begin}*.part"):
         with suppress(ProcessLookupError, ValueError):
             os.kill(int(left.stem.removeprefix(begin)), 0)
@@ -28,7 +28,7 @@ def _remove_parts(folder: Path, begin: str) -> None:
 
 
 class OutputFile:
-    """A page that is put in place by one rename; its place is checked before the work.
+    """A page that is put in place by one rename; its path is checked before the work.
 
     Raises
     ------
@@ -62,7 +62,7 @@ class OutputFile:
             raise refused(self.file, what)
         if not stat.S_ISREG(found.st_mode):
             raise refused(self.file, f"is a device or a pipe and no file, {another}")
-        if not found.st_mode & 0o222:  # the administrator could, and must not either
+        if not found.st_mode & 0o222:  # root could write it, but must not
             raise refused(self.file, f"is read-only, {another} or make it writable")
         if not force and not is_ours(self._target):
             what = "is not a page that creditsim wrote, or was changed since"
@@ -72,7 +72,7 @@ class OutputFile:
     def _writable(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, ValueError) as error:  # a name may hold what no name can
+        except (OSError, ValueError) as error:  # ValueError where the name holds a NUL
             if isinstance(error, OutputError):
                 raise
             what = f"cannot be written ({reason_of(error)}), name another file"
@@ -92,7 +92,7 @@ class OutputFile:
                     self._part.unlink(missing_ok=True)
 
     def write_beside(self, folder: Path, is_there: Callable[[], bool], text: str) -> None:
-        """Write it beside the result that it shows, if that is there still."""
+        """Write the file beside the result that it shows, if that is still there."""
         with held(folder, alone=True):
             if not is_there():
                 raise refused(folder, "holds another result by now, draw it again")

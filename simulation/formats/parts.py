@@ -1,4 +1,4 @@
-"""What the models of scenarios and rate cards share: how strict they are, and their numbers."""
+"""The base of all models of files: strict and unchangeable, with the numbers that they share."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class FrozenDict(dict[Any, Any]):
     clear = pop = popitem = setdefault = update = _refuse
 
     def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[Any, Any]]]:
-        """Return how to make it again, which is not by one item after another."""
+        """Return how to build it again: whole, since pickle would set item by item."""
         return FrozenDict, (dict(self),)
 
 
 def frozen(value: Any) -> Any:
-    """Return a value in which no list or mapping can be changed; other values as they are."""
+    """Return a value with every list and mapping in it made unchangeable."""
     if isinstance(value, dict):
         return FrozenDict({key: frozen(item) for key, item in value.items()})
     if isinstance(value, list | tuple):
@@ -78,9 +78,9 @@ class Part(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _plain(cls, value: Any) -> Any:
-        """Refuse true and false, which Python counts as 1 and 0, and models, which are no data.
+        """Return a value; refuse true and false, which Python counts as 1 and 0, and models.
 
-        A model may hold what nothing has checked, and no file can be written of it.
+        A model may hold unchecked values, and cannot be written to a file.
         """
         if _is_strange(value):
             raise ValueError(_strange(value))
@@ -102,7 +102,7 @@ class Part(BaseModel):
     @field_validator("*", mode="after")
     @classmethod
     def _frozen(cls, value: Any) -> Any:
-        """Keep what is inside a value from being changed, which nothing would check."""
+        """Return a value made unchangeable, since no change would be checked."""
         return frozen(value) if isinstance(value, dict | list) else value
 
 
@@ -164,7 +164,7 @@ PositiveDuration = Annotated[Duration, AfterValidator(_above_zero)]
 
 
 def twice(items: Iterable[Any]) -> Any:
-    """Return the first item that was there before, or None.
+    """Return the first item that equals an earlier one, or None.
 
     >>> twice([1, 2, 1]), twice("ab")
     (1, None)

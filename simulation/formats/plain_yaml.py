@@ -30,16 +30,16 @@ __all__ = [
 ]
 
 MOST_VALUES = 500_000
-"""Values in a file, keys not counted, those that aliases stand for counted each time."""
+"""The most values in a file: keys not counted, an alias as the values that it stands for."""
 
 DEEPEST = 50
-"""Lists and mappings inside one another."""
+"""The most lists and mappings inside one another."""
 
 LONGEST_TEXT = 10_000
-"""Characters of one key or value."""
+"""The most characters of one key or value."""
 
 LONGEST_NUMBER = 40
-"""Characters of one number."""
+"""The most characters of one number."""
 
 _Parser = Parser
 _UNPRINTABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -58,7 +58,7 @@ _TOO_DEEP = f"is nested deeper than {DEEPEST} levels, write it flatter"
 
 
 class NotYaml(ValueError):  # noqa: N818 - what the text is
-    """Text that is no YAML, with the line where it stops being some, and the key there."""
+    """Text that is no YAML, with the line of the mistake, and the key there."""
 
     def __init__(self, what: str, line: int | None, path: KeyPath = ()) -> None:
         super().__init__(what)
@@ -67,7 +67,7 @@ class NotYaml(ValueError):  # noqa: N818 - what the text is
 
 
 class Refused(ValueError):  # noqa: N818 - what became of it
-    """YAML that is not read, with the line and the key."""
+    """YAML outside the budget or with a surprise in it, with the line and the key."""
 
     def __init__(self, what: str, line: int, path: KeyPath = ()) -> None:
         super().__init__(what)
@@ -76,7 +76,7 @@ class Refused(ValueError):  # noqa: N818 - what became of it
 
 
 class Unreadable:
-    """The kind of a node that is not read; its value says what is wrong."""
+    """The kind of a node that cannot be read; its value says what is wrong."""
 
 
 @dataclass(slots=True)
@@ -101,7 +101,7 @@ class _Node:
 
 
 def unprintable(text: str) -> str:
-    """Say which character of a text is none that text may hold, or nothing."""
+    """Return which character of a text is no printable one, or nothing."""
     found = _UNPRINTABLE.search(text)
     return f"holds the character U+{ord(found[0]):04X}, take it out" if found else ""
 
@@ -140,9 +140,9 @@ class Tree:
             self._events.dispose()
 
     def build(self, lines: dict[KeyPath, int] | None = None) -> Any:
-        """Return the data, no part of it shared by two places, and note the line of each part.
+        """Return the data, no list or mapping of it shared; ``lines`` takes the line of each part.
 
-        A value that is not read is None; ``unread`` says what is wrong with it.
+        A value that cannot be read is None; ``unread`` says what is wrong with it.
         """
         if self._root is None:
             return None
@@ -153,9 +153,9 @@ class Tree:
     def _build(self, node: _Node, path: KeyPath, lines: dict[KeyPath, int]) -> Any:
         if node.kind is list:
             items = []
-            for place, inner in enumerate(node.value):
-                lines[*path, place] = inner.line
-                items.append(self._build(inner, (*path, place), lines))
+            for index, inner in enumerate(node.value):
+                lines[*path, index] = inner.line
+                items.append(self._build(inner, (*path, index), lines))
             return items
         if node.kind is Unreadable:
             self.unread[path] = node.value
@@ -177,7 +177,7 @@ class Tree:
 
     @property
     def is_mapping(self) -> bool:
-        """Whether it is one of keys and values."""
+        """Whether the document is a mapping."""
         return self._root is not None and self._root.kind is dict
 
     def _document(self) -> _Node | None:
@@ -200,7 +200,7 @@ class Tree:
             return self._aliased(anchor, line, depth)
         self._count(1, line)
         if anchor is not None:
-            self._anchors[anchor] = None  # until it is whole
+            self._anchors[anchor] = None  # until it is read: an alias inside itself finds None
         if isinstance(event, yaml.ScalarEvent):
             node = _scalar(event, line)
         elif depth >= DEEPEST:
@@ -218,12 +218,12 @@ class Tree:
         return node
 
     def _aliased(self, anchor: str, line: int, depth: int) -> _Node:
-        told = anchor[:_SHOWN]
+        name = anchor[:_SHOWN]
         if anchor not in self._anchors:
-            raise NotYaml(f"*{told} stands for nothing, no &{told} comes before it", line)
+            raise NotYaml(f"*{name} stands for nothing, no &{name} comes before it", line)
         node = self._anchors[anchor]
         if node is None:
-            raise Refused(f"*{told} stands inside of &{told} itself, write it out", line)
+            raise Refused(f"*{name} stands inside of &{name} itself, write it out", line)
         if depth + node.height > DEEPEST:
             raise Refused(_TOO_DEEP, line)
         self._count(node.size, line)
@@ -255,7 +255,7 @@ class Tree:
             if is_simple := isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
                 self._path.append(getattr(event, "value", f"*{event.anchor}")[:_SHOWN])
             key = self._node(event, depth + 1)
-            self._size -= key.size
+            self._size -= key.size  # keys are not counted
             if not is_simple or key.kind in (list, dict):
                 raise Refused("has a list or a mapping as a key, write a word", key.line)
             if key.kind is Unreadable:
@@ -265,7 +265,7 @@ class Tree:
                 self._path.pop()
                 name, value = pairs.pop()
                 pairs.append((name, _Node(Unreadable, what, value.line)))
-                event.value = f"{before.value},{event.value}"  # more of it may follow
+                event.value = f"{before.value},{event.value}"  # for a third part, as in 1,250,000
                 before = event
                 continue
             self._path[-1] = key.text[:_SHOWN]
@@ -310,10 +310,10 @@ def _whole(kind: type, value: Any, inside: list[_Node], line: int) -> _Node:
 
 
 def _wrong_tag(tag: str | None, kind: type) -> str:
-    """Say what is wrong with the tag of a node of a kind, or nothing."""
+    """Return what is wrong with the tag of a node of a kind, or nothing."""
     if tag is not None and tag not in _TAGS:
-        told = tag.replace("tag:yaml.org,2002:", "!!")[:_SHOWN]
-        return f"carries the tag {told}, write the value alone"
+        name = tag.replace("tag:yaml.org,2002:", "!!")[:_SHOWN]
+        return f"carries the tag {name}, write the value alone"
     if tag in (None, "!") or kind is Unreadable or str(tag).endswith(f":{_FITTING.get(kind)}"):
         return ""
     return f"is not what its tag says ({tag}), leave the tag out"
@@ -336,7 +336,7 @@ def _scalar(event: Any, line: int) -> _Node:
 
 
 def _plain_value(text: str, line: int) -> Any:
-    """Return what text without quotes means."""
+    """Return the value that text without quotes stands for."""
     if not text or text[0] in "~nN":
         return None if _NULL.fullmatch(text) else text
     if text[0] in "tTfF":
@@ -357,7 +357,7 @@ def _plain_value(text: str, line: int) -> Any:
 
 
 def _pairs(node: _Node, path: KeyPath) -> list[tuple[_Node, _Node]]:
-    """Return keys and values, those of a merge (``<<``) before the mapping's own."""
+    """Return keys and values, those of a merge (``<<``) first: the mapping's own replace them."""
     merged: list[tuple[_Node, _Node]] = []
     own: list[tuple[_Node, _Node]] = []
     for key, value in node.value:
@@ -373,10 +373,10 @@ def _pairs(node: _Node, path: KeyPath) -> list[tuple[_Node, _Node]]:
 
 
 def _not_yaml(error: yaml.YAMLError, text: str) -> NotYaml:
-    """Return what the parser says, or better what is wrong, with its line."""
+    """Return the mistake that a parser stopped at, in its words where there are no better ones."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    told = getattr(error, "problem", None) or getattr(error, "context", None) or str(error)
-    what = " ".join(str(told).split())
+    said = getattr(error, "problem", None) or getattr(error, "context", None) or str(error)
+    what = " ".join(str(said).split())
     if mark is None:
         return NotYaml(what, None)
     if (mistake := find_mistake(text, mark.line + 1, mark.column)) is not None:

@@ -1,4 +1,4 @@
-"""Words that are nearly right: which of the known ones is probably meant."""
+"""Misspelt words: which known word is probably meant."""
 
 from __future__ import annotations
 

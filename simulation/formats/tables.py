@@ -1,4 +1,4 @@
-"""Tables written row by row, as CSV and as Parquet, and read back."""
+"""Tables, written row by row as CSV and as Parquet, and read back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TableRow = dict[str, Any]
 
 
 def read_table(file: Path) -> pd.DataFrame:
-    """Read such a table; whole numbers and yes or no stay so where some are missing."""
+    """Return a table that `TableWriter` wrote; counts with gaps stay whole, as do yes and no."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -34,7 +34,7 @@ def read_table(file: Path) -> pd.DataFrame:
 
 
 class TableWriter:
-    """Writes a table as CSV and as Parquet while its rows come, in little memory.
+    """Writer of a table as CSV and as Parquet, row by row, in little memory.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class TableWriter:
         self._csv.writerow(columns)
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """Take a row; columns that it lacks are null."""
+        """Write a row; columns that it lacks are null."""
         whole: TableRow = {name: row.get(name) for name in self._columns}
         self._csv.writerow(for_spreadsheets(_blank(value)) for value in whole.values())
         for name, kind in self._columns.items():

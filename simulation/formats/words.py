@@ -1,4 +1,4 @@
-"""Figures in words: numbers, shares, money, durations, and names joined as one says them."""
+"""Figures in words: numbers, shares, money, durations, and lists of names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PERIODS = {DAY: "day", 7 * DAY: "week", DAYS_PER_MONTH * DAY: "month", 365 * DA
 
 
 def number(value: float) -> str:
-    """Write a number with the digits that matter.
+    """Return a number as text, with the digits that matter.
 
     >>> number(48012.4), number(3.14159), number(0.0), number(0.004)
     ('48,012', '3.1', '0', '0.004')
@@ -40,7 +40,7 @@ def number(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share in per cent.
+    """Return a share as text, in per cent.
 
     >>> percent(0.71), percent(0.0123), percent(0.00001), percent(1.0)
     ('71 %', '1.2 %', '0.001 %', '100 %')
@@ -48,7 +48,7 @@ def percent(share: float) -> str:
     ('99.5 %', '99.99 %')
     """
     per_cent = share * 100
-    if 99 < per_cent < 100:  # what is left is what matters
+    if 99 < per_cent < 100:  # the rest to 100 matters, so its digits are kept
         return f"{100 - max(0.001, float(f'{100 - per_cent:.1g}')):.6g} %"
     if 0 < per_cent < 0.001:
         return "<0.001 %"
@@ -58,7 +58,7 @@ def percent(share: float) -> str:
 
 
 def exact(value: float) -> str:
-    """Write a number with all digits that it was given with, and no more.
+    """Return a number as text, with the digits that it was written with.
 
     >>> exact(48000.0), exact(2.5), exact(0.1 + 0.2)
     ('48,000', '2.5', '0.3')
@@ -67,7 +67,7 @@ def exact(value: float) -> str:
 
 
 def exact_percent(share: float) -> str:
-    """Write a share in per cent with all digits that it was given with.
+    """Return a share as text, in per cent, with the digits that it was written with.
 
     >>> exact_percent(0.001), exact_percent(0.95)
     ('0.1 %', '95 %')
@@ -76,7 +76,7 @@ def exact_percent(share: float) -> str:
 
 
 def period(counted: int) -> str:
-    """Name the time that the statistics of a run are over.
+    """Return a name for the time that the statistics of a run are over.
 
     >>> period(30 * DAY), period(10 * DAY)
     ('month', 'run of 10 days')
@@ -85,13 +85,13 @@ def period(counted: int) -> str:
 
 
 def plural(name: str) -> str:
-    """Write the plural of what `period` returns."""
+    """Return the plural of a name that `period` returns."""
     first, *rest = name.split(" ")
     return " ".join([first + "s", *rest])
 
 
 def listed(names: Iterable[str]) -> str:
-    """Join names as one says them.
+    """Return names joined by commas and ``and``.
 
     >>> listed(["a", "b", "c"]), listed(["a", "b"]), listed(["a"])
     ('a, b and c', 'a and b', 'a')
@@ -101,7 +101,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def say_duration(seconds: float) -> str:
-    """Write a duration in its largest unit.
+    """Return a duration as text, in its largest unit.
 
     >>> say_duration(4.2), say_duration(600), say_duration(9000)
     ('4.2 seconds', '10 minutes', '2.5 hours')
@@ -112,7 +112,7 @@ def say_duration(seconds: float) -> str:
 
 
 def dollars(amount: Decimal | float) -> str:
-    """Write $ with cents.
+    """Return an amount in $ as text, with cents.
 
     >>> dollars(Decimal("1234.5")), dollars(-3.0)
     ('$1,234.50', '-$3.00')
@@ -121,7 +121,7 @@ def dollars(amount: Decimal | float) -> str:
 
 
 def say_number(value: float) -> str:
-    """Write a difference with its sign.
+    """Return a difference as text, with its sign.
 
     >>> say_number(-3.2), say_number(12.0)
     ('-3.2', '+12')
@@ -130,7 +130,7 @@ def say_number(value: float) -> str:
 
 
 def money(dollars: Decimal) -> str:
-    """Write a price in full.
+    """Return a price as text, in full.
 
     >>> money(Decimal("1234.50")), money(Decimal("0.012"))
     ('$1,234.50', '$0.012')
@@ -139,7 +139,7 @@ def money(dollars: Decimal) -> str:
 
 
 def in_words(seconds: float) -> str:
-    """Write a duration as one says it.
+    """Return a duration as text, rounded as people say it.
 
     >>> in_words(4.2), in_words(75), in_words(600), in_words(9000)
     ('about 5 seconds', 'about 75 seconds', 'about 10 minutes', 'about 2.5 hours')
@@ -153,7 +153,7 @@ def in_words(seconds: float) -> str:
 
 
 def orgs(count: int) -> str:
-    """Write how many orgs.
+    """Return a number of orgs as text.
 
     >>> orgs(1), orgs(1200)
     ('1 org', '1,200 orgs')

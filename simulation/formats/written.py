@@ -1,7 +1,7 @@
-"""What this tool wrote: which files are one result, which may be replaced, and how that is known.
+"""Files that this tool wrote: which of them are one result, and which may be replaced.
 
 The summary of a result, ``summary.json`` or ``plan.json``, is written last and holds a hash of each
-of its files, and of itself, so that what is read are files that were written together, wherever
+of its files, and of itself, so that files that are read are known to be of one result, wherever
 they were copied to.
 
 Marks say which files may be replaced. A mark is an extended attribute: it adds no file and changes
@@ -61,7 +61,7 @@ PLAN_FILES = (
 
 _MARK = "user.creditsim"
 _SCENARIO = "scenario.yaml"
-_MOST_CHARACTERS = 10_000_000  # of a scenario that a result has beside it
+_MOST_CHARACTERS = 10_000_000  # of the scenario of a result
 
 _COLUMNS = {
     "calls.parquet": {"replication", "client", "call", "outcome", "settled_at"},
@@ -101,7 +101,7 @@ _PLOTLY = re.compile(rb"/\*\*\n\* plotly\.js v")
 
 
 def digest(source: Path | bytes) -> str:
-    """Return a hash of what a file holds, or is to hold: the first 32 digits of its SHA-256."""
+    """Return a hash of a file's content, or of bytes: the first 32 digits of the SHA-256."""
     if isinstance(source, bytes):
         return hashlib.sha256(source).hexdigest()[:32]
     with source.open("rb") as content:
@@ -109,31 +109,31 @@ def digest(source: Path | bytes) -> str:
 
 
 def sealed(text: str) -> str:
-    """Return a summary's text with its own hash, which it has open: its last value, an empty text.
+    """Return a summary's text with its own hash in place of its last value, an empty text.
 
-    The hash is of the text that has it open.
+    The hash is that of the given text, since no text can hold its own.
     """
     head, _, tail = text.rpartition('""')
     return f'{head}"{digest(text.encode())}"{tail}'
 
 
-def hashes_of(summary: Path, told: dict[str, Any]) -> dict[str, str] | None:
-    """Return the hashes of a result's files; None of one of before, whose summary has none.
+def hashes_of(summary: Path, data: dict[str, Any]) -> dict[str, str] | None:
+    """Return the hashes of a result's files; None where an older summary has none.
 
     Parameters
     ----------
     summary : Path
-    told : dict
-        What the summary says.
+    data : dict
+        The summary's keys and values.
 
     Raises
     ------
     ValueError
         If the summary is not as it was written.
     """
-    if "files" not in told:
+    if "files" not in data:
         return None
-    hashes = told["files"]
+    hashes = data["files"]
     own = hashes.get(summary.name) if isinstance(hashes, dict) else None
     head, _, tail = summary.read_bytes().rpartition(f'"{own}"'.encode())
     if digest(head + b'""' + tail) != own:
@@ -152,13 +152,13 @@ def mark_folder(folder: Path, hashes: dict[str, str]) -> None:
 
 
 def is_ours(file: Path) -> bool:
-    """Return whether this tool wrote a file outside of a result, a page, as it is now."""
+    """Return whether this tool wrote a page, and it was not changed since."""
     mark = _get(file)
     return _is_page(file) if mark is None else mark == digest(file)
 
 
 def marked(folder: Path) -> dict[str, str] | None:
-    """Return the hashes of the files of a folder when they were written, if it has a mark."""
+    """Return the hashes in the mark of a folder, by file; None where it has no mark."""
     mark = _get(folder)
     if mark is None:
         return None
@@ -170,7 +170,7 @@ def marked(folder: Path) -> dict[str, str] | None:
 
 
 def ours(folder: Path, names: Collection[str] | None = None) -> set[str]:
-    """Return the files of a folder that this tool wrote, as they are now, among these names."""
+    """Return the files of a folder, of ``names`` if given, that this tool wrote as they are now."""
     hashes = marked(folder)
     found = set()
     for file in folder.iterdir():
@@ -178,7 +178,7 @@ def ours(folder: Path, names: Collection[str] | None = None) -> set[str]:
             continue
         if file.is_symlink() or not file.is_file():
             continue
-        with suppress(OSError):  # what cannot be read is not known to be ours
+        with suppress(OSError):  # a file that cannot be read counts as the user's
             if _is_known(file) if hashes is None else _is_marked(file, hashes):
                 found.add(file.name)
     return found
@@ -190,7 +190,7 @@ def _is_marked(file: Path, hashes: dict[str, str]) -> bool:
 
 
 def _is_known(file: Path) -> bool:
-    """Return whether a file that has no mark is what this tool writes under such a name."""
+    """Return whether a file without a mark holds what this tool writes under its name."""
     name = file.name
     if name in _COLUMNS:
         return _has_columns(file, _COLUMNS[name])
@@ -240,13 +240,13 @@ def _read_json(file: Path) -> dict[str, Any]:
 def _is_written_scenario(file: Path) -> bool:
     """Return whether a scenario is the one beside the summary of its result, not edited since.
 
-    What this tool writes reads back and writes again to the same text; comments do not.
+    A scenario that this tool wrote, read and written again, gives the same text; comments are lost.
     """
     import yaml
 
     for summary in ("summary.json", "plan.json"):
-        told = _read_json(file.with_name(summary))
-        if _KEYS[summary] <= told.keys():
+        data = _read_json(file.with_name(summary))
+        if _KEYS[summary] <= data.keys():
             break
     else:
         return False
@@ -254,20 +254,20 @@ def _is_written_scenario(file: Path) -> bool:
         text = file.read_text("utf-8")
         if len(text) > _MOST_CHARACTERS:
             return False
-        data = yaml.safe_load(text)
-        again = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+        written = yaml.safe_load(text)
+        again = yaml.safe_dump(written, sort_keys=False, allow_unicode=True, width=100)
     except (yaml.YAMLError, ValueError, RecursionError):
         return False
-    return again == text and isinstance(data, dict) and data.get("name") == told["scenario"]
+    return again == text and isinstance(written, dict) and written.get("name") == data["scenario"]
 
 
-def _set(place: Path, mark: str) -> None:
-    with suppress(OSError, AttributeError):  # not every file system, nor every system, has them
-        os.setxattr(place, _MARK, mark.encode())
+def _set(path: Path, mark: str) -> None:
+    with suppress(OSError, AttributeError):  # some file systems and systems have no attributes
+        os.setxattr(path, _MARK, mark.encode())
 
 
-def _get(place: Path) -> str | None:
+def _get(path: Path) -> str | None:
     try:
-        return os.getxattr(place, _MARK).decode()
+        return os.getxattr(path, _MARK).decode()
     except (OSError, AttributeError, UnicodeDecodeError):
         return None

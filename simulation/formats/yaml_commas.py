@@ -1,4 +1,4 @@
-"""Numbers that YAML cuts at their comma, inside {…} and […], where commas part the values."""
+"""Numbers that YAML cuts at a comma, inside {…} and […], where commas part the values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BEGINS = re.compile(r"[0-9]+(?!\s*[:-])(?:\s*[%a-zA-Zµ/].*)?").fullmatch
 
 
 def _whole(text: str) -> list[str]:
-    """Return what a number, and what may stand behind it, means if its commas belong to it.
+    """Return the readings of a number, with the text after it, if its commas belong to it.
 
     >>> _whole("2,5 per hour"), _whole("1,000"), _whole("0,125"), _whole("1,250,000")
     (['2.5 per hour', '25 per hour'], ['1', '1000'], ['0.125'], ['1250000'])
@@ -42,7 +42,7 @@ def _is_scalar(event: Any) -> bool:
 
 
 def _stand_close(before: Any, after: Any) -> bool:
-    """Return whether a digit and a comma stand directly before a digit, none in quotes."""
+    """Return whether two values are cut from text such as ``1,5``, without quotes or blanks."""
     return (
         _is_scalar(before)
         and _is_scalar(after)
@@ -55,7 +55,7 @@ def _stand_close(before: Any, after: Any) -> bool:
 
 
 def cut_in_mapping(before: Any, key: Any, value: Any) -> str:
-    """Say so if a number is cut at its comma, as in ``{rate: 2,5 per hour}``, or nothing.
+    """Return what is wrong where a number is cut, as in ``{rate: 2,5 per hour}``, or nothing.
 
     Parameters
     ----------
@@ -70,9 +70,9 @@ def cut_in_mapping(before: Any, key: Any, value: Any) -> str:
 
 
 def cut_in_list(events: Sequence[Any]) -> str:
-    """Say so if a list has values that may be one number, as in ``[1,5, 2]``, or nothing.
+    """Return what is wrong where values may be one number, as in ``[1,5, 2]``, or nothing.
 
-    A list in which no comma of a line has a blank behind it is written so throughout.
+    In a list whose commas have no blank behind them, every comma parts two values.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Why a text is no YAML, as its author would see it: tabs, a missing space, an indent one off."""
+"""Common mistakes that make a text no YAML: tabs, a missing space, a wrong indent."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _ITEM = re.compile(r"( *)((?:- *)+)")
 _NO_SPACE = re.compile(r" *(?:- +)*([A-Za-z_]\w*):([^\s:/\\].*)")
 _TAB = "a tab stands where only spaces may, use spaces"
 _LINES_BEFORE = 3
-"""How far before the line at which YAML ends a key without a space may stand."""
+"""How far before the line that the parser blames a key without a space may stand."""
 
 Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml where PyYAML was built with it, which reads the same eight times as fast."""
+"""libyaml where PyYAML was built with it: the same events, eight times as fast."""
 
 
 def has_comment(text: str) -> bool:
-    """Return whether a text that is YAML holds a comment, which no token of it stands for.
+    """Return whether a text that is YAML holds a comment: a # between its tokens.
 
     >>> has_comment("Acme #2"), has_comment("'Acme #2'"), has_comment("Acme#2")
     (True, False, False)
@@ -39,7 +39,7 @@ def has_comment(text: str) -> bool:
 
 
 class Mistake(NamedTuple):
-    """What is wrong with the text, on which line, and the key there; the path may be empty."""
+    """A mistake, its line, and the path of the key there, which may be empty."""
 
     line: int
     path: tuple[str, ...]
@@ -47,7 +47,7 @@ class Mistake(NamedTuple):
 
 
 def find_mistake(text: str, line: int, column: int = 0) -> Mistake | None:
-    r"""Return the common mistake that made a text end to be YAML on a line, or None.
+    r"""Return the common mistake at the line on which a text stops being YAML, or None.
 
     >>> find_mistake("org:\n\tedition: free\n", 2)
     Mistake(line=2, path=('org', 'edition'), what='a tab stands where only spaces may, use spaces')
@@ -62,20 +62,20 @@ def find_mistake(text: str, line: int, column: int = 0) -> Mistake | None:
     here = lines[line - 1]
     if "\t" in here[: len(here) - len(here.lstrip())] or here[column : column + 1] == "\t":
         return Mistake(line, _path_of_tabbed(lines, line - 1), _TAB)
-    for place in range(line, max(0, line - 1 - _LINES_BEFORE), -1):
-        if found := _NO_SPACE.fullmatch(lines[place - 1].rstrip()):
+    for number in range(line, max(0, line - 1 - _LINES_BEFORE), -1):
+        if found := _NO_SPACE.fullmatch(lines[number - 1].rstrip()):
             key, value = found.groups()
-            path = (*_path(lines, place - 1), key)
+            path = (*_path(lines, number - 1), key)
             what = f"'{key}:{value}' has no space after its colon, write '{key}: {value}'"
-            return Mistake(place, path, what)
+            return Mistake(number, path, what)
     return _wrong_indent(lines, line - 1)
 
 
-def _wrong_indent(lines: list[str], place: int) -> Mistake | None:
-    """Say so if a line stands at the level of nothing before it."""
-    written = _indent(lines[place])
-    before = [line for line in lines[:place] if line.strip() and not line.lstrip().startswith("#")]
-    if not before or not lines[place].strip():
+def _wrong_indent(lines: list[str], index: int) -> Mistake | None:
+    """Return a mistake if the indent of a line is that of nothing before it."""
+    written = _indent(lines[index])
+    before = [line for line in lines[:index] if line.strip() and not line.lstrip().startswith("#")]
+    if not before or not lines[index].strip():
         return None
     levels: list[int] = []
     for line in before:
@@ -89,39 +89,39 @@ def _wrong_indent(lines: list[str], place: int) -> Mistake | None:
         return None
     right = min(levels, key=lambda level: (abs(level - written), -level))
     what = f"is indented by {written} space{'s' if written != 1 else ''} and what stands above it"
-    return Mistake(place + 1, _path(lines, place), f"{what} by {right}, write {right}")
+    return Mistake(index + 1, _path(lines, index), f"{what} by {right}, write {right}")
 
 
 def _indent(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
-def _path_of_tabbed(lines: list[str], place: int) -> tuple[str, ...]:
-    """Return the keys that lead to a line that is indented by tabs: as if one step deeper."""
-    before = [line for line in lines[:place] if line.strip()]
+def _path_of_tabbed(lines: list[str], index: int) -> tuple[str, ...]:
+    """Return the path of a line that is indented by tabs, taken to be one level deeper."""
+    before = [line for line in lines[:index] if line.strip()]
     last = before[-1] if before else ""
     item = _ITEM.match(last)
     level = item.end() if item else _indent(last)
     if _holds_more(last.rpartition(":")[2]):
         level += 2
-    return _path([*before, " " * level + lines[place].lstrip()], len(before))
+    return _path([*before, " " * level + lines[index].lstrip()], len(before))
 
 
 def _holds_more(rest: str) -> bool:
-    """Return whether nothing stands behind a key's colon, so that it holds what follows."""
+    """Return whether the text after a key's colon is empty, so that the key holds what follows."""
     return not rest.strip() or rest.lstrip().startswith(("#", "&"))
 
 
-def _path(lines: list[str], place: int) -> tuple[str, ...]:
-    """Return the keys that lead to a line, as far as they can be told from the indents."""
+def _path(lines: list[str], index: int) -> tuple[str, ...]:
+    """Return the path of a line, as far as the indents show it."""
     path: list[str] = []
-    key = _KEY.match(lines[place])
-    level = len(lines[place]) - len(lines[place].lstrip())
+    key = _KEY.match(lines[index])
+    level = len(lines[index]) - len(lines[index].lstrip())
     if key:
         path.append(key[4].strip())
         level = key.end(2)
     is_item = False
-    for line in reversed(lines[:place]):
+    for line in reversed(lines[:index]):
         found, item = _KEY.match(line), _ITEM.match(line)
         if item and item.end(1) < level <= item.end() + 1:
             if found and found[4] in LABELS:

@@ -1,4 +1,4 @@
-"""What is wrong with alternatives: changes that do not fit, or cannot be compared."""
+"""Checks of alternatives: changes that do not fit, or cannot be compared."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def alternative_problems(
     changed: Callable[[dict[str, Any]], Sequence[Client]],
     document: Document,
     unread: Unread,
-    told: Sequence[KeyProblem],
+    elsewhere: Sequence[KeyProblem],
 ) -> Iterator[KeyProblem]:
-    """Find changes that do not fit; what is wrong without them, and told, is not theirs.
+    """Yield changes that do not fit; what is wrong without them is not theirs.
 
     Parameters
     ----------
@@ -48,17 +48,21 @@ def alternative_problems(
         where it would be wrong.
     document : Document
         What the scenario is read from.
+    elsewhere : sequence of KeyProblem
+        What is wrong without the alternatives.
     """
     if not alternatives:
         return
     labels = dict[int, list[str]]()
-    told = [*told, *(KeyProblem(path, what) for path, what in document.unread.items())]
-    known = {(key or document.readable(path, labels), what) for path, what, _, key in told}
-    wrong = {path for path, _ in known}
-    for place, alternative in enumerate(alternatives):
-        if unread.touches(("alternatives", place, "set")):
+    elsewhere = [*elsewhere, *(KeyProblem(path, what) for path, what in document.unread.items())]
+    found_elsewhere = {
+        (key or document.readable(path, labels), what) for path, what, _, key in elsewhere
+    }
+    wrong = {path for path, _ in found_elsewhere}
+    for index, alternative in enumerate(alternatives):
+        if unread.touches(("alternatives", index, "set")):
             continue
-        here: KeyPath = ("alternatives", place, "set")
+        here: KeyPath = ("alternatives", index, "set")
         values = dict[str, Any]()
         for key, value in alternative.set.items():
             if what := _not_for_alternatives(key):
@@ -73,7 +77,7 @@ def alternative_problems(
             for problem in error.problems:
                 parts = problem.path.split(".")
                 around = {".".join(parts[:length]) for length in range(1, len(parts))}
-                if (problem.path, problem.what) not in known and wrong.isdisjoint(around):
+                if (problem.path, problem.what) not in found_elsewhere and wrong.isdisjoint(around):
                     key = problem.path or problem.where.removeprefix("--set ")
                     what = f"{key}: {problem.what}"
                     yield KeyProblem(here, what)
@@ -90,7 +94,7 @@ def _not_for_alternatives(key: str) -> str:
 def _renamed(
     clients: Sequence[Client], others: Sequence[Client], values: dict[str, Any]
 ) -> Iterator[str]:
-    """Find clients to which an alternative gives another name inside of a whole value."""
+    """Yield clients to which an alternative gives another name inside of a whole value."""
     for client, other in zip(clients, others, strict=True):
         if client.name != other.name:
             inside = (

@@ -83,12 +83,12 @@ class Arrivals(Part):
         return self.law is None or self.law.differs_by_weekday
 
     def problems(self, clock: Clock) -> Iterator[KeyProblem]:
-        """Find what no run could mean, at keys inside a client."""
+        """Yield what no run could mean, at keys inside a client."""
         for key, what in () if self.law is None else self.law.problems(clock):
             yield KeyProblem(("arrivals", self.kind, *key), what)
 
     def remarks(self, clock: Clock) -> Iterator[KeyProblem]:
-        """Find what can be meant but changes nothing, at keys inside a client."""
+        """Yield what can be meant but changes nothing, at keys inside a client."""
         for key, what in () if self.law is None else self.law.remarks(clock):
             yield KeyProblem(("arrivals", self.kind, *key), what)
 

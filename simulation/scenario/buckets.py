@@ -1,4 +1,4 @@
-"""When the buckets of a trace last: as long as the local clock shows their times."""
+"""The times that the buckets of a trace last: as long as the local clock shows them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def microseconds(moment: datetime) -> int:
 
 @dataclass(frozen=True)
 class _Changed:
-    """A bucket within which the clock is changed, at ``change``, and the spans that it lasts."""
+    """The spans of a bucket within which the clock is changed, at ``change``."""
 
     change: int
     spans: tuple[tuple[int, int], ...]
@@ -65,7 +65,7 @@ class LocalBuckets:
         return changed.spans[0][0], changed.spans[-1][0]
 
     def _change_within(self, stamp: datetime, start: int) -> _Changed | None:
-        """Return the change of clock within a bucket, if there is one that it takes notice of."""
+        """Return the change of clock within a bucket, if it changes when the bucket lasts."""
         # Of a time that the clock skips or shows twice, fold 0 has the offset before the change.
         end = stamp + self._length * _MICROSECOND
         offsets = (
@@ -89,7 +89,8 @@ class LocalBuckets:
         return _Changed(change, tuple(spans))
 
     def _moment_of_change(self, low: int, high: int, after: int) -> int:
-        """Return from when on the clock has the offset ``after``, which it has at ``high``."""
+        """Return when the clock changes to the offset ``after``, which it has at ``high``."""
+        # By halves, since `zoneinfo` says which offset a moment has, not when it changes.
         while high - low > 1:
             middle = (low + high) // 2
             moment = (_EPOCH + middle * _MICROSECOND).astimezone(self._zone)
@@ -102,7 +103,7 @@ class LocalBuckets:
     def spans(
         self, times: NDArray[np.int64], first: NDArray[np.int64], again: NDArray[np.int64]
     ) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-        """Yield each row's place and the spans of time, in order, that its bucket lasts.
+        """Yield each row's index and the spans of time, in order, that its bucket lasts.
 
         Parameters
         ----------
@@ -111,12 +112,12 @@ class LocalBuckets:
         first, again : (n,) int64 array
             When the bucket begins for the first and for the last time.
         """
-        times, ends, told = self._tell_apart(times, first, again)
+        times, ends, apart_at = self._tell_apart(times, first, again)
         doubled = first < again
         for row, (start, end) in enumerate(zip(times.tolist(), ends.tolist(), strict=True)):
             changed = self._changed.get(row)
             if changed is None or (
-                changed.change in told and (doubled[row] or len(changed.spans) > 1)
+                changed.change in apart_at and (doubled[row] or len(changed.spans) > 1)
             ):
                 yield row, [(start, end)]
             else:
@@ -131,7 +132,7 @@ class LocalBuckets:
         stands twice: the later half of equal starts is then moved to the second hour. They are by
         the clock if a bucket that reaches into this hour stands twice: then the change cuts it.
         """
-        times, told, cut = times.copy(), set(), set()
+        times, apart_at, cut = times.copy(), set(), set()
         twice = [row for row in self._changed if first[row] < again[row]]
         for change, rows in groupby(twice, key=lambda row: self._changed[row].change):
             run = list(rows)
@@ -143,7 +144,7 @@ class LocalBuckets:
                     times[later] = again[later]
                     apart |= len(same) > 1
             if apart:
-                told.add(change)
+                apart_at.add(change)
             if any(self._is_second_part(row, int(times[row])) for row in run):
                 cut.add(change)
         ends = times + self._length
@@ -153,7 +154,7 @@ class LocalBuckets:
                 ends[row] = changed.spans[int(times[row] == again[row])][1]
             elif times[row] < again[row]:  # lasts until the next bucket of its name
                 ends[row] = min(ends[row], again[row])
-        return times, ends, told
+        return times, ends, apart_at
 
     def _is_second_part(self, row: int, begin: int) -> bool:
         """Return whether a row begins in the second hour, and its bucket before the first."""

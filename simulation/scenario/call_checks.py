@@ -1,4 +1,4 @@
-"""What is wrong with the calls of a client, written or recorded: by the rate card, and the run."""
+"""Checks of a client's calls, written or recorded, against the rate card and the run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["CallKinds", "call_problems", "trace_problems"]
 
 _API_KEYS: tuple[KeyPath, ...] = (("rate_card",), ("other_apis",))
-"""What says which call kinds there are."""
+"""The keys that decide which call kinds there are."""
 
 
 class CallKinds(NamedTuple):
@@ -30,16 +30,16 @@ class CallKinds(NamedTuple):
     declared: tuple[str, ...]
 
     def unknown(self, api: str) -> str:
-        """Say so if this is no call kind, and what may be meant."""
+        """Return what is wrong with a name that is no call kind, or nothing."""
         card = self.card
         if api in card.calls or api in self.declared:
             return ""
-        known = (*card.calls, *self.declared)
+        names = (*card.calls, *self.declared)
         cost = card.calls["other"].credits
         return (
-            f"{api!r} is no call kind of rate card {card.name}, {did_you_mean(api, known)}"
+            f"{api!r} is no call kind of rate card {card.name}, {did_you_mean(api, names)}"
             f"a call without a price of its own, such as another read, costs {cost} and is called "
-            f"'other': write that, declare it under 'other_apis', or use one of: {', '.join(known)}"
+            f"'other': write that, declare it under 'other_apis', or use one of: {', '.join(names)}"
         )
 
     def max_records(self, api: str) -> int | None:
@@ -48,7 +48,7 @@ class CallKinds(NamedTuple):
         return kind.max_records if kind else None
 
     def too_dear(self, api: str, records: int) -> str:
-        """Say so if a call costs more credits than the engines can add up."""
+        """Return what is wrong with a call that costs more than engines can add up, or nothing."""
         cost = self.card.credits(api, records)
         if cost <= MOST_CREDITS_A_CALL:
             return ""
@@ -58,19 +58,19 @@ class CallKinds(NamedTuple):
 def call_problems(
     client: Client, path: KeyPath, kinds: CallKinds, unread: Unread
 ) -> Iterator[KeyProblem]:
-    """Find calls of a client's mix that the rate card does not know, or does not take."""
+    """Yield calls of a client's mix that the rate card lacks or refuses."""
     calls = (*path, "calls")
     apis = [
         f"unread {n}" if unread.touches((*calls, n, "api")) else call.api
         for n, call in enumerate(client.calls)
     ]
-    for place, what in misread_names(apis):
-        yield KeyProblem((*calls, place, "api"), what)
+    for index, what in misread_names(apis):
+        yield KeyProblem((*calls, index, "api"), what)
     has_law = not unread.touches(calls, (*path, "arrivals"))
     if has_law and client.arrivals.file is None and not client.calls:
         yield KeyProblem(calls, "is missing, say what this client calls")
-    for place, call in enumerate(client.calls):
-        here = (*calls, place)
+    for index, call in enumerate(client.calls):
+        here = (*calls, index)
         if unread.touches((*here, "api"), *_API_KEYS):
             continue
         if unknown := kinds.unknown(call.api):
@@ -87,7 +87,7 @@ def call_problems(
 def trace_problems(
     client: Client, path: KeyPath, kinds: CallKinds, trace: Trace, clock: Clock, unread: Unread
 ) -> Iterator[KeyProblem]:
-    """Find what keeps a client's recorded calls from being replayed in a run."""
+    """Yield what keeps a client's recorded calls from being replayed in a run."""
     if unread.touches((*path, "calls"), *_API_KEYS):
         return
     if trace.apis is None and not client.calls:
@@ -101,7 +101,7 @@ def trace_problems(
 
 
 def _outside(trace: Trace, clock: Clock) -> str:
-    """Say so if no row of a trace falls into the run."""
+    """Return what is wrong with a trace of which no row falls into the run, or nothing."""
     begun = trace.times - clock.start_epoch
     inside = (begun < clock.horizon) & (begun + trace.lengths >= (trace.bucket > 0))
     if trace.counts is None and inside.any():
@@ -118,7 +118,7 @@ def _outside(trace: Trace, clock: Clock) -> str:
 
 
 def _wrong_row(trace: Trace, client: Client, kinds: CallKinds) -> tuple[int, str] | None:
-    """Find the first row whose api or records the rate card does not take."""
+    """Return the first row whose api or records the rate card refuses, and why; or None."""
     mixed = [call.api for call in client.calls]
     for row in range(len(trace.times)):
         named = trace.apis[row] if trace.apis else ""

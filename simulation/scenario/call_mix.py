@@ -36,12 +36,12 @@ def _equally_likely(numbers: Sequence[Any]) -> dict[Any, float]:
 
 
 def _check_once(choices: Mapping[Any, Any]) -> None:
-    """Refuse a number of records that stands twice, written in two ways."""
+    """Refuse a number of records that stands twice, as in ``1`` and ``1.0``."""
     seen: dict[int, Any] = {}
     for written in choices:
         try:
             number = parse_whole(written)
-        except ValueError:  # told by the model, with its key
+        except ValueError:  # the model reports it, with its key
             continue
         if number in seen:
             what = f"{written!r} and {seen[number]!r} are one number that stands twice, keep one"
@@ -66,7 +66,7 @@ class RecordCount(Part):
     @model_validator(mode="wrap")
     @classmethod
     def _short_forms(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Read a number alone, and ``choices`` as a list."""
+        """Return the model of a number alone, and of ``choices`` as a list."""
         if isinstance(value, dict):
             choices = value.get("choices")
             if isinstance(choices, list | tuple):
@@ -82,7 +82,7 @@ class RecordCount(Part):
             )
         try:
             return handler({"fixed": value})
-        except ValidationError as error:  # of a key that is not written: at the number itself
+        except ValidationError as error:  # the key `fixed` is not written: blame the number itself
             wrong = details_of(error)
             for detail in wrong:
                 detail["loc"] = ()

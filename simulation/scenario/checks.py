@@ -1,6 +1,6 @@
-"""What is wrong with a scenario that its models alone cannot see: between keys, and with files.
+"""Checks of a scenario that its models alone cannot make: between keys, and against files.
 
-Each check is of parts of a scenario. What depends on values that could not be read is left out.
+Each check takes parts of a scenario. What depends on values that could not be read is left out.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ _CARD: KeyPath = ("rate_card",)
 
 
 def name_problems(names: Sequence[str], key: str, unread: Unread) -> Iterator[KeyProblem]:
-    """Find names of ``clients`` or ``alternatives`` that a reader, or ``--set``, may confuse."""
-    for place, what in alike_names(names, key):
-        if not unread.touches((key, place, "name")):
-            yield KeyProblem((key, place, "name"), what)
+    """Yield names of ``clients`` or ``alternatives`` that a reader, or ``--set``, may confuse."""
+    for index, what in alike_names(names, key):
+        if not unread.touches((key, index, "name")):
+            yield KeyProblem((key, index, "name"), what)
 
 
 def start_problems(start: datetime, zone: ZoneInfo, unread: Unread) -> Iterator[KeyProblem]:
-    """Find a start that the local clock never shows, or shows twice."""
+    """Yield a start that the local clock never shows, or shows twice."""
     is_read = not unread.touches(("start",), ("timezone",))
     if is_read and (what := wrong_start(start, zone)):
         yield KeyProblem(("start",), what)
@@ -58,7 +58,7 @@ def start_problems(start: datetime, zone: ZoneInfo, unread: Unread) -> Iterator[
 def length_problems(
     horizon: int, warmup: int | None, card: RateCard, clients: int, unread: Unread
 ) -> Iterator[KeyProblem]:
-    """Find a warm-up that leaves nothing of the horizon, and a horizon too long to be sorted."""
+    """Yield a warm-up that leaves nothing of the horizon, and a horizon too long to be sorted."""
     begins = card.window if warmup is None else warmup
     is_read = not unread.touches(("horizon",), ("warmup",), _CARD)
     if is_read and begins >= horizon:
@@ -67,13 +67,13 @@ def length_problems(
             what = f"is at least one window ({card.window_in_words}) unless given and {what}"
         yield KeyProblem(("warmup",), f"{what}, write a shorter one, or 0")
     longest = (2**63 >> (clients - 1).bit_length()) - 2 * DAY
-    if horizon > longest:  # a call's time and client are sorted as one number
+    if horizon > longest:  # demand sorts calls by time and client as one number of 64 bits
         what = f"is too long for {clients:,} clients, write at most {longest // DAY:,} days"
         yield KeyProblem(("horizon",), what)
 
 
 def org_problems(org: Org, card: RateCard, unread: Unread) -> Iterator[KeyProblem]:
-    """Find an edition that the rate card does not know, and what it does not sell for it."""
+    """Yield an edition that the rate card does not know, and what it does not sell for it."""
     if unread.touches(_CARD, ("org", "edition")):
         return
     try:
@@ -94,7 +94,7 @@ def org_problems(org: Org, card: RateCard, unread: Unread) -> Iterator[KeyProble
 
 
 def price_problems(org: Org, card: RateCard, unread: Unread) -> Iterator[KeyProblem]:
-    """Find license prices of editions that the rate card does not know."""
+    """Yield license prices of editions that the rate card does not know."""
     for edition in () if unread.touches(_CARD) else org.license_prices:
         try:
             card.edition(edition)
@@ -110,7 +110,7 @@ def client_problems(
     clock: Clock | None,
     unread: Unread,
 ) -> Iterator[KeyProblem]:
-    """Find calls that cannot be made, and calls that no run can hold.
+    """Yield calls that cannot be made, and calls that no run can hold.
 
     Without a ``clock``, which the run's dates could not give, nothing is said of when calls come.
     """
@@ -126,24 +126,24 @@ def client_problems(
 def objective_problems(
     objective: Objective, clients: Sequence[str], unread: Unread
 ) -> Iterator[KeyProblem]:
-    """Find names under ``protect`` that no client has."""
-    if any(unread.touches(("clients", place, "name")) for place in range(len(clients))):
+    """Yield names under ``protect`` that no client has."""
+    if any(unread.touches(("clients", index, "name")) for index in range(len(clients))):
         return
-    for place, name in enumerate(objective.protect):
+    for index, name in enumerate(objective.protect):
         if name not in clients:
             what = f"{name!r} is no client, {did_you_mean(name, clients)}name one of: "
-            yield KeyProblem(("objective", "protect", place), what + ", ".join(clients))
+            yield KeyProblem(("objective", "protect", index), what + ", ".join(clients))
 
 
 def org_remarks(org: Org, card: RateCard) -> Iterator[KeyProblem]:
-    """Find user licenses that give nothing."""
+    """Yield user licenses that give nothing."""
     if org.user_licenses and not card.offer(org.edition, 0).rules.per_license:
         what = f"has no effect, {org.edition} gives no credits per license"
         yield KeyProblem(("org", "user_licenses"), what)
 
 
 def objective_remarks(objective: Objective) -> Iterator[KeyProblem]:
-    """Find a probability that no number of replications shows."""
+    """Yield a probability that no number of replications shows."""
     if objective.probability == 1:
         what = (
             "100% can be disproved but not shown by replications, so a plan may stay undecided: "

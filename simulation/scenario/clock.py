@@ -27,7 +27,7 @@ class HourSpan(NamedTuple):
 
 
 class Clock:
-    """Translates between simulated time and the calendar of one time zone.
+    """The calendar of one time zone, against simulated time.
 
     Simulated time is µs since the scenario's start. Day 0 is the local day that the start
     falls in; a day lasts 23 or 25 hours when daylight saving begins or ends, and a date that a
@@ -57,7 +57,7 @@ class Clock:
         self.start_epoch = (self.start - _EPOCH) // _MICROSECOND
         self.horizon = horizon
         self._first_date = self.local(0).date()
-        estimate = horizon // DAY + 5  # a date may have no hours, and the last one an hour less
+        estimate = horizon // DAY + 5  # enough also if a date has no hours, and days 23
         starts = [self._local(self._first_date + timedelta(d), time()) for d in range(estimate)]
         self.days = bisect.bisect_left(starts, horizon)
         self._day_starts = starts[: self.days + 1]
@@ -83,7 +83,9 @@ class Clock:
         return bisect.bisect_right(self._day_starts, moment) - 1
 
     def _local(self, day: dt.date, at: time) -> int:
-        wall = datetime.combine(day, at, self.timezone)  # in a gap, the moment the clock jumps on
+        wall = datetime.combine(
+            day, at, self.timezone
+        )  # fold 0: a skipped time counts by the offset before
         return (wall - _EPOCH) // _MICROSECOND - self.start_epoch
 
     def at(self, day: int, time_of_day: time) -> int:
@@ -96,7 +98,7 @@ class Clock:
 
     @lru_cache(maxsize=64)  # noqa: B019 - lives as long as its scenario
     def hours(self, day: int) -> tuple[HourSpan, ...]:
-        """Split a local day into the stretches in which the local clock shows one hour."""
+        """Return the stretches of a local day in which the local clock shows one hour."""
         start, end = self.day_start(day), self.day_start(day + 1)
         quarters = range(start, end, 15 * MINUTE)  # offsets in use are multiples of this
         spans = []
@@ -111,7 +113,7 @@ class Clock:
         return utc.astimezone(self.timezone)
 
     def say(self, moment: int) -> str:
-        """Name a moment as a reader would: the day of the run, counted from 1, and the time.
+        """Return a moment in words: the day of the run, counted from 1, and the time.
 
         >>> Clock(datetime(2026, 1, 5), ZoneInfo("UTC"), 30 * DAY).say(4 * DAY + 90 * MINUTE)
         'day 5 (Fri 9 Jan), 01:30'

@@ -1,4 +1,4 @@
-"""What every arrival law says of itself, without drawing a call."""
+"""The base of arrival laws: what each says of its calls without drawing one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Law(Part, ABC):
 
     @property
     def times_drawn(self) -> float:
-        """How often each of its calls is drawn: more than once where bursts reach into a day."""
+        """How often each of its calls is drawn: more than once if bursts reach into later days."""
         return 1.0
 
     @property
@@ -49,11 +49,11 @@ class Law(Part, ABC):
         """Return the law as a sentence, with all digits that it was given with."""
 
     def problems(self, clock: Clock) -> Iterator[Found]:  # noqa: ARG002
-        """Find what no run could mean: no call ever, more calls than a day can hold."""
+        """Yield what no run could mean: no call ever, more calls than a day can hold."""
         yield from ()
 
     def remarks(self, clock: Clock) -> Iterator[Found]:  # noqa: ARG002
-        """Find what can be meant but changes nothing: dates outside the run, no call within it."""
+        """Yield what can be meant but changes nothing: dates outside the run, no call within it."""
         yield from ()
 
 
@@ -63,13 +63,13 @@ def weekdays_of(clock: Clock) -> Ints:
 
 
 def run_of(clock: Clock) -> str:
-    """Name the dates of a run."""
+    """Return the dates of a run in words."""
     first, last = clock.start.date(), clock.date(clock.days - 1)
     return f"the run ({first.isoformat()} to {last.isoformat()})"
 
 
 def outside(days: Iterable[dt.date], clock: Clock) -> str:
-    """Name the dates that are not in a run, with their verb; nothing where all are.
+    """Return the dates that are not in a run in words, with their verb; nothing where all are.
 
     The first three are named.
     """

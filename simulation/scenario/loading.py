@@ -28,7 +28,7 @@ def load_scenario(
     confined: bool = False,
     trace_megabytes: int | None = TRACE_MEGABYTES,
 ) -> Scenario:
-    """Read and check a scenario file.
+    """Return the scenario of a file, checked.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def load_scenario(
 
 
 def _refuse_portfolio(path: Path, data: Collection[Any]) -> None:
-    """Say so if a file names orgs and is no scenario."""
+    """Refuse a file that names orgs and is no scenario."""
     if names_orgs(path) or ("orgs" in data and "clients" not in data):
         what = "is a portfolio and no scenario, plan for its orgs with: creditsim batch"
         raise InputError([Problem(shown(path), "", f"{what} {quote(shown(path))}")])

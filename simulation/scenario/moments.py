@@ -39,7 +39,7 @@ _WEEK = re.compile(r"([0-9]{4})-?W([0-9]{2})(?![-0-9])").match
 _MACHINES_OWN = ("Factory", "localtime", "posixrules")
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])\s*([0-9]{1,2})(?::?([0-9]{2}))?\s*h?", re.IGNORECASE)
 _WIDEST_OFFSET = 12
-_SHORTEST_PLACE = 3
+_SHORTEST_NAME = 3
 _ABBREVIATIONS = {
     "IST": ("Asia/Kolkata", "Europe/Dublin", "Asia/Jerusalem"),
     "CST": ("America/Chicago", "Asia/Shanghai"),
@@ -74,11 +74,11 @@ _ABBREVIATIONS = {
     "BRT": ("America/Sao_Paulo",),
     "SAST": ("Africa/Johannesburg",),
 }
-"""Names of a clock that are no zones here, and places that use them."""
+"""Abbreviations that are no zones here, and zones of places that use them."""
 
 
 def read_date(text: str) -> date:
-    """Read a date.
+    """Return a date that is read from text.
 
     >>> read_date("2026-01-05")
     datetime.date(2026, 1, 5)
@@ -94,7 +94,7 @@ def read_date(text: str) -> date:
 
 
 def read_moment(text: str, kind: str = "a date", such_as: str = "2026-01-05") -> datetime:
-    """Read a date, which is its first moment, or a date and a time.
+    """Return the moment of a date and a time; of a date alone, its first moment.
 
     >>> read_moment("2026-01-05T08:30").time()
     datetime.time(8, 30)
@@ -123,7 +123,7 @@ def read_moment(text: str, kind: str = "a date", such_as: str = "2026-01-05") ->
 def _is_common(text: str) -> bool:
     """Return whether a text has the marks of 2026-01-05 08:30:00 and nothing else behind them.
 
-    That the rest is digits is left to `datetime.fromisoformat`: traces have millions of these.
+    `datetime.fromisoformat` checks the digits. This is for speed: traces have millions of rows.
     """
     return (
         len(text) >= _TO_SECONDS
@@ -135,7 +135,7 @@ def _is_common(text: str) -> bool:
 
 
 def _readings(text: str) -> str:
-    """Say how a text that is no moment can be read, or nothing."""
+    """Return how a text that is no moment can be read, or nothing."""
     try:
         if found := _DATE_AND_ZONE(text):
             return _day_or_time(*found.groups())
@@ -150,7 +150,7 @@ def _readings(text: str) -> str:
 
 
 def _other_form(text: str) -> str:
-    """Say what stands too much in a moment, or is missing, or nothing."""
+    """Return what a moment has too much or lacks, or nothing."""
     if found := _DATE_AND_HOUR(text):
         return f"has an hour alone, write {found[1]}T{found[2]}:00{found[3]}"
     if (found := _OTHER_BETWEEN(text)) and found[2] not in "Tt ":
@@ -159,20 +159,22 @@ def _other_form(text: str) -> str:
 
 
 def _day_or_time(day: str, sign: str, hour: str, minute: str | None) -> str:
-    """Name both readings of a date with what may be its zone, or a time behind a dash."""
+    """Return both readings of what follows a date: its zone, or a time behind a dash."""
     sign, clock = sign.replace("\u2212", "-"), f"{hour}:{minute or '00'}"
     first = datetime.fromisoformat(f"{day}T00:00{sign}{clock}").date()
-    told = f"can be read as the day {first} of UTC{sign}{clock}, write {first}T00:00{sign}{clock}"
+    reading = (
+        f"can be read as the day {first} of UTC{sign}{clock}, write {first}T00:00{sign}{clock}"
+    )
     try:
         time.fromisoformat(clock)
     except ValueError:
-        return told
-    told = f"can be read as the day {first} of UTC{sign}{clock} or as {clock} on that day"
-    return f"{told}, write {first}T00:00{sign}{clock} or {first}T{clock}"
+        return reading
+    reading = f"can be read as the day {first} of UTC{sign}{clock} or as {clock} on that day"
+    return f"{reading}, write {first}T00:00{sign}{clock} or {first}T{clock}"
 
 
 def _part_or_more(day: str, clock: str, digits: str) -> str:
-    """Name both readings of a part of an hour or minute: it, or what is finer than that."""
+    """Return both readings of digits behind an hour or minute: a part of it, or a finer unit."""
     first = datetime.fromisoformat(f"{day}T{clock}")
     unit = timedelta(hours=1) if len(clock) == 2 else timedelta(minutes=1)
     part = Fraction(int(digits), 10 ** len(digits))
@@ -194,7 +196,7 @@ def _clock(moment: datetime) -> str:
 
 
 def read_start(value: Any) -> datetime:
-    """Read a date, or a date and a time.
+    """Return the moment of a date, or of a date and a time, in the range of starts.
 
     Raises
     ------
@@ -213,7 +215,7 @@ def read_start(value: Any) -> datetime:
 
 
 def wrong_start(start: datetime, zone: ZoneInfo) -> str:
-    """Say so if the local clock never shows a start, or shows it twice.
+    """Return what is wrong with a start that the clock never shows, or shows twice; or nothing.
 
     Midnight is the beginning of a day, whatever the clock shows then.
 
@@ -238,7 +240,7 @@ def wrong_start(start: datetime, zone: ZoneInfo) -> str:
 
 
 def read_zone(value: Any) -> ZoneInfo:
-    """Read the name of a time zone that is the same on every machine.
+    """Return the time zone of a name, if it is the same on every machine.
 
     Raises
     ------
@@ -255,7 +257,7 @@ def read_zone(value: Any) -> ZoneInfo:
 
 
 def _near_zone(value: Any) -> str:
-    """Say which zone is probably meant; an offset or an abbreviation alone does not tell."""
+    """Return which zone to write; an offset or an abbreviation stands for several."""
     if not isinstance(value, str):
         return "write one such as Europe/Berlin"
     written = value.strip()
@@ -264,18 +266,18 @@ def _near_zone(value: Any) -> str:
     if places := _ABBREVIATIONS.get(written.upper()):
         return f"write the place that is meant, such as {' or '.join(places)}"
     plain = written.replace(" ", "_").lower()
-    known = sorted(_zones())
-    if len(plain) >= _SHORTEST_PLACE:
-        named = [zone for zone in known if zone.lower() == plain]
-        cities = [zone for zone in known if zone.lower().rpartition("/")[2] == plain]
-        near = named or cities or difflib.get_close_matches(written, known, 1, 0.8)
+    zones = sorted(_zones())
+    if len(plain) >= _SHORTEST_NAME:
+        named = [zone for zone in zones if zone.lower() == plain]
+        cities = [zone for zone in zones if zone.lower().rpartition("/")[2] == plain]
+        near = named or cities or difflib.get_close_matches(written, zones, 1, 0.8)
         if near:
             return f"did you mean {near[0]!r}?"
     return "write one such as Europe/Berlin"
 
 
 def _near_offset(sign: str, hours: str, minutes: str | None) -> str:
-    """Say what to write for an offset from UTC; the signs of Etc/GMT are the other way round."""
+    """Return what to write for an offset from UTC; Etc/GMT has its signs the other way round."""
     if int(hours) > _WIDEST_OFFSET or int(minutes or 0):
         return "write a place that has this offset, such as Asia/Kolkata"
     place = "Europe/Berlin" if sign == "+" else "America/New_York"

@@ -1,4 +1,4 @@
-"""The files that a scenario names, read: its rate card and its traces."""
+"""Reading of the files that a scenario names: its rate card and its traces."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read_named_files(
         problems += _asked_for(("rate_card",), folder / rate_card, error)
         unread.add(("rate_card",))
         card = RateCard.load(DEFAULT_RATE_CARD)
-    for place, client in enumerate(() if unread.touches(("timezone",)) else clients):
+    for index, client in enumerate(() if unread.touches(("timezone",)) else clients):
         if client.arrivals.file is None:
             continue
         from simulation.scenario.traces import read_trace  # the rest can do without NumPy
@@ -56,13 +56,13 @@ def read_named_files(
             trace = read_trace(client.arrivals, folder, zone, access.trace_megabytes)
             traces[client.name] = trace
         except InputError as error:
-            key = ("clients", place, *client.arrivals.file_key)
+            key = ("clients", index, *client.arrivals.file_key)
             problems += _asked_for(key, folder / client.arrivals.file, error)
     return NamedFiles(card, traces, problems)
 
 
 def _asked_for(key: KeyPath, file: Path, error: InputError) -> Iterator[KeyProblem]:
-    """Yield what is wrong with a file; where it is all of it, at the key that asks for the file."""
+    """Yield problems of a file; one of the whole file is at the key that asks for it."""
     for problem in error.problems:
         if problem.where == shown(file) and not problem.path:
             yield KeyProblem(key, f"{problem.where}: {problem.what}")

@@ -1,4 +1,4 @@
-"""What of a scenario with mistakes can still be checked: all that does not depend on them.
+"""A scenario with mistakes, read so that everything independent of them can be checked.
 
 Values that cannot be read are replaced by others that can, so that the checks between keys run all
 the same; what they find is reported unless a replaced value had a part in it.
@@ -103,27 +103,27 @@ def read_rest(
 
 
 def _replace(data: Any, path: KeyPath, unread: Unread) -> bool:
-    """Replace or leave out what cannot be read, or what it stands in; say whether that is done."""
+    """Return whether what cannot be read, or what it stands in, was replaced or left out."""
     for length in range(len(path), 0, -1):
-        place = path[:length]
-        if place in unread or (around := _at(data, place[:-1])) is None:
+        key_path = path[:length]
+        if key_path in unread or (around := _at(data, key_path[:-1])) is None:
             continue
-        key, stand_in = place[-1], _stand_in(place)
+        key, stand_in = key_path[-1], _stand_in(key_path)
         if stand_in is not None and (isinstance(around, dict) or key in range(len(around))):
             around[key] = stand_in
         elif isinstance(around, dict) and key in around:
             del around[key]
         else:
             continue
-        unread.add(place)
+        unread.add(key_path)
         return True
     return False
 
 
-def _stand_in(place: KeyPath) -> Any:
+def _stand_in(key_path: KeyPath) -> Any:
     """Return what may stand at a key that has to be there, or None."""
-    make = _STAND_INS.get(tuple(_ANY if isinstance(part, int) else part for part in place))
-    return None if make is None else make(f"unread {place}")
+    make = _STAND_INS.get(tuple(_ANY if isinstance(part, int) else part for part in key_path))
+    return None if make is None else make(f"unread {key_path}")
 
 
 def _at(data: Any, path: KeyPath) -> Any:
@@ -138,6 +138,6 @@ def _at(data: Any, path: KeyPath) -> Any:
 
 def with_further(error: ValidationError, further: Iterable[KeyProblem]) -> ValidationError:
     """Return an error with further problems beside its own."""
-    told = {"error": KeyProblems(further)}
-    own = InitErrorDetails(type="value_error", loc=(), input=None, ctx=told)
+    context = {"error": KeyProblems(further)}
+    own = InitErrorDetails(type="value_error", loc=(), input=None, ctx=context)
     return ValidationError.from_exception_data(error.title, [*details_of(error), own])

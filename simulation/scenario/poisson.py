@@ -60,7 +60,7 @@ PROFILES: dict[str, Sequence[float]] = {"flat": [1], "office_hours": _WORKDAY * 
 
 
 def _read_date(value: Any) -> Any:
-    """Read a date; a number is none, though it could count days or seconds."""
+    """Return a date; a number is refused, though it could count days or seconds."""
     if isinstance(value, str):
         return read_date(value.strip())
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
@@ -221,7 +221,7 @@ class Poisson(Law):
         return f"{said}."
 
     def problems(self, clock: Clock) -> Iterator[Found]:
-        """Find more calls than a day can hold."""
+        """Yield more calls than a day can hold."""
         if (most := self._most_calls_a_day(clock)) > MOST_CALLS_A_DAY:
             what = (
                 f"gives {most:.3g} calls on the busiest day, growth and events included, "
@@ -230,7 +230,7 @@ class Poisson(Law):
             yield ("rate",), what
 
     def remarks(self, clock: Clock) -> Iterator[Found]:
-        """Find events outside the run, and weights or factors that leave no call within it."""
+        """Yield events outside the run, and weights or factors that leave no call within it."""
         if others := outside((event.date for event in self.events), clock):
             yield ("events",), f"{others} not in {run_of(clock)}, its factor has no effect"
         if not self._ever_calls(clock):

@@ -47,8 +47,8 @@ def portable_yaml(
     if Path(data.get("rate_card", "")).suffix:
         data["rate_card"] = moved(data["rate_card"])
     for *keys, last in traces:
-        holder = reduce(getitem, keys, data)
-        holder[last] = moved(holder[last])
+        around = reduce(getitem, keys, data)
+        around[last] = moved(around[last])
     for change in data.get("alternatives") or ():
         for key, value in change["set"].items():
             names_file = key.endswith(".file") or (key == "rate_card" and Path(value).suffix)

@@ -186,12 +186,11 @@ class Scenario(Part):
         return scenario
 
     def _completed(
-        self, document: Document, unread: Unread, told: list[KeyProblem]
+        self, document: Document, unread: Unread, refused: list[KeyProblem]
     ) -> list[KeyProblem]:
-        """Take in the document and the files that it names; return what is wrong beyond the models.
+        """Keep the document and the files that it names; return what is wrong beyond the models.
 
-        What depends on unread keys is left out. ``told`` are problems of the document that are
-        known.
+        What depends on unread keys is left out. ``refused`` is what the models refused.
         """
         self._document = document
         self._card, self._traces, found = read_named_files(
@@ -206,12 +205,12 @@ class Scenario(Part):
                 lambda values: self._without_alternatives(values).clients,
                 document,
                 unread,
-                [*told, *found],
+                [*refused, *found],
             ),
         ]
 
     def _problems(self, unread: Unread) -> Iterator[KeyProblem]:
-        """Find what is wrong between keys, and against the rate card and the traces."""
+        """Yield what is wrong between keys, and against the rate card and the traces."""
         card, names = self._card, [client.name for client in self.clients]
         yield from name_problems(names, "clients", unread)
         yield from start_problems(self.start, self.timezone, unread)
@@ -220,9 +219,9 @@ class Scenario(Part):
         kinds = CallKinds(card, self.other_apis)
         has_dates = not unread.touches(("start",), ("timezone",), ("horizon",))
         clock = self.clock if has_dates else None
-        for place, client in enumerate(self.clients):
+        for number, client in enumerate(self.clients):
             trace = self._traces.get(client.name)
-            yield from client_problems(client, ("clients", place), kinds, trace, clock, unread)
+            yield from client_problems(client, ("clients", number), kinds, trace, clock, unread)
         yield from objective_problems(self.objective, names, unread)
         yield from price_problems(self.org, card, unread)
         alternatives = [alternative.name for alternative in self.alternatives]
@@ -281,7 +280,7 @@ class Scenario(Part):
         return self._card.category(api)
 
     def describe(self) -> str:
-        """Say in a line what this scenario is.
+        """Return in a line what this scenario is.
 
         >>> Scenario.model_validate({
         ...     "name": "n", "org": {"edition": "free"}, "start": "2026-01-05",
@@ -293,7 +292,7 @@ class Scenario(Part):
         return f"{self.name}: {self.outline()}"
 
     def outline(self) -> str:
-        """Say in a line what this scenario is, without its name: the org, the pool, the runs."""
+        """Return in a line what this scenario is, without its name: the org, the pool, the runs."""
         org = self.org.edition
         if self.org.user_licenses:
             org += f" with {self.org.user_licenses:,} licenses"
@@ -305,14 +304,14 @@ class Scenario(Part):
         )
 
     def problem(self, path: KeyPath, what: str) -> Problem:
-        """Return a problem at a key, which names the place where the key is written."""
+        """Return a problem at a key, with the file and line where the key is written."""
         return self._document.problem(path, what)
 
     def remarks(self) -> list[Problem]:
-        """Return what may not be meant though it can be: dates outside the run, and their like."""
+        """Return what is valid but probably not meant, such as dates outside the run."""
         found = [*org_remarks(self.org, self._card), *objective_remarks(self.objective)]
-        for place, client in enumerate(self.clients):
-            here: KeyPath = ("clients", place)
+        for number, client in enumerate(self.clients):
+            here: KeyPath = ("clients", number)
             found += (
                 remark._replace(path=(*here, *remark.path))
                 for remark in client.arrivals.remarks(self.clock)
@@ -322,7 +321,7 @@ class Scenario(Part):
     def fingerprint(self) -> str:
         """Return a hash of all that decides its results: every key, the rate card, the traces.
 
-        Comments, the file's place, and the way and order in which keys are written do not matter.
+        Comments, the file's path, and the way and order in which keys are written do not matter.
         """
         found = hashlib.sha256(json.dumps(self.model_dump(), default=str).encode())
         found.update(self._card.model_dump_json().encode())
@@ -357,14 +356,14 @@ class Scenario(Part):
         return self._document.changed(values).validate(Scenario, blame=False)
 
     @contextmanager
-    def _telling_alternative(self, place: int) -> Iterator[None]:
-        """Say of what is wrong with a scenario that an alternative makes which one that is."""
+    def _telling_alternative(self, index: int) -> Iterator[None]:
+        """Add the alternative's key to errors of the scenario that the alternative makes."""
         try:
             yield
         except InputError as error:
-            key = ("alternatives", place, "set")
-            told = (self.problem(key, f"{p.path}: {p.what}") for p in error.problems)
-            raise InputError(told) from None
+            key = ("alternatives", index, "set")
+            problems = (self.problem(key, f"{p.path}: {p.what}") for p in error.problems)
+            raise InputError(problems) from None
 
     def to_yaml(self, folder: Path, without: str = "") -> str:
         """Return the scenario, every override applied, as YAML that can be run from ``folder``.
@@ -372,8 +371,8 @@ class Scenario(Part):
         The key ``without`` is left out.
         """
         traces = [
-            ("clients", place, *client.arrivals.file_key)
-            for place, client in enumerate(self.clients)
+            ("clients", number, *client.arrivals.file_key)
+            for number, client in enumerate(self.clients)
             if client.arrivals.file is not None
         ]
         return portable_yaml(self._document, traces, folder, without)

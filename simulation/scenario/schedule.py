@@ -52,7 +52,7 @@ def _read_time(value: Any) -> Any:
 
 
 def _near_time(value: Any) -> str:
-    """Write the time that is probably meant, or any."""
+    """Return the time that is probably meant, or an example."""
     if isinstance(value, str) and (found := _CLOCK_TIME.search(value.strip().lower())):
         hour, minute = int(found[1]), int(found[2] or 0)
         if found[3] in ("am", "pm") and 1 <= hour <= 12:
@@ -65,11 +65,11 @@ def _near_time(value: Any) -> str:
 def _read_times(value: Any) -> Any:
     items = value if isinstance(value, list | tuple) else [value]
     times, wrong = [], []
-    for place, item in enumerate(items):
+    for index, item in enumerate(items):
         try:
             times.append(_read_time(item))
         except ValueError as error:
-            wrong.append(KeyProblem((place,), str(error)))
+            wrong.append(KeyProblem((index,), str(error)))
     if wrong:
         raise KeyProblems(wrong)
     if (again := twice(times)) is not None:
@@ -171,7 +171,7 @@ class Schedule(Law):
         return f"by the clock, {count} {when}{days}{over}."
 
     def problems(self, clock: Clock) -> Iterator[Found]:
-        """Find a client that never calls, however long a run is."""
+        """Yield a client that never calls, however long a run is."""
         if self._first_call(clock) is None:
             what = (
                 f"gives no call in a run from {clock.start.date().isoformat()} on, however long: "
@@ -180,7 +180,7 @@ class Schedule(Law):
             yield ("days",), what
 
     def remarks(self, clock: Clock) -> Iterator[Found]:
-        """Find dates outside the run, and a first call that comes after it."""
+        """Yield dates outside the run, and a first call that comes after it."""
         others = outside((day for day in self.days if isinstance(day, dt.date)), clock)
         begins = self._first_call(clock)
         if begins is not None and begins >= clock.horizon:

@@ -1,4 +1,4 @@
-"""What a new scenario starts from: the commented starter file, and the schema for editors."""
+"""The start of a new scenario: the commented starter file, and the schema for editors."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ class _Table:
         self.columns = dict(zip(self.header, zip(*rows, strict=True), strict=True))
 
     def _header_problems(self, columns: Mapping[Any, str]) -> Iterator[Problem]:
-        """Find columns of one name, and names under ``columns`` that no column bears.
+        """Yield columns of one name, and names under ``columns`` that no column has.
 
         A column that has no name, or one that begins with #, is none of ours unless ``columns``
         names it, and may stand twice.
@@ -150,15 +150,15 @@ class _Table:
         return numbers
 
     def times(self, zone: ZoneInfo) -> NDArray[np.int64]:
-        """Read the timestamps of calls; those without an offset are local times of ``zone``."""
+        """Return the times of calls; timestamps without an offset are local times of ``zone``."""
         return self._moments(zone, None)[0]
 
     def buckets(self, zone: ZoneInfo, length: int, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Read the timestamps as starts of buckets, and share the counts over what each lasts.
+        """Return the rows' indices, starts, lengths and counts, one below the other (rule 3.10).
 
-        Returns the rows' places, starts, lengths and counts, one below the other. A bucket in the
-        hour that comes twice, or that reaches into it, may stand twice, once for each; if it stands
-        once, it is for both.
+        Timestamps are starts of buckets, and counts are shared over what each lasts. A bucket in
+        the hour that comes twice, or that reaches into it, may stand twice, once for each; if it
+        stands once, it is for both.
         """
         local, found = LocalBuckets(zone, length), []
         for row, spans in local.spans(*self._moments(zone, local)):
@@ -166,7 +166,7 @@ class _Table:
             before = taken = 0
             for start, end in spans:
                 before += end - start
-                until = -(-count * before // lasts)  # calls that come evenly before its end
+                until = -(-count * before // lasts)  # calls before its end, as ⌊k·B/n⌋ spreads them
                 found.append((row, start, end - start, until - taken))
                 taken = until
         return np.array(found, np.int64).T
@@ -191,7 +191,7 @@ class _Table:
             if stamp.tzinfo is None:
                 later = moment.replace(fold=1)
                 if later.utcoffset() != moment.utcoffset():
-                    last = microseconds(later)  # before now, if skipped
+                    last = microseconds(later)  # earlier than now if the clock skips the time
                 begins = (now, last) if last >= now else None
                 if buckets:
                     begins = buckets.begins(row, stamp, now)
@@ -217,7 +217,7 @@ def read_call_trace(
     columns: Mapping[Any, str] | None = None,
     megabytes: int | None = TRACE_MEGABYTES,
 ) -> Trace:
-    """Read a trace whose rows are calls: ``timestamp``, optionally ``api`` and ``records``.
+    """Return a trace whose rows are calls: ``timestamp``, optionally ``api`` and ``records``.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ def read_count_trace(
     columns: Mapping[Any, str] | None = None,
     megabytes: int | None = TRACE_MEGABYTES,
 ) -> Trace:
-    """Read a trace whose rows are counts of calls per bucket: ``timestamp`` and ``count``.
+    """Return a trace whose rows are counts of calls per bucket: ``timestamp`` and ``count``.
 
     Parameters and errors are those of `read_call_trace`; ``bucket`` is the length in µs.
     """
@@ -264,7 +264,7 @@ def read_count_trace(
 
 
 def read_trace(law: Arrivals, folder: Path, zone: ZoneInfo, megabytes: int | None) -> Trace:
-    """Read the trace that a law names by its path from ``folder``.
+    """Return the trace that a law names by its path from ``folder``.
 
     Parameters and errors are those of `read_call_trace`.
     """
