@@ -106,8 +106,8 @@ def run(
     0.16666666666666666
     """
     if engine not in ENGINES:
-        known = " or ".join(ENGINES)
-        raise InputError(f"engine {engine!r} is unknown, use {known}")
+        engines = " or ".join(ENGINES)
+        raise InputError(f"engine {engine!r} is unknown, use {engines}")
     scenario = as_scenario(scenario, replications=replications, seed=seed)
     length = _interval(interval, scenario)
     wanted_precision = _precision(precision)

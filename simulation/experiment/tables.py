@@ -39,7 +39,7 @@ _ROWS_PER_GROUP = 2**17
 
 
 class CallWriter:
-    """Writes ``calls.parquet`` as the calls come, in row groups of one size."""
+    """The file ``calls.parquet``, written as the calls come, in row groups of one size."""
 
     def __init__(self, file: Path) -> None:
         self._file = file.open("wb")
@@ -48,6 +48,7 @@ class CallWriter:
 
     def write(self, calls: pa.Table) -> None:
         """Take more calls; write whole row groups."""
+        # Groups of one size, however the calls come, so that the file is the same to the byte.
         self._waiting.append(calls)
         if sum(map(len, self._waiting)) >= _ROWS_PER_GROUP:
             calls = self._joined()
@@ -84,7 +85,7 @@ class CallWriter:
 
 
 def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
-    """Join tables of one schema, one after the other."""
+    """Return tables of one schema joined, one after the other."""
     import pyarrow as pa
 
     return pa.concat_tables(tables).combine_chunks()
@@ -129,7 +130,7 @@ class _Tables:
         return throttled_share(pd.DataFrame(self._rows["overall"]))
 
     def result(self, engine: str) -> RunResult:
-        """Return the result."""
+        """Return the result of the replications taken in so far."""
         tables = {grain: pd.DataFrame(rows) for grain, rows in self._rows.items()}
         certain = not self._demand.is_random
         summary = summarise(self._scenario, self._groups, tables, self._late, certain)
