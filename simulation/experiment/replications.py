@@ -149,7 +149,7 @@ def replications(
                     with Path(task.file).open("rb") as file, pa.ipc.open_stream(file) as batches:
                         for batch in batches:
                             keep(pa.Table.from_batches([batch]))
-                    Path(task.file).unlink()
+                    Path(task.file).unlink()  # at once: all of them may not fit on the disk
                 advance(task.replication, days - 1)
                 yield replicated
 

@@ -242,6 +242,7 @@ class ReplicationStatistics:
             sums = np.bincount(account, of_calls(done), minlength=self._accounts)
             self._sums[name] += sums.astype(np.int64)  # exact below 2**53
         refused = np.flatnonzero(throttled)
+        # `at`, since an account stands there once for each of its calls, and the least has to win.
         np.minimum.at(self._first_throttle, account[refused], calls.time[refused])
         late = refused[succeeded[refused]]
         if len(late):
