@@ -49,11 +49,14 @@ def compiled(function: Callable[..., Any]) -> Any:
     return loop
 
 
-def _warn(what: str, why: str) -> None:
-    """Warn of one trouble once, however many loops have it."""
+def _warn(what: str, why: str, folder: str = "") -> None:
+    """Warn of one trouble once, however many loops have it, in however many folders.
+
+    ``{folder}`` in ``what`` stands for the first folder that has it.
+    """
     if what not in _warned_of:
         _warned_of.add(what)
-        warnings.warn(f"{what} ({why})", LoopWarning, stacklevel=2)
+        warnings.warn(f"{what.format(folder=folder)} ({why})", LoopWarning, stacklevel=2)
 
 
 class _KeptLoop(FunctionCache):  # type: ignore[misc]
@@ -75,8 +78,8 @@ class _KeptLoop(FunctionCache):  # type: ignore[misc]
         try:
             return super().load_overload(sig, target_context)
         except Exception as error:  # damaged bytes raise anything when they are unpickled
-            what = f"kept loops in {self.cache_path} are damaged, so they are compiled again"
-            _warn(what, str(error))
+            what = "kept loops in {folder} are damaged, so they are compiled again"
+            _warn(what, str(error), self.cache_path)
         with suppress(OSError):  # a folder that cannot be written has a warning of its own
             self.flush()
         return None
@@ -86,8 +89,8 @@ class _KeptLoop(FunctionCache):  # type: ignore[misc]
         try:
             super().save_overload(sig, data)
         except Exception as error:
-            what = f"compiled loops cannot be kept in {self.cache_path}"
-            _warn(f"{what}, so each start compiles them again", str(error))
+            what = "compiled loops cannot be kept in {folder}, so each start compiles them again"
+            _warn(what, str(error), self.cache_path)
 
 
 class _CheckedFile(IndexDataCacheFile):  # type: ignore[misc]

@@ -129,6 +129,7 @@ def workload_of(
             retried += total
         if total > most:
             most, busiest = total, number
+    # Whole days are drawn, and cut where the run begins or ends within one.
     in_run = min(1.0, scenario.horizon / (days * DAY))
     n = replications or scenario.replications
     day = float(by_day.max())

@@ -1,4 +1,4 @@
-"""Percentiles of the delays of calls, with those that wait for ever."""
+"""Percentiles of the delays of calls, those that wait for ever included."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ class Delays:
         self._late, self._counts, self._unseen = late, counts, unseen
         self._never = np.zeros(len(counts), np.int64) if never is None else never
         self._all = np.sort(np.concatenate(late)) if len(late) else np.empty(0, np.int64)
+        # The share that waits longer only changes at these, so one of them ends any interval.
         self._steps = np.concatenate(([0], np.unique(self._all)))
         self._longer: dict[int, Estimate[float]] = {}
 
@@ -50,11 +51,13 @@ class Delays:
         with_calls = int((self._counts > 0).sum())
         if len(self._counts) < 2 or isnan(value):
             return Estimate(value, nan, nan, with_calls)
+        # R. S. Woodruff, Confidence intervals for medians and other position measures, 1952.
         low, high = self._least("low", 1 - q), self._least("high", 1 - q)
         return Estimate(value, min(low, value), max(high, value), with_calls)
 
     def _least(self, end: Literal["low", "high"], share: float) -> float:
         """Return the least wait that no more than this share exceeds, by one end of intervals."""
+        # By bisection, since each step takes an interval of its own; shares fall with the wait.
         below, above = 0, len(self._steps)
         while below < above:
             middle = (below + above) // 2
@@ -83,8 +86,8 @@ def quantile_with_zeros(late: Ints, count: int, q: float, endless: int = 0) -> f
     """
     if not count:
         return nan
-    zeros, place = count - len(late) - endless, (count - 1) * q
-    below = floor(place)
+    zeros, rank = count - len(late) - endless, (count - 1) * q
+    below = floor(rank)
 
     def at(n: int) -> float:
         if n < zeros:
@@ -92,6 +95,6 @@ def quantile_with_zeros(late: Ints, count: int, q: float, endless: int = 0) -> f
         return int(late[n - zeros]) if n - zeros < len(late) else inf
 
     first, second = at(below), at(min(below + 1, count - 1))
-    if place == below or first == second:
+    if rank == below or first == second:  # inf - inf would be nan
         return float(first)
-    return first + (second - first) * (place - below)
+    return first + (second - first) * (rank - below)

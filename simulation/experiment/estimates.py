@@ -75,9 +75,11 @@ def ratios(
     if n < 2:
         none = np.full(x.shape[1], nan)
         return Estimates(ratio, none, none, counts, confidence)
+    # The delta method: a ratio varies as the mean of its residuals over that of its denominator.
     low, high = _transformed(x - ratio * c, whole / n, confidence)
     low, high = ratio + low, ratio + high
     event = np.broadcast_to(np.asarray(unseen, np.float64), ratio.shape)
+    # No variation among few replications is not certainty: allow for one event that none shows.
     alike = (np.abs(x - ratio * c) <= _ROUNDING * x).all(axis=0)
     reach = event[alike] * _of_none(n, confidence) / whole[alike]
     low[alike], high[alike] = ratio[alike] - reach, ratio[alike]
@@ -85,6 +87,7 @@ def ratios(
     if rare.any():
         ends = _of_rare(x[:, rare], event[rare], confidence)
         low[rare], high[rare] = (end / whole[rare] for end in ends)
+    # Again at last, for ratios that are both alike and rare, such as 0 in all replications.
     high[alike] = np.maximum(high[alike], ratio[alike] + reach)
     return Estimates(ratio, np.maximum(low, 0.0), high, counts, confidence)
 
@@ -103,13 +106,16 @@ def _transformed(
         skew[varies] = n / ((n - 1) * (n - 2)) * third
     t = float(stdtrit(n - 1, (1 + confidence) / 2))
     root = np.sqrt(n)
+    # The transformation divides by the skewness; without any it is the identity.
     slight = np.abs(skew) < 1e-6
     g = np.where(slight, 1.0, skew)
 
+    # The inverse of Hall's cubic x + g x²/3 + g² x³/27 + g/(6n), times the root of n.
     def untransformed(z: float) -> Floats:
         bent = 3 * root / g * (np.cbrt(1 + g * (z / root - g / (6 * n))) - 1)
         return np.where(slight, z, bent)
 
+    # Of a studentised mean: its upper quantile bounds the mean from below, so ends change sides.
     error = spread / root
     return -error * untransformed(t), -error * untransformed(-t)
 
@@ -122,6 +128,8 @@ def _of_none(n: int, confidence: float) -> float:
 
 def _of_rare(x: Floats, unseen: Floats, confidence: float) -> tuple[Floats, Floats]:
     """Return the gamma interval of sums of events that few replications show."""
+    # A gamma law with the mean and variance of such a sum (Fay and Feuer 1997); for its upper end
+    # one more event is added to both.
     total, squares = x.sum(axis=0), (x**2).sum(axis=0)
     one_more = np.maximum(x.max(axis=0), unseen)
     tail = (1 - confidence) / 2
@@ -221,6 +229,7 @@ def median_of(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate[flo
     given = np.sort(np.asarray(values, np.float64))
     n = len(given)
     median = float(given[(n - 1) // 2]) if n else nan
+    # How many values lie below the median is binomial with 1/2, whatever their law.
     ranks = np.arange(1, n + 1)
     below = ranks[bdtr(ranks - 1, n, 0.5) <= (1 - confidence) / 2]
     finite = int(np.isfinite(given).sum())
@@ -251,6 +260,7 @@ def binomial_interval(
     >>> [round(p, 3) for p in binomial_interval(0, 30)]
     [0.0, 0.116]
     """
+    # The tails of the binomial law are those of beta laws, so the ends are quantiles of these.
     k, n, tail = successes, trials, (1 - confidence) / 2
     low = 0.0 if k == 0 else float(betaincinv(k, n - k + 1, tail))
     high = 1.0 if k == n else float(betaincinv(k + 1, n - k, 1 - tail))

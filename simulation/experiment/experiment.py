@@ -134,6 +134,7 @@ def run(
     if out is not None:
         with OutputFolder(named_path(out, "out"), RUN_FILES, force) as output:
             result, hashes = write(output)
+        # Read from the folder that is in place by now, not from the one that was written aside.
         calls = calls_in(output.folder, hashes["calls.parquet"])
         return replace(result, _read_calls=calls)
     if keep_calls:
@@ -164,9 +165,10 @@ def _replicate(
             progress,
             range(tables.count, wanted),
         )
-        with closing(every):
+        with closing(every):  # ends the workers at once where something fails
             for replicated in every:
                 tables.add(replicated)
+        # Looked at after each round, by the interval that the summary will show.
         share = tables.throttled_share()
         more = _enough(share, options.precision, tables.count) if options.precision else 0
         wanted = max(wanted, min(options.max_replications or wanted, more))

@@ -1,4 +1,4 @@
-"""What statistics are taken over: all calls, the calls of a client, the calls of a category."""
+"""Groups of calls that statistics are taken over: all, those of a client, those of a category."""
 
 from __future__ import annotations
 
@@ -51,11 +51,12 @@ def groups_of(demand: Demand) -> list[Group]:
         its = [key for key in costs if members[key]]
         cheapest = min((costs[key] for key in its), default=0)
         credits = any(drawn[key // kinds] for key in its)
+        # A drawn mix moves calls between categories, even where their number is fixed.
         calls = credits if grain == "category" else any(counts[key // kinds] for key in its)
         return Group(grain, name, members, cheapest, calls, credits)
 
     groups = [group("overall", "", np.ones(len(account), bool))]
-    for place, client in enumerate(scenario.clients):
-        groups.append(group("client", client.name, account // kinds == place))
+    for number, client in enumerate(scenario.clients):
+        groups.append(group("client", client.name, account // kinds == number))
     names = dict.fromkeys(category.tolist())
     return groups + [group("category", name, category[account % kinds] == name) for name in names]

@@ -89,7 +89,7 @@ def interval_columns(name: str, ends: str = "") -> tuple[str, str, str]:
 
 @dataclass(frozen=True)
 class Estimates:
-    """Estimates of m things at the same confidence: of each what an `Estimate` says, (m,)."""
+    """Estimates of m things at the same confidence, with the columns of `Estimate`, (m,) each."""
 
     mean: Floats
     low: Floats
@@ -105,10 +105,10 @@ class Estimates:
         )
         return cls(mean, low, high, np.array([one.replications for one in each]))
 
-    def __getitem__(self, place: int) -> Estimate[float]:
+    def __getitem__(self, index: int) -> Estimate[float]:
         """Return one of them."""
-        mean, low, high = (float(x[place]) for x in (self.mean, self.low, self.high))
-        return Estimate(mean, low, high, int(self.replications[place]), self.confidence)
+        mean, low, high = (float(x[index]) for x in (self.mean, self.low, self.high))
+        return Estimate(mean, low, high, int(self.replications[index]), self.confidence)
 
     def at_most(self, most: float | Floats) -> Estimates:
         """Return the estimates with intervals cut off at the most that is possible."""

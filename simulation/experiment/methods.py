@@ -45,6 +45,7 @@ def quoted(text: str) -> str:
     `a` ``b`c`` `` ` `` `*d*\n# e`
     """
     safe = one_line(text)
+    # A fence one backtick longer than any run inside: nothing in the text can close it.
     longest = max(map(len, re.findall("`+", safe)), default=0)
     fence = "`" * (longest + 1)
     pad = " " if safe[:1] in ("`", " ") or safe[-1:] in ("`", " ") else ""
@@ -90,7 +91,7 @@ def run_methods(
 
 
 def what_was_bought(scenario: Scenario) -> str:
-    """Say what org it is, and how large its pool."""
+    """Return what the org has bought, and how large its pool is."""
     org = scenario.org
     return (
         f"{quoted(scenario.name)} is an org on edition {quoted(org.edition)} with "
@@ -100,7 +101,7 @@ def what_was_bought(scenario: Scenario) -> str:
 
 
 def inputs(scenario: Scenario) -> Iterator[str]:
-    """Yield what went in, with its sources, a list item each."""
+    """Yield the inputs with their sources, a list item each."""
     yield "- Scenario: `scenario.yaml` beside this page, as it was simulated, `--set` included."
     card = scenario.card
     whose = "which comes with creditsim"

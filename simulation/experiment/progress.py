@@ -1,4 +1,4 @@
-"""How far work is whose length is not known yet."""
+"""Progress of work whose length is not known yet."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ __all__ = ["Steps"]
 
 
 class Steps:
-    """Counts the steps done, and those known to come, and reports them."""
+    """A count of the steps done and of those expected, which it reports."""
 
     def __init__(self, progress: Callable[[int, int], None] | None = None) -> None:
         self._progress = progress
         self._done = self._known = 0
 
     def expect(self, more: int, later: int = 0) -> None:
-        """Say how many steps come now, and about how many after them."""
+        """Set how many steps come now, and about how many after them."""
         self._known = self._done + more + later
 
     def tick(self) -> None:

@@ -41,7 +41,7 @@ def replicate(
     advance: Callable[[int], None] | None = None,
     workers: int = 1,
 ) -> Replicated:
-    """Run one replication; hand the calls that each day settles to ``keep``.
+    """Return one replication, run here; the calls that each day settles go to ``keep``.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def replicate(
     length : int
         Length of an interval, µs.
     advance : callable, optional
-        Told of each day simulated.
+        Called with each day simulated.
     workers : int
         With more than one the compiled engine runs a day ahead of the statistics.
     """
@@ -110,7 +110,7 @@ def replications(
     progress: Progress | None,
     numbers: range | None = None,
 ) -> Generator[Replicated, None, None]:
-    """Run replications of a scenario, all that it asks for unless given, and yield them in order.
+    """Yield replications of a scenario in order as they are run, all that it asks for unless given.
 
     The first runs here. Where it took long, the others run in processes, and what they would
     hand to ``keep`` waits in files in ``folder``, or where temporary files go.
@@ -124,9 +124,10 @@ def replications(
             progress(replication * days + day + 1, numbers.stop * days)
 
     def here(replication: int) -> Replicated:
-        told = partial(advance, replication)
-        return replicate(demand, engine, length, replication, keep, told, workers)
+        noted = partial(advance, replication)
+        return replicate(demand, engine, length, replication, keep, noted, workers)
 
+    # The first is measured, since only that says whether processes are worth their start.
     begun = perf_counter()
     yield here(numbers[0])
     left = (perf_counter() - begun) * (count - 1)
@@ -134,6 +135,7 @@ def replications(
         yield from map(here, numbers[1:])
         return
     with TemporaryDirectory(dir=folder, prefix=".calls-") as aside:
+        # Pickled once: these bytes are the key by which a worker finds a demand that it has made.
         pickled = pickle.dumps(scenario)
         elsewhere = numbers[1:]
         files = [None if keep is None else f"{aside}/{n}.arrow" for n in elsewhere]
@@ -147,7 +149,7 @@ def replications(
                     with Path(task.file).open("rb") as file, pa.ipc.open_stream(file) as batches:
                         for batch in batches:
                             keep(pa.Table.from_batches([batch]))
-                    Path(task.file).unlink()
+                    Path(task.file).unlink()  # at once: all of them may not fit on the disk
                 advance(task.replication, days - 1)
                 yield replicated
 

@@ -134,8 +134,8 @@ class RunResult:
         homes = {"client": result["clients"], "category": result["categories"]}
         for row in self.summary.to_dict("records"):
             home = homes.get(row["grain"])
-            place = result["overall"] if home is None else home.setdefault(row["name"], {})
-            place[row["statistic"]] = Estimate.from_row(row, "mean", "ci95").to_dict()
+            found = result["overall"] if home is None else home.setdefault(row["name"], {})
+            found[row["statistic"]] = Estimate.from_row(row, "mean", "ci95").to_dict()
         return result
 
     def tables(self) -> Mapping[str, pd.DataFrame]:

@@ -41,9 +41,9 @@ class Settled(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """What is known of a group of calls at the end of a replication.
+    """The figures of a group of calls at the end of a replication, from which statistics are made.
 
-    ``sums`` has the statistics that are sums over calls, ``peak`` the most credits held in any
+    ``sums`` has the statistics that are sums over calls, ``peak`` the most credits in use in any
     window, ``exhausted`` how long the pool could not pay the group's cheapest call, µs, and
     ``first_throttle`` when a call was throttled first, µs; only where one was.
     """
@@ -200,7 +200,7 @@ class Late(NamedTuple):
 
 
 class ReplicationStatistics:
-    """Takes in the records of a replication day by day; holds sums, not calls.
+    """The statistics of a replication, summed up day by day; no call is held.
 
     What grows with the run is one number per call that succeeded after being throttled (the
     delay, for exact percentiles), and one row per interval.
@@ -235,12 +235,14 @@ class ReplicationStatistics:
         attempts, throttled = settled.attempts[counted], settled.throttled_attempts[counted]
         succeeded = outcome == SUCCEEDED
         done = Settled(attempts, throttled, outcome, calls.credits)
+        # By account, the finest grain, and once: every group's sum is one over its accounts.
         for name in self._sums:
             of_calls = STATISTICS[name].of_calls
             assert of_calls is not None
             sums = np.bincount(account, of_calls(done), minlength=self._accounts)
             self._sums[name] += sums.astype(np.int64)  # exact below 2**53
         refused = np.flatnonzero(throttled)
+        # `at`, since an account stands there once for each of its calls, and the least has to win.
         np.minimum.at(self._first_throttle, account[refused], calls.time[refused])
         late = refused[succeeded[refused]]
         if len(late):
@@ -251,7 +253,7 @@ class ReplicationStatistics:
         """Return the `STATISTICS` of each group, in the order of ``groups``; nan where none."""
         late = self.late()
         return [
-            self._of_group(place, group, late.of(group)) for place, group in enumerate(self.groups)
+            self._of_group(index, group, late.of(group)) for index, group in enumerate(self.groups)
         ]
 
     def late(self) -> Late:
@@ -262,11 +264,11 @@ class ReplicationStatistics:
         order = np.argsort(delays, kind="stable")
         return Late(delays[order], accounts[order])
 
-    def _of_group(self, place: int, group: Group, delays: NDArray[np.int64]) -> dict[str, float]:
+    def _of_group(self, index: int, group: Group, delays: NDArray[np.int64]) -> dict[str, float]:
         sums = {name: int(column[group.members].sum()) for name, column in self._sums.items()}
         found = Figures(
             sums,
-            self.usage.peaks[place],
+            self.usage.peaks[index],
             self.usage.exhausted[group.cheapest],
             int(self._first_throttle[group.members].min()),
         )

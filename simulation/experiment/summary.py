@@ -82,11 +82,11 @@ def summarise(
                         **shown.columns("mean", "ci95"),
                         "replications": shown.replications,
                     }
-                ).assign(place=np.arange(len(alike)), order=[*STATISTICS].index(statistic))
+                ).assign(group=np.arange(len(alike)), order=[*STATISTICS].index(statistic))
             )
     return (
         pd.concat(
-            part.sort_values(["place", "order"], kind="stable")
+            part.sort_values(["group", "order"], kind="stable")
             for _, part in pd.concat(parts).groupby("grain", sort=False)
         )[list(SUMMARY_COLUMNS)]
         .reset_index(drop=True)
@@ -143,6 +143,7 @@ def _estimates(
     calls = columns["calls"].astype(np.float64)
     mean = calls.mean(axis=0)
     event = _event(mean, unseen)
+    # What one unseen event adds to a statistic: calls, their credits, or hours in proportion.
     each = columns["credits_demanded"].mean(axis=0) / np.maximum(1.0, mean)
     events = {
         "exhausted_hours": event * counted / np.maximum(1.0, mean),
@@ -161,6 +162,7 @@ def _estimates(
             )
         else:
             found[statistic] = ratios(values, np.ones_like(calls), events.get(statistic, event))
+    # Intervals end where a figure cannot go: at the calls made, and at the hours that count.
     at_most: dict[str, float | Floats] = {"throttled_share": 1.0, "exhausted_hours": counted}
     if len(calls) > 1:
         for statistic, differs in drawn.items():
@@ -183,17 +185,17 @@ def _delays(
     ``events`` is how many calls of each group an event may throttle that no replication shows.
     """
     rows: dict[str, list[Estimate[float]]] = {name: [] for name in QUANTILES}
-    for place, late in enumerate(delays):
+    for group, late in enumerate(delays):
         calls, succeeded = (
-            columns[name][:, place].astype(np.int64) for name in ("calls", "succeeded_calls")
+            columns[name][:, group].astype(np.int64) for name in ("calls", "succeeded_calls")
         )
-        never, unseen = calls - succeeded, float(events[place])
-        known = {
+        never, unseen = calls - succeeded, float(events[group])
+        by_whose = {
             False: Delays(late, succeeded, unseen=unseen),
             True: Delays(late, calls, never, unseen),
         }
         for name, (q, of_all) in QUANTILES.items():
-            rows[name].append(known[of_all].quantile(q))
+            rows[name].append(by_whose[of_all].quantile(q))
     return {
         name: Estimates.of(each).mapped(lambda delay: delay / SECOND) for name, each in rows.items()
     }

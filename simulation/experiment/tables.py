@@ -39,7 +39,7 @@ _ROWS_PER_GROUP = 2**17
 
 
 class CallWriter:
-    """Writes ``calls.parquet`` as the calls come, in row groups of one size."""
+    """The file ``calls.parquet``, written as the calls come, in row groups of one size."""
 
     def __init__(self, file: Path) -> None:
         self._file = file.open("wb")
@@ -48,6 +48,7 @@ class CallWriter:
 
     def write(self, calls: pa.Table) -> None:
         """Take more calls; write whole row groups."""
+        # Groups of one size, however the calls come, so that the file is the same to the byte.
         self._waiting.append(calls)
         if sum(map(len, self._waiting)) >= _ROWS_PER_GROUP:
             calls = self._joined()
@@ -76,17 +77,13 @@ class CallWriter:
         return concatenate(self._waiting)
 
     def _write(self, calls: pa.Table) -> None:
-        import pyarrow.parquet as pq
-
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._file, calls.schema, compression="zstd")
         self._writer.write_table(calls, row_group_size=_ROWS_PER_GROUP)
 
 
 def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
-    """Join tables of one schema, one after the other."""
-    import pyarrow as pa
-
+    """Return tables of one schema joined, one after the other."""
     return pa.concat_tables(tables).combine_chunks()
 
 
@@ -111,6 +108,7 @@ class _Tables:
         for group, values in zip(self._groups, replicated.values, strict=True):
             name = {} if group.grain == "overall" else {group.grain: group.name}
             self._rows[group.grain].append({"replication": replication, **name, **values})
+        # A frame for each replication, joined at the end: appending to one copies it each time.
         count = len(replicated.intervals["calls"])
         starts = np.arange(count, dtype=np.int64) * self._length
         frame = {"replication": replication, "start_at": self._instants(starts)}
@@ -129,7 +127,7 @@ class _Tables:
         return throttled_share(pd.DataFrame(self._rows["overall"]))
 
     def result(self, engine: str) -> RunResult:
-        """Return the result."""
+        """Return the result of the replications taken in so far."""
         tables = {grain: pd.DataFrame(rows) for grain, rows in self._rows.items()}
         certain = not self._demand.is_random
         summary = summarise(self._scenario, self._groups, tables, self._late, certain)
@@ -137,6 +135,7 @@ class _Tables:
         alerts = pd.DataFrame(self._alerts, columns=columns).astype("int64")
         alerts["crossed_at"] = self._instants(alerts.pop("moment").to_numpy())
         intervals = pd.concat(self._intervals, ignore_index=True)
+        # A run to a precision may have added some: the scenario that is kept repeats it without.
         scenario = self._scenario
         if self.count != scenario.replications:
             scenario = scenario.changed({"replications": self.count})
@@ -161,8 +160,6 @@ def call_table(records: CallRecords, demand: Demand, replication: int) -> pa.Tab
 
     Times are µs in UTC; ``settled_at`` is null where a call is unfinished.
     """
-    import pyarrow as pa
-
     calls, scenario = records.calls, demand.scenario
     epoch = scenario.clock.start_epoch
     instant = pa.timestamp("us", tz="UTC")

@@ -52,9 +52,9 @@ class Intervals:
 
     def _add(self, name: str, time: Ints, values: Ints | None = None) -> None:
         if len(time):
-            place = time // self.length
-            first = int(place[0])
-            sums = np.bincount(place - first, values)  # exact below 2**53
+            index = time // self.length
+            first = int(index[0])  # times are in order, so this is the least
+            sums = np.bincount(index - first, values)  # exact below 2**53
             self.columns[name][first : first + len(sums)] += sums.astype(np.int64)
 
     def add(self, day: DayRecords) -> None:
@@ -76,7 +76,7 @@ class Intervals:
 
 
 class _Changes(NamedTuple):
-    """What changes how many credits are held, (n,) each, in the order in which it happens.
+    """What changes how many credits are in use, (n,) each, in the order in which it happens.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ class _Changes(NamedTuple):
 
 
 class UsageTracker:
-    """Follows how many credits are held, from the grants of one day after the other.
+    """The credits in use over time, followed from the grants of one day after the other.
 
     Every figure is over the time after the warm-up, but for the intervals and crossings, which
     cover the whole run.
@@ -121,7 +121,7 @@ class UsageTracker:
         self._window = scenario.card.window
         self._warmup = scenario.warmup_end
         self._intervals = intervals
-        self._held = Entries.of([], [], [])
+        self._in_use = Entries.of([], [], [])
         self._level = 0
         self.crossings: list[Crossing] = []
         self._groups_of = _groups_of_accounts(groups)
@@ -131,10 +131,10 @@ class UsageTracker:
 
     def add(self, day: DayRecords) -> None:
         """Follow the pool through one day."""
-        held = _joined(self._held, day.grants)
-        back = int(np.searchsorted(held.time, day.end - self._window, side="left"))
-        changes = _Changes.of(_part(held, slice(None, back)), self._window, day.grants)
-        self._held = _part(held, slice(back, None))
+        in_use = _joined(self._in_use, day.grants)
+        back = int(np.searchsorted(in_use.time, day.end - self._window, side="left"))
+        changes = _Changes.of(_part(in_use, slice(None, back)), self._window, day.grants)
+        self._in_use = _part(in_use, slice(back, None))
         passed = len(changes.moment) + 1  # nothing counts before the warm-up is over
         if day.end > self._warmup:
             passed = changes.count_until(self._warmup)
@@ -145,15 +145,17 @@ class UsageTracker:
 
     @property
     def peaks(self) -> list[int]:
-        """The most credits that each group held at once."""
+        """The most credits that each group had in use at once."""
         return self._peaks.tolist()
 
     def _follow(self, day: DayRecords, changes: _Changes) -> None:
-        """Note what the levels of a day say, each level from its instant until the next."""
+        """Note exhausted time, crossings and intervals; a level lasts until the next."""
         moments, after = changes.moment, self._level + np.cumsum(changes.credits)
+        # Between changes of one instant nothing can be seen of the pool: only the last counts.
         last = np.append(moments[1:] != moments[:-1], True)[: len(moments)]  # of its instant
         times = np.concatenate(([day.start], moments[last]))
         levels = np.concatenate(([self._level], after[last]))
+        # Moved to the end of the warm-up, spans before it have no length.
         spans = np.diff(np.maximum(np.append(times, day.end), self._warmup))
         self.exhausted = {
             cheapest: before + int(spans[levels > self._limit - cheapest].sum())
@@ -167,6 +169,7 @@ class UsageTracker:
 
     def _crossings(self, day: int, times: Ints, levels: Ints) -> Iterator[Crossing]:
         for percent in ALERT_LEVELS:
+            # In whole numbers, so that a mark is not missed by rounding.
             above = levels * 100 >= percent * self._limit
             rises = np.flatnonzero(above[1:] & ~above[:-1])
             if len(rises):
@@ -186,21 +189,25 @@ def _part(entries: Entries, which: slice) -> Entries:
 
 
 def _groups_of_accounts(groups: list[Group]) -> Ints:
-    """Return the places of the groups that each account belongs to, and of account -1 last."""
+    """Return the indices of the groups of each account, with those of account -1 in the last row.
+
+    They are (accounts + 1, k), filled up with -1: Python's index -1 finds the last row by itself.
+    """
     members = np.array([group.members for group in groups])
     everything = np.array([[group.grain == "overall"] for group in groups])
     belongs = np.concatenate((members, everything), axis=1)
     rows = [np.flatnonzero(column) for column in belongs.T]
     padded = np.full((len(rows), max(map(len, rows))), -1, np.int64)
-    for row, places in zip(padded, rows, strict=True):
-        row[: len(places)] = places
+    for row, its in zip(padded, rows, strict=True):
+        row[: len(its)] = its
     return padded
 
 
 @compiled
 def _follow_groups(changes, accounts, groups_of, passed, levels, peaks):  # type: ignore[no-untyped-def]
-    """Follow the credits that each group holds; note the peaks after ``passed`` changes."""
+    """Follow the credits in use by each group; note the peaks after ``passed`` changes."""
     for n in range(changes.shape[0] + 1):
+        # When the warm-up is over the level of each group is its first peak, without a change.
         if n == passed:
             for group in range(levels.shape[0]):
                 peaks[group] = max(peaks[group], levels[group])

@@ -1,4 +1,4 @@
-"""How long the start of a run still shows: the warm-up that a scenario does not name itself.
+"""The warm-up where a scenario names none: how long the start of a run still shows.
 
 The pool starts full, and with a fixed holding time the start repeats every window and fades
 slowly. Pilot runs show how slowly: each replication is simulated from a full pool and from a
@@ -76,14 +76,14 @@ class Warmup:
         }
 
 
-def warmup_from(told: dict[str, Any] | None) -> Warmup | None:
+def warmup_from(data: dict[str, Any] | None) -> Warmup | None:
     """Return the warm-up that `Warmup.to_dict` wrote; None where none was examined."""
-    if told is None:
+    if data is None:
         return None
-    length = parse_duration(told["duration"])
-    given = told["chosen_by"] == "scenario"
-    left_out = told.get("leaves_out_all_throttled_calls", False)  # results of before lack it
-    return Warmup(length, given, float(told["start_still_shows"]), told["start_fades"], left_out)
+    length = parse_duration(data["duration"])
+    given = data["chosen_by"] == "scenario"
+    left_out = data.get("leaves_out_all_throttled_calls", False)  # results of before lack it
+    return Warmup(length, given, float(data["start_still_shows"]), data["start_fades"], left_out)
 
 
 def with_warmup(scenario: Scenario) -> tuple[Scenario, Warmup | None]:
@@ -107,12 +107,13 @@ def with_warmup(scenario: Scenario) -> tuple[Scenario, Warmup | None]:
     if given:
         return scenario, Warmup(candidates[0], True, float(shown[0]), leaves_out=bool(left_out[0]))
     too_much = np.flatnonzero((shown > MOST_SHOWN) | (left_out > 0))
-    place = int(too_much[-1]) + 1 if len(too_much) else 0
+    # Behind the last that is not enough, not the first that is: what fades may show again.
+    index = int(too_much[-1]) + 1 if len(too_much) else 0
     helps = len(shown) == 1 or shown[0] == 0 or (not left_out[-1] and shown[-1] < shown[0] / 2)
-    if place == len(candidates):
-        place = len(candidates) - 1 if helps else 0
-    length, shows = candidates[place], shown[place]
-    if left_out[place]:
+    if index == len(candidates):
+        index = len(candidates) - 1 if helps else 0
+    length, shows = candidates[index], shown[index]
+    if left_out[index]:
         length, shows = window, pilots.after(window)[0]
     chosen = Warmup(length, False, float(shows), bool(helps))
     return scenario.changed({"warmup": write_duration(length)}), chosen
@@ -123,6 +124,7 @@ def _candidates(scenario: Scenario) -> list[int]:
     window, horizon = scenario.card.window, scenario.horizon
     weekly = any(client.arrivals.differs_by_weekday for client in scenario.clients)
     step = _WEEK if weekly and horizon >= 2 * _WEEK and _WEEK % window == 0 else window
+    # Long runs are tried at coarser steps, so that there are never more than 64.
     step *= max(1, -(-horizon // 2 // step // _MOST_CANDIDATES))
     return list(range(step, horizon // 2 + 1, step)) or [window]
 
@@ -133,11 +135,13 @@ class _Pilots:
     def __init__(self, demand: Demand) -> None:
         scenario = demand.scenario
         calls = max(1, demand.busiest_day * demand.days)
+        # Two at least, so that one odd replication does not decide; one where all are the same.
         pilots = max(2, min(_PILOTS, _PILOT_CALLS // calls)) if demand.is_random else 1
         self._window, self._horizon = scenario.card.window, scenario.horizon
+        # Summed from the end: what comes after any warm-up is then one difference of two rows.
         self._from = []  # what a full and a spent pool throttle from each window on, by hour
-        for held in (0, scenario.limit):
-            each = [_throttled_by_hour(demand, pilot, held) for pilot in range(pilots)]
+        for in_use in (0, scenario.limit):
+            each = [_throttled_by_hour(demand, pilot, in_use) for pilot in range(pilots)]
             counts = np.sum(each, axis=0)
             later = np.zeros((len(counts) + 1, _HOURS), np.int64)
             later[:-1] = np.cumsum(counts[::-1], axis=0)[::-1]
@@ -159,18 +163,18 @@ class _Pilots:
         return moved / both if both else 0.0, left_out
 
 
-def _throttled_by_hour(demand: Demand, replication: int, held: int) -> Ints:
+def _throttled_by_hour(demand: Demand, replication: int, in_use: int) -> Ints:
     """Return the calls throttled in each 24th of each window, (windows, 24).
 
-    ``held`` credits are in use at the start and come back evenly over the first window.
+    ``in_use`` credits are in use at the start and come back evenly over the first window.
     """
     scenario = demand.scenario
     window = scenario.card.window
     counts = np.zeros((scenario.horizon // window + 1) * _HOURS, np.int64)
     part = max(1, window // _HOURS)
-    for day in CompiledModel(scenario, replication, demand).run(held):
+    for day in CompiledModel(scenario, replication, demand).run(in_use):
         settled = day.settled
         times = settled.calls.time[settled.throttled_attempts > 0]
-        places = np.minimum(times // part, len(counts) - 1)
-        counts += np.bincount(places, minlength=len(counts))
+        parts = np.minimum(times // part, len(counts) - 1)
+        counts += np.bincount(parts, minlength=len(counts))
     return counts.reshape(-1, _HOURS)

@@ -53,6 +53,7 @@ def cores(workers: int | None) -> int:
 
 def ahead(items: Iterator[T]) -> Iterator[T]:
     """Yield the items of an iterator, the next one made in a thread while one is in use."""
+    # The loops let go of the interpreter, so a day is drawn while the one before it is counted.
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, items, None)
         while (item := coming.result()) is not None:
@@ -120,6 +121,7 @@ def serve_only(parent: int) -> None:
             time.sleep(_LOOK_FOR_PARENT_S)
         os._exit(1)
 
+    # Watched by its number: a process whose parent died is adopted by another.
     if os.getppid() != parent:
         os._exit(1)
     Thread(target=watch, daemon=True).start()
