@@ -28,7 +28,7 @@ class Timeline:
         self._title = title
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw it as wide as the terminal is, up to 100 columns."""
+        """Yield its lines, as wide as the terminal, up to 100 columns."""
         scenario, count = self._result.scenario, len(self._result.runs)
         label = number(scenario.limit)
         width = max(10, min(options.max_width, 100) - len(label) - 1)
