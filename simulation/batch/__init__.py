@@ -1,4 +1,4 @@
-"""Many orgs: which are meant, who plans for them, and what is kept when work is interrupted.
+"""Many orgs: the portfolio, the workers that plan, and the results that are kept.
 
 Hands each org to `planning` whole; never looks inside a plan but for its row of the tables.
 """
@@ -6,7 +6,7 @@ Hands each org to `planning` whole; never looks inside a plan but for its row of
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulation.batch.portfolio import portfolio_of, told_once
+    from simulation.batch.portfolio import distinct_failures, portfolio_of
     from simulation.batch.result import BatchProgress, BatchResult
     from simulation.batch.runner import plan_portfolio
 else:

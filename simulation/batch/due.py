@@ -1,4 +1,4 @@
-"""What is due for an org: nothing where its result is kept, a plan, or a reason against one."""
+"""What is due for an org: nothing, a plan, or its page alone; or why it cannot be planned."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["BatchOptions", "Broken", "Due", "Kept", "classify"]
 
 
 class BatchOptions(NamedTuple):
-    """What is asked of a batch."""
+    """The options of a batch."""
 
     assignments: tuple[str, ...]
     plan: PlanOptions
@@ -43,7 +43,7 @@ class Broken(NamedTuple):
 
 
 class Due(NamedTuple):
-    """A job to be done, and what is said to have been done once it is."""
+    """A job to be done, and how the tables name it once it is done."""
 
     job: Job
     identity: str
@@ -55,7 +55,7 @@ class Due(NamedTuple):
 def classify(
     item: Item, store: BatchStore, options: BatchOptions, versions: str
 ) -> Kept | Broken | Due:
-    """Return what is due for an org; reads its files and its result, and changes nothing."""
+    """Return what is to be done for an org, from its files and its result; nothing is changed."""
     try:
         job = _job(item, store, options, versions)
         identity = _identity(job)

@@ -1,7 +1,7 @@
 """Workers: processes of this machine, or a Dask cluster, behind one interface.
 
-Both are executors of `concurrent.futures`. A task whose worker was killed raises an exception of
-the executor's; the other tasks go on.
+Both are executors of `concurrent.futures`. The future of a task whose worker was
+killed raises an exception of the executor; the other tasks go on.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Workforce:
-    """An executor, and how many tasks it does at once just now."""
+    """An executor, and how many tasks it can do at once at this moment."""
 
     executor: Executor
     size: Callable[[], int]
@@ -52,8 +52,8 @@ class Processes(Executor):
     """Processes of this machine that do not depend on each other.
 
     A standard process pool fails as a whole when one worker dies. Here each process is a pool of
-    its own: one that is killed fails only the task that it had, whose future raises
-    `concurrent.futures.BrokenExecutor`, and another takes its place. None survives the process
+    its own: a process that is killed fails only the task that it had, whose future raises
+    `concurrent.futures.BrokenExecutor`, and a new one replaces it. No process outlives the one
     that started it.
     """
 
@@ -63,7 +63,7 @@ class Processes(Executor):
         self._slots = [_Slot(self._tasks) for _ in range(workers)]
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Call a function in the next process that is free.
+        """Return the future of a call that the next free process makes.
 
         Raises
         ------
@@ -77,7 +77,7 @@ class Processes(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the processes: when their work is done, or at once if futures are cancelled."""
+        """End the processes: after their work, or at once if futures are cancelled."""
         self._closed.set()
         if cancel_futures:
             while not self._tasks.empty():
@@ -93,7 +93,7 @@ class Processes(Executor):
 
 
 class _Slot:
-    """A thread that has a process of its own do one task after the other."""
+    """A thread with a process of its own, which does one task after the other."""
 
     def __init__(self, tasks: SimpleQueue[_Task | None]) -> None:
         self._tasks = tasks
@@ -108,7 +108,7 @@ class _Slot:
             self._pool.shutdown(wait=False, kill_workers=True)
 
     def _serve(self) -> None:
-        # Threads and processes inherit it: Ctrl-C is for the process that runs the batch alone.
+        # Ctrl-C is for the process that runs the batch alone; what starts here inherits that.
         with held_back():
             self._work()
 
@@ -160,17 +160,17 @@ def processes(workers: int) -> Iterator[Workforce]:
 
 @contextmanager
 def cluster(address: str) -> Iterator[Workforce]:
-    """Provide the workers of a Dask cluster that runs already.
+    """Provide the workers of a Dask cluster that is running.
 
     Parameters
     ----------
     address : str
-        Of its scheduler, such as ``tcp://127.0.0.1:8786``.
+        The address of its scheduler, such as ``tcp://127.0.0.1:8786``.
 
     Raises
     ------
     InputError
-        If Dask is not installed, nothing answers there, or no worker comes within a minute.
+        If Dask is not installed, nothing answers at the address, or no worker joins in a minute.
     """
     try:
         from distributed import Client

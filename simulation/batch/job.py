@@ -36,12 +36,12 @@ class Job(NamedTuple):
     options: PlanOptions
     report: bool
     yaml: str
-    """The scenario as it is kept beside its result."""
+    """The text of the scenario that is kept beside its result."""
     versions: str
     planned: dict[str, bytes] | None = None
-    """The plan, where one was made before and only the report is wanted."""
+    """The files of an earlier plan, where only the report is to be drawn."""
     scratch: str | None = None
-    """Where files are written for a moment; on another machine wherever temporary files go."""
+    """The folder for temporary files; the system's own on another machine."""
 
 
 class Outcome(NamedTuple):
@@ -53,13 +53,13 @@ class Outcome(NamedTuple):
     error: str
     seconds: float
     trouble: str = ""
-    """What the worker's machine lacked, where that and not the org is to blame."""
+    """What the worker's machine lacked, where the org is not to blame."""
     of_disk: bool = False
-    """Whether that is the disk on which it writes."""
+    """Whether it lacked room on the disk that it writes to, or that disk is broken."""
 
 
 def versions() -> str:
-    """Return the versions of what decides results: random streams are NumPy's."""
+    """Return the versions of creditsim and of NumPy, whose random streams decide results too."""
     import numpy as np
 
     return f"creditsim {__version__}, numpy {np.__version__}"
@@ -70,7 +70,7 @@ _MEMORY = {errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
 
 
 def _trouble(error: BaseException | None) -> tuple[str, bool]:
-    """Return what the machine lacked, if that is behind an error, and whether it is the disk."""
+    """Return what the machine lacked if that caused an error, and whether it was the disk."""
     while error is not None:
         if isinstance(error, MemoryError):
             return "out of memory", False
@@ -83,7 +83,7 @@ def _trouble(error: BaseException | None) -> tuple[str, bool]:
 
 
 def do_job(job: Job) -> Outcome:
-    """Plan for an org, in a process of its own; whatever goes wrong is part of the outcome."""
+    """Return what came of planning for an org; an exception is part of it, and never raised."""
     begun = perf_counter()
     files: dict[str, bytes] = {}
     row: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Which orgs a batch plans for: scenario files, folders and globs of them, portfolio files.
+"""The orgs that a batch plans for: scenario files, folders and globs of them, portfolio files.
 
 A portfolio file names scenario templates and gives each org its own values.
 """
@@ -17,14 +17,14 @@ from simulation.errors import InputError, Problem
 from simulation.formats import ANYWHERE, Access, named_path, read_text, real_path, shown
 from simulation.plain_text import encodable
 
-__all__ = ["Portfolio", "portfolio_of", "read_portfolio", "told_once"]
+__all__ = ["Portfolio", "distinct_failures", "portfolio_of", "read_portfolio"]
 
 _YAML = (".yaml", ".yml")
 _OF_A_BATCH = "item.json"
 _RESULTS = (_OF_A_BATCH, "plan.json", "summary.json")
 
 _FOLDER_LETTERS, _FOLDER_BYTES = 80, 240
-"""A folder's name at most: systems take 255 bytes, and a dot, a number and ``.part`` are added."""
+"""The longest name of a folder: systems take 255 bytes; a dot, a number and ``.part`` are added."""
 
 
 @dataclass(frozen=True)
@@ -42,35 +42,35 @@ class Portfolio:
     left_out: list[Path]
 
 
-def told_once(failures: Iterable[tuple[str, str]]) -> Iterator[tuple[int, int]]:
-    """Yield for each reason the place of the first org that fails for it, and how many orgs do.
+def distinct_failures(failures: Iterable[tuple[str, str]]) -> Iterator[tuple[int, int]]:
+    """Yield for each reason the index of the first org that fails for it, and how many orgs do.
 
     Parameters
     ----------
     failures : iterable of (str, str)
-        Where each org was named, and why it fails; where a template is wrong, every org that
-        begins with it fails for one reason.
+        Where each org was named, and why it fails; where a template is wrong, all its orgs
+        fail for one reason.
 
-    >>> list(told_once([("a.csv:2", "a.csv:2: t.yaml: x"), ("a.csv:3", "a.csv:3: t.yaml: x")]))
+    >>> list(distinct_failures([("a.csv:2", "a.csv:2: t: x"), ("b.csv:3", "b.csv:3: t: x")]))
     [(0, 2)]
     """
     found: dict[str, tuple[int, int]] = {}
-    for place, (source, why) in enumerate(failures):
+    for index, (source, why) in enumerate(failures):
         reason = why.replace(f"{source}: ", "")
-        first, count = found.get(reason, (place, 0))
+        first, count = found.get(reason, (index, 0))
         found[reason] = first, count + 1
     yield from found.values()
 
 
 def read_portfolio(paths: Iterable[Path | str], access: Access = ANYWHERE) -> Portfolio:
-    """Find out which orgs are meant.
+    """Return the orgs that paths name.
 
     Parameters
     ----------
     paths : iterable of Path or str
         Scenario files, folders (searched with all in them), globs, and portfolio files: CSV, or
-        YAML with ``orgs``. A scenario file that is named twice counts once; scenarios that were
-        written with results count where they are named themselves.
+        YAML with ``orgs``. A scenario file that is named twice counts once. A scenario that was
+        written with a result counts only where it is named itself.
     access : Access
         Which files their scenarios may name.
 
@@ -78,8 +78,7 @@ def read_portfolio(paths: Iterable[Path | str], access: Access = ANYWHERE) -> Po
     ------
     InputError
         If a path is empty, does not exist, names nothing, or is a portfolio file that cannot be
-        read.
-        What is wrong with one scenario or one row shows when it is loaded.
+        read. A mistake in one scenario or one row is raised when that is loaded.
     """
     items: list[Item] = []
     left_out: list[Path] = []
@@ -96,29 +95,29 @@ def read_portfolio(paths: Iterable[Path | str], access: Access = ANYWHERE) -> Po
 
 
 def _items_of(path: str, left_out: list[Path]) -> Iterator[Item]:
-    place = Path(path)
-    if place.is_dir():
-        for file in _files_in(place):
+    named = Path(path)
+    if named.is_dir():
+        for file in _files_in(named):
             if _is_of_a_result(file):
-                if not file.with_name(_OF_A_BATCH).exists():  # those are too many to tell
+                if not file.with_name(_OF_A_BATCH).exists():  # one for each org would be too many
                     left_out.append(file)
             elif (kind := _kind(file)) == "scenario":
-                yield _scenario_item(file, place)
+                yield _scenario_item(file, named)
             elif kind == "other":
                 left_out.append(file)
-    elif place.exists() or not has_magic(path):
-        yield from _items_in(place, place.parent)
+    elif named.exists() or not has_magic(path):
+        yield from _items_in(named, named.parent)
     else:
         found = [file for file in matching(path) if not _is_of_a_result(file)]
         if not found:
             raise InputError([Problem(path, "", "matches no file, check the pattern")])
-        root = Path(*_fixed(place.parts[:-1]))
+        root = Path(*_fixed(named.parts[:-1]))
         for file in found:
             yield from _items_in(file, root)
 
 
 def _fixed(parts: Sequence[str]) -> Iterator[str]:
-    """Yield the parts of a pattern before the first that is one."""
+    """Yield the folders of a pattern before the first that is a pattern itself."""
     for part in parts:
         if has_magic(part):
             return
@@ -126,7 +125,7 @@ def _fixed(parts: Sequence[str]) -> Iterator[str]:
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
-    """Yield the YAML files in a folder and those in it, but for hidden ones and results."""
+    """Yield the YAML files in a folder and all folders in it, without hidden ones."""
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith("."):
             continue
@@ -137,12 +136,12 @@ def _files_in(folder: Path) -> Iterator[Path]:
 
 
 def _is_of_a_result(file: Path) -> bool:
-    """Return whether a scenario was written beside the result that it gave."""
+    """Return whether a file is the copy of a scenario beside its result."""
     return file.name == "scenario.yaml" and any(file.with_name(name).exists() for name in _RESULTS)
 
 
 def _kind(file: Path) -> Literal["scenario", "portfolio", "other"]:
-    """Return what a YAML file seems to be; that it cannot be read shows later."""
+    """Return what a YAML file seems to be; a scenario if it cannot be read: loading says why."""
     try:
         text = read_text(file, "portfolio", errors="replace")
     except InputError:
@@ -154,23 +153,23 @@ def _kind(file: Path) -> Literal["scenario", "portfolio", "other"]:
 
 
 def portfolio_of(file: Path, access: Access = ANYWHERE) -> Portfolio | None:
-    """Return the orgs of a portfolio file; None where a file is no such one.
+    """Return the orgs of a portfolio file; None where the file is not one.
 
     Raises
     ------
     InputError
-        If it is one that cannot be read.
+        If it is a portfolio file that cannot be read.
     """
     orgs = _orgs_of(file)
     return None if orgs is None else _portfolio(orgs, [], access)
 
 
 def _portfolio(items: Iterable[Item], left_out: list[Path], access: Access) -> Portfolio:
-    return Portfolio([replace(item, access=access) for item in _told_apart(items)], left_out)
+    return Portfolio([replace(item, access=access) for item in _made_unique(items)], left_out)
 
 
 def _orgs_of(file: Path) -> Iterator[Item] | None:
-    """Return the orgs of a portfolio file; None where it is no such one, by one look at it."""
+    """Return the orgs of a portfolio file; None where the file is not one."""
     if file.suffix.lower() == ".csv":
         return csv_items(file)
     return yaml_items(file) if _kind(file) == "portfolio" else None
@@ -191,8 +190,8 @@ def _scenario_item(file: Path, root: Path) -> Item:
     return Item(shown(file), "-".join(map(shown, short.parts)), file, shown(file))
 
 
-def _told_apart(items: Iterable[Item]) -> Iterator[Item]:
-    """Yield items with names and folders of their own; scenario files that came before once."""
+def _made_unique(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield items with unique names and folders; of a scenario file only the first."""
     files: set[Path] = set()
     names: dict[str, int] = {}
     folders: dict[str, int] = {}
@@ -207,7 +206,7 @@ def _told_apart(items: Iterable[Item]) -> Iterator[Item]:
 
 
 def _slug(name: str) -> str:
-    """Return a folder's name for an org: letters and digits, and not too many of them.
+    """Return the name of an org's folder: its letters and digits, up to a length.
 
     >>> _slug("Acme: North, Inc."), len(_slug("\U00020000" * 80).encode())
     ('acme-north-inc', 240)

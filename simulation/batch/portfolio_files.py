@@ -1,8 +1,8 @@
-"""The orgs of a portfolio file, each a template with values of its own; or what is wrong with one.
+"""The orgs of a portfolio file, each a template with its own values, or what is wrong with one.
 
-A portfolio file is a CSV file with an org in a row and a key, as ``--set`` takes it, over each
-column; or YAML with ``orgs``. A column whose name begins with # is the user's own and may stand
-twice; one that has no name may hold no cell; any other name stands once.
+A portfolio file is a CSV file with an org in each row and a key, as ``--set`` takes it, at the
+head of each column; or YAML with ``orgs``. A column whose name begins with # is the user's own and
+may repeat; one without a name must be empty; any other name stands once.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ class Item:
     Attributes
     ----------
     name : str
-        What tables call it; no two of a portfolio share one.
+        Its name in tables, unique in a portfolio.
     folder : str
-        The folder of its result, named after it.
+        The name of the folder of its result.
     file : Path
         The scenario file, or the template.
     source : str
-        Where it was named: a file, or ``file:line`` of a portfolio file.
+        Where the org is named: a file, or ``file:line`` of a portfolio file.
     values : tuple of (str, object)
-        What is put at which keys of the template.
+        Keys of the template, and the values that replace theirs.
     problem : str
         What is wrong with the row itself, or nothing.
     access : Access
@@ -74,7 +74,7 @@ class Item:
     access: Access = ANYWHERE
 
     def load(self, assignments: Sequence[str] = ()) -> Scenario:
-        """Read and check the scenario, with ``key=value`` assignments made last.
+        """Return the checked scenario, with ``key=value`` assignments made last.
 
         Raises
         ------
@@ -88,12 +88,12 @@ class Item:
             document.access = self.access
             return document.overridden(assignments).validate(Scenario)
         except InputError as error:
-            raise InputError(map(self._told, error.problems)) from None
+            raise InputError(map(self._located, error.problems)) from None
         except Exception as error:  # a cell may break the reading of its own org only
             raise InputError([Problem(self.source, "", in_a_line(error))]) from error
 
     def seed(self, assignments: Sequence[str] = ()) -> int | None:
-        """Return the seed as far as it can be read, for an org whose scenario is wrong."""
+        """Return the seed of an org whose scenario is wrong; None where it cannot be read."""
         given = dict(self.values).get("seed")
         for assignment in assignments:
             key, _, text = assignment.partition("=")
@@ -106,8 +106,8 @@ class Item:
         is_seed = isinstance(given, int) and not isinstance(given, bool) and 0 <= given < 2**63
         return given if is_seed else None
 
-    def _told(self, problem: Problem) -> Problem:
-        """Name the portfolio's line as well, where a problem lies in the template."""
+    def _located(self, problem: Problem) -> Problem:
+        """Return a problem of the template with the portfolio's line before its own."""
         if problem.is_of_option or problem.where.startswith(self.source):
             return problem
         return replace(problem, where=f"{self.source}: {problem.where}")
@@ -128,12 +128,12 @@ def _template(file: Path) -> Document:
 
 
 def csv_items(file: Path) -> Iterator[Item]:
-    """Yield the orgs of a CSV file, one a row and template.
+    """Yield the orgs of a CSV file: each row once with each of its templates.
 
     Raises
     ------
     InputError
-        If it cannot be read, or has a cell in each row under what is no key of any org.
+        If it cannot be read, or every row fills a column that is no key.
     """
     rows = csv_rows(file, "portfolio", MOST_MEGABYTES["portfolio"], longest=None)
     header = [name.strip() for name in next(rows, Row(0, [])).cells]
@@ -162,12 +162,12 @@ def csv_items(file: Path) -> Iterator[Item]:
     if not count:
         raise csv_problem(file, None, "has no rows, line 1 names the columns and orgs follow")
     if wrong := [name for name in unknown if filled[name] == count]:
-        where = f"{shown(file)}:1"  # told once, where no row could do
+        where = f"{shown(file)}:1"  # raised once, since every row is wrong
         raise InputError(Problem(where, name, unknown[name]) for name in wrong)
 
 
 def _unknown_column(name: str) -> str:
-    """Say so if a column can be no key of a scenario, or nothing."""
+    """Return why a column is no key of a scenario; nothing if it is one."""
     if name in ("", "scenario") or name.startswith(_REMARK) or unprintable(name):
         return ""
     what = unknown_part(Scenario, name)
@@ -175,7 +175,7 @@ def _unknown_column(name: str) -> str:
 
 
 def _values_of(texts: Mapping[str, str], has_semicolons: bool) -> tuple[dict[str, Any], str]:
-    """Return what the cells of a row mean, and what is wrong with the first that means nothing."""
+    """Return the values of a row's cells, and what is wrong with the first that has none."""
     given: dict[str, Any] = {}
     problem = ""
     for key, text in texts.items():
@@ -191,8 +191,8 @@ def _values_of(texts: Mapping[str, str], has_semicolons: bool) -> tuple[dict[str
         elif key and text:
             try:
                 value = given[key] = value_of(text)
-                told = map(decimal_comma, _texts(value) if has_semicolons else ())
-                if what := next(filter(None, told), ""):
+                commas = map(decimal_comma, _texts(value) if has_semicolons else ())
+                if what := next(filter(None, commas), ""):
                     problem = problem or f"{key}: {what}"
             except Exception as error:  # a cell may hold whatever YAML makes of it
                 problem = problem or f"{key}: {in_a_line(error)}"
@@ -218,12 +218,12 @@ class _PortfolioFile(Part):
 
 
 def yaml_items(file: Path) -> Iterator[Item]:
-    """Yield the orgs of a YAML file, one for each of ``orgs`` and template.
+    """Yield the orgs of a YAML file: each of ``orgs`` once with each of its templates.
 
     Raises
     ------
     InputError
-        If it cannot be read, but for values of one org, which are that org's alone.
+        If it cannot be read; a value that cannot be read is a problem of its org alone.
     """
     document = Document.read(file, "portfolio")
     wrong: dict[int, list[str]] = {}
@@ -231,18 +231,18 @@ def yaml_items(file: Path) -> Iterator[Item]:
         if len(path) > 1 and isinstance(path[1], int):  # of an org; the rest is the file's
             what = f"{dotted(path[2:])}: {document.unread.pop(path)}".removeprefix(": ")
             wrong.setdefault(path[1], []).append(what)
-    told = document.validate(_PortfolioFile)
-    for place, org in enumerate(told.orgs):
-        problem = "; ".join(wrong.get(place, []))
+    portfolio = document.validate(_PortfolioFile)
+    for index, org in enumerate(portfolio.orgs):
+        problem = "; ".join(wrong.get(index, []))
         if not isinstance(org, dict):
             problem = problem or f"{org!r} is no org, write 'key: value' pairs"
             org = {}  # noqa: PLW2901
         given = {str(key): value for key, value in org.items() if key != "scenario"}
-        templates = _as_list(org.get("scenario", list(told.scenarios)))
+        templates = _as_list(org.get("scenario", list(portfolio.scenarios)))
         if not isinstance(templates, list) or not all(isinstance(t, str) for t in templates):
             problem = problem or f"scenario: {templates!r} is no path, name a scenario file"
             templates = []
-        source = document.where(("orgs", place))
+        source = document.where(("orgs", index))
         yield from _row_items(file, source, templates, given, problem)
 
 
@@ -263,9 +263,9 @@ def _row_items(
     except InputError as error:
         problem = problem or "; ".join(map(str, error.problems))
     except (OSError, ValueError) as error:  # too long, or nothing that a system calls a path
-        told = ", ".join(map(repr, templates))[:80]
+        named = ", ".join(map(repr, templates))[:80]
         reason = getattr(error, "strerror", None) or str(error)
-        problem = problem or f"scenario: {told} is no path ({reason}), name a scenario file"
+        problem = problem or f"scenario: {named} is no path ({reason}), name a scenario file"
     return list(_crossed(file, source, [], values, problem))
 
 
@@ -275,14 +275,14 @@ def _crossed(
     """Yield an org once with each of its templates."""
     found: list[Path] = []
     for template in templates:
-        place = _beside(file, template)
-        if has_magic(template) and not place.exists():
-            fitting = matching(str(place))
+        path = _beside(file, template)
+        if has_magic(template) and not path.exists():
+            fitting = matching(str(path))
             if not fitting:
                 problem = problem or f"scenario: {template} matches no file, check the pattern"
             found += fitting
         else:
-            found.append(place)
+            found.append(path)
     if not found:
         problem = problem or "scenario: is missing, name the org's template"
         found = [file]

@@ -37,7 +37,7 @@ _KINDS: dict[str, Any] = {
     "money": Annotated[Decimal, Strict(False), BeforeValidator(_written), AllowInfNan(False)],
     "yes": Annotated[bool, Strict()],
 }
-_OF_A_BATCH = {"item", "source", "folder"}  # which are not of the org
+_OF_A_BATCH = {"item", "source", "folder"}  # not of the org: they may differ in the next batch
 _OF_EVERY_PLAN = {
     *("scenario", "rate_card", "edition", "at_risk", "decided", "replications", "advice", "seed"),
     *("meets_probability", "meets_low", "meets_high", "current_meets_probability"),
@@ -54,16 +54,18 @@ class _Strict(BaseModel):
 
 
 class _Row(_Strict):
-    """A row of a table, in which what belongs together is all there."""
+    """A row of a table: whole, so a size comes with its price and an amount with its interval."""
 
     @model_validator(mode="after")
     def _is_whole(self) -> _Row:
-        told = dict(self)
-        bought = told["status"] in ("none_needed", "buy")
-        if any((told[name] is not None) != bought for name in ("addon_credits", "price_per_month")):
+        values = dict(self)
+        bought = values["status"] in ("none_needed", "buy")
+        if any(
+            (values[name] is not None) != bought for name in ("addon_credits", "price_per_month")
+        ):
             raise ValueError("has not the size and the price of its status")
-        for name, value in told.items():
-            ends = (told.get(f"{name}_low", 0), told.get(f"{name}_high", 0))
+        for name, value in values.items():
+            ends = (values.get(f"{name}_low", 0), values.get(f"{name}_high", 0))
             if name.endswith("saves_per_month") and value is not None and None in ends:
                 raise ValueError("has an amount without its interval")
         return self
@@ -86,7 +88,7 @@ _Alternative = _row("_Alternative", ALTERNATIVES, _PLANNED, _OF_EVERY_ALTERNATIV
 
 
 class File(_Strict):
-    """A file of a result as it was written."""
+    """The size and the hash of a result's file when it was written."""
 
     bytes: int
     sha256: str
@@ -96,8 +98,8 @@ class _Record(_Strict):
     identity: str
     row: dict[str, Any]
     alternatives: list[dict[str, Any]]
-    # One of an earlier version has sizes in place of hashes: it is not known to be whole, and is
-    # planned again.
+    # A record of an earlier version has sizes in place of hashes, by which no damage would show: it
+    # is refused, so its org is planned again.
     files: dict[str, File]
 
 
@@ -110,7 +112,7 @@ class Runtime(_Strict):
 
 
 class Stored:
-    """What is kept of an org: its row in the tables, and who it was planned for.
+    """What is kept of an org: its rows of the tables, its files, its identity.
 
     Attributes
     ----------
@@ -131,8 +133,8 @@ class Stored:
         If the record is not one that `BatchStore.put` writes.
     """
 
-    def __init__(self, told: object) -> None:
-        record = _Record.model_validate(told)
+    def __init__(self, data: object) -> None:
+        record = _Record.model_validate(data)
         self.identity, self.files = record.identity, record.files
         self.failed: bool = record.row.get("status") == "failed"
         kind = _Failed if self.failed else _Planned
@@ -140,7 +142,7 @@ class Stored:
         self.alternatives = [_checked(_Alternative, each) for each in record.alternatives]
 
 
-def _checked(kind: type[_Row], told: dict[str, Any]) -> dict[str, Any]:
-    """Return a row with its values as they were, in the order in which they are written."""
-    kept = kind.model_validate(told).model_dump()
-    return {name: kept[name] for name in told}
+def _checked(kind: type[_Row], row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with its values of their types, its columns in the order given."""
+    kept = kind.model_validate(row).model_dump()
+    return {name: kept[name] for name in row}

@@ -1,4 +1,4 @@
-"""What a batch tells: how far it is, what came of it, and what is kept on Ctrl-C."""
+"""The progress of a batch, its result, and what an interrupted one says."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class Interrupted(KeyboardInterrupt):
 
 
 class BatchProgress(NamedTuple):
-    """How far a batch is.
+    """The progress of a batch.
 
     Attributes
     ----------
     done, failed, remaining : int
-        Orgs that have a plan, that have a reason instead, and that have neither yet.
+        Orgs with a plan, orgs that failed, and the others.
     seconds_left : float or None
-        By the pace so far; None before the first is planned.
+        An estimate from the pace so far; None before the first org is planned.
     failure : str
-        What went wrong with the org that failed just now, or nothing.
+        Why the org failed that is done just now; empty if it did not.
     source : str
-        Where that org was named.
+        Where that org is named.
     """
 
     done: int
@@ -47,22 +47,22 @@ class BatchProgress(NamedTuple):
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What planning for a portfolio gives; the tables are read when first asked for.
+    """The result of a batch; its tables are read when first asked for.
 
     Attributes
     ----------
     folder : Path
-        Where everything was written.
+        The folder of results.
     totals : dict
         Spend, orgs at risk, and what changes would save, as in ``totals.json``.
     did : dict of str to list of str
         The orgs that were ``kept`` from before, planned because they are ``new``, ``changed`` or
-        to be ``retried``, or that cannot be planned (``broken``): by what is wrong with them, or
+        to be ``retried``, or that have no plan (``broken``) for a mistake in them, or
         because a worker was killed or lacked memory, which is not kept.
     left_out : list of Path
         YAML files in the folders that are no scenarios, or were written with a result.
     not_named : list of str
-        Results in ``items`` of orgs that are not named any more; they are left as they are.
+        Folders in ``items`` of orgs that are no longer named; they are left as they are.
     """
 
     folder: Path
@@ -83,7 +83,7 @@ class BatchResult:
 
     @cached_property
     def runtimes(self) -> pd.DataFrame:
-        """How long each org took, and what this batch did with it."""
+        """A row for each org: how long it took, and what this batch did about it."""
         return pd.read_csv(self.folder / "runtimes.csv")
 
     def to_dict(self) -> dict[str, Any]:

@@ -68,7 +68,7 @@ has. ``safe_*`` are of the smallest size that is surely enough: the recommended 
 decided, null where none is known. ``meets_*`` are of the safe size, or else of the recommended one,
 or of the largest where none is enough, on fresh replications where they judged it. ``caused_by``
 asks for most of the credits, ``caused_share``, in the window in which most are asked for.
-``remedy``: licenses or an edition that would do where no purchase is enough.
+``remedy``: licenses or an edition that would be enough where no purchase is.
 """
 
 ALTERNATIVES = {
@@ -100,7 +100,7 @@ ALTERNATIVES = {
 
 
 def _spread(name: str, estimate: Estimate[Any] | None) -> TableRow:
-    """Return mean and ends of an estimate as columns; what there is not is null."""
+    """Return mean and ends of an estimate as columns; null where there are none."""
     if estimate is None:
         return dict.fromkeys(interval_columns(name))
     columns = estimate.columns(name).items()
@@ -108,7 +108,7 @@ def _spread(name: str, estimate: Estimate[Any] | None) -> TableRow:
 
 
 def scenario_row(scenario: Scenario) -> TableRow:
-    """Return the columns that tell what was planned for."""
+    """Return the columns that describe a scenario."""
     return {
         "scenario": scenario.name,
         "rate_card": scenario.card.name,
@@ -121,13 +121,13 @@ def scenario_row(scenario: Scenario) -> TableRow:
 
 
 def row_of(plan: Plan, cause: Cause | None) -> TableRow:
-    """Return the columns of ``portfolio.parquet`` that a plan tells."""
+    """Return the columns of ``portfolio.parquet`` that follow from a plan."""
     advice, scenario = plan.recommendation, plan.scenario
     frontier = plan.frontier.set_index("addon_credits")
     size, now = advice.addon_credits, scenario.org.addon_credits
     safe = surely_enough(plan)
     shown, current = advised(plan), frontier.loc[now]
-    held = plan.row(int(frontier.index[-1]) if shown is None else shown)
+    judged = plan.row(int(frontier.index[-1]) if shown is None else shown)
     row: TableRow = {
         **scenario_row(scenario),
         "status": advice.status,
@@ -137,7 +137,7 @@ def row_of(plan: Plan, cause: Cause | None) -> TableRow:
         "price_per_month": advice.price_per_month,
         "safe_addon_credits": safe,
         "safe_price_per_month": None if safe is None else scenario.offer.price_per_month(safe),
-        **{name: float(held[name]) for name in interval_columns("meets_probability", "meets")},
+        **{name: float(judged[name]) for name in interval_columns("meets_probability", "meets")},
         "replications": plan.replications,
         "zero_throttle_addon_credits": advice.zero_throttle_addon_credits,
         "shortfall_credits": advice.shortfall_credits,
@@ -159,9 +159,9 @@ def row_of(plan: Plan, cause: Cause | None) -> TableRow:
 
 
 def _rescue(plan: Plan) -> str | None:
-    """Return the cheapest change with which a purchase is enough where none is without.
+    """Return the name of the cheapest change that makes a purchase enough.
 
-    Changes of which not all that they cost is known come last.
+    Changes whose whole cost is not known, since licenses have no price, come last.
     """
     enough = [
         (each.addon_credits_alone, each.total_per_month or each.price_per_month, each.name)
@@ -192,7 +192,7 @@ def alternative_rows(plan: Plan) -> list[TableRow]:
 
 
 def fitting(row: TableRow) -> TableRow:
-    """Return a row, or in place of one that the table cannot hold one that says so.
+    """Return a row that the table can hold: the given one, or a failure that names its number.
 
     >>> row = dict.fromkeys(PORTFOLIO) | {"item": "a", "status": "buy", "addon_credits": 2**63}
     >>> fitting(row)["status"], fitting(row)["error"]
@@ -202,8 +202,9 @@ def fitting(row: TableRow) -> TableRow:
         value, most = row.get(name), _LARGEST.get(kind)
         if value is not None and most is not None and not abs(value) < most:
             what = f"{name}: {value} is too large for the table"
-            told = {"item": row["item"], "source": row["source"], "status": "failed", "error": what}
-            return {**dict.fromkeys(PORTFOLIO), **told}
+            failed = {"status": "failed", "error": what}
+            named = {"item": row["item"], "source": row["source"]}
+            return {**dict.fromkeys(PORTFOLIO), **named, **failed}
     return {
         name: encodable(value) if isinstance(value, str) else value for name, value in row.items()
     }

@@ -1,6 +1,6 @@
 """Planning for many orgs: resumable, on this machine or a cluster, the same to the byte.
 
-Workers plan, this process alone keeps. Tables are made last, in the order of the orgs.
+Workers plan; this process alone writes. Tables are made last, in the order of the orgs.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _ATTEMPTS = 3
 """Attempts before an org whose worker keeps dying has failed."""
 
 _AHEAD = 2
-"""Orgs handed out for each worker: one at work, and one that it finds when that is done."""
+"""Jobs for each worker: the one it does, and the next, so that it never waits for one."""
 
 _REMEMBERED = 1000
-"""Orgs found to be due that are held until their turn; those beyond are read again, for memory."""
+"""Jobs found at the first look that are kept for their turn; others are found again, for memory."""
 
 
 def plan_portfolio(
@@ -82,7 +82,7 @@ def plan_portfolio(
     report : bool
         Whether to draw a page for the portfolio and one for each org.
     confined, trace_megabytes
-        As for `simulation.load_scenario`, but confined unless told otherwise.
+        As for `simulation.load_scenario`, but confined by default.
     force : bool
         Whether tables in ``out`` that no batch wrote may be replaced.
     progress : callable, optional
@@ -97,8 +97,8 @@ def plan_portfolio(
     ------
     InputError
         If nothing is named, an argument is wrong, ``out`` cannot be written, or the cluster is
-        not there. What is wrong with one org is a row; so is, in this batch alone, that a worker
-        was killed or lacked memory.
+        not there. A mistake in one org is a row instead, as is, in this batch alone, a worker
+        that was killed or lacked memory.
     Interrupted
         On Ctrl-C; what is finished is kept, and the tables name the rest ``pending``.
     """
@@ -111,7 +111,7 @@ def plan_portfolio(
     planned = PlanOptions(max_replications=max_replications, confirm=confirm, workers=1)
     options = BatchOptions(assignments, planned, report, retry_failed)
     for assignment in options.assignments:
-        Document({}).overridden([assignment])  # refuses what is none, before anything is begun
+        Document({}).overridden([assignment])  # refuses what is no assignment, before any work
     workforce = processes(cores(workers)) if scheduler is None else cluster(scheduler)
     with BatchStore(folder, force) as store:
         store.refuse_foreign(item.folder for item in portfolio.items)
@@ -133,7 +133,7 @@ def plan_portfolio(
 
 @dataclass(slots=True)
 class _Org:
-    """An org of the batch: what was done about it, and its row where nothing is kept of it."""
+    """An org of the batch: what was done about it, and its row if no result is kept."""
 
     item: Item
     did: Did = "pending"
@@ -149,10 +149,10 @@ class _InFlight(NamedTuple):
 
 
 class _Meter:
-    """How far a batch is: counts orgs, takes the time, and tells the caller."""
+    """The progress of a batch: counts orgs, takes the time, and reports it."""
 
-    def __init__(self, orgs: int, tell: Callable[[BatchProgress], None] | None) -> None:
-        self._left, self._tell = orgs, tell
+    def __init__(self, orgs: int, report: Callable[[BatchProgress], None] | None) -> None:
+        self._left, self._report = orgs, report
         self._done = self._failed = self._planned = 0
         self._begun = 0.0
 
@@ -166,16 +166,16 @@ class _Meter:
         self._done += not failed
         self._failed += failed
         self._planned += planned
-        if self._tell is not None:
+        if self._report is not None:
             pace = (monotonic() - self._begun) / self._planned if self._planned else None
             seconds = None if pace is None else pace * self._left
-            self._tell(
+            self._report(
                 BatchProgress(self._done, self._failed, self._left, seconds, failure, source)
             )
 
 
 class _Batch:
-    """A batch under way; only the jobs that workers have, and the next ones, are in memory."""
+    """A batch under way; it holds only jobs in flight and a bounded number of next ones."""
 
     def __init__(
         self,
@@ -212,9 +212,9 @@ class _Batch:
                         at_work[self._hand_out(again, force)] = again
 
     def _look_at_results(self) -> dict[str, Due]:
-        """Note what is kept, before any work; return by folder what is due of the other results.
+        """Return by folder what is due of orgs with a result, and note those that are kept.
 
-        So an early Ctrl-C leaves no finished org ``pending`` in the tables.
+        This comes before any work, so that an early Ctrl-C leaves no finished org ``pending``.
         """
         found: dict[str, Due] = {}
         for org in self._orgs:
@@ -225,11 +225,11 @@ class _Batch:
         return found
 
     def _look_at(self, org: _Org) -> Due | None:
-        """Return what is due for an org; else note that it is kept, or cannot be planned."""
+        """Return what is due for an org; None, and a note, if it is kept or cannot be planned."""
         verdict = classify(org.item, self._store, self._options, self._versions)
         if isinstance(verdict, Broken):
             if not self._fits and verdict.refusal is not None:
-                raise verdict.refusal  # an option that fits nothing is told once, not by each org
+                raise verdict.refusal  # an option that fits no org is one error, not a row of each
             self._broke(org, {"seed": verdict.seed}, verdict.reason)
             return None
         self._fits = True
@@ -239,7 +239,7 @@ class _Batch:
         return verdict
 
     def _hand_out(self, work: _InFlight, force: Workforce) -> Future[Outcome]:
-        """Give a job to a worker, with the plan where one is kept that is only to be drawn."""
+        """Return the future of a job; it carries the kept plan if only the page is to be drawn."""
         job = work.due.job._replace(scratch=self._scratch)
         if work.due.before is not None:
             names = tuple({*work.due.before.files} - {REPORT})
@@ -247,7 +247,7 @@ class _Batch:
         return force.executor.submit(do_job, job)
 
     def _end(self, work: _InFlight, future: Future[Outcome]) -> _InFlight | None:
-        """Keep what came of a job; return the job if it is to be done again."""
+        """Keep what came of a job; return the job if its worker was killed and it is retried."""
         error = future.exception()  # raises where it was cancelled, by a cluster that is gone
         if error is None:
             outcome = future.result()
@@ -266,18 +266,18 @@ class _Batch:
         return None
 
     def _lose(self, work: _InFlight, error: str) -> None:
-        """Note why there is no answer; none is kept, for it is no property of the org."""
-        told = f"{work.org.item.source}: {error}; the same command plans it again"
-        self._broke(work.org, scenario_row(work.due.job.scenario), told)
+        """Note why an org has no answer; nothing is kept, since it was the machine that failed."""
+        reason = f"{work.org.item.source}: {error}; the same command plans it again"
+        self._broke(work.org, scenario_row(work.due.job.scenario), reason)
 
     def _keep(self, work: _InFlight, outcome: Outcome) -> None:
-        """Keep the result of an org, a reason instead of a plan included."""
+        """Keep the result of an org: its plan, or the reason why it failed."""
         item, due = work.org.item, work.due
         row, alternatives, files = outcome.row, outcome.alternatives, outcome.files
         runtime: dict[str, Any] = {"seconds": outcome.seconds, "attempts": work.attempt}
         if outcome.error:
-            told = {"status": "failed", "error": outcome.error}
-            row, alternatives = {**scenario_row(due.job.scenario), **told}, []
+            failed = {"status": "failed", "error": outcome.error}
+            row, alternatives = {**scenario_row(due.job.scenario), **failed}, []
             files = {**files, "scenario.yaml": due.job.yaml.encode()}
         elif due.before is not None:
             row, alternatives = due.before.row, due.before.alternatives
@@ -288,14 +288,14 @@ class _Batch:
         self._did(work.org, due.did, bool(failure), failure, planned=True)
 
     def _broke(self, org: _Org, row: dict[str, Any], error: str) -> None:
-        """Note why an org has no plan, and no result that is kept."""
+        """Note why an org has neither a plan nor a kept result."""
         org.row = {**row, "status": "failed", "error": error}
         self._did(org, "broken", failed=True, failure=error)
 
     def _did(
         self, org: _Org, did: Did, failed: bool, failure: str = "", planned: bool = False
     ) -> None:
-        """Note what was done about an org, and say how far the batch is."""
+        """Note what was done about an org, and report progress."""
         org.did = did
         self._meter.count(org.item.source, failed, failure, planned)
 
@@ -311,7 +311,7 @@ class _Batch:
         return write_tables(self._store, self._rows, self._options.report)
 
     def _rows(self) -> Iterator[dict[str, Any]]:
-        """Yield all that is known of each org, in their order."""
+        """Yield for each org, in order, what the tables and the page say of it."""
         for org in self._orgs:
             item, kept = org.item, None
             if org.row is not None:
@@ -321,7 +321,7 @@ class _Batch:
                 and (kept := self._store.find(item.folder, thoroughly=False)) is not None
             ):
                 row = {**kept.row, "folder": f"items/{item.folder}"}
-                if kept.failed:  # the line may be another one by now
+                if kept.failed:  # the org may stand on another line by now
                     row["error"] = f"{item.source}: {row['error']}"
             else:
                 row = {"status": "pending"}
@@ -336,7 +336,7 @@ class _Batch:
 
 
 def _why(error: BaseException, attempt: int) -> str:
-    """Say why there is no outcome."""
+    """Return why a job has no outcome."""
     if isinstance(error, BrokenExecutor):
         times = "once" if attempt == 1 else f"{attempt} times"
         return f"its worker was killed {times}, most likely for want of memory: use fewer workers"

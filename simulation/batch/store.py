@@ -1,7 +1,7 @@
-"""The folder of a batch: a result for each org, whole or not there, whatever is killed when.
+"""The folder of a batch: the result of each org is whole or not there, even after a kill.
 
-``items/NAME`` appears under its name when all of its files are written, in place of what stood
-there before. Files of a folder that is not finished have names that begin with a dot.
+``items/NAME`` appears under its name when all of its files are written, and replaces what stood
+there before. A folder that is not finished has a name that begins with a dot.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _PART, _OLD = ".part", ".old"
 
 
 class BatchStore:
-    """Keeps the results of a batch; one process at a time.
+    """The results of a batch in a folder, which one process at a time may use.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class BatchStore:
         self.folder, self.force = folder, force
         self._items = folder / "items"
         self.scratch = folder.absolute() / ".scratch"
-        """Where workers of this machine write for a moment; a batch that is killed leaves it."""
+        """The folder for temporary files of local workers; a batch that is killed leaves it."""
         self._lock: BaseFileLock | None = None
 
     def __enter__(self) -> BatchStore:
@@ -84,7 +84,7 @@ class BatchStore:
         self._lock.release()
 
     def _refuse_strays(self) -> None:
-        """Refuse what is no folder, or no file, where a batch has one."""
+        """Raise OutputError where a batch has a folder and a file stands, or the reverse."""
         folders = [self.scratch]
         if self._items.is_dir():
             folders += [each for end in (_PART, _OLD) for each in self._items.glob(f".*{end}")]
@@ -97,7 +97,7 @@ class BatchStore:
             raise OutputError([Problem(str(wrong[0]), "", f"{what} for results")])
 
     def _tidy_up(self) -> None:
-        """Put right what a batch that was killed left behind."""
+        """Remove what a killed batch left; a result that it was replacing gets its name back."""
         shutil.rmtree(self.scratch, ignore_errors=True)
         for left in [*self._items.glob(f".*{_PART}"), *self._items.glob(f".*{_OLD}")]:
             home = self._items / left.name[1:].removesuffix(_OLD)
@@ -107,39 +107,39 @@ class BatchStore:
                 shutil.rmtree(left)
 
     def refuse_foreign(self, items: Iterable[str]) -> None:
-        """Refuse to write over tables or folders of the user's own.
+        """Raise OutputError where tables or folders of the user's own would be replaced.
 
         Raises
         ------
         OutputError
-            If there are tables that no batch wrote and it is not forced, or a folder of an org.
+            If an org's folder was not written by a batch, or, without force, the tables.
         """
         refuse_foreign(self.folder, TABLES, self.force)
         for item in items:
-            place = self.path(item)
-            if place.exists() and not (place / _RECORD).exists():
+            folder = self.path(item)
+            if folder.exists() and not (folder / _RECORD).exists():
                 what = "was not written by a batch, move it or name another folder for results"
-                raise OutputError([Problem(str(place), "", what)])
+                raise OutputError([Problem(str(folder), "", what)])
 
     def path(self, item: str) -> Path:
-        """Return the folder of an org's result."""
+        """Return the path of an org's folder."""
         return self._items / item
 
     def others(self, named: set[str]) -> list[str]:
-        """Return what is kept of orgs that are none of these."""
-        return sorted({place.name for place in self._items.iterdir()} - named)
+        """Return the folders of orgs that are not named."""
+        return sorted({folder.name for folder in self._items.iterdir()} - named)
 
     def find(self, item: str, thoroughly: bool = True) -> Stored | None:
-        """Return what is kept of an org, if it is whole: by hashes, or else by sizes alone."""
-        place = self.path(item)
+        """Return what is kept of an org; None if it is not whole, by hashes or by sizes alone."""
+        folder = self.path(item)
         try:
-            stored = Stored(_told(place / _RECORD))
+            stored = Stored(_read(folder / _RECORD))
             whole = all(
-                _is_as_written(place / name, each, thoroughly)
+                _is_as_written(folder / name, each, thoroughly)
                 for name, each in stored.files.items()
-                if name != REPORT  # which may have been drawn anew since, as a page to send
+                if name != REPORT  # `creditsim report` may have drawn it anew
             )
-        except Exception:  # there is no end to what damage may do: it is not whole
+        except Exception:  # damage may raise anything: it is not whole
             return None
         return stored if whole else None
 
@@ -148,14 +148,14 @@ class BatchStore:
         return (self.path(item) / REPORT).exists()
 
     def runtime(self, item: str) -> dict[str, Any]:
-        """Return how long an org took, when, and at which attempt."""
+        """Return how long an org took, when it was done, at which attempt; empty if not known."""
         try:
-            return dict(Runtime.model_validate(_told(self.path(item) / _RUNTIME)))
-        except Exception:  # there is no end to what damage may do
+            return dict(Runtime.model_validate(_read(self.path(item) / _RUNTIME)))
+        except Exception:  # damage may raise anything
             return {}
 
     def read(self, item: str, names: tuple[str, ...]) -> dict[str, bytes]:
-        """Return files of a result."""
+        """Return the bytes of a result's files, by name."""
         return {name: (self.path(item) / name).read_bytes() for name in names}
 
     def put(
@@ -167,9 +167,9 @@ class BatchStore:
         files: Mapping[str, bytes],
         runtime: dict[str, Any],
     ) -> None:
-        """Keep a result in place of what was kept of the org before, in one step."""
-        place = self.path(item)
-        part, old = (place.with_name(f".{item}{end}") for end in (_PART, _OLD))
+        """Keep a result in place of an earlier one of the org; a kill leaves one of them whole."""
+        folder = self.path(item)
+        part, old = (folder.with_name(f".{item}{end}") for end in (_PART, _OLD))
         record = {
             "identity": identity,
             "row": row,
@@ -188,23 +188,23 @@ class BatchStore:
                 text = json.dumps(record, indent=2, ensure_ascii=False, default=str)
                 # Half of a surrogate pair becomes the escape that JSON has for it.
                 (part / _RECORD).write_bytes(f"{text}\n".encode("utf-8", "backslashreplace"))
-                if place.exists():
-                    place.rename(old)
-                part.rename(place)
+                if folder.exists():
+                    folder.rename(old)
+                part.rename(folder)
             except BaseException:  # a signal too
                 shutil.rmtree(part, ignore_errors=True)
-                if old.exists() and not place.exists():
-                    old.rename(place)
+                if old.exists() and not folder.exists():
+                    old.rename(folder)
                 raise
             shutil.rmtree(old, ignore_errors=True)
 
 
-def _is_folder(place: Path) -> bool:
-    return place.is_dir() and not place.is_symlink()
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
-def _told(file: Path) -> Any:
-    if not file.is_file():  # a pipe would be waited for
+def _read(file: Path) -> Any:
+    if not file.is_file():  # reading a pipe would wait for ever
         raise FileNotFoundError(file)
     return json.loads(file.read_text("utf-8"))
 

@@ -1,4 +1,4 @@
-"""Writes the tables of a batch, its totals and its page, from what is kept of each org."""
+"""The tables of a batch, its totals and its page, written from what is kept of each org."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _PAGE = "portfolio.html"
 def write_tables(
     store: BatchStore, orgs: Callable[[], Iterator[dict[str, Any]]], page: bool
 ) -> dict[str, Any]:
-    """Write the tables aside and put them in place together; return the totals.
+    """Return the totals; write them, the tables and the page, which appear together.
 
     Parameters
     ----------
     store : BatchStore
     orgs : callable
-        Yields of each org its ``row``, its ``alternatives``, its ``runtime``, what this batch
-        ``did`` with it, and whether it has a ``report``.
+        Yields for each org its ``row``, its ``alternatives``, its ``runtime``, what this batch
+        ``did`` about it, and whether it has a ``report``. It is called twice if there is a page.
     page : bool
-        Whether a page is wanted; one that is there is made anew in any case.
+        Whether to write a page; an existing one is made anew in any case.
     """
     totals = Totals()
     with OutputFolder(store.folder, TABLES, store.force) as output:
@@ -52,13 +52,13 @@ def write_tables(
                 runtime = {"item": for_spreadsheets(name), "did": org["did"], **org["runtime"]}
                 runtimes.writerow(runtime.get(column) for column in _RUNTIMES)
                 totals.add(row, org["alternatives"])
-        told = totals.to_dict()
-        output.part("totals.json").write_text(to_json(told) + "\n", encoding="utf-8")
+        sums = totals.to_dict()
+        output.part("totals.json").write_text(to_json(sums) + "\n", encoding="utf-8")
         if page or (store.folder / _PAGE).exists():
             from plotly.offline import get_plotlyjs
 
             from simulation.report import write_portfolio_page
 
             output.part(PLOTLY).write_text(get_plotlyjs(), encoding="utf-8")
-            write_portfolio_page(output.part(_PAGE), told, orgs())
-    return told
+            write_portfolio_page(output.part(_PAGE), sums, orgs())
+    return sums

@@ -22,7 +22,7 @@ class Totals:
         self.by_alternative: dict[str, Saving] = {}
 
     def add(self, row: TableRow, alternatives: list[TableRow]) -> None:
-        """Take in an org."""
+        """Add an org's row, and its rows of alternatives."""
         self.counts["items"] += 1
         self.counts[row["status"]] += 1
         if row["status"] in ("failed", "pending"):
@@ -43,10 +43,10 @@ class Totals:
             saving.add(each, "saves_per_month", each["price_per_month"] is not None)
 
     def to_dict(self) -> TableRow:
-        """Return them as ``totals.json`` has them; money in $ a month.
+        """Return the totals as in ``totals.json``; money in $ a month.
 
-        The ends of a sum's interval are the sums of the ends: whatever random numbers the orgs
-        have in common, it holds the true sum at least as often as theirs do theirs.
+        The ends of a sum's interval are the sums of the ends: it holds the true sum at least as
+        often as the orgs' intervals hold theirs, whatever random numbers the orgs share.
         """
         counts = self.counts
         return {
@@ -66,7 +66,7 @@ class Totals:
 
 
 class Saving:
-    """What changes save, added up over orgs."""
+    """What an alternative saves, added up over orgs."""
 
     def __init__(self) -> None:
         self.items = self.make_reachable = self.addon_credits_alone = 0
@@ -74,7 +74,7 @@ class Saving:
         self.low = self.high = 0.0
 
     def add(self, row: TableRow, column: str, reachable: bool) -> None:
-        """Take in what a change does for an org; nothing where it saves nothing."""
+        """Add what an alternative saves an org, or that only with it a purchase is enough."""
         amount = row[column]
         if amount is None:
             self.make_reachable += reachable
@@ -86,9 +86,10 @@ class Saving:
         self.high += row[f"{column}_high"]
 
     def to_dict(self) -> TableRow:
-        """Return the orgs, the sum with its interval, and the orgs that no purchase helps else.
+        """Return how many orgs save, the sum with its interval, and how many it makes plannable.
 
-        In those counted as ``addon_credits_alone`` the change is to licenses of unknown price.
+        ``addon_credits_alone`` counts those whose licenses have no price, so that only add-on
+        credits are compared.
         """
         return {
             "items": self.items,

@@ -1,4 +1,4 @@
-"""What all commands share: options, exit codes, and how wrong input is told."""
+"""What all commands share: how they are registered, exit codes, messages of wrong input."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ app = typer.Typer(
 
 
 def fail(message: str, code: int = INPUT_IS_WRONG) -> NoReturn:
-    """Say what is wrong, and end."""
+    """Print what is wrong on stderr, and end with an exit code."""
     print(message, file=sys.stderr)
     raise typer.Exit(code)
 
@@ -60,9 +60,9 @@ def _root(
 
 
 def command(function: Callable[P, None]) -> Callable[P, None]:
-    """Make a function a command; wrong input becomes lines on stderr and exit code 2."""
+    """Return a function as a command: wrong input becomes lines on stderr and exit code 2."""
 
-    def stop_or_tell(*args: P.args, **kwargs: P.kwargs) -> None:
+    def run_or_fail(*args: P.args, **kwargs: P.kwargs) -> None:
         from simulation.errors import InputError
 
         try:
@@ -79,17 +79,17 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
         with stoppable():
-            stop_or_tell(*args, **kwargs)
+            run_or_fail(*args, **kwargs)
 
     app.command(help=None)(laid_out(guarded))
     return guarded
 
 
 def laid_out(function: Callable[..., None]) -> Callable[..., None]:
-    """Return a command that takes the options of a group one by one, as Typer wants them.
+    """Return a function that takes the options of a group one by one, as Typer needs them.
 
     A group is a `NamedTuple` whose fields are options; a parameter of its type stands for them.
-    So options that several commands share stand once, and go on from there as one value.
+    So options that several commands share are written once, and passed on as one value.
     """
     parameters, groups = list[inspect.Parameter](), dict[str, Any]()
     for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
@@ -120,14 +120,14 @@ def laid_out(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def print_json(data: Any) -> None:
-    """Print data for programs."""
+    """Print data as JSON, for programs."""
     from simulation.formats import to_json
 
     print(in_json(to_json(data)))
 
 
 def show_own_warnings_alone() -> None:
-    """Show our warnings in a line, and those of libraries only if Python was told to."""
+    """Show our own warnings in a line each, and those of libraries only on request (``-W``)."""
     from simulation.errors import LoopWarning
 
     def show(message: Warning | str, category: type[Warning], *args: Any, **kwargs: Any) -> None:
@@ -140,4 +140,6 @@ def show_own_warnings_alone() -> None:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", LoopWarning)
-        os.environ["PYTHONWARNINGS"] = "ignore"  # in what is started, from its first line on
+        os.environ["PYTHONWARNINGS"] = (
+            "ignore"  # worker processes read it before any of our code runs
+        )

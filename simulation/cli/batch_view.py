@@ -1,4 +1,4 @@
-"""What the terminal shows of a batch: how far it is, then what to do for which orgs."""
+"""What the terminal shows of a batch: its progress, then what each org should do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from simulation.batch import BatchProgress, BatchResult, told_once
+from simulation.batch import BatchProgress, BatchResult, distinct_failures
 from simulation.cli.console import NOT_DECIDED, Console, table_of
 from simulation.formats import dollars, in_words, orgs, percent
 from simulation.report import portfolio_findings
@@ -35,7 +35,7 @@ _DID = {
 
 @contextmanager
 def batch_progress() -> Iterator[Callable[[BatchProgress], None]]:
-    """Show progress on stderr: a bar on a terminal, elsewhere a line now and then."""
+    """Provide a progress callback: a bar on a terminal, elsewhere a line every ten seconds."""
     console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.fields[said]}"),
@@ -45,16 +45,16 @@ def batch_progress() -> Iterator[Callable[[BatchProgress], None]]:
         disable=not console.is_terminal,
     )
     task = bar.add_task("", said="Planning")
-    told, last_line = set[str](), time.monotonic()
+    reasons, last_line = set[str](), time.monotonic()
 
     def advance(state: BatchProgress) -> None:
         nonlocal last_line
         reason = state.failure.replace(f"{state.source}: ", "")
-        if reason and reason not in told:
-            told.add(reason)
-            if len(told) <= _FAILURES:
+        if reason and reason not in reasons:
+            reasons.add(reason)
+            if len(reasons) <= _FAILURES:
                 console.print(f"failed: {state.failure}", soft_wrap=True)
-            elif len(told) == _FAILURES + 1:
+            elif len(reasons) == _FAILURES + 1:
                 console.print("failed: more than these; portfolio.csv will name all of them")
         if console.is_terminal:
             done = state.done + state.failed
@@ -75,7 +75,7 @@ def _said(state: BatchProgress) -> str:
 
 
 def batch_view(result: BatchResult) -> RenderableType:
-    """Show what to do for which orgs, what failed and why, and what this batch did."""
+    """Return the findings, a table of orgs, the failures, and what this batch did."""
     parts: list[RenderableType] = [Text(" ".join(portfolio_findings(result.totals)), style="bold")]
     rows = result.portfolio
     planned = rows[~rows["status"].isin(["failed", "pending"])]
@@ -92,11 +92,11 @@ def batch_view(result: BatchResult) -> RenderableType:
 
 
 def _failures(failed: pd.DataFrame) -> list[tuple[str, int]]:
-    """Return why orgs failed, each reason once, and how many failed for it."""
+    """Return each reason why orgs failed, in words, and how many failed for it."""
     rows = [*failed[["item", "source", "error"]].itertuples(index=False)]
     return [
         (f"{rows[first].item}{_others(count)}: {rows[first].error}", count)
-        for first, count in told_once((row.source, row.error) for row in rows)
+        for first, count in distinct_failures((row.source, row.error) for row in rows)
     ]
 
 
@@ -105,14 +105,14 @@ def _others(count: int) -> str:
 
 
 def _table(planned: pd.DataFrame) -> Table:
-    """Show the orgs at risk first, those that cost most on top."""
+    """Return a table of orgs: those at risk first, and of them the dearest."""
     safe = planned["safe_addon_credits"].notna()
     advised = {
         name: planned[f"safe_{name}"].where(safe, planned[name])
         for name in ("addon_credits", "price_per_month")
     }
     planned = planned.assign(**advised)
-    price = planned["price_per_month"].map(_known)
+    price = planned["price_per_month"].map(_sortable)
     first = planned.assign(_price=price).sort_values(
         ["at_risk", "_price"], ascending=False, kind="stable"
     )
@@ -139,11 +139,11 @@ def _table(planned: pd.DataFrame) -> Table:
 
 
 def _short(item: str, source: str) -> str:
-    """Return what an org is called in a narrow column: of a file, its name."""
+    """Return the name of an org for a narrow column: of a path, its last part."""
     return Path(item).name if item == source else item
 
 
-def _known(price: Decimal | None) -> float:
+def _sortable(price: Decimal | None) -> float:
     return float("inf") if price is None else float(price)
 
 
@@ -156,7 +156,7 @@ def _cause(row: dict[str, Any]) -> str:
 
 
 def _what_was_done(result: BatchResult) -> Iterator[str]:
-    """Say which orgs were planned, and which kept."""
+    """Yield lines that say which orgs were planned, kept or left out."""
     for did, words in _DID.items():
         names = result.did.get(did, [])
         if not names:

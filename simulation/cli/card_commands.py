@@ -1,4 +1,4 @@
-"""The commands about rate cards: what a pool holds and costs, and where that is written."""
+"""The commands about rate cards: the size and price of a pool, the cards with their sources."""
 
 from __future__ import annotations
 

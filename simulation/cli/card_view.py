@@ -1,4 +1,4 @@
-"""What the terminal shows of a rate card, and of a pool by it."""
+"""What the terminal shows of a rate card, and of the pool that it gives an org."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["quote_view", "rate_card_view"]
 
 
 def quote_view(quote: Quote, card: RateCard) -> RenderableType:
-    """Show what an org gets and pays."""
-    held = f", {quote.user_licenses:,} licenses" if quote.user_licenses else ""
-    table = table_of(f"{quote.edition}{held}", quote.rate_card)
+    """Return a table of what an org gets and pays."""
+    licenses = f", {quote.user_licenses:,} licenses" if quote.user_licenses else ""
+    table = table_of(f"{quote.edition}{licenses}", quote.rate_card)
     maximum = "none" if quote.maximum is None else f"{quote.maximum:,}"
     for name, value in (
         ("allowance", f"{quote.allowance:,}"),
@@ -34,7 +34,7 @@ def quote_view(quote: Quote, card: RateCard) -> RenderableType:
 
 
 def rate_card_view(card: RateCard) -> RenderableType:
-    """Show a rate card with its sources and notes."""
+    """Return the tables of a rate card, with its sources and notes."""
     editions = table_of("edition", "allowance", "maximum", title="Editions")
     for name, edition in card.editions.items():
         names = name + (f" ({', '.join(edition.aliases)})" if edition.aliases else "")

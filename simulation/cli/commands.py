@@ -1,4 +1,4 @@
-"""The command line: reads arguments, calls the library, prints. Heavy imports wait for need."""
+"""The command line: its commands in order, and where it begins. Heavy imports wait for need."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simulation.signals import leave_to_the_system
 __all__ = ["app", "main"]
 
 COMMANDS = (new, validate, schema, quote, rate_cards, run, plan, batch, report)
-"""In the order of the help, which is the order in which one comes to need them."""
+"""The commands in the order of the help, which is the order in which a user needs them."""
 
 for each in COMMANDS:
     command(each)
@@ -33,7 +33,7 @@ def main() -> None:
             sys.stdout.flush()
     except PrintError as error:
         stop_printing()
-        if error.has_seen_enough:  # a reader such as head
+        if error.has_seen_enough:  # a reader such as `head` closed the pipe
             sys.exit(0)
         print(f"standard output cannot be written ({error}), send it elsewhere", file=sys.stderr)
         sys.exit(CANNOT_PRINT)

@@ -1,4 +1,4 @@
-"""What the terminal shows: findings first, then tables, at 80 columns and plain when piped."""
+"""The console and the tables of all views: at 80 columns, and plain when piped."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from simulation.plain_text import neutral
 __all__ = ["NOT_DECIDED", "Console", "table_of"]
 
 NOT_DECIDED = "?: not decided; fewer may be enough, or this may not be"
-"""What a table says of the sizes that it marks so."""
+"""The caption of a table that marks sizes with ``?``."""
 
 
 class Console(_Console):
-    """A console that reads no name as markup and obeys no character in it.
+    """A console that takes names as text: as no markup, and with no control character obeyed.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Console(_Console):
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterator[Segment]:
-        """Yield what is printed; colours are added to it later."""
+        """Yield segments of neutral text; rich adds colours to them later."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=neutral(segment.text))
 
@@ -47,7 +47,7 @@ def table_of(*headings: str, title: str | None = None) -> Table:
         box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False
     )
     first, *others = headings
-    table.add_column(first, overflow="ellipsis")  # alone gives way where the terminal is narrow
+    table.add_column(first, overflow="ellipsis")  # the only one that shrinks on a narrow terminal
     for heading in others:
         table.add_column(heading, justify="right", no_wrap=True)
     return table

@@ -1,4 +1,4 @@
-"""Where the results and the page of a command go, and what the user reads of them."""
+"""Where the results and the page of a command are written, and what is printed of that."""
 
 from __future__ import annotations
 
@@ -30,36 +30,37 @@ def draw(result: RunResult | Plan) -> str:
 
 
 def draw_saved(folder: Path, page: Path, force: bool) -> None:
-    """Draw the result that a folder holds."""
+    """Write the page of the result that a folder holds."""
     from simulation.formats import OutputFile, real_path, stamp
     from simulation.planning import load_result
 
-    def seen() -> list[object]:
+    def stamps() -> list[object]:
         return [stamp(folder / name) for name in ("plan.json", "summary.json", "scenario.yaml")]
 
-    before = seen()
+    # A command may replace the result while this draws it; then the page is refused.
+    before = stamps()
     result = load_result(folder)
     file = OutputFile(page, force)
     text = draw(result)
     if real_path(page.parent) == real_path(folder):
-        file.write_beside(folder, lambda: seen() == before, text)
+        file.write_beside(folder, lambda: stamps() == before, text)
     else:
         file.write(text)
 
 
 class Destination:
-    """Where ``--out`` and ``--report`` say that a result goes; checked before the work.
+    """The folder of ``--out`` and the page of ``--report``, checked before the work.
 
-    A page that lies in the folder of results takes effect together with them.
+    A page inside the folder of results is put in place together with them.
 
     Parameters
     ----------
     out, report : Path or None
         The folder and the page.
     names : collection of str
-        The files that are written to the folder.
+        The names of the files written to the folder.
     force : bool
-        Whether files that this tool did not write are replaced.
+        Whether files that creditsim did not write may be replaced.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Destination:
         self._tables = self._page = False
 
     def make(self, simulate: Callable[[OutputFolder | None], R]) -> R:
-        """Make a result, and put it and its page where they are wanted."""
+        """Return the result of ``simulate``, and write it and its page."""
         from simulation.errors import InputError
         from simulation.formats import OutputFile, OutputFolder
 
@@ -97,7 +98,7 @@ class Destination:
             finally:
                 self._tables = output.placed
         if file is not None:
-            with self.telling():
+            with self.saying_what_is_written():
                 file.write(draw(result))
                 self._page = True
         return result
@@ -122,36 +123,36 @@ class Destination:
                     stopped = error
         self._tables = True
         if stopped is not None:
-            with self.telling():
+            with self.saying_what_is_written():
                 raise stopped
         return result
 
-    def tell(self) -> None:
-        """Print where the results and the page are."""
+    def print_paths(self) -> None:
+        """Print where results and page were written."""
         if self._out is not None:
             print(f"Written to {self._out}: {', '.join(self._names)}")
         if self._report is not None:
             print(f"Written to {self._report}")
 
     @contextmanager
-    def telling(self) -> Iterator[None]:
-        """Say of what is interrupted or fails what has been written all the same."""
+    def saying_what_is_written(self) -> Iterator[None]:
+        """Add what has been written to the message of an error or an interrupt in the body."""
         from simulation.errors import InputError, OutputError, Problem
 
         try:
             yield
         except KeyboardInterrupt as interrupt:
-            raise KeyboardInterrupt(f"interrupted; {self._told()}") from interrupt
+            raise KeyboardInterrupt(f"interrupted; {self._written()}") from interrupt
         except InputError as error:
             if not self._tables or self._page:
                 raise
-            raise InputError([*error.problems, Problem("", "", self._told())]) from None
+            raise InputError([*error.problems, Problem("", "", self._written())]) from None
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            what = f"cannot be written ({reason}); {self._told()}"
+            what = f"cannot be written ({reason}); {self._written()}"
             raise OutputError([Problem(str(self._report), "", what)]) from None
 
-    def _told(self) -> str:
+    def _written(self) -> str:
         written = [f"the tables are written to {self._out}"] if self._tables else []
         if self._page:
             written.append(f"the page to {self._report}" if written else "the page is written")

@@ -1,4 +1,4 @@
-"""How long a run will take, said early, where the compiled engine would take much less."""
+"""A forecast, early in a long SimPy run, of its time and of the compiled engine's."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _LOOK_AFTER_S = 3.0
 
 
 def forecast(scenario: Scenario, watch: Watch, workers: int | None) -> Callable[[int, int], None]:
-    """Return a progress callback that says, once it knows, that SimPy will take over a minute."""
+    """Return a progress callback that says so, once, if SimPy will take more than a minute."""
     begun, begun_at, looked = 0.0, 0, False
 
     def advance(done: int, of: int) -> None:
         nonlocal begun, begun_at, looked
         watch.advance(done, of)
-        if not begun_at:  # what comes before the first day, such as pilot runs, comes once
+        if not begun_at:  # leaves out what comes once, such as pilot runs: the pace is that of days
             begun, begun_at = time.monotonic(), done
         elapsed = time.monotonic() - begun
         if looked or elapsed < _LOOK_AFTER_S:

@@ -1,4 +1,4 @@
-"""The options and arguments that commands share, and how their texts are read: as files are."""
+"""The options and arguments that commands share; their values are read as those of files."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ Assignments = Annotated[
 
 
 def _refuse(name: str, what: str) -> NoReturn:
-    """Say what is wrong with an option or argument, and end."""
+    """Print what is wrong with an option or argument, and end."""
     from simulation.errors import Problem
 
     fail(str(Problem(name, "", what)))
 
 
 def _whole(name: str, text: Any, least: int, most: int, more: str = "") -> int:
-    """Return the whole number that an option gives, read as in files."""
+    """Return the whole number of an option, read as in files; ends if out of bounds."""
     from simulation.quantities import parse_whole
 
     try:
@@ -66,17 +66,17 @@ def _whole(name: str, text: Any, least: int, most: int, more: str = "") -> int:
 
 
 def whole_option(name: str, least: int, most: int, help: str) -> Any:  # noqa: A002 - as Typer's
-    """Return an option that takes a whole number within bounds, which its help tells."""
+    """Return an option that takes a whole number within bounds, which its help names."""
 
     def read(text: Any) -> int:
         return _whole(name, text, least, most)
 
-    told = f"{help} From {least:,} to {most:,}."
-    return typer.Option(name, metavar="N", parser=read, help=told)
+    bounded = f"{help} From {least:,} to {most:,}."
+    return typer.Option(name, metavar="N", parser=read, help=bounded)
 
 
 def _path_reader(name: str) -> Callable[[Any], Path]:
-    """Return what reads a path that is not empty."""
+    """Return a parser of paths that refuses an empty one."""
 
     def read(text: Any) -> Path:
         from simulation.errors import InputError
@@ -102,7 +102,7 @@ def path_argument(name: str, help: str) -> Any:  # noqa: A002 - as Typer's
 
 
 def read_confirm(given: Any) -> Confirmed:
-    """Return what ``--confirm`` gives."""
+    """Return the value of ``--confirm``: a number of calls, all or none."""
     if given in ("all", "none"):
         return "all" if given == "all" else "none"
     return _whole("--confirm", given, 0, _MOST_TO_CONFIRM, ", or all or none")
@@ -169,7 +169,7 @@ Confirm = Annotated[
 
 
 class PlanArguments(NamedTuple):
-    """The options that ask for plans, of one org or of many."""
+    """The options of plans, of one org or of many."""
 
     set_: Assignments = None
     seed: Seed = None

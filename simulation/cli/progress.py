@@ -1,4 +1,4 @@
-"""How far a command is, on a terminal."""
+"""The progress bar of a command, on a terminal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Watch:
 
 @contextmanager
 def progress(what: str, unit: str) -> Iterator[Watch]:
-    """Show progress on stderr once the work has taken a second, if it is a terminal."""
+    """Provide a `Watch`, whose bar appears on a terminal's stderr after a second of work."""
     console = Console(stderr=True)
     begun = time.monotonic()
     columns = (

@@ -1,4 +1,4 @@
-"""Scenarios as commands read them: with the changes of their options, and remarks told."""
+"""Scenarios as commands read them: changed by their options, with remarks on stderr."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from simulation.errors import Problem
     from simulation.scenario import Scenario
 
-__all__ = ["load", "tell_remark"]
+__all__ = ["load", "print_remark"]
 
 
 def load(
     path: Path, assignments: list[str] | None, access: Access, **options: int | None
 ) -> Scenario:
-    """Load a scenario with the changes of ``--set``, and of options named like its keys."""
+    """Return a scenario with the changes of ``--set``, and of options named like its keys."""
     from simulation.scenario import load_scenario
 
     given = [f"{key}={value}" for key, value in options.items() if value is not None]
     scenario = load_scenario(path, [*(assignments or []), *given], **access._asdict())
     for remark in scenario.remarks():
-        tell_remark(remark)
+        print_remark(remark)
     return scenario
 
 
-def tell_remark(remark: Problem) -> None:
-    """Say of a valid scenario what may not be meant."""
+def print_remark(remark: Problem) -> None:
+    """Print what may not be meant in a valid scenario."""
     print(f"{remark} (a remark, the scenario is valid)", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The commands that make a result of one scenario, and draw one: run, plan, report."""
+"""The commands that make a result of one scenario, and the one that draws it."""
 
 from __future__ import annotations
 
@@ -103,12 +103,12 @@ def run(
 
     destination = Destination(out, report, RUN_FILES, force)
     result = destination.make(simulate)
-    with destination.telling():
+    with destination.saying_what_is_written():
         if as_json:
             print_json(result.to_dict())
             return
         Console().print(run_view(result, precision))
-        destination.tell()
+        destination.print_paths()
 
 
 def plan(
@@ -148,12 +148,12 @@ def plan(
 
     destination = Destination(out, report, PLAN_FILES, asked.force)
     result = destination.make(judge)
-    with destination.telling():
+    with destination.saying_what_is_written():
         if as_json:
             print_json(result.to_dict())
             return
         Console().print(plan_view(result))
-        destination.tell()
+        destination.print_paths()
 
 
 def report(

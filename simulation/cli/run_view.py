@@ -20,7 +20,7 @@ __all__ = ["run_view", "start_view"]
 
 
 def run_view(result: RunResult, precision: str | None = None) -> RenderableType:
-    """Show what a run means, and how near it came to a precision, then its tables."""
+    """Return what a run means, how near it came to a precision, and its tables."""
     parts: list[RenderableType] = [
         Text(result.scenario.describe(), style="dim"),
         Text(""),
@@ -39,7 +39,7 @@ def run_view(result: RunResult, precision: str | None = None) -> RenderableType:
 
 
 def start_view(warmup: Warmup | None) -> list[Text]:
-    """Show what the start of the runs does to the figures, if anything is to be said."""
+    """Return what the start of the runs does to the figures; nothing if it does not show."""
     said = start_finding(warmup)
     if warmup is None or not said:
         return []

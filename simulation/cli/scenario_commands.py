@@ -1,4 +1,4 @@
-"""The commands about scenario files: write one, check some, print the schema of all."""
+"""The commands about scenario files: write one, check some, print their schema."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from simulation.cli.app import fail, print_json
 from simulation.cli.options import AsJson, Assignments, Confined, TraceMegabytes, path_argument
-from simulation.cli.reading import load, tell_remark
+from simulation.cli.reading import load, print_remark
 from simulation.formats import TRACE_MEGABYTES, Access, shown
 from simulation.plain_text import one_line
 
@@ -46,7 +46,7 @@ def validate(
 
     Example: creditsim validate scenarios/*.yaml
     """
-    from simulation.batch import portfolio_of, told_once
+    from simulation.batch import distinct_failures, portfolio_of
     from simulation.errors import InputError
 
     valid: list[tuple[Path | str, Scenario]] = []
@@ -67,31 +67,31 @@ def validate(
                 valid.append((f"{item.source}: {item.name}", item.load(set_ or ())))
             except InputError as error:
                 wrong += ((item.source, str(problem)) for problem in error.problems)
-        for first, count in told_once(wrong):
+        for first, count in distinct_failures(wrong):
             problems.append(f"{wrong[first][1]}{f' (fails {count:,} orgs)' if count > 1 else ''}")
-    _tell_valid(valid, problems if as_json else None)
+    _print_valid(valid, problems if as_json else None)
     if problems:
         fail("\n".join(problems))
 
 
-def _tell_valid(valid: list[tuple[Path | str, Scenario]], problems: list[str] | None) -> None:
-    """Say what scenarios are and how much work a run of each is; as JSON if with problems."""
+def _print_valid(valid: list[tuple[Path | str, Scenario]], problems: list[str] | None) -> None:
+    """Print what scenarios are and how much work a run of each is; as JSON if given problems."""
     from simulation.demand import too_much, workload_of
     from simulation.experiment import cores
 
-    told = []
-    for place, scenario in valid:
+    listed = []
+    for file, scenario in valid:
         found = workload_of(scenario, "simpy", cores(None))
         for problem in too_much(scenario, found):
-            tell_remark(problem)
+            print_remark(problem)
         if problems is None:
             what = f"{scenario.describe()}; a run takes {found.describe()}"
-            print(one_line(f"{shown(place)}: valid, {what}"))
+            print(one_line(f"{shown(file)}: valid, {what}"))
         work = {"calls": found.calls, "bytes": found.memory, "seconds": found.seconds}
-        named = {"file": shown(place), "name": scenario.name, "limit": scenario.limit}
-        told.append({**named, "run": work})
+        named = {"file": shown(file), "name": scenario.name, "limit": scenario.limit}
+        listed.append({**named, "run": work})
     if problems is not None:
-        print_json({"valid": told, "problems": problems})
+        print_json({"valid": listed, "problems": problems})
 
 
 def schema() -> None:

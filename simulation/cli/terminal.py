@@ -1,7 +1,7 @@
-"""The way to the terminal: everything that is printed passes here.
+"""Standard output and error, made safe: everything that is printed passes here.
 
-Text of scenarios, logs and names of files may hold what a terminal obeys: such characters are shown
-as escapes. What cannot be printed, as on a full disk, ends the program in one line.
+Text of scenarios, logs and names of files may hold characters that a terminal obeys; they are shown
+as escapes. Output that cannot be written, as on a full disk, ends the program with one line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FLUSH_AFTER = 4096
 
 
 class PrintError(Exception):
-    """Standard output takes no more; ``seen`` tells whether it took any."""
+    """Raised when standard output takes no more; ``seen`` says whether it took any."""
 
     def __init__(self, reason: OSError, seen: bool) -> None:
         super().__init__((reason.strerror or str(reason)).lower())
@@ -76,7 +76,7 @@ class _Guarded(io.TextIOBase):
 
 
 class _Neutral(_Guarded):
-    """A stream on which control characters are neutral; what it wraps takes our own colours."""
+    """A stream that escapes control characters; ``unfiltered`` takes those of our own colours."""
 
     def __init__(self, stream: TextIO, quiet: bool) -> None:
         self.unfiltered = cast("TextIO", _Guarded(stream, quiet))
@@ -92,7 +92,7 @@ class _Neutral(_Guarded):
 
 
 def unfiltered(stream: TextIO) -> TextIO:
-    """Return the stream for what sees to control characters itself."""
+    """Return a stream without the filter, for a writer that escapes control characters itself."""
     return stream.unfiltered if isinstance(stream, _Neutral) else stream
 
 
@@ -104,9 +104,9 @@ def guard() -> None:
     PrintError
         If standard output is closed.
     """
-    if sys.stderr is None:  # closed; what is opened next must not take its place
+    if sys.stderr is None:  # closed; a file opened next would get its number
         os.open(os.devnull, os.O_WRONLY)
-        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for as long as we run
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - open until the end
     closed = sys.stdout is None
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -119,6 +119,6 @@ def guard() -> None:
 
 
 def stop_printing() -> None:
-    """Let what waits to be printed go nowhere."""
+    """Discard what is not printed yet, so that exit raises no second error."""
     if sys.stdout is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from simulation import InputError, Quote, RateCard
 from simulation.rate_cards.offer import Offer
+from simulation.rate_cards.prices import price_per_day
 from simulation.rate_cards.shipped import shipped_rate_cards
 from tests.helpers import ROOT
 
@@ -135,6 +136,14 @@ def test_prices_rise_with_size_and_are_exact_to_the_cent(thousands: int) -> None
     per_1000 = [Decimal(p) for p in ("0.14", "0.06", "0.05", "0.025", "0.012")]
     slab = next(n for n, top in enumerate((25, 100, 250, 500, 1000)) if thousands < top)
     assert above - here == 30 * per_1000[slab]  # what the next thousand costs, by the table
+
+
+def test_credits_beyond_the_slabs_have_no_price() -> None:
+    slabs = KAIZEN_34.addon_slabs
+    most = sum(slab.credits for slab in slabs)
+    assert price_per_day(slabs, most) > price_per_day(slabs, most - 1)
+    with pytest.raises(InputError, match=f"price {most:,} credits, not {most + 1:,}"):
+        price_per_day(slabs, most + 1)
 
 
 def test_sizes_that_are_not_sold_are_refused_with_the_nearest_ones() -> None:
