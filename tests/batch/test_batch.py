@@ -129,8 +129,13 @@ def test_each_org_is_planned_as_plan_does(ten: tuple[Path, BatchResult], tmp_pat
     sets = [f"{key}={value}" for key, value in values.dropna().items() if "." in key]
     alone = load_scenario(file.with_name("template.yaml"), [*sets, "name=Org 7", "seed=7"])
     expected = plan(alone, out=tmp_path, **QUICK)
-    for name in ("plan.json", "frontier.csv", "frontier.parquet"):
-        assert (result.folder / "items/org-7" / name).read_bytes() == (tmp_path / name).read_bytes()
+    kept = result.folder / "items/org-7"
+    for name in ("frontier.csv", "frontier.parquet"):
+        assert (kept / name).read_bytes() == (tmp_path / name).read_bytes()
+    in_batch, by_plan = (json.loads((where / "plan.json").read_text()) for where in (kept, tmp_path))
+    shown = {"timelines.parquet", "now_runs.parquet", "now_summary.parquet", "now_hours.parquet"}
+    assert {*by_plan.pop("files")} - {*in_batch.pop("files")} == shown  # no page is asked for here
+    assert in_batch == by_plan
     row, advice = result.portfolio.set_index("item").loc["Org 7"], expected.recommendation
     assert row["status"] == advice.status
     assert row["addon_credits"] == advice.addon_credits
