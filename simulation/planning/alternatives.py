@@ -21,12 +21,13 @@ from simulation.scenario import Scenario
 __all__ = ["judge_alternatives"]
 
 _RESAMPLES = 2000
+"""Enough for the tails of an interval: Efron and Tibshirani (1993) advise 1,000 or more."""
 
 
 def judge_alternatives(
     search: Search, changed: list[Scenario], workers: int, steps: Steps
 ) -> list[AlternativeResult]:
-    """Judge the scenarios that the alternatives make, in their order."""
+    """Return what each alternative does and saves; ``changed`` are their scenarios, in order."""
     results = []
     for alternative, scenario in zip(search.scenario.alternatives, changed, strict=True):
         offer = scenario.offer
@@ -40,6 +41,8 @@ def judge_alternatives(
             keep_current=True,
             decision=search.decision,
         )
+        # As many replications as the search has, and by the same looks: else an alternative could
+        # look better only because it was looked at less, and no difference would be paired.
         other.judge_up_to(search.count)
         other.decide(search.count)
         certain = search.certain and other.certain
@@ -52,6 +55,7 @@ def judge_alternatives(
         fresh = other.fresh(other.to_show)
         shown = len(other.sizes) - 1 if chosen is None else chosen
         judged = frontier_table(fresh).set_index("addon_credits").loc[other.sizes[shown]]
+        # What it needs is bought by its own card and edition, which the change may have set.
         size = None if chosen is None else int(other.sizes[chosen])
         price = None if size is None else offer.price_per_month(size)
         licenses = licenses_per_month(scenario)
@@ -76,22 +80,24 @@ def judge_alternatives(
 
 def _at_current(search: Search) -> tuple[Floats, Floats]:
     """Return throttled and lost calls, (n,) each, at the add-on credits that the org has."""
-    place = int(np.flatnonzero(search.sizes == search.scenario.org.addon_credits)[0])
+    index = int(np.flatnonzero(search.sizes == search.scenario.org.addon_credits)[0])
     judged = search.judged
-    return judged.throttled[:, place].astype(np.float64), judged.lost_calls[:, place]
+    return judged.throttled[:, index].astype(np.float64), judged.lost_calls[:, index]
 
 
 def _licenses_cost_more(now: Scenario, then: Scenario) -> tuple[Decimal, bool]:
-    """Return what licenses cost more in $ a month with a change, and whether that is unknown."""
+    """Return how much more licenses cost in $ a month with a change, and whether it is unknown."""
     costs = licenses_per_month(now), licenses_per_month(then)
     if costs[0] is not None and costs[1] is not None:
         return costs[1] - costs[0], False
-    held = [(each.offer.edition, each.user_licenses) for each in (now, then)]
-    return Decimal(0), held[0] != held[1] or costs[0] != costs[1]
+    # Where a price is not stated, the difference still is known to be none if neither edition nor
+    # licenses change.
+    bought = [(each.offer.edition, each.user_licenses) for each in (now, then)]
+    return Decimal(0), bought[0] != bought[1] or costs[0] != costs[1]
 
 
 def _saving(search: Search, other: Search, dearer: Decimal, among: int) -> Estimate[Decimal] | None:
-    """Return the saving in $ a month with its bootstrap interval; None where none is enough.
+    """Return the saving in $ a month with its bootstrap interval; None where no size is enough.
 
     It is less by ``dearer``, what licenses cost more. The same replications are drawn for both,
     so the saving is paired (Efron 1979). The best ``among`` several alternatives is named, so
@@ -108,7 +114,11 @@ def _saving(search: Search, other: Search, dearer: Decimal, among: int) -> Estim
         return Estimate(saving, nan, nan, search.count).exact()
     if search.count < 2:
         return Estimate(saving, nan, nan, search.count)
+    # A price is a step function of the counts, so no interval of a mean fits its difference: the
+    # whole choice of a size is made again on each resample (percentile bootstrap, Efron 1979).
     random = stream(search.scenario.seed, 0, "", 0, "bootstrap")
+    # Multinomial counts over n are a resample with replacement, as weights: one product of matrices
+    # then gives the mean of each size in each resample. The second half is for a last look.
     n = search.count
     halves = [random.multinomial(n, np.full(n, 1 / n), size=_RESAMPLES) / n for _ in range(2)]
     paid = [
@@ -126,17 +136,22 @@ def _resampled_prices(search: Search, prices: list[Decimal], halves: list[Floats
     """
     costs = np.array([float(price) for price in prices])
     if search.objective.cost_of_lost_call is not None:
+        # Sizes that were given up have no cost on the later replications, and are no rivals.
         rivals = search.judged.replications == search.count
         totals = halves[0] @ search.evidence.monthly_costs()[:, rivals]
         least: Floats = costs[rivals][totals.argmin(axis=1)]
         return least
     means = halves[0] @ search.judged.meets(search.objective).astype(np.float64)
     if search.last_look_chose:
+        # The last look is as many replications again, of the sizes in doubt alone: the size was
+        # chosen by the mean of both halves there, and by the first half elsewhere.
         judged = search.evidence.judged
         again = judged.replications > search.count
         seen = judged.meets(search.objective)[search.count :, again]
         means[:, again] = (means[:, again] + halves[1] @ seen.astype(np.float64)) / 2
     failing = ~at_least(means, search.objective.probability)
+    # The size after the last that fails is the answer (see `smallest_with_all_larger`); argmax on
+    # the reversed row finds the last True, for all resamples at once.
     count = len(prices)
     last_failing = np.where(failing.any(axis=1), count - 1 - failing[:, ::-1].argmax(axis=1), -1)
     paid: Floats = costs[np.minimum(last_failing + 1, count - 1)]

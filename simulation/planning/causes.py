@@ -12,7 +12,9 @@ from simulation.experiment import Estimate, mean_of
 
 __all__ = ["Cause", "biggest_cause", "shares_of_peak"]
 
-_REPLICATIONS = 5  # drawn again for the sake of a name and a share
+# Demand is not kept, so it is drawn again for the sake of a name and a share. A few replications
+# name a client, and the interval says how well its share is known.
+_REPLICATIONS = 5
 
 
 class Cause(NamedTuple):
@@ -23,7 +25,7 @@ class Cause(NamedTuple):
 
 
 def biggest_cause(demand: Demand, replications: int) -> Cause | None:
-    """Return who fills the window of the largest demand, which decides how large a pool is needed.
+    """Return the client that fills the window of the largest demand, which a pool has to be up to.
 
     Parameters
     ----------
@@ -41,10 +43,10 @@ def biggest_cause(demand: Demand, replications: int) -> Cause | None:
     shares = np.array([shares_of_peak(demand, replication) for replication in range(count)])
     if not shares.any():
         return None
-    place = int(shares.mean(axis=0).argmax())
-    share = mean_of(shares[:, place], unseen=0.0)
+    number = int(shares.mean(axis=0).argmax())
+    share = mean_of(shares[:, number], unseen=0.0)
     share = share.at_most(1.0) if demand.is_random else share.exact()
-    return Cause(demand.scenario.clients[place].name, share)
+    return Cause(demand.scenario.clients[number].name, share)
 
 
 def shares_of_peak(demand: Demand, replication: int) -> NDArray[np.float64]:
@@ -57,10 +59,12 @@ def shares_of_peak(demand: Demand, replication: int) -> NDArray[np.float64]:
     names = len(demand.scenario.clients)
     if not len(calls):
         return np.zeros(names)
+    # What was taken at s is free again at s + 24 h (rule 3.2), so a window is open at its start:
+    # hence side="right". Sums of windows are differences of one running sum.
     total = np.cumsum(calls.credits)
     first = np.searchsorted(calls.time, calls.time - demand.scenario.card.window, side="right")
-    held = total - total[first] + calls.credits[first]
-    last = int(held.argmax())
+    in_window = total - total[first] + calls.credits[first]
+    last = int(in_window.argmax())
     window = slice(int(first[last]), last + 1)
     asked = np.bincount(calls.client[window], calls.credits[window], minlength=names)
     shares: NDArray[np.float64] = asked / max(1.0, asked.sum())

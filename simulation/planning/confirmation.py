@@ -40,30 +40,35 @@ class Confirmation:
 def confirm_sizes(
     demand: Demand,
     replications: int,
-    places: list[int],
+    indices: list[int],
     sizes: NDArray[np.int64],
     limits: NDArray[np.int64],
     most_calls: int | Literal["all"],
 ) -> Confirmation:
-    """Return how much of whole replications both engines agree on, up to a number of calls.
+    """Return how much both engines agree on: whole replications, up to a number of calls.
 
     Raises
     ------
     RuntimeError
         If a record differs.
     """
+    # Larger than any number of calls, and still an integer of NumPy.
     budget = 2**62 if most_calls == "all" else most_calls
     compared = days = calls = 0
     for replication in range(replications):
+        # Drawing demand is cheap beside deciding it in SimPy, so calls are counted beforehand.
         counts = np.cumsum([len(day) for day in demand.draw_days(replication)])
         if calls and calls + counts[-1] > budget:
             break
+        # A replication is compared whole, since differences may show late; only where the first one
+        # exceeds the budget it is cut, after the day on which the budget is reached: a confirmation
+        # of nothing would confirm nothing.
         reached = min(len(counts), 1 + int(np.searchsorted(counts, budget)))
-        for place in places:
-            _compare(demand, replication, int(limits[place]), reached)
+        for index in indices:
+            _compare(demand, replication, int(limits[index]), reached)
         compared, days, calls = compared + 1, days + reached, calls + int(counts[reached - 1])
     return Confirmation(
-        addon_credits=[int(sizes[place]) for place in places],
+        addon_credits=[int(sizes[index]) for index in indices],
         replications=compared,
         days=days,
         calls=calls,
@@ -73,11 +78,13 @@ def confirm_sizes(
 
 def _compare(demand: Demand, replication: int, limit: int, days: int) -> None:
     """Compare the first days of one replication."""
+    # Both engines run in step, a day at a time: the records of a run are never in memory together.
     models = (
         engine(demand.scenario, replication, demand, limit).run()
         for engine in (Model, CompiledModel)
     )
     for one, other in islice(zip(*models, strict=True), days):
+        # A plan that is not confirmed must not be used, so the first difference ends it.
         for what, row, mine, theirs in differences(one, other):
             raise RuntimeError(
                 f"the engines disagree on {what} {row} of day {one.day} of replication "
@@ -92,6 +99,7 @@ def differences(one: DayRecords, other: DayRecords) -> Iterator[tuple[str, int, 
         (name, getattr(one, name), getattr(other, name))
         for name in ("settled", "grants", "throttles")
     ]
+    # The first field of call records, the calls as submitted, is a table of its own; True is 1.
     parts.insert(0, ("calls", one.settled.calls, other.settled.calls))
     for name, mine, theirs in parts:
         columns = [field.name for field in fields(mine)]
@@ -99,6 +107,7 @@ def differences(one: DayRecords, other: DayRecords) -> Iterator[tuple[str, int, 
             a, b = getattr(mine, column), getattr(theirs, column)
             if len(a) != len(b):
                 yield f"the number of {name}, column {column}, row", 0, len(a), len(b)
+            # Equal values of another type would be other bytes in calls.parquet.
             elif a.dtype != b.dtype:
                 yield f"the type of {name}.{column}, row", 0, a.dtype, b.dtype
             elif not np.array_equal(a, b):

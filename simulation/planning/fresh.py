@@ -14,7 +14,10 @@ __all__ = ["Between", "holds", "open_between"]
 
 
 def holds(search: Search, fresh: Evidence) -> bool:
-    """Return whether no fresh interval contradicts what the search decided."""
+    """Return whether no fresh interval contradicts what the search decided.
+
+    Intervals are those of Clopper and Pearson (1934).
+    """
     if search.certain:
         return True
     if search.objective.cost_of_lost_call is not None:
@@ -22,19 +25,25 @@ def holds(search: Search, fresh: Evidence) -> bool:
     kept = fresh.judged.meets(fresh.objective).sum(axis=0)
     ends = [binomial_interval(int(k), search.count) for k in kept]
     wanted, reachable = search.objective.probability, search.chosen is not None
+    # The chosen size comes last: it must not surely fail, and those before it (all where none is
+    # enough) must not surely meet the objective. A mean on the wrong side contradicts nothing, as
+    # fresh replications are no surer than those of the search.
     below = ends[:-1] if reachable else ends
     fails = all(low < wanted for low, _ in below)
     return fails and (not reachable or ends[-1][1] >= wanted)
 
 
 def _cheaper(search: Search, fresh: Evidence) -> list[int]:
-    """Return the places that surely cost less than the chosen one, by fresh replications."""
+    """Return the indices of sizes that surely cost less than the chosen one on fresh replications.
+
+    Costs of two sizes are compared in pairs, replication by replication.
+    """
     costs, chosen = fresh.monthly_costs(), search.chosen
-    places = np.searchsorted(search.sizes, fresh.sizes).tolist()
-    best = costs[:, places.index(chosen)]
+    indices = np.searchsorted(search.sizes, fresh.sizes).tolist()
+    best = costs[:, indices.index(chosen)]
     return [
-        place
-        for place, each in zip(places, costs.T, strict=True)
+        index
+        for index, each in zip(indices, costs.T, strict=True)
         if mean_difference(each - best).high < 0
     ]
 
@@ -43,19 +52,20 @@ class Between(NamedTuple):
     """Where an open answer lies."""
 
     first: int
-    """The first place that may be right."""
+    """The index of the first size that may be right."""
     surely: int | None
-    """The first place that surely is enough, if any."""
+    """The index of the first size that surely is enough, if any."""
     safe: Evidence | None
     """What fresh replications say of that, where it is larger than the recommended size."""
 
 
 def open_between(search: Search, fresh: Evidence) -> Between | None:
-    """Return the places between which the answer lies, None where it is decided."""
+    """Return the sizes between which the answer lies, None where it is decided."""
     if search.decided and holds(search, fresh):
         return None
     first, surely = search.bracket()
     if search.objective.cost_of_lost_call is not None:
+        # Some size always costs least, so the bracket has two ends. Fresh ones may widen it.
         assert surely is not None
         ends = [first, surely, *_cheaper(search, fresh)]
         return Between(min(ends), max(ends), None)
@@ -63,19 +73,20 @@ def open_between(search: Search, fresh: Evidence) -> Between | None:
         first, surely = _by_fresh(search, fresh)
     if surely is None:
         return Between(first, None, None)
-    chose = search.decided and surely != search.chosen  # whether fresh replications chose it
+    # What is called surely enough is paid for, so it is checked on replications that did not choose
+    # it: those at hand, or others where the fresh ones chose it.
+    chose = search.decided and surely != search.chosen
     safe = fresh if surely == search.chosen else search.fresh([surely], skip=int(chose))
     kept = int(safe.judged.meets(search.objective)[:, -1].sum())
-    if (
-        binomial_interval(kept, search.count)[1] < search.objective.probability
-    ):  # it flattered itself
+    if binomial_interval(kept, search.count)[1] < search.objective.probability:
+        # The size looked good by chance on those that chose it, so a larger one is looked for.
         surely = _surely_above(search, surely)
         safe = fresh if surely is None else search.fresh([surely], skip=1)
     return Between(first, surely, None if safe is fresh else safe)
 
 
 def _by_fresh(search: Search, fresh: Evidence) -> tuple[int, int | None]:
-    """Return the places between which the answer lies where fresh replications disagree."""
+    """Return the indices between which the answer lies where fresh replications disagree."""
     kept = fresh.judged.keep_to(fresh.objective)
     chosen = search.chosen
     if chosen is None:  # the largest is enough after all
@@ -85,13 +96,17 @@ def _by_fresh(search: Search, fresh: Evidence) -> tuple[int, int | None]:
     return chosen, _surely_above(search, chosen)
 
 
-def _surely_above(search: Search, place: int) -> int | None:
-    """Return the first larger place that fresh replications show to be surely enough, if any."""
-    larger = np.arange(place + 1, len(search.sizes))
+def _surely_above(search: Search, index: int) -> int | None:
+    """Return the index of the first larger size that surely is enough by fresh replications.
+
+    None where there is none.
+    """
+    larger = np.arange(index + 1, len(search.sizes))
     if not len(larger):
         return None
     met = search.fresh(larger.tolist()).judged.meets(search.objective).sum(axis=0)
     wanted = search.objective.probability
+    # Surely: the lower end of the interval reaches the probability, not only the mean.
     surely = [binomial_interval(int(k), search.count)[0] >= wanted for k in met]
     found = smallest_with_all_larger(np.array(surely))
-    return None if found is None else place + 1 + found
+    return None if found is None else index + 1 + found

@@ -18,12 +18,12 @@ from simulation.scenario import Objective, Scenario
 __all__ = ["MOST_SIZES", "Evidence", "check_sizes", "frontier_table"]
 
 MOST_SIZES = 10_000
-"""Sizes that a plan judges at most: what is known of each of them is held for each replication."""
+"""Sizes that a plan judges at most: the counts of each are in memory for each replication."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What is known of a scenario's purchasable sizes.
+    """What replications say of a scenario's purchasable sizes.
 
     Attributes
     ----------
@@ -53,6 +53,7 @@ class Evidence:
         ``lost_calls`` are those of one replication, at each size.
         """
         assert self.objective.cost_of_lost_call is not None
+        # A run counts as its part of a month, so that a price and the calls lost in a run add up.
         months = self.scenario.counted / (DAYS_PER_MONTH * DAY)
         prices = np.array([float(price) for price in self.prices_per_month()])
         costs: Floats = prices + self.objective.cost_of_lost_call * lost_calls / months
@@ -69,6 +70,7 @@ def check_sizes(scenario: Scenario) -> None:
     offer = scenario.offer
     sizes = offer.sizes
     if len(sizes) > MOST_SIZES:
+        # cap // step + 1 sizes are at most MOST_SIZES exactly if step exceeds cap / MOST_SIZES.
         step = offer.purchase_cap // MOST_SIZES + 1
         what = (
             f"gives {len(sizes):,} sizes from 0 to {sizes[-1]:,}, and a plan judges at most "
@@ -77,46 +79,57 @@ def check_sizes(scenario: Scenario) -> None:
         raise InputError([Problem(scenario.rate_card, "addon_step", what)])
 
 
-def _estimates(known: Evidence, counts: Ints, per: Ints) -> Estimates:
-    """Return ratios of counts (n, m) to what stands for each replication, (n,)."""
-    replications, unseen = known.judged.replications, known.judged.unseen
-    mean, low, high = (np.full(len(known.sizes), np.nan) for _ in range(3))
-    for n in np.unique(replications):  # sizes that were judged on the same replications
+def _estimates(evidence: Evidence, counts: Ints, per: Ints) -> Estimates:
+    """Return the ratio of counts (n, m) to a number for each replication, (n,), for each size.
+
+    Intervals are those of `simulation.experiment.ratios`.
+    """
+    replications, unseen = evidence.judged.replications, evidence.judged.unseen
+    mean, low, high = (np.full(len(evidence.sizes), np.nan) for _ in range(3))
+    # The interval of a ratio is over the replications that judged the size, and some sizes missed
+    # the later ones. There are few such groups, so each is one step for all of its sizes.
+    for n in np.unique(replications):
         alike = replications == n
         found = ratios(counts[:n, alike], per[:n], unseen[alike])
         mean[alike], low[alike], high[alike] = found.mean, found.low, found.high
     estimates = Estimates(mean, low, high, replications)
-    return estimates.exact() if known.certain else estimates
+    return estimates.exact() if evidence.certain else estimates
 
 
-def _probabilities(known: Evidence) -> Estimates:
-    """Return the probability with which each size meets the objective."""
-    judged = known.judged
-    kept, counts = judged.meets(known.objective).sum(axis=0), judged.replications
+def _probabilities(evidence: Evidence) -> Estimates:
+    """Return the probability with which each size meets the objective.
+
+    A replication meets it or not, so its interval is that of Clopper and Pearson (1934).
+    """
+    judged = evidence.judged
+    kept, counts = judged.meets(evidence.objective).sum(axis=0), judged.replications
     ends = [binomial_interval(int(k), int(n)) for k, n in zip(kept, counts, strict=True)]
     low, high = np.array(ends).T
     estimates = Estimates(kept / counts, low, high, counts)
-    return estimates.exact() if known.certain else estimates
+    return estimates.exact() if evidence.certain else estimates
 
 
-def frontier_table(known: Evidence) -> pd.DataFrame:
+def frontier_table(evidence: Evidence) -> pd.DataFrame:
     """Return a row for each size: price, throttled share, lost calls, probability, intervals.
 
     Where nothing is random, a replication tells all and intervals are points.
     """
-    offer, judged = known.scenario.offer, known.judged
+    offer, judged = evidence.scenario.offer, evidence.judged
+    # A mean is a ratio to 1 in each replication. The interval of a ratio knows no upper bound, so
+    # that of a share is cut at the whole.
     one = np.ones(len(judged.calls), np.int64)
-    lost = _estimates(known, judged.lost, one)
+    lost = _estimates(evidence, judged.lost, one)
+    shares = _estimates(evidence, judged.throttled, judged.calls)
     columns: dict[str, object] = {
-        "addon_credits": known.sizes,
+        "addon_credits": evidence.sizes,
         "limit": judged.limits,
-        "price_per_day": [offer.price_per_day(int(size)) for size in known.sizes],
-        "price_per_month": known.prices_per_month(),
-        **_estimates(known, judged.throttled, judged.calls).at_most(1.0).columns("throttled_share"),
+        "price_per_day": [offer.price_per_day(int(size)) for size in evidence.sizes],
+        "price_per_month": evidence.prices_per_month(),
+        **shares.at_most(1.0).columns("throttled_share"),
         **lost.columns("lost_calls"),
-        **_probabilities(known).columns("meets_probability", "meets"),
+        **_probabilities(evidence).columns("meets_probability", "meets"),
         "replications": judged.replications,
     }
-    if known.objective.cost_of_lost_call is not None:
-        columns |= lost.mapped(known.monthly_costs_of).columns("cost_per_month")
+    if evidence.objective.cost_of_lost_call is not None:
+        columns |= lost.mapped(evidence.monthly_costs_of).columns("cost_per_month")
     return pd.DataFrame(columns)

@@ -85,6 +85,7 @@ class Judgement:
     @property
     def unseen(self) -> Floats:
         """How many calls an event may throttle that no replication shows, at each size, (m,)."""
+        # No event throttles more calls than a replication has.
         most = max(1.0, float(self.calls.mean()))
         return np.minimum(most, unseen_calls(self.enough, self.credits_per_call, self.limits))
 
@@ -100,26 +101,28 @@ class Judgement:
         return float(self.enough.max()) + event * max(1.0, self.credits_per_call)
 
     def meets(self, objective: Objective) -> NDArray[np.bool_]:
-        """Return in which replications which sizes keep to the objective's share, (n, m)."""
+        """Return whether each size keeps to the objective's share in each replication, (n, m)."""
+        # A share of nan, where a size was not judged, reaches nothing and so counts as not kept.
         return at_least(objective.throttled_share, self.shares)
 
     def keep_to(self, objective: Objective) -> NDArray[np.bool_]:
-        """Return which sizes keep to the objective in enough replications, (m,)."""
+        """Return whether each size keeps to the objective in enough replications, (m,)."""
         often = self.meets(objective).sum(axis=0) / self.replications
         return at_least(often, objective.probability)
 
-    def and_then(self, more: Judgement, places: Ints) -> Judgement:
+    def and_then(self, more: Judgement, indices: Ints) -> Judgement:
         """Return this judgement with further replications of some of the sizes merged in.
 
         ``more`` begins with the first replication on which those sizes are not yet judged.
         """
-        first = int(self.replications[places[0]])
+        first = int(self.replications[indices[0]])
         count = max(len(self.calls), first + len(more.calls))
         columns = {}
         for name in ("throttled", "lost"):
             columns[name] = np.full((count, len(self.limits)), -1, np.int64)
             columns[name][: len(self.calls)] = getattr(self, name)
-            columns[name][first : first + len(more.calls), places] = getattr(more, name)
+            columns[name][first : first + len(more.calls), indices] = getattr(more, name)
+        # What a replication asks for is the same whatever the sizes, so newer rows may replace it.
         rows = {
             name: np.concatenate((getattr(self, name)[:first], getattr(more, name)))
             for name in ("calls", "credits", "enough", "work")
@@ -169,7 +172,7 @@ class _Tally:
         return bool(self._limits[first] < self._demand["enough"][row])
 
     def judgement(self) -> Judgement:
-        """Return what was taken in."""
+        """Return the counts of all sizes that were taken in."""
         return Judgement(limits=self._limits, work=self._work, **self._sizes, **self._demand)
 
 
@@ -189,10 +192,13 @@ def judge(
     """
     protect = demand.scenario.objective.protect
     names = [client.name for client in demand.scenario.clients]
+    # Calls of other clients take credits as ever; only whether they are throttled does not count.
     counted = np.array([not protect or name in protect for name in names])
     at_once = lanes_at_once(demand)
     run, function = in_threads, partial(_sweep, demand)
     if processes:
+        # Bytes of the scenario are small beside a drawn demand, and a key by which each process
+        # keeps the demand that it has made for the tasks that follow.
         run, function = in_processes, partial(_sweep_elsewhere, pickle.dumps(demand.scenario))
     tally = _Tally(len(replications), limits)
 
@@ -202,6 +208,7 @@ def judge(
             _Task(replications[row], limits[block], counted)
             for (row, _), block in zip(blocks, columns, strict=True)
         ]
+        # Closed if a sweep or ``done`` raises, so that no worker goes on in vain.
         with closing(run(function, tasks, workers)) as results:
             for (row, _), block, swept in zip(blocks, columns, results, strict=True):
                 tally.take(row, block, swept)

@@ -1,7 +1,8 @@
 """Looks at a growing sample: each may decide whether a probability is reached.
 
 A sample that is looked at again and again until it seems clear misleads more often than one
-that is looked at once. So the looks share the error of the decision (Lan and DeMets 1983).
+that is looked at once. So the looks share the error of the decision (Lan and DeMets 1983), by a
+power of the part that is seen (Kim and DeMets 1987).
 Whether a replication keeps to the objective is a Bernoulli trial, whatever the demand, so what
 each look spends is computed exactly, from the distribution of the number of replications that
 keep to it. What an early look cannot spend, since a few replications decide nothing, is left to
@@ -61,11 +62,13 @@ class Decision(NamedTuple):
         A last look at twice ``most`` may follow; the least cost has none.
         """
         looks = 1 + math.ceil(math.log2(most / first))
+        # The least cost is judged by intervals, which have no exact law to spend an error by. Equal
+        # shares of it for all looks are always enough (Bonferroni).
         return cls(Looks(probability, 2 * most, DECISION_ERROR), 1 - DECISION_ERROR / looks)
 
 
 class Looks:
-    """Tells for each look at a sample how many successes decide.
+    """The numbers of successes that decide, for each look at a growing sample.
 
     The probability that any look decides for ``meets`` though the true probability is less than
     ``wanted`` is at most half of ``error``; so is that of deciding for ``fails`` though the
@@ -93,6 +96,8 @@ class Looks:
         self._seen = 0
         self._bounds: dict[int, Bounds] = {}
         # Of each number of successes, the probability that it comes and nothing was decided yet.
+        # Each takes no notice of the other decision, so both errors hold even if a search goes on
+        # after the other one.
         self._not_met, self._not_failed = np.ones(1), np.ones(1)
         self._spent = [0.0, 0.0]
 
@@ -108,6 +113,9 @@ class Looks:
     def _look(self, count: int) -> Bounds:
         if self.wanted <= 0:
             return Bounds(-1, 0)
+        # The law of a sum of independent counts is the convolution of theirs. What earlier looks
+        # have decided is cut from the law, and is not there to be decided again (the recursion of
+        # Armitage, McPherson and Rowe 1969, exact here since counts are discrete).
         more = _binomial(count - self._seen, self.wanted)
         self._not_met = np.convolve(self._not_met, more)
         self._not_failed = np.convolve(self._not_failed, more)
@@ -121,12 +129,14 @@ class Looks:
 
 def _binomial(n: int, p: float) -> Floats:
     """Return the probabilities of 0 to n successes."""
+    # Differences of the distribution function are exact to about 1e-16, which is enough: they are
+    # only added up and compared with parts of the error, which are far larger.
     chances: Floats = np.diff(bdtr(np.arange(n + 1), n, p), prepend=0.0)
     return chances
 
 
 def _cut(chances: Floats, left: float, spent: float) -> tuple[int, float]:
-    """Set as many of the first chances to 0 as may be spent; return how many, and what is spent."""
+    """Return how many of the first chances may be spent, and what is spent; set those to 0."""
     together = chances.cumsum()
     count = int(np.searchsorted(together, left, side="right"))
     if count:

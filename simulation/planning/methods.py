@@ -50,7 +50,7 @@ def plan_methods(
         Whether the sizes in doubt were judged on as many again, and this decided, or ruled out the
         size that the search had chosen.
     decided : bool
-        Whether the recommended size is known to be the right one.
+        Whether a look decided that the recommended size is the right one.
     """
     return page(
         "a plan of creditsim",

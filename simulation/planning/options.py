@@ -1,4 +1,4 @@
-"""What is asked of a plan, whatever the scenario: checked once, and handed on as one piece."""
+"""The options of a plan, whatever the scenario: checked once, and handed on as one piece."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 __all__ = ["Confirmed", "PlanOptions"]
 
 Confirmed = int | Literal["all", "none"]
-"""How many calls the SimPy model decides again."""
+"""How many calls to check against the SimPy model."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlanOptions:
-    """What is asked of a plan, besides the scenario and where it is written.
+    """The options of a plan, besides the scenario and where it is written.
 
     Attributes
     ----------
@@ -64,9 +64,10 @@ class PlanOptions:
 
 
 def _calls_to_confirm(wanted: object) -> Confirmed:
-    """Return how many calls are to be decided again; ``none`` where 0 are."""
+    """Return how many calls to check against the SimPy model; ``none`` where 0 are wanted."""
     if wanted == "all":
         return "all"
+    # False equals 0 and True equals 1, and neither is meant as a number.
     if wanted == "none" or (wanted == 0 and wanted is not False):
         return "none"
     if isinstance(wanted, Integral) and not isinstance(wanted, bool) and int(wanted) > 0:

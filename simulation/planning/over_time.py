@@ -16,8 +16,10 @@ from simulation.scenario import Scenario
 
 __all__ = ["OverTime", "sizes_to_compare"]
 
+# Pictures are read by eye: with 30 replications a median and a band of nine of ten stand still
+# enough, and a page has a dozen sizes to simulate. No figure of the advice comes from them.
 _MOST_REPLICATIONS = 30
-_MOST_CALLS = 40_000_000  # simulated for the sake of pictures
+_MOST_CALLS = 40_000_000  # a fifth of the calls after which a search ends
 
 
 def sizes_to_compare(scenario: Scenario, named: Sequence[int] = (), most: int = 12) -> list[int]:
@@ -33,18 +35,19 @@ def sizes_to_compare(scenario: Scenario, named: Sequence[int] = (), most: int = 
     """
     offer = scenario.offer
     sizes, limits = np.array(offer.sizes, np.int64), np.array(offer.limits, np.int64)
+    # A sweep of no pools simulates none, and still tells how large a pool would throttle no call.
     everyone = np.ones(len(scenario.clients), bool)
     enough = sweep(Demand(scenario), 0, np.empty(0, np.int64), everyone).enough
     shown = sizes[: int((limits < enough).sum()) + 1]
-    places = np.linspace(0, len(shown) - 1, min(most, len(shown))).round().astype(int)
-    return sorted({*shown[places].tolist(), *named, scenario.org.addon_credits})
+    indices = np.linspace(0, len(shown) - 1, min(most, len(shown))).round().astype(int)
+    return sorted({*shown[indices].tolist(), *named, scenario.org.addon_credits})
 
 
 class OverTime:
     """The pool over time with several add-on sizes, and the org as it is now.
 
-    Each is simulated once, on the compiled engine, when it is first asked for; of what is read
-    back from files nothing is. At most 30 replications are simulated, and as many as make 40
+    Each is simulated once, on the compiled engine, when it is first asked for; what is read back
+    from files is never simulated. At most 30 replications are simulated, and as many as make 40
     million calls; never fewer than two of a scenario that has two.
 
     Parameters
@@ -61,6 +64,7 @@ class OverTime:
     @classmethod
     def of_tables(cls, scenario: Scenario, tables: Mapping[str, pd.DataFrame]) -> OverTime:
         """Return what `tables` gave, with nothing left to simulate."""
+        # Values that are set take the place of cached properties, which are never computed then.
         kept, timelines = cls(scenario), tables["timelines.parquet"]
         kept._timelines = {
             int(size): rows.drop(columns=["addon_credits", "replications"]).reset_index(drop=True)
@@ -117,6 +121,7 @@ class OverTime:
     def timeline(self, size: int) -> pd.DataFrame:
         """Return a size's `simulation.experiment.timeline`, in whole credits."""
         if size not in self._timelines:
+            # The run of the org as it is gives its timeline too, and is not made twice.
             if size == self._scenario.org.addon_credits:
                 _ = self._now
             else:
@@ -131,10 +136,10 @@ class OverTime:
         progress : callable, optional
             Called with the sizes that are done and all of them.
         """
-        for place, size in enumerate(self.sizes):
+        for number, size in enumerate(self.sizes):
             self.timeline(size)
             if progress is not None:
-                progress(place + 1, len(self.sizes))
+                progress(number + 1, len(self.sizes))
 
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """Return the tables that are written beside a plan, by file name."""
@@ -167,6 +172,8 @@ class OverTime:
     def _now(self) -> tuple[RunResult, pd.DataFrame]:
         """The org as it is, and its week; its first replications are those of its timeline."""
         size = self._scenario.org.addon_credits
+        # Words and figures on the org need more replications than a picture. Its picture takes the
+        # first of them, those of the other sizes: the same demand, so that only sizes differ.
         result = self._run(size, self._affordable(1))
         shown = result.intervals["replication"] < self.replications
         compared = replace(
@@ -177,8 +184,10 @@ class OverTime:
         return replace(result, intervals=intervals, alerts=alerts), weekly(result)
 
     def _affordable(self, sizes: int) -> int:
-        """Return how many replications are simulated of each of so many sizes."""
+        """Return how many replications are simulated of each size, for a number of sizes."""
         demand = Demand(self._scenario)
+        # The busiest day on all days is too many rather than too few. One replication would have no
+        # band, so two are made whatever they cost.
         calls = max(1, demand.busiest_day * demand.days * sizes)
         most = max(2, min(_MOST_REPLICATIONS, _MOST_CALLS // calls))
         return min(self._scenario.replications, most)

@@ -109,11 +109,15 @@ def plan_with(
             check_workload(each, "compiled", workers, sizes=len(each.offer.sizes))
 
     check(scenario)
+    # The warm-up is found first: alternatives take it over, so that all count the same calls.
     scenario, warmup = with_warmup(scenario)
     changed = [scenario.with_alternative(each) for each in scenario.alternatives]
-    for place, each in enumerate(changed):
-        with scenario._telling_alternative(place):
+    # All scenarios are checked before the first is simulated: no mistake comes after long work.
+    for number, each in enumerate(changed):
+        with scenario._telling_alternative(number):
             check(each)
+    # A folder is refused before the work, not after it, and is there whole or not at all. One that
+    # the caller has opened stays the caller's to close.
     with ExitStack() as stack:
         output = out
         if isinstance(output, Path | str):
@@ -122,6 +126,7 @@ def plan_with(
         steps = Steps(progress)
         result = _plan(scenario, warmup, changed, options, steps)
         result = replace(result, over_time=over_time_of(result))
+        # Without a folder nothing is simulated over time before a picture asks for it.
         if output is not None:
             assert result.over_time is not None
             steps.expect(len(result.over_time.sizes))
@@ -143,18 +148,21 @@ def _plan(
     compared = bool(scenario.alternatives)
     search = Search(demand, sizes, limits, workers, steps, compared)
     search.judge_up_to(scenario.replications if demand.is_random else 1)
+    # How many replications can be afforded is known once some show how many calls one makes.
     search.decide(options.max_replications or _most_replications(search))
-    fresh, places = search.fresh(search.to_show), search.to_show
+    fresh, indices = search.fresh(search.to_show), search.to_show
     between = open_between(search, fresh)
+    # Of a size that is called surely enough, all that is said comes from replications that did not
+    # choose it, so it has rows and a confirmation of its own.
     again = frontier_table(fresh)
     if between is not None and between.safe is not None:
         again = pd.concat([again, frontier_table(between.safe)], ignore_index=True)
-        places = [*places, int(np.searchsorted(sizes, between.safe.sizes[0]))]
+        indices = [*indices, int(np.searchsorted(sizes, between.safe.sizes[0]))]
     recommendation = _recommend(search, fresh, between, workers, steps)
     alternatives = judge_alternatives(search, changed, workers, steps)
     confirmation = None
     if (most := options.confirm) != "none":
-        confirmation = confirm_sizes(demand, search.count, places, sizes, search.limits, most)
+        confirmation = confirm_sizes(demand, search.count, indices, sizes, search.limits, most)
     return Plan(
         scenario=scenario,
         replications=search.count,
@@ -174,6 +182,7 @@ def _most_replications(search: Search) -> int:
     if search.objective.protect:  # the calls of other clients are not among those, and as much work
         found = workload_of(search.scenario, "compiled")
         calls = max(calls, found.calls / found.replications)
+    # What was judged already is never too much, whatever a replication costs.
     affordable = int(DEFAULT_MAX_CALLS // max(1.0, calls))
     return max(search.count, min(DEFAULT_MAX_REPLICATIONS, affordable))
 
@@ -183,10 +192,12 @@ def _recommend(
 ) -> Recommendation:
     scenario, sizes, chosen = search.scenario, search.sizes, search.chosen
     enough = int(search.judged.enough.max())
+    # Sizes rise with their pools, so the first that is large enough is the smallest.
     zero = np.flatnonzero(search.limits >= enough)
     decided, ends, surely, safe = between is None, None, chosen, None
     if between is not None:
         first, surely, safe = between
+        # The first size that may be right lies beyond the largest where each surely fails.
         last = None if surely is None else int(sizes[surely])
         ends = (int(sizes[min(first, len(sizes) - 1)]), last)
     size = None if chosen is None else int(sizes[chosen])
@@ -198,6 +209,7 @@ def _recommend(
         needed = pools.needed()
         shortfall = needed - int(search.limits[-1])
         found, unfit = remedies(scenario, pools, needed)
+    # The counts of the search, without those of a last look, which judged the sizes in doubt alone.
     searched = replace(search.evidence, judged=search.judged)
     reasons = reasons_for(searched, fresh, chosen, decided, shortfall, safe)
     if search.last_look_chose and decided:

@@ -55,14 +55,14 @@ class Rejection:
         return {"change": self.change, "reason": self.reason}
 
 
-def _kept(known: Evidence, place: int, which: str = "simulated") -> str:
-    """Return in how many of the simulated periods a size keeps to the objective, in words."""
-    judged = known.judged
-    kept, n = int(judged.meets(known.objective)[:, place].sum()), int(judged.replications[place])
-    unit = period(known.scenario.counted)
-    if known.certain:
-        share = judged.shares[0, place]
-        whose = calls_of(known.objective)
+def _kept(evidence: Evidence, index: int, which: str = "simulated") -> str:
+    """Return in how many simulated periods a size keeps to the objective, in words."""
+    judged = evidence.judged
+    kept, n = int(judged.meets(evidence.objective)[:, index].sum()), int(judged.replications[index])
+    unit = period(evidence.scenario.counted)
+    if evidence.certain:
+        share = judged.shares[0, index]
+        whose = calls_of(evidence.objective)
         return f"throttles {percent(share)} of the {whose} (nothing in this {unit} is random)"
     low, high = binomial_interval(kept, n)
     return (
@@ -89,7 +89,7 @@ def wanted(scenario: Scenario) -> str:
 
 
 def reasons_for(
-    known: Evidence,
+    evidence: Evidence,
     fresh: Evidence,
     chosen: int | None,
     decided: bool,
@@ -101,21 +101,27 @@ def reasons_for(
     ``fresh`` holds fresh replications of the next smaller size and this one, and ``safe`` those of
     a larger one that surely is enough, where this one may not be.
     """
-    scenario, objective, sizes, judged = known.scenario, known.objective, known.sizes, known.judged
+    scenario, objective, sizes, judged = (
+        evidence.scenario,
+        evidence.objective,
+        evidence.sizes,
+        evidence.judged,
+    )
     offer = scenario.offer
     reasons = [f"Wanted: {wanted(scenario)}."]
-    place = len(sizes) - 1 if chosen is None else chosen
-    size = int(sizes[place])
+    index = len(sizes) - 1 if chosen is None else chosen
+    size = int(sizes[index])
     if objective.cost_of_lost_call is not None:
         row = frontier_table(fresh).set_index("addon_credits").loc[size]
         cost = Estimate.from_row(row, "cost_per_month")
         interval = ""
-        if cost.has_interval and not known.certain:
+        if cost.has_interval and not evidence.certain:
             interval = f" (95 % interval {dollars(cost.low)} to {dollars(cost.high)})"
         reasons.append(
             f"{size:,} add-on credits cost {dollars(cost.mean)} a month{interval} in all."
         )
     else:
+        # Fresh evidence ends with this size and begins with the next smaller one.
         verb = _kept(fresh, len(fresh.sizes) - 1, "fresh simulated")
         reasons.append(f"{size:,} add-on credits: this size {verb}.")
         if chosen is not None and decided and size != sizes[-1]:
@@ -155,45 +161,50 @@ def reasons_for(
 
 
 def rejections(
-    known: Evidence,
+    evidence: Evidence,
     fresh: Evidence,
     chosen: int | None,
     enough: int | None,
 ) -> list[Rejection]:
     """Return every size that is not recommended, with the reason.
 
-    ``fresh`` holds fresh replications of some of the sizes. ``chosen`` is the place of the
+    ``fresh`` holds fresh replications of some of the sizes. ``chosen`` is the index of the
     recommended size, and ``enough`` that of the smallest size that is surely enough: the same where
     the plan is decided, None where no size is.
     """
-    offer, sizes, judged = known.scenario.offer, known.sizes, known.judged
-    objective = known.objective
+    offer, sizes, judged = evidence.scenario.offer, evidence.sizes, evidence.judged
+    objective = evidence.objective
     met = judged.keep_to(objective)
-    costs = None if objective.cost_of_lost_call is None else known.monthly_costs()
+    costs = None if objective.cost_of_lost_call is None else evidence.monthly_costs()
     rejected = []
-    for place, size in enumerate(sizes):
-        if place == chosen:
+    for index, size in enumerate(sizes):
+        if index == chosen:
             continue
         bound: Bound = "objective"
         if costs is not None:
             assert chosen is not None
             bound = "price"
-            more = np.nanmean(costs[:, place] - costs[:, chosen])
+            # nan where a size was given up: both are compared on the replications that it has.
+            more = np.nanmean(costs[:, index] - costs[:, chosen])
             reason = f"costs {dollars(float(more))} a month more, lost calls included"
-        elif chosen is not None and place > chosen:
+        elif chosen is not None and index > chosen:
             bound = "price"
-            less = chosen if enough is None or place <= enough else enough
+            # Compared with the smallest size that surely is enough, where that is smaller than this
+            # one: whether the chosen one is enough may be open.
+            less = chosen if enough is None or index <= enough else enough
             price = offer.price_per_month(int(size)) - offer.price_per_month(int(sizes[less]))
             reason = f"costs {dollars(price)} a month more than needed: a smaller size is enough"
             if less != enough:
                 best = f"{int(sizes[chosen]):,}"
                 reason = f"costs {dollars(price)} a month more than {best}, which may be enough"
-        elif met[place]:
-            worse = int(sizes[place + 1 + int(np.flatnonzero(~met[place + 1 :])[0])])
+        elif met[index]:
+            # It meets the objective and yet was not chosen, so some larger one fails.
+            worse = int(sizes[index + 1 + int(np.flatnonzero(~met[index + 1 :])[0])])
             reason = f"meets the objective, but {worse:,}, a larger size, does not"
+        # The search's figures flatter what it chose, so fresh ones are shown where there are any.
         elif size in fresh.sizes:
             reason = _kept(fresh, int(np.searchsorted(fresh.sizes, size)), "fresh simulated")
         else:
-            reason = _kept(known, place)
+            reason = _kept(evidence, index)
         rejected.append(Rejection(addon_credits=int(size), bound=bound, reason=reason))
     return rejected

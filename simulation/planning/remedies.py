@@ -1,4 +1,4 @@
-"""What is enough where no purchase is: the fewest licenses, the smallest size of an edition.
+"""Remedies where no purchase is enough: the fewest licenses, the smallest size of an edition.
 
 Nothing is rounded: what is named meets the objective on the same replications, and a license
 or a step less does not.
@@ -23,11 +23,13 @@ from simulation.scenario import Scenario
 
 __all__ = ["Pools", "Remedy", "license_price", "licenses_per_month", "remedies"]
 
-_PROBES = 200  # pools that are judged at once between one that fails and one that is enough
+# Pools that are judged at once between one that fails and one that is enough. A sweep of many
+# pools draws the demand once, so two or three sweeps of 200 cost less than a bisection's many.
+_PROBES = 200
 
 
 class Pools:
-    """Says of pools of any size whether they meet the objective, each judged once.
+    """Pools of any size, and whether each meets the objective; each is judged once.
 
     Parameters
     ----------
@@ -40,40 +42,44 @@ class Pools:
     def __init__(self, search: Search, workers: int, steps: Steps) -> None:
         self._search, self._workers, self._steps = search, workers, steps
         self._largest = int(search.limits[-1])
+        # A pool that throttles no call in the wanted part of the replications meets the objective
+        # without being simulated, and so does every larger one: a bound from above for free.
         enough = np.sort(search.judged.enough)
         shares = np.arange(1, len(enough) + 1) / len(enough)
-        place = int(at_least(shares, search.objective.probability).argmax())
-        self._throttles_none = max(self._largest + 1, int(enough[place]))  # often enough
-        self._known = {self._largest: False}
+        index = int(at_least(shares, search.objective.probability).argmax())
+        self._throttles_none = max(self._largest + 1, int(enough[index]))
+        self._judged = {self._largest: False}
 
     def judge(self, limits: Iterable[int]) -> None:
-        """Judge all of these at once, those that are not yet known."""
+        """Judge all of these at once but those that are judged already."""
         asked = {limit for limit in limits if limit < self._throttles_none}
-        if new := sorted(asked - self._known.keys()):
+        if new := sorted(asked - self._judged.keys()):
             search, pools = self._search, np.array(new, np.int64)
             judging = Search(search.demand, pools, pools, self._workers, self._steps)
             judging.judge_up_to(search.count)
             kept = judging.judged.keep_to(search.objective)
-            self._known.update(zip(new, kept.tolist(), strict=True))
+            self._judged.update(zip(new, kept.tolist(), strict=True))
 
-    def do(self, limit: int) -> bool:
+    def meets(self, limit: int) -> bool:
         """Return whether a pool of ``limit`` credits meets the objective."""
         self.judge([limit])
-        return self._known.get(limit, True)
+        return self._judged.get(limit, True)
 
     def needed(self) -> int:
         """Return the smallest pool that meets it, above the largest that can be bought.
 
         Of the pools between, 200 at a time are judged, around the last that fails.
         """
-        fails, does = self._largest, self._throttles_none
-        while does - fails > 1:
-            count = min(_PROBES, does - fails - 1)
-            probes = [fails + (does - fails) * n // (count + 1) for n in range(1, count + 1)]
+        # A larger pool may throttle more calls (rule 5), so the answer is the one after the last
+        # that fails, not after the first. One that fails between two probes may go unseen.
+        fails, enough = self._largest, self._throttles_none
+        while enough - fails > 1:
+            count = min(_PROBES, enough - fails - 1)
+            probes = [fails + (enough - fails) * n // (count + 1) for n in range(1, count + 1)]
             self.judge(probes)
-            fails = max((each for each in probes if not self._known[each]), default=fails)
-            does = min((each for each in probes if each > fails), default=does)
-        return does
+            fails = max((each for each in probes if not self._judged[each]), default=fails)
+            enough = min((each for each in probes if each > fails), default=enough)
+        return enough
 
 
 def remedies(scenario: Scenario, pools: Pools, needed: int) -> tuple[list[Remedy], list[Rejection]]:
@@ -90,6 +96,7 @@ def remedies(scenario: Scenario, pools: Pools, needed: int) -> tuple[list[Remedy
     editions = list(card.editions)
     higher = editions[editions.index(edition) + 1 :]
     offers = [card.offer(each, scenario.user_licenses) for each in higher]
+    # Pools of all editions are judged together, in one sweep of each replication.
     pools.judge(limit for offer in offers for limit in _limits(offer, needed))
     found, rejected = [], []
     licenses = _fewest_licenses(scenario, pools, needed)
@@ -141,6 +148,8 @@ def _limits(offer: Offer, needed: int) -> list[int]:
     sizes = offer.sizes
     if len(sizes) > MOST_SIZES:
         return []
+    # -(-a // b) rounds up in whole numbers. The last size that is too small is among them, to show
+    # that a step less fails, and every larger one, since one of those might fail after all.
     missing = max(0, needed - offer.allowance)
     first = min(-(-missing // offer.step), len(sizes) - 1)
     return [offer.limit(size) for size in sizes[max(0, first - 1) :]]
@@ -152,6 +161,8 @@ def _fewest_licenses(scenario: Scenario, pools: Pools, needed: int) -> int | Non
     rules = now.rules
     if not rules.per_license or (rules.maximum is not None and rules.maximum < needed):
         return None
+    # Licenses by the card's rules alone, which is where to begin: what they give together with the
+    # most add-on credits has to reach what is needed.
     most = now.card_cap // now.step * now.step
     fewest = -(-(needed - most - rules.base) // rules.per_license)
     count = max(now.user_licenses + 1, fewest)
@@ -160,9 +171,10 @@ def _fewest_licenses(scenario: Scenario, pools: Pools, needed: int) -> int | Non
         return scenario.card.offer(now.edition, licenses).largest_limit
 
     # Near the edition's maximum the largest pool falls by up to a step as licenses are added.
-    while (limit := top(count)) < needed or not pools.do(limit):
+    while (limit := top(count)) < needed or not pools.meets(limit):
         count += 1
-    while count > now.user_licenses + 1 and pools.do(top(count - 1)):
+    # What is needed is the pool after the last that fails, and a smaller one may meet it too.
+    while count > now.user_licenses + 1 and pools.meets(top(count - 1)):
         count -= 1
     return count
 
@@ -171,12 +183,13 @@ def _remedy(scenario: Scenario, pools: Pools, offer: Offer, needed: int) -> Reme
     """Return the smallest size that is enough, with every larger one, or None."""
     pools.judge(_limits(offer, needed))
     sizes, licenses = offer.sizes, offer.user_licenses
-    place = len(sizes)
-    while place > 0 and pools.do(offer.limit(sizes[place - 1])):
-        place -= 1
-    if place == len(sizes):
+    # From the largest down: the answer is the smallest size that has only such above it.
+    index = len(sizes)
+    while index > 0 and pools.meets(offer.limit(sizes[index - 1])):
+        index -= 1
+    if index == len(sizes):
         return None
-    size, change = sizes[place], f"{licenses:,} user licenses"
+    size, change = sizes[index], f"{licenses:,} user licenses"
     if licenses == scenario.user_licenses:
         change = _named(scenario, offer.edition)
     if size:

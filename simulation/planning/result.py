@@ -33,7 +33,7 @@ Status = Literal["none_needed", "buy", "not_reachable"]
 
 
 def status_of(size: int | None) -> Status:
-    """Name what a recommended size means; None where no size meets the objective."""
+    """Return what a recommended size means; ``size`` is None where none meets the objective."""
     if size is None:
         return "not_reachable"
     return "buy" if size else "none_needed"
@@ -87,7 +87,7 @@ class Recommendation:
 
 @dataclass(frozen=True, kw_only=True)
 class AlternativeResult:
-    """What a named change to the scenario would do, on the same demand.
+    """The effect of a named change to the scenario, on the same demand.
 
     Differences are of the change less the scenario as it is, at the add-on credits that the
     org has now; ``saves_per_month`` is what the recommended size costs as it is less what it
@@ -96,9 +96,9 @@ class AlternativeResult:
     change is to licenses or the edition and the prices are not stated, the saving is in
     ``addon_credits_alone``, and says nothing of the whole. All in $ and credits.
 
-    ``meets_probability`` is of the recommended size, or of the
-    largest where none is enough, on replications that chose nothing; ``decided`` is as that of the
-    recommendation. The intervals of what several alternatives save hold together.
+    ``meets_probability`` is of the recommended size, or of the largest where none is enough, on
+    replications that chose nothing; ``decided`` is as that of the recommendation. The intervals of
+    what several alternatives save hold together.
     """
 
     name: str
@@ -151,9 +151,9 @@ class Plan:
     recommendation : Recommendation
     alternatives : list of AlternativeResult
     confirmation : Confirmation or None
-        What was simulated again in the SimPy model, call for call.
+        What the SimPy model decided again, call for call.
     replications : int
-        How many the search judged. Where they leave a doubt, a last look sees as many more.
+        Those of the search. Where they leave a doubt, a last look sees as many more.
     judgement : Judgement or None
         What each replication said of each size; None where the plan was read from its files.
     over_time : OverTime or None
@@ -184,13 +184,14 @@ class Plan:
         return _row(self.frontier[now].iloc[0].to_dict())
 
     def row(self, size: int) -> pd.Series:
-        """Return what is known of a size, by fresh replications where they judged it."""
+        """Return the row of a size, by fresh replications where they judged it."""
         fresh = self.fresh[self.fresh["addon_credits"] == size]
-        known = fresh if len(fresh) else self.frontier[self.frontier["addon_credits"] == size]
-        return known.iloc[0]
+        rows = fresh if len(fresh) else self.frontier[self.frontier["addon_credits"] == size]
+        return rows.iloc[0]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as ``creditsim plan --json`` prints it; prices are exact decimals."""
+        # Only what the plan was made for: with a cost per lost call no share is aimed at.
         objective: dict[str, Any] = {
             "throttled_share": self.objective.throttled_share,
             "probability": self.objective.probability,
@@ -238,13 +239,13 @@ class Plan:
 
 
 def over_time_of(plan: Plan) -> OverTime:
-    """Return what pictures of a plan show over time: what it advises is among the sizes."""
+    """Return what pictures of a plan show over time; the size that it advises is among them."""
     named = (advised(plan), plan.recommendation.zero_throttle_addon_credits)
     return OverTime(plan.scenario, [size for size in named if size is not None])
 
 
 def surely_enough(plan: Plan) -> int | None:
-    """Return the smallest size that is known to be enough, if there is one.
+    """Return the smallest size that surely is enough, if there is one.
 
     It is the recommended one, or where that is not decided the upper end of what it lies between.
     """
@@ -255,15 +256,16 @@ def surely_enough(plan: Plan) -> int | None:
 
 
 def advised(plan: Plan) -> int | None:
-    """Return the size that the advice leads with: what surely is enough, else what may be."""
+    """Return the size that the advice begins with: what surely is enough, else what may be."""
     safe = surely_enough(plan)
     return plan.recommendation.addon_credits if safe is None else safe
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
-    """Nest the intervals of a frontier row as the contract has them."""
+    """Return a frontier row with its intervals nested, as ``creditsim plan --json`` prints them."""
     nested: dict[str, Any] = {}
     for name, value in row.items():
+        # The ends of an interval stand beside its mean in a table, and within it in JSON.
         if name == "meets_low":
             nested["meets_ci95"] = [value, row["meets_high"]]
         elif f"{name}_low" in row:

@@ -40,14 +40,14 @@ __all__ = ["load_plan", "load_result"]
 _SCENARIO = "scenario.yaml"
 _NAME_ONE = "name a folder that `creditsim run --out` or `plan --out` wrote"
 
-Place = Callable[[str], Path]
-"""Where a file of the result is."""
+Locate = Callable[[str], Path]
+"""Returns where a file of the result is, by its name."""
 
 
 def load_result(folder: Path | str) -> RunResult | Plan:
-    """Read what ``run --out`` or ``plan --out`` wrote to a folder.
+    """Return the result that ``run --out`` or ``plan --out`` wrote to a folder.
 
-    A plan comes without its judgement, which is not written: its frontier tells the same by
+    A plan comes without its judgement, which is not written: its frontier says the same by
     size. Where a folder holds both, it is the plan.
 
     Raises
@@ -66,17 +66,17 @@ def load_result(folder: Path | str) -> RunResult | Plan:
         raise InputError(f"{shown(folder)}: {what}") from None
 
 
-def _load(folder: Path, file: Place) -> RunResult | Plan:
+def _load(folder: Path, file: Locate) -> RunResult | Plan:
     for summary, load in (("plan.json", _plan), ("summary.json", _run)):
         if file(summary).is_file():
             try:
-                told, hashes = _told(file(summary))
+                given, hashes = _summary(file(summary))
                 as_written = _as_written(file, summary, hashes)
                 with _looking_at(_SCENARIO):
                     scenario = load_scenario(as_written(_SCENARIO), trace_megabytes=None)
                 with _looking_at(summary):
-                    _compare_scenario(scenario, told, summary)
-                    result = load(as_written, _warmed(scenario, told), told)
+                    _compare_scenario(scenario, given, summary)
+                    result = load(as_written, _warmed(scenario, given), given)
                 if isinstance(result, RunResult):
                     with _looking_at(summary):
                         written_as = None if hashes is None else hashes["calls.parquet"]
@@ -93,31 +93,31 @@ class _NotWholeError(Exception):
     """A file of a result is not what was written there; the text names it, and may say why."""
 
 
-def _told(summary: Path) -> tuple[dict[str, Any], dict[str, str] | None]:
-    """Return what a summary says, and the hashes of the files that were written with it."""
+def _summary(summary: Path) -> tuple[dict[str, Any], dict[str, str] | None]:
+    """Return a summary's contents, and the hashes of the files that were written with it."""
     with _looking_at(summary.name):
-        told = json.loads(_regular(summary).read_text("utf-8"), parse_float=Decimal)
-        if not isinstance(told, dict):
+        given = json.loads(_regular(summary).read_text("utf-8"), parse_float=Decimal)
+        if not isinstance(given, dict):
             raise TypeError("holds no mapping")
         try:
-            return told, hashes_of(summary, told)
+            return given, hashes_of(summary, given)
         except ValueError:
             raise _NotWholeError(f"{summary.name}: it is not what was written here") from None
 
 
 def _regular(file: Path) -> Path:
-    """Return a file that is not a pipe, which would be waited for."""
+    """Return a file, refused if it is a pipe: reading that would wait for ever."""
     if os.path.lexists(file) and not file.is_file():
         raise _NotWholeError(f"{file.name}: it is no regular file")
     return file
 
 
-def _as_written(place: Place, summary: str, hashes: dict[str, str] | None) -> Place:
+def _as_written(locate: Locate, summary: str, hashes: dict[str, str] | None) -> Locate:
     """Return where the files of a result are, each found to be written with its summary."""
 
     def found(name: str) -> Path:
         with _looking_at(name):
-            file = _regular(place(name))
+            file = _regular(locate(name))
             if hashes is not None and hashes.get(name) != digest(file):
                 what = f"it is not what was written with {summary}"
                 if name == _SCENARIO:  # a scenario is there to be changed, but not in a result
@@ -128,13 +128,13 @@ def _as_written(place: Place, summary: str, hashes: dict[str, str] | None) -> Pl
     return found
 
 
-def _compare_scenario(scenario: Scenario, told: dict[str, Any], summary: str) -> None:
-    """Refuse the scenario of another result, of which a summary without hashes tells this much."""
-    limit = told["limit"] if summary == "summary.json" else told["current"]["limit"]
+def _compare_scenario(scenario: Scenario, given: dict[str, Any], summary: str) -> None:
+    """Refuse the scenario of another result, as far as a summary without hashes can say."""
+    limit = given["limit"] if summary == "summary.json" else given["current"]["limit"]
     for key, value, expected in (
-        ("scenario", told["scenario"], scenario.name),
-        ("rate_card", told["rate_card"], scenario.card.name),
-        ("seed", told["seed"], scenario.seed),
+        ("scenario", given["scenario"], scenario.name),
+        ("rate_card", given["rate_card"], scenario.card.name),
+        ("seed", given["seed"], scenario.seed),
         ("limit", limit, scenario.limit),
     ):
         if value != expected:
@@ -162,15 +162,16 @@ def _looking_at(name: str) -> Iterator[None]:
         raise _NotWholeError(f"{name}: {in_a_line(error)[:200]}") from None
 
 
-def _warmed(scenario: Scenario, told: dict[str, Any]) -> Scenario:
+def _warmed(scenario: Scenario, given: dict[str, Any]) -> Scenario:
     """Return a scenario with the warm-up that its result had."""
-    warmup = warmup_from(told["warmup"])
+    # The file has it as it was written; where none was, the run found one and simulated with it.
+    warmup = warmup_from(given["warmup"])
     if warmup is None or warmup.given:
         return scenario
     return scenario.changed({"warmup": write_duration(warmup.length)})
 
 
-def _run(file: Place, scenario: Scenario, summary: dict[str, Any]) -> RunResult:
+def _run(file: Locate, scenario: Scenario, summary: dict[str, Any]) -> RunResult:
     tables = {name: _table(file(f"{name}.parquet"), name) for name in _RUNS}
     _refuse_rows_twice(tables)
     of_runs = {*tables["runs"]["replication"]}
@@ -234,7 +235,7 @@ _MAY_BE_MISSING = {name for name in STATISTICS if name.startswith("delay_")} | {
     "mean_throttled_attempts",
     *("throttled_share_low", "throttled_share_high", "lost_calls_low", "lost_calls_high"),
 }
-"""Numbers that there need not be, such as the share of no calls."""
+"""Columns whose numbers may be missing, as the share of no calls is."""
 
 _NO_NUMBERS = {"client", "category", "grain", "name", "statistic"} | {
     *("price_per_day", "price_per_month", "start", "start_at", "crossed_at"),
@@ -242,15 +243,15 @@ _NO_NUMBERS = {"client", "category", "grain", "name", "statistic"} | {
 
 
 def _table(file: Path, name: str) -> pd.DataFrame:
-    """Read a table, if it is the one of this name."""
+    """Return a table, read from its file; refuse one of another name."""
     with _looking_at(f"{name}.parquet"):
         with file.open("rb") as content:
             table: pd.DataFrame = pd.read_parquet(content)
         expected = [*_BEGIN[name]]
         if [*table.columns[: len(expected)]] != expected:
             missing = [column for column in expected if column not in table.columns]
-            told = f"has no column {missing[0]!r}" if missing else "has other columns"
-            raise _NotWholeError(f"{name}.parquet: it {told}, another version or table wrote it")
+            found = f"has no column {missing[0]!r}" if missing else "has other columns"
+            raise _NotWholeError(f"{name}.parquet: it {found}, another version or table wrote it")
         for column in {*expected} - _NO_NUMBERS:
             if not is_numeric_dtype(table[column]):
                 raise _NotWholeError(f"{name}.parquet: its column {column!r} holds no numbers")
@@ -283,7 +284,7 @@ def _compare(name: str, found: Any, expected: Any, of: str) -> None:
 
 
 def load_plan(folder: Path, scenario: Scenario) -> Plan:
-    """Read what ``plan --out`` wrote of a scenario that is at hand.
+    """Return the plan that ``plan --out`` wrote, of a scenario that is at hand.
 
     Raises
     ------
@@ -291,16 +292,16 @@ def load_plan(folder: Path, scenario: Scenario) -> Plan:
         If a file is not what was written there.
     """
     try:
-        told, hashes = _told(folder / "plan.json")
+        given, hashes = _summary(folder / "plan.json")
         as_written = _as_written(folder.joinpath, "plan.json", hashes)
         with _looking_at("plan.json"):
-            return _plan(as_written, _warmed(scenario, told), told)
+            return _plan(as_written, _warmed(scenario, given), given)
     except _NotWholeError as error:
         raise InputError(f"the plan is not whole (look at {error}), make it again") from None
 
 
-def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
-    advice = dict(told["recommendation"])
+def _plan(file: Locate, scenario: Scenario, given: dict[str, Any]) -> Plan:
+    advice = dict(given["recommendation"])
     advice["rejected"] = [Rejection.from_dict(each) for each in advice["rejected"]]
     advice["remedies"] = [Remedy(**remedy) for remedy in advice["remedies"]]
     if advice["undecided_between"] is not None:
@@ -308,10 +309,10 @@ def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
     if advice["addon_credits"] is not None:  # with all digits
         advice["price_per_day"] = scenario.offer.price_per_day(advice["addon_credits"])
         advice["price_per_month"] = scenario.offer.price_per_month(advice["addon_credits"])
-    confirmed, replications = told["confirmation"], _whole(told["replications"])
+    confirmed, replications = given["confirmation"], _whole(given["replications"])
     tables = {name: _table(file(f"{name}.parquet"), name) for name in _PLANS}
     for name, table in tables.items():
-        rows = [row["addon_credits"] for row in told[name]]
+        rows = [row["addon_credits"] for row in given[name]]
         _compare(name, [*table["addon_credits"]], rows, "plan.json")
     current = scenario.org.addon_credits
     if current not in {*tables["frontier"]["addon_credits"]}:
@@ -321,11 +322,11 @@ def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
         replications=replications,
         frontier=tables["frontier"],
         fresh=tables["fresh"],
-        warmup=warmup_from(told["warmup"]),
+        warmup=warmup_from(given["warmup"]),
         recommendation=Recommendation(**advice),
-        alternatives=[_alternative(given, replications) for given in told["alternatives"]],
+        alternatives=[_alternative(each, replications) for each in given["alternatives"]],
         confirmation=None if confirmed is None else Confirmation(**confirmed),
-        over_time=_over_time(file, scenario, told),
+        over_time=_over_time(file, scenario, given),
         judgement=None,
     )
     _check(Recommendation, plan.recommendation)
@@ -336,10 +337,10 @@ def _plan(file: Place, scenario: Scenario, told: dict[str, Any]) -> Plan:
     return plan
 
 
-def _over_time(file: Place, scenario: Scenario, told: dict[str, Any]) -> OverTime | None:
-    """Read what a plan shows over time, if it was kept."""
+def _over_time(file: Locate, scenario: Scenario, given: dict[str, Any]) -> OverTime | None:
+    """Return what a plan shows over time, read from its files; None if it was not kept."""
     files = [f"{name}.parquet" for name in _OVER_TIME]
-    kept = told.get("files")
+    kept = given.get("files")
     if not any(file(name).is_file() if kept is None else name in kept for name in files):
         return None
     tables = {name: _table(file(f"{name}.parquet"), name) for name in _OVER_TIME}

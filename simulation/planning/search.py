@@ -52,7 +52,7 @@ next smaller one and all larger ones, and those are judged after all where they 
 
 
 class Search:
-    """Judges pool sizes on more and more replications, and knows when that is enough.
+    """A search among pool sizes, on more and more replications until a look at them decides.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Search:
     workers : int
         Threads or processes that judge.
     steps : Steps, optional
-        Told of progress.
+        Where progress is noted.
     keep_current : bool
         Whether the size that the org has is judged on all replications, whatever it is.
     decision : Decision, optional
@@ -103,7 +103,7 @@ class Search:
 
     @property
     def judged(self) -> Judgement:
-        """What is known so far."""
+        """The judgement of all sizes so far, that of a last look left out."""
         assert self._judged is not None
         return self._judged
 
@@ -117,6 +117,7 @@ class Search:
         everything = np.arange(len(self.sizes))
         while self.count < count:
             if self.count < _PILOT:
+                # The pilot shows what a replication costs, and so on how many all sizes are judged.
                 self._judge(everything, min(_PILOT, count), count)
                 work = max(1, int(self.judged.work.mean()))
                 self._pilot = max(_PILOT, _ALL_SIZES_ATTEMPTS // work)
@@ -124,7 +125,9 @@ class Search:
                 self._judge(everything, min(count, self._pilot), count)
             else:
                 self._judge(self._in_doubt(), min(2 * self.count, count), count)
-        while len(behind := self._behind()):  # a size was given up too early
+        # A size that was given up too early is judged after all. That may change which size is
+        # recommended, and so which ones it depends on: hence a loop.
+        while len(behind := self._behind()):
             self._judge(behind, count, count)
 
     def decide(self, most: int) -> None:
@@ -154,20 +157,22 @@ class Search:
         or not, the intervals hold as often as they say.
         """
         first, end = self._undecided()
-        while first and self.judged.replications[first - 1] < self.count:  # it was given up
+        # A size that was given up counts as failing though no look said so. Where the lower end of
+        # the doubt stands on one, it is judged like the others, which may move the end.
+        while first and self.judged.replications[first - 1] < self.count:
             self._judge(np.array([first - 1]), self.count, self.count)
             first, end = self._undecided()
-        places = np.union1d(np.arange(first, end), self.to_show)
+        indices = np.union1d(np.arange(first, end), self.to_show)
         self._steps.expect(self.count)
-        seen = self._sweep(range(self.count, 2 * self.count), self.limits[places])
+        seen = self._sweep(range(self.count, 2 * self.count), self.limits[indices])
         doubtful = np.arange(first, end)
         before = self.to_show
-        self._last = self.judged.and_then(_of(seen, np.searchsorted(places, doubtful)), doubtful)
+        self._last = self.judged.and_then(_of(seen, np.searchsorted(indices, doubtful)), doubtful)
         if not self.decided and self.to_show == before:
-            self._unused = _of(seen, np.searchsorted(places, before))
+            self._unused = _of(seen, np.searchsorted(indices, before))
 
     def _behind(self) -> Ints:
-        """Return the places that the recommendation depends on but that missed replications."""
+        """Return the indices of sizes that the recommendation depends on, but not fully judged."""
         chosen = self.chosen
         first = len(self.sizes) - 1 if chosen is None else max(0, chosen - 1)
         last = len(self.sizes)
@@ -177,12 +182,13 @@ class Search:
         return first + np.flatnonzero(missed)
 
     def _in_doubt(self) -> Ints:
-        """Return the places of the sizes that may be right, the next smaller and all larger.
+        """Return the indices of the sizes that may be right, the next smaller one and all larger.
 
         What was given up stays so.
         """
         first, last = self._may_be_right()
         end = len(self.sizes) if last is None else min(len(self.sizes), last + 2)
+        # The next smaller size is the reason for the recommended one: it fails.
         wanted: Ints = np.arange(max(0, min(first, end) - 1), end)
         if self._keep_current:
             now = np.flatnonzero(self.sizes == self.scenario.org.addon_credits)
@@ -191,7 +197,7 @@ class Search:
         return not_given_up
 
     def _may_be_right(self) -> tuple[int, int | None]:
-        """Return the first place that may be right, and where the least cost is wanted the last.
+        """Return the index of the first size that may be right, and for the least cost of the last.
 
         The looks share the confidence, so that hardly any of them gives up a size wrongly.
         """
@@ -199,17 +205,22 @@ class Search:
         if self.objective.cost_of_lost_call is not None:
             return self._cost_bracket(sure)
         kept, counts = self.judged.meets(self.objective).sum(axis=0), self.judged.replications
-        known = {
+        # Thousands of sizes share a few pairs of counts, and each interval inverts a beta law.
+        fails_at = {
             (k, n): binomial_interval(k, n, sure)[1] < self.objective.probability
             for k, n in set(zip(kept.tolist(), counts.tolist(), strict=True))
         }
-        fails = [known[each] for each in zip(kept.tolist(), counts.tolist(), strict=True)]
+        fails = [fails_at[each] for each in zip(kept.tolist(), counts.tolist(), strict=True)]
+        # A True in front shifts all by one: the last True is at the index after the last failing
+        # size, and at 0 where none fails. The last, since a larger pool may throttle more (rule 5).
         return int(np.flatnonzero([True, *fails])[-1]), None
 
-    def _judge(self, places: Ints, upto: int, count: int) -> None:
-        behind = self._judged.replications[places] if self._judged else np.zeros(len(places), int)
+    def _judge(self, indices: Ints, upto: int, count: int) -> None:
+        behind = self._judged.replications[indices] if self._judged else np.zeros(len(indices), int)
+        # A judgement has no gaps: sizes that were given up at different times lack different
+        # replications, so those that lack the same ones are swept together.
         for first in np.unique(behind[behind < upto]):
-            these, more = places[behind == first], upto - int(first)
+            these, more = indices[behind == first], upto - int(first)
             self._steps.expect(more, count - upto)
             begun = perf_counter()
             judged = self._sweep(range(int(first), upto), self.limits[these])
@@ -223,7 +234,7 @@ class Search:
 
     @property
     def to_show(self) -> list[int]:
-        """The places of the next smaller size and the recommended one, or of the two largest.
+        """The indices of the next smaller size and the recommended one, or of the two largest.
 
         Where the least cost is wanted the next larger one follows, since it may cost less.
         """
@@ -231,7 +242,7 @@ class Search:
         after = chosen + 1 + (self.objective.cost_of_lost_call is not None)
         return list(range(max(0, chosen - 1), min(after, len(self.sizes))))
 
-    def fresh(self, places: Sequence[int], skip: int = 0) -> Evidence:
+    def fresh(self, indices: Sequence[int], skip: int = 0) -> Evidence:
         """Return what as many replications, none of which chose a size, say of some sizes.
 
         The search chose a size because it looked good, so its own replications flatter it.
@@ -239,16 +250,18 @@ class Search:
         all, those that follow them, with ``skip`` 1, are fresh for it.
         """
         if self.certain:
-            judged = _of(self.judged, places)
-        elif not skip and self._unused is not None and list(places) == self.to_show:
+            judged = _of(self.judged, indices)
+        elif not skip and self._unused is not None and list(indices) == self.to_show:
             judged = self._unused
         else:
+            # The search took as many replications as it counts, a last look as many again.
             first = ((1 if self._last is None else 2) + skip) * self.count
             self._steps.expect(self.count)
-            judged = self._sweep(range(first, first + self.count), self.limits[places])
-        return replace(self.evidence, sizes=self.sizes[places], judged=judged)
+            judged = self._sweep(range(first, first + self.count), self.limits[indices])
+        return replace(self.evidence, sizes=self.sizes[indices], judged=judged)
 
     def _sweep(self, replications: range, limits: Ints) -> Judgement:
+        # How the work is spread is a matter of time alone, so the clock may decide it.
         more = len(replications)
         processes = self._workers > 1 and more * self._pace > _WORTH_PROCESSES_S
         spread = processes or self.demand.busiest_day > BUSY_DAY
@@ -263,12 +276,14 @@ class Search:
 
     @property
     def chosen(self) -> int | None:
-        """The place of the recommended size, by the replications so far."""
+        """The index of the recommended size, by the replications so far; None if none is enough."""
         if self.objective.cost_of_lost_call is not None:
             means = self.evidence.monthly_costs().mean(axis=0)  # nan where not in doubt any more
             return int(np.nanargmin(means))
         chosen = smallest_with_all_larger(self.judged.keep_to(self.objective))
         if self._last is not None:
+            # A last look chooses only where it decides or rules out the search's choice: else its
+            # replications have chosen nothing and can serve as fresh ones.
             first, end = self._undecided()
             if not first <= (len(self.sizes) if chosen is None else chosen) <= end or first == end:
                 return smallest_with_all_larger(self._last.keep_to(self.objective))
@@ -276,7 +291,7 @@ class Search:
 
     @property
     def evidence(self) -> Evidence:
-        """What is known of the sizes; the last look is part of it where that chose the size."""
+        """The evidence on all sizes; a last look is part of it where that chose the size."""
         judged = self._last if self.last_look_chose else self.judged
         assert judged is not None
         return Evidence(
@@ -288,7 +303,7 @@ class Search:
         )
 
     def bracket(self) -> tuple[int, int | None]:
-        """Return the first place that may be right, and the first that surely is, if any."""
+        """Return the index of the first size that may be right, and of the first that surely is."""
         if self.certain:
             surely = self.chosen
             return (len(self.sizes) if surely is None else surely), surely
@@ -298,6 +313,7 @@ class Search:
         kept, counts = judged.meets(self.objective).sum(axis=0), judged.replications
         fails = counts < self.count  # given up
         meets = np.zeros(len(fails), np.bool_)
+        # A last look saw only the sizes in doubt, and each number of replications has its bounds.
         for count in np.unique(counts[~fails]):
             bounds, seen = self.decision.looks.at(int(count)), counts == count
             fails |= seen & (kept <= bounds.fails)
@@ -305,17 +321,20 @@ class Search:
         return int(np.flatnonzero([True, *fails])[-1]), smallest_with_all_larger(meets)
 
     def _undecided(self) -> tuple[int, int]:
-        """Return the first place that may be right, and the first after those in doubt."""
+        """Return the index of the first size that may be right, and the first after the doubt."""
         first, surely = self.bracket()
         return first, len(self.sizes) if surely is None else surely
 
     def _cost_bracket(self, confidence: float) -> tuple[int, int]:
-        """Return the first and the last place that may cost notably less than the best.
+        """Return the indices of the first and the last size that may cost notably less.
+
+        They are compared with the best, by intervals of paired differences.
 
         A size that is larger than one that surely throttles no call costs more than that one.
         """
         best, judged = self.chosen, self.judged
         assert best is not None
+        # Costs are linear in lost calls: two values give the price of each size and of a call.
         prices, with_a_call = (
             self.evidence.monthly_costs_of(np.full(len(self.sizes), n)) for n in (0, 1)
         )
@@ -323,14 +342,14 @@ class Search:
         lost, unseen = judged.lost_calls, float(judged.unseen[best])
         notable = NOTABLE_SAVING * (prices[best] + a_call * lost[:, best].mean())
         rivals, largest = [], int(np.searchsorted(self.limits, judged.enough_for_unseen))
-        for place in np.flatnonzero(judged.replications[: max(best, largest) + 1] == self.count):
+        for index in np.flatnonzero(judged.replications[: max(best, largest) + 1] == self.count):
             saved = _most_saved(
-                lost[:, best], lost[:, place], bool(place > best), unseen, confidence
+                lost[:, best], lost[:, index], bool(index > best), unseen, confidence
             )
-            less = prices[best] - prices[place] + saved * a_call
-            # One replication has no interval, so nan: nothing is known, and the size stays in.
-            if place == best or less > notable or math.isnan(less):
-                rivals.append(int(place))
+            less = prices[best] - prices[index] + saved * a_call
+            # One replication has no interval, so nan: it says nothing, and the size stays in.
+            if index == best or less > notable or math.isnan(less):
+                rivals.append(int(index))
         return rivals[0], rivals[-1]
 
     @property
@@ -343,26 +362,28 @@ class Search:
 def _most_saved(
     best: Floats, other: Floats, larger: bool, unseen: float, confidence: float
 ) -> float:
-    """Return how many calls fewer than the best another size may lose in a replication on average.
+    """Return how many calls fewer than the best another size may lose, on average.
 
     A larger size may save calls that no replication shows lost: where it never loses more than the
     best, what it saves is a count, whose interval allows for ``unseen`` calls.
     """
+    # All sizes saw the same demand, so differences are paired: what they have in common, busy
+    # days above all, drops out (common random numbers; Glasserman and Yao 1992).
     saved = best - other if larger else other - best
     if (saved < 0).any():
         return mean_difference(best - other, confidence).high
-    known = mean_of(saved, unseen, confidence)
-    return known.high if larger else -known.low
+    count = mean_of(saved, unseen, confidence)
+    return count.high if larger else -count.low
 
 
-def _of(judged: Judgement, places: Sequence[int] | Ints) -> Judgement:
+def _of(judged: Judgement, indices: Sequence[int] | Ints) -> Judgement:
     """Return what a judgement says of some of its sizes."""
-    kept = {name: getattr(judged, name)[:, places] for name in ("throttled", "lost")}
-    return replace(judged, limits=judged.limits[places], **kept)
+    kept = {name: getattr(judged, name)[:, indices] for name in ("throttled", "lost")}
+    return replace(judged, limits=judged.limits[indices], **kept)
 
 
 def smallest_with_all_larger(meets: NDArray[np.bool_]) -> int | None:
-    """Return the first place from which on every place is True, or None.
+    """Return the index from which on all are True, or None.
 
     >>> smallest_with_all_larger(np.array([True, False, True, True]))
     2

@@ -1,4 +1,4 @@
-"""What theory says of the pool: exact throttled shares of stationary Poisson demand.
+"""Theory of the pool: exact throttled shares of stationary Poisson demand.
 
 Each accepted call holds its credits for one window, so the pool is a loss system; by
 insensitivity only the mean of the holding time matters, and it is fixed here (rule 5).
@@ -33,6 +33,7 @@ def erlang_b(load: float, limit: int) -> float:
     >>> round(erlang_b(10.0, 10), 4)
     0.2146
     """
+    # A pool of no credits throttles every call.
     share = 1.0
     for servers in range(1, limit + 1):
         share = load * share / (servers + load * share)
@@ -71,7 +72,8 @@ def kaufman_roberts(
             if cost <= used
         )
         occupancy[used] = flow / used
-        if occupancy[used] > 1e250:  # only ratios count
+        # Only ratios count, so what would overflow is made smaller on the way.
+        if occupancy[used] > 1e250:
             occupancy[: used + 1] /= occupancy[used]
     tail = np.cumsum(occupancy[::-1]) / occupancy.sum()
     return np.array([tail[min(cost, limit + 1) - 1] for cost in credits])
