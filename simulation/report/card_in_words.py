@@ -1,4 +1,4 @@
-"""What a rate card says of every org, in words; light, for commands that only quote."""
+"""What a rate card says of every org, in words; quick to import, for commands that only quote."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["card_facts"]
 
 
 def card_facts(card: RateCard) -> list[str]:
-    """Say what holds for every org on a rate card, a sentence each."""
+    """Return what holds for every org on a rate card, a sentence each."""
     refused = f"A throttled attempt is answered HTTP {card.throttled_response.status}"
     return [
         f"At most {card.purchase_cap_credits:,} add-on credits, in steps of {card.addon_step:,}.",

@@ -42,7 +42,7 @@ def _figure(height: int) -> go.Figure:
 
 
 def _styled(figure: go.Figure, height: int) -> go.Figure:
-    """Give a figure what all have in common: it fits on a phone, and on light and dark pages."""
+    """Return a figure with what all have in common: it fits a phone, and light and dark pages."""
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": 40, "b": 8},
@@ -59,7 +59,7 @@ def _styled(figure: go.Figure, height: int) -> go.Figure:
 
 
 def available_credits(result: RunResult) -> go.Figure:
-    """Show available credits over time, with their spread, and when attempts are throttled."""
+    """Return a figure of available credits over time, with their spread, and of throttling."""
     size = result.scenario.org.addon_credits
     return available_credits_by_size(result.scenario, {size: timeline(result)})
 
@@ -67,13 +67,13 @@ def available_credits(result: RunResult) -> go.Figure:
 def available_credits_by_size(
     scenario: Scenario, timelines: Mapping[int, pd.DataFrame], shown: int | None = None
 ) -> go.Figure:
-    """Show the same for several add-on sizes, with a slider that chooses among them.
+    """Return the same figure for several add-on sizes, with a slider that chooses among them.
 
     Parameters
     ----------
     scenario : Scenario
     timelines : mapping of int to DataFrame
-        What `simulation.experiment.timeline` says of each size, rising.
+        `simulation.experiment.timeline` of each size, rising.
     shown : int, optional
         The size to begin with; the first unless given.
     """
@@ -98,7 +98,7 @@ def available_credits_by_size(
 
 
 def _levels(scenario: Scenario, size: int) -> dict[str, Any]:
-    """Return what a figure has of the pool that a size gives: its levels, and how high it is."""
+    """Return the layout that belongs to the pool of one size: its levels, and how high it is."""
     limit = scenario.offer.limit(size)
     shapes = [*level_lines(limit), *warm_up(scenario)]
     return {"shapes": shapes, "yaxis.range": [0, limit * 1.05]}
@@ -110,8 +110,8 @@ def _slider(
     """Return a slider over sizes that have as many traces each, in the order of the sizes."""
     each = traces // len(sizes)
     steps = []
-    for place, (size, layout) in enumerate(zip(sizes, layouts, strict=True)):
-        visible = [n // each == place for n in range(traces)]
+    for index, (size, layout) in enumerate(zip(sizes, layouts, strict=True)):
+        visible = [n // each == index for n in range(traces)]
         steps.append(
             {"label": f"{size:,}", "method": "update", "args": [{"visible": visible}, layout]}
         )
@@ -127,12 +127,14 @@ def _slider(
 
 
 def frontier(plan: Plan) -> go.Figure | None:
-    """Show price against throttled share, with the recommendation and the next smaller size.
+    """Return a figure of price against throttled share; None where nothing can be bought.
 
-    None where nothing can be bought.
+    The recommended size and the next smaller one are marked.
     """
     if len(plan.frontier) == 1:
         return None
+    # What lies above the size that throttles nothing is a flat line at 0, so the axis ends soon
+    # after it; `end` is its price.
     figure = _figure(400)
     _add_curve(figure, plan.frontier)
     for size, words in _marked(plan).items():
@@ -170,6 +172,7 @@ def _add_curve(figure: go.Figure, sizes: pd.DataFrame) -> None:
     """Draw the throttled share of all sizes against their price, with its interval."""
     prices = sizes["price_per_month"].astype(float)
     share, low, high = (100 * sizes[f"throttled_share{end}"] for end in ("", "_low", "_high"))
+    # A polygon with a gap would be filled across it.
     low, high = low.fillna(share), high.fillna(share)
     figure.add_scatter(
         x=pd.concat([prices, prices[::-1]]),
@@ -206,9 +209,10 @@ def _marked(plan: Plan) -> dict[int, str]:
 
 
 def uses_and_suffers(result: RunResult, by: str = "client") -> go.Figure:
-    """Show each client's (or category's) share of the credits used and of the calls throttled."""
+    """Return a figure of each client's or category's share of credits used and calls throttled."""
     runs = result.client_runs if by == "client" else result.category_runs
     sums = runs.groupby(by, sort=False, observed=True)[["credits_used", "throttled_calls"]].sum()
+    # Nothing throttled: shares are 0, not nan.
     shares = sums / sums.sum().replace(0, 1)
     shares = shares.loc[shares.max(axis=1).sort_values(kind="stable").index]
     if len(shares) > _MOST_BARS:
@@ -238,12 +242,12 @@ def uses_and_suffers(result: RunResult, by: str = "client") -> go.Figure:
 
 
 def when_it_hurts(result: RunResult) -> go.Figure:
-    """Show the throttled attempts of a mean hour, by weekday and hour of the local day."""
+    """Return a figure of the throttled attempts of a mean hour, by local weekday and hour."""
     return week(weekly(result))
 
 
 def week(table: pd.DataFrame) -> go.Figure:
-    """Show the same of what `simulation.experiment.weekly` says."""
+    """Return the same figure of a table that `simulation.experiment.weekly` gave."""
     figure = _figure(300)
     figure.add_heatmap(
         z=table.to_numpy().round(2),
@@ -262,7 +266,7 @@ def week(table: pd.DataFrame) -> go.Figure:
 
 
 def delays(result: RunResult) -> go.Figure | None:
-    """Show the calls that each client loses, and the delays of those that try again.
+    """Return a figure of the calls that each client loses, and the delays of those that try again.
 
     At most 12 clients, those that lose most; None where no client loses a call or tries again.
     """
@@ -317,7 +321,7 @@ def delays(result: RunResult) -> go.Figure | None:
 
 
 def alternatives(plan: Plan) -> go.Figure | None:
-    """Show what each alternative saves a month, with its interval; None where there are none."""
+    """Return a figure of what each alternative saves a month, with intervals; None without any."""
     savers = [each for each in plan.alternatives if each.saves_per_month is not None][::-1]
     if not savers:
         return None

@@ -27,7 +27,7 @@ from simulation.version import __version__
 __all__ = ["environment", "report", "write"]
 
 _BAND_OF_TEN = 10
-"""Replications below which a band that leaves out one of ten leaves out none."""
+"""Replications from which a band can leave out one of ten."""
 
 _ABOUT_TIMELINE = (
     "The line is the median of {count:,} simulated {units}, the band holds {held}. Below, in "
@@ -93,7 +93,7 @@ def report(
 
 
 def environment() -> Environment:
-    """Return what templates are filled in with."""
+    """Return the Jinja environment that fills in templates."""
     environment = Environment(
         loader=PackageLoader("simulation.report"),
         autoescape=True,
@@ -106,9 +106,10 @@ def environment() -> Environment:
 
 
 def _json(pictures: Mapping[str, go.Figure]) -> Markup:
-    """Write figures by name as JSON that may stand inside a script element."""
-    told = (f"{json.dumps(name)}:{figure.to_json()}" for name, figure in pictures.items())
-    return Markup(f"{{{','.join(told)}}}".replace("<", "\\u003c"))
+    """Return figures by name as JSON that may stand inside a script element."""
+    # A name or a text with "</script>" would end the element; JSON may write < as an escape.
+    members = (f"{json.dumps(name)}:{figure.to_json()}" for name, figure in pictures.items())
+    return Markup(f"{{{','.join(members)}}}".replace("<", "\\u003c"))
 
 
 class _Section(NamedTuple):
@@ -209,5 +210,5 @@ def write(
         If the file cannot be written, or is there, was not written by this tool, and ``force``
         is not set.
     """
-    place = OutputFile(file, force)  # refused before the work, not after it
-    place.write(report(result))
+    output = OutputFile(file, force)  # refused before the work, not after it
+    output.write(report(result))

@@ -22,7 +22,7 @@ def plan_findings(plan: Plan) -> list[str]:
 
 
 def what_it_is(plan: Plan, size: int) -> str:
-    """Name a size by what the plan says of it; empty where it says nothing of its own."""
+    """Return what a plan says of a size in two words; empty where it says nothing of its own."""
     advice = plan.recommendation
     if size == advice.addon_credits:
         sure = advice.decided or plan.objective.cost_of_lost_call is not None
@@ -73,7 +73,7 @@ def _what(plan: Plan) -> str:
 
 
 def _not_reachable(plan: Plan) -> str:
-    """Say by how much even the largest purchase falls short."""
+    """Return by how much even the largest purchase falls short, in words."""
     largest = int(plan.frontier["addon_credits"].iloc[-1])
     most = f"{plan.scenario.org.edition} cannot buy add-on credits, and its limit falls"
     if largest:
@@ -85,7 +85,7 @@ def _not_reachable(plan: Plan) -> str:
 
 
 def _least_cost(plan: Plan) -> str:
-    """Say what the recommended size costs in all, and what none would."""
+    """Return what the recommended size costs in all, and what none would, in words."""
     assert plan.objective.cost_of_lost_call is not None
     assert plan.recommendation.addon_credits is not None
     row = plan.row(plan.recommendation.addon_credits)
@@ -106,7 +106,7 @@ def _least_cost(plan: Plan) -> str:
 
 
 def _undecided(plan: Plan) -> str:
-    """Say which size is enough for sure, and which smaller one may be."""
+    """Return which size surely is enough, and which smaller one may be, in words."""
     assert plan.recommendation.undecided_between is not None
     low, high = plan.recommendation.undecided_between
     months, best = plural(period(plan.scenario.counted)), plan.recommendation.addon_credits
@@ -133,7 +133,7 @@ def _undecided(plan: Plan) -> str:
 
 
 def _kept(plan: Plan, size: int, months: str) -> str:
-    """Say in how many a size keeps to the objective."""
+    """Return in how many months a size keeps to the objective, in words."""
     row = plan.row(size)
     return (
         f"{percent(row['meets_probability'])} of {months} (95 % interval "
@@ -142,7 +142,7 @@ def _kept(plan: Plan, size: int, months: str) -> str:
 
 
 def _certain(plan: Plan) -> bool:
-    """Whether nothing is random: intervals are points then, and one replication tells all."""
+    """Return whether nothing is random: intervals are points then."""
     return bool((plan.frontier["meets_low"] == plan.frontier["meets_high"]).all())
 
 
@@ -180,22 +180,22 @@ def _else(plan: Plan) -> str:
         )
     if advice.status == "not_reachable":
         if not advice.remedies:
-            return _nothing_would_do(plan.scenario)
+            return _nothing_is_enough(plan.scenario)
         return f"What would be enough: {advice.remedies[0].change}."
     return _without_throttling(plan)
 
 
-def _nothing_would_do(scenario: Scenario) -> str:
-    """Say that no purchase at all would meet the objective."""
+def _nothing_is_enough(scenario: Scenario) -> str:
+    """Return a sentence for an org of which no change meets the objective."""
     licenses, edition = scenario.user_licenses, scenario.org.edition
-    held = f" with {licenses:,} licenses" if licenses else ""
+    with_them = f" with {licenses:,} licenses" if licenses else ""
     if not scenario.offer.rules.per_license:
-        return f"Licenses add no credits to {edition}, and no higher edition{held} is enough."
-    return f"No number of licenses, and no higher edition{held}, is enough."
+        return f"Licenses add no credits to {edition}, and no higher edition{with_them} is enough."
+    return f"No number of licenses, and no higher edition{with_them}, is enough."
 
 
 def _how_sure(plan: Plan, best: AlternativeResult) -> str:
-    """Say how often the size that an alternative needs keeps to the objective."""
+    """Return how often the size that an alternative needs keeps to the objective, in words."""
     if plan.objective.cost_of_lost_call is not None or _certain(plan) or plan.replications == 1:
         return ""
     kept = f"; it keeps to the objective in {percent(best.meets_probability.mean)} of the fresh "
@@ -217,7 +217,7 @@ def _without_throttling(plan: Plan) -> str:
 
 
 def advice_in_brief(plan: Plan) -> str:
-    """Say in a few words what to do; where that is not decided, what is surely enough first."""
+    """Return in a few words what to do; where that is open, what surely is enough comes first."""
     advice, now = plan.recommendation, plan.scenario.org.addon_credits
     size, safe = advice.addon_credits, surely_enough(plan)
     if not advice.decided and safe is None:
@@ -229,18 +229,18 @@ def advice_in_brief(plan: Plan) -> str:
         most = int(plan.frontier["addon_credits"].iloc[-1])
         if not most:
             return "no purchase is enough: none can be made"
-        held = plan.fresh["meets_probability"].iloc[-1]
+        share = plan.fresh["meets_probability"].iloc[-1]
         months = plural(period(plan.scenario.counted))
-        held_in = f"{percent(held)} of {months}"
-        return f"no purchase is enough: {most:,} add-on credits are enough in {held_in}"
+        often = f"{percent(share)} of {months}"
+        return f"no purchase is enough: {most:,} add-on credits are enough in {often}"
     if safe in (None, size):
-        return _deed(size, now)
+        return _action(size, now)
     fewer = f"{size:,} may be too" if size else "perhaps none are needed"
-    return f"{_deed(safe, now)}: surely enough; {fewer}"
+    return f"{_action(safe, now)}: surely enough; {fewer}"
 
 
-def _deed(size: int | None, now: int) -> str:
-    """Say what to do to have a size."""
+def _action(size: int | None, now: int) -> str:
+    """Return what to do to have a size, in words."""
     assert size is not None
     if size == now:
         return "keep what you have" if now else "nothing to buy"

@@ -42,6 +42,7 @@ def write_portfolio_page(
         orgs=orgs,
         version=__version__,
     )
+    # Thousands of orgs make a long page: it is never in memory as one text.
     parts.enable_buffering(200)
     with file.open("w", encoding="utf-8") as text:
         text.writelines(parts)

@@ -14,7 +14,7 @@ __all__ = ["precision_finding", "run_figures", "run_findings", "start_finding"]
 
 
 def start_finding(warmup: Warmup | None) -> str:
-    """Say what the start of the runs does to the figures; nothing if it was not examined."""
+    """Return what the start of the runs does to the figures; empty if it was not examined."""
     if warmup is None or not warmup.length:
         return ""
     length = write_duration(warmup.length)
@@ -39,7 +39,7 @@ def start_finding(warmup: Warmup | None) -> str:
 
 
 def precision_finding(result: RunResult, wanted: str) -> str:
-    """Say how well the throttled share of a run to a precision is known."""
+    """Return how precise the throttled share of a run is, which was run to a precision."""
     share, many = result.estimate("throttled_share"), len(result.runs)
     if not result.scenario.is_random:
         return "Nothing in the scenario is random, so that the throttled share is exact."
@@ -50,10 +50,10 @@ def precision_finding(result: RunResult, wanted: str) -> str:
             f"No call was throttled in {many:,} replications, so the precision of the throttled "
             "share is not known."
         )
-    known = percent((share.high - share.low) / 2 / share.mean)
+    precision = percent((share.high - share.low) / 2 / share.mean)
     return (
-        f"After {many:,} replications half the 95 % interval of the throttled share is {known} of "
-        f"the share; {wanted} was wanted."
+        f"After {many:,} replications half the 95 % interval of the throttled share is {precision} "
+        f"of the share; {wanted} was wanted."
     )
 
 
@@ -114,12 +114,12 @@ def _whether(result: RunResult) -> str:
         sure = f"In none of {many:,} simulated {plural(unit)} did the pool run dry (95 % interval "
         sure += f"of such {plural(unit)}: 0 % to {percent(high)})"
         peak, limit = int(runs["peak_window_credits"].max()), scenario.limit
-        held = f", {percent(peak / limit)} of the limit" if limit else ""
-        held += _never_served(result)
+        of_limit = f", {percent(peak / limit)} of the limit" if limit else ""
+        of_limit += _never_served(result)
         never = sure if many > 1 else f"In the one simulated {unit} the pool did not run dry"
         return (
             f"{never}: at most {peak:,} credits were held in any "
-            f"{scenario.card.window_in_words}{held}."
+            f"{scenario.card.window_in_words}{of_limit}."
         )
     warm = scenario.warmup_end
     after = f", the warm-up of {write_duration(warm)} not counted" if warm else ""
@@ -138,7 +138,7 @@ def _whether(result: RunResult) -> str:
 
 
 def _never_served(result: RunResult) -> str:
-    """Say of calls that cost more than the limit what they are: no pool that ran dry."""
+    """Return a clause on calls that cost more than the limit: they are no pool that ran dry."""
     count = result.estimate("impossible_calls").mean
     if not count:
         return ""

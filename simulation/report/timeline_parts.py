@@ -1,4 +1,4 @@
-"""What a picture of available credits over time is put together from."""
+"""The parts of a picture of available credits over time."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ __all__ = ["level_lines", "timeline_traces", "warm_up"]
 def timeline_traces(line: pd.DataFrame) -> list[tuple[int, go.Scatter | go.Bar]]:
     """Return the traces of a timeline, each with the row that it stands in."""
     start = line["start"]
+    # Whole credits, and four digits of shares, keep a page of a dozen sizes small.
     whole = [line[name].round().astype(int) for name in ("low", "median", "high")]
     edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
     band = "9 of 10 runs"
@@ -46,7 +47,7 @@ def timeline_traces(line: pd.DataFrame) -> list[tuple[int, go.Scatter | go.Bar]]
 
 
 def warm_up(scenario: Scenario) -> list[dict[str, object]]:
-    """Return what lies over the warm-up, which counts for nothing."""
+    """Return a grey rectangle over the warm-up, of which no call counts."""
     if not scenario.warmup_end:
         return []
     begins, ends = (
