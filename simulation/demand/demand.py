@@ -16,6 +16,7 @@ from simulation.arrays import Ints
 from simulation.demand.calls import Calls, concatenate
 from simulation.demand.client import ClientDemand
 from simulation.demand.kernels import line_up
+from simulation.demand.workload import calls_a_day
 from simulation.scenario import Scenario
 
 __all__ = ["Demand", "demand_of"]
@@ -63,6 +64,11 @@ class Demand:
     def days(self) -> int:
         """How many local days a run touches."""
         return self.scenario.clock.days
+
+    @cached_property
+    def calls_a_day(self) -> float:
+        """How many calls all clients submit on a mean local day."""
+        return calls_a_day(self.scenario)
 
     @cached_property
     def busiest_day(self) -> int:

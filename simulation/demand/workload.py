@@ -23,6 +23,7 @@ __all__ = [
     "MOST_MEMORY_SHARE",
     "MOST_SECONDS",
     "Workload",
+    "calls_a_day",
     "check_workload",
     "too_much",
     "workload_of",
@@ -147,6 +148,11 @@ def workload_of(
         seconds = n * (seconds + drawn * in_run * _SECONDS_A_CALL[engine])
     in_all = float(by_day.sum()) * in_run * n
     return Workload(in_all, day, busiest, n, memory, seconds / min(workers, n))
+
+
+def calls_a_day(scenario: Scenario) -> float:
+    """Return how many calls all clients submit on a mean local day of a run."""
+    return float(sum(_calls_by_day(scenario, client)[0].mean() for client in scenario.clients))
 
 
 def _calls_by_day(scenario: Scenario, client: Client) -> tuple[Floats, float]:

@@ -18,6 +18,7 @@ from simulation.demand.demand import Demand
 from simulation.demand.streams import uniform
 from simulation.engine.compiled.kernel import decide
 from simulation.engine.compiled.kernel import uniform as compiled_uniform
+from simulation.engine.compiled.lanes import slot_bits
 from simulation.engine.compiled.model import CompiledModel
 from simulation.engine.compiled.sweep import sweep
 from simulation.engine.model import Model
@@ -184,6 +185,22 @@ def test_what_has_ended_makes_room_for_others_in_a_crowd(monkeypatch: pytest.Mon
     assert (records.outcome == 0).sum() > 1024
     assert (records.attempts > 1).sum() > 64
     assert room == {(1024, 64)}  # as much as there is at first
+
+
+@given(scenarios(), st.integers(0, 40))
+@settings(max_examples=25)
+def test_nothing_that_is_decided_depends_on_how_long_slots_are(
+    scenario: Scenario, more: int
+) -> None:
+    def longer(longest: int, _: float) -> int:
+        return slot_bits(longest) + more
+
+    with pytest.MonkeyPatch.context() as patch:
+        expected = compiled(Demand(scenario), 40)
+        patch.setattr(simulation.engine.compiled.model, "slot_bits", longer)
+        found = compiled(Demand(scenario), 40)
+    for column in ("attempts", "throttled_attempts", "outcome", "settled_at"):
+        assert np.array_equal(getattr(found, column), getattr(expected, column)), column
 
 
 @pytest.mark.parametrize("first", ["a", "b"])

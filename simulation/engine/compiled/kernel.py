@@ -10,9 +10,9 @@ their window and their pending retries from day to day. What makes it fast:
   with the busiest window and not with the horizon.
 - *Slots.* Only retries that are due soon are kept in order, in a heap. Those further ahead are
   linked lists, one for each slot of time, which are sorted when their slot is reached. So the heap
-  stays small where many calls wait. Empty slots are walked over, which costs more than it saves
-  where calls are few: with a heap alone, one lane took 1.02 times as long at 80,000 calls a day,
-  and 0.55 to 0.75 times as long at 10,000.
+  stays small where many calls wait: with a heap alone, 41 pools of `scenarios/enterprise.yaml` took
+  1.4 times as long (3.4 s in place of 2.4 s for four days). Empty slots are walked over, so slots
+  are no shorter than calls are apart (`lanes.slot_bits`).
 - *A free list.* An entry of a call that has ended is used again, so memory grows with the calls
   that wait at once. Indices of entries stay as they are, as heap and slots point to them.
 - *Sleeping lanes* (`sweep`). A pool that has throttled nothing for a whole window is in

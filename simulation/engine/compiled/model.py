@@ -33,7 +33,7 @@ from simulation.scenario import Scenario
 __all__ = ["CompiledModel", "empty_tape", "laws_of"]
 
 
-def laws_of(scenario: Scenario, replication: int) -> Laws:
+def laws_of(scenario: Scenario, replication: int, calls_a_day: float = 0.0) -> Laws:
     """Return a scenario's rules and its clients' policies, as the loops take them."""
     policies, delays = np.zeros(len(scenario.clients), POLICY), list[int]()
     for policy, client in zip(policies, scenario.clients, strict=True):
@@ -48,7 +48,7 @@ def laws_of(scenario: Scenario, replication: int) -> Laws:
         window=scenario.card.window,
         horizon=scenario.clock.horizon,
         throttled_attempt_credits=scenario.card.throttled_attempt_credits,
-        slot_bits=slot_bits(max(delays, default=0)),
+        slot_bits=slot_bits(max(delays, default=0), calls_a_day),
         policies=policies,
         delays=np.array(delays, np.int64),
     )
@@ -75,7 +75,7 @@ class CompiledModel(Engine):
         ``held`` credits are in use at the start and come back evenly over the first window.
         """
         clock, start = self.scenario.clock, 0
-        laws = laws_of(self.scenario, self.replication)
+        laws = laws_of(self.scenario, self.replication, self.demand.calls_a_day)
         lanes = lanes_of([self.limit])
         hold(lanes, held, laws.window)
         open_calls = _OpenCalls(len(self.demand.apis))

@@ -72,7 +72,7 @@ def sweep(demand: Demand, replication: int, limits: Ints, counted: Flags) -> Swe
     clock, window = scenario.clock, scenario.card.window
     lanes: _Lanes = _Dropping(limits, window)
     if not _drops_all(scenario):
-        lanes = _Retrying(limits, scenario, replication)
+        lanes = _Retrying(limits, demand, replication)
     past = _Past(window)
     calls = credits = 0
     for day, today in enumerate(demand.draw_days(replication)):
@@ -144,9 +144,9 @@ class _Retrying:
     Only the lanes that ever throttled exist, which are the smallest: the rest have slept till now.
     """
 
-    def __init__(self, limits: Ints, scenario: Scenario, replication: int) -> None:
+    def __init__(self, limits: Ints, demand: Demand, replication: int) -> None:
         self._limits = limits
-        self._laws = laws_of(scenario, replication)
+        self._laws = laws_of(demand.scenario, replication, demand.calls_a_day)
         self._lanes = lanes_of(limits[:0])
         self._asleep = np.empty(0, bool)
         self._tape = empty_tape(read=False)
