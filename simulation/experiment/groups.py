@@ -43,7 +43,7 @@ def groups_of(demand: Demand) -> list[Group]:
     scenario, kinds = demand.scenario, len(demand.apis)
     account = np.arange(len(scenario.clients) * kinds)
     category = np.array([scenario.category(api) for api in demand.apis])
-    counts = [client.arrivals.is_drawn for client in scenario.clients]
+    counts = [client.arrivals.draws_number for client in scenario.clients]
     drawn = [client.is_drawn for client in scenario.clients]
     costs = {client * kinds + api: cost for (client, api), cost in demand.cheapest.items()}
 

@@ -72,6 +72,10 @@ class Statistic:
         Returns what each call adds, (n,).
     of_group : callable, optional
         Returns its value; nan where there is none.
+    in_credits : bool
+        Whether it counts credits: an event that no replication shows has as many as its calls cost.
+    at_most : str
+        The statistic that it cannot exceed, if there is one: its interval ends there.
     is_share : bool
         Whether tables write it in per cent.
     if_any : bool
@@ -82,6 +86,8 @@ class Statistic:
     estimator: str = _MEAN
     of_calls: Callable[[Settled], NDArray[Any]] | None = None
     of_group: Callable[[Figures], float] | None = None
+    in_credits: bool = False
+    at_most: str = ""
     is_share: bool = False
     if_any: bool = False
 
@@ -114,7 +120,9 @@ STATISTICS: Mapping[str, Statistic] = {
         label="  throttled", of_calls=lambda done: done.throttled_attempts
     ),
     "throttled_calls": Statistic(
-        label="  first attempt throttled", of_calls=lambda done: done.throttled_attempts > 0
+        label="  first attempt throttled",
+        of_calls=lambda done: done.throttled_attempts > 0,
+        at_most="calls",
     ),
     "throttled_share": Statistic(
         label="  as a share",
@@ -125,25 +133,33 @@ STATISTICS: Mapping[str, Statistic] = {
         is_share=True,
     ),
     "succeeded_calls": Statistic(
-        label="  succeeded", of_calls=lambda done: done.outcome == SUCCEEDED
+        label="  succeeded", of_calls=lambda done: done.outcome == SUCCEEDED, at_most="calls"
     ),
     "lost_calls": Statistic(
         label="  lost",
         of_calls=lambda done: (done.outcome == LOST) | (done.outcome == IMPOSSIBLE),
+        at_most="calls",
     ),
     "impossible_calls": Statistic(
         label="    of them dearer than the limit",
         of_calls=lambda done: done.outcome == IMPOSSIBLE,
         if_any=True,
+        at_most="calls",
     ),
     "unfinished_calls": Statistic(
         label="  unfinished at the end",
         of_calls=lambda done: done.outcome == UNFINISHED,
         if_any=True,
+        at_most="calls",
     ),
-    "credits_demanded": Statistic(label="credits demanded", of_calls=lambda done: done.credits),
+    "credits_demanded": Statistic(
+        label="credits demanded", of_calls=lambda done: done.credits, in_credits=True
+    ),
     "credits_used": Statistic(
-        label="credits used", of_calls=lambda done: done.credits * (done.outcome == SUCCEEDED)
+        label="credits used",
+        of_calls=lambda done: done.credits * (done.outcome == SUCCEEDED),
+        in_credits=True,
+        at_most="credits_demanded",
     ),
     "peak_window_credits": Statistic(
         label="most credits held in any window, median",

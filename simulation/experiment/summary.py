@@ -119,15 +119,6 @@ def _event(calls: float | Floats, unseen: float) -> Floats:
     return event
 
 
-_OF_CALLS = (
-    "throttled_calls",
-    "succeeded_calls",
-    "lost_calls",
-    "impossible_calls",
-    "unfinished_calls",
-)
-
-
 def _estimates(
     columns: Mapping[str, NDArray[Any]],
     delays: Sequence[Sequence[NDArray[np.int64]]],
@@ -147,32 +138,34 @@ def _estimates(
     each = columns["credits_demanded"].mean(axis=0) / np.maximum(1.0, mean)
     events = {
         "exhausted_hours": event * counted / np.maximum(1.0, mean),
-        **dict.fromkeys(("credits_demanded", "credits_used"), event * np.maximum(1.0, each)),
+        **dict.fromkeys(
+            (name for name, statistic in STATISTICS.items() if statistic.in_credits),
+            event * np.maximum(1.0, each),
+        ),
     }
     found: dict[str, Estimates] = {}
-    for statistic in STATISTICS:
-        values = columns[statistic]
-        if statistic in QUANTILES:
+    for name in STATISTICS:
+        values = columns[name]
+        if name in QUANTILES:
             continue
-        if statistic == "throttled_share":
-            found[statistic] = ratios(columns["throttled_calls"], calls, event)
-        elif statistic in _ESTIMATED_ALONE:
-            found[statistic] = Estimates.of(
-                [_ESTIMATED_ALONE[statistic](each) for each in values.T]
-            )
+        if name == "throttled_share":
+            found[name] = ratios(columns["throttled_calls"], calls, event)
+        elif name in _ESTIMATED_ALONE:
+            found[name] = Estimates.of([_ESTIMATED_ALONE[name](each) for each in values.T])
         else:
-            found[statistic] = ratios(values, np.ones_like(calls), events.get(statistic, event))
+            found[name] = ratios(values, np.ones_like(calls), events.get(name, event))
     # Intervals end where a figure cannot go: at the calls made, and at the hours that count.
     at_most: dict[str, float | Floats] = {"throttled_share": 1.0, "exhausted_hours": counted}
     if len(calls) > 1:
-        for statistic, differs in drawn.items():
-            found[statistic] = found[statistic].exact(~differs)
-    at_most |= dict.fromkeys(_OF_CALLS, found["calls"].high)
-    at_most["credits_used"] = found["credits_demanded"].high
-    for statistic, most in at_most.items():
-        found[statistic] = found[statistic].at_most(most)
+        for name, differs in drawn.items():
+            found[name] = found[name].exact(~differs)
+    for name, statistic in STATISTICS.items():
+        if statistic.at_most:
+            at_most[name] = found[statistic.at_most].high
+    for name, most in at_most.items():
+        found[name] = found[name].at_most(most)
     found |= _delays(columns, delays, event)
-    return {statistic: found[statistic] for statistic in STATISTICS}
+    return {name: found[name] for name in STATISTICS}
 
 
 def _delays(

@@ -20,4 +20,5 @@ def shipped_rate_cards() -> tuple[str, ...]:
     """
     files = resources.files("simulation.rate_cards")
     names = (Path(file.name) for file in files.iterdir() if file.name != REGISTER)
-    return tuple(sorted(name.stem for name in names if name.suffix == ".yaml"))
+    cards = (name.stem for name in names if name.suffix == ".yaml")
+    return tuple(sorted(cards, key=lambda card: (card != DEFAULT_RATE_CARD, card)))

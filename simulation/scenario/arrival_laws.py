@@ -74,8 +74,13 @@ class Arrivals(Part):
 
     @property
     def is_drawn(self) -> bool:
-        """Whether the number of calls differs between replications."""
+        """Whether calls differ between replications, in their number or in their times."""
         return self.law is not None and self.law.is_drawn
+
+    @property
+    def draws_number(self) -> bool:
+        """Whether the number of calls differs between replications."""
+        return self.law is not None and self.law.draws_number
 
     @property
     def differs_by_weekday(self) -> bool:

@@ -27,7 +27,10 @@ Found = tuple[KeyPath, str]
 class Law(Part, ABC):
     """A law by which calls come that names no file; `simulation.demand` draws its calls."""
 
-    is_drawn: ClassVar[bool] = False
+    is_drawn: ClassVar[bool]
+    """Whether its calls differ between replications, in their number or in their times."""
+
+    draws_number: ClassVar[bool]
     """Whether the number of its calls differs between replications."""
 
     @abstractmethod

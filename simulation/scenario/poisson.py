@@ -126,6 +126,7 @@ class Poisson(Law):
     """Calls that come at random, each on its own: a Poisson process with a changing rate."""
 
     is_drawn: ClassVar[bool] = True
+    draws_number: ClassVar[bool] = True
 
     rate: Annotated[RatePerDay, AfterValidator(_read_rate)] = Field(
         description="mean number of calls, over whole weeks of the profile"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -101,6 +101,9 @@ def _read_days(value: Any) -> Any:
 
 class Schedule(Law):
     """Calls that come by the clock: at times of the day, or every so often."""
+
+    is_drawn: ClassVar[bool] = False
+    draws_number: ClassVar[bool] = False
 
     at: Annotated[tuple[dt.time, ...], BeforeValidator(_read_times)] = Field(
         (), description="local times of the day, such as [02:00]"
