@@ -294,7 +294,7 @@ def test_at_the_most_replications_it_says_that_it_is_undecided_and_between_which
     assert advice.addon_credits is not None
     assert low <= advice.addon_credits
     assert high is None or high > low
-    with pytest.raises(InputError, match="write at least the 10 replications"):
+    with pytest.raises(InputError, match="write at least 10$"):
         plan(random_case(), max_replications=5, **QUICK)
 
 
@@ -341,6 +341,10 @@ def test_the_same_plan_twice_is_the_same_to_the_byte(tmp_path: Path) -> None:
         "frontier.csv",
         "fresh.parquet",
         "plan.json",
+        "timelines.parquet",
+        "now_runs.parquet",
+        "now_summary.parquet",
+        "now_hours.parquet",
         "plan_methods.md",
         "scenario.yaml",
     }
