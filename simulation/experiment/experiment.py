@@ -18,7 +18,7 @@ from simulation.experiment.replications import Progress
 from simulation.experiment.replications import replications as replications_of
 from simulation.experiment.result import RunResult
 from simulation.experiment.saving import calls_in, save
-from simulation.experiment.tables import CallWriter, _Tables, concatenate
+from simulation.experiment.tables import CallWriter, RunTables, concatenate
 from simulation.experiment.warmup import Warmup, with_warmup
 from simulation.formats import RUN_FILES, OutputFolder, named_path
 from simulation.quantities import write_duration
@@ -153,7 +153,7 @@ def _replicate(
     aside: Path | None = None,
 ) -> RunResult:
     """Return the result of as many replications as the scenario and the precision ask for."""
-    tables, wanted = _Tables(demand, options.interval), demand.scenario.replications
+    tables, wanted = RunTables(demand, options.interval), demand.scenario.replications
     while tables.count < wanted:
         every = replications_of(
             demand,

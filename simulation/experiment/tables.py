@@ -22,7 +22,7 @@ from simulation.experiment.statistics import Late
 from simulation.experiment.summary import summarise, throttled_share
 from simulation.experiment.usage import Crossing
 
-__all__ = ["CallWriter", "Replicated", "call_table"]
+__all__ = ["CallWriter", "Replicated", "RunTables", "call_table"]
 
 
 class Replicated(NamedTuple):
@@ -87,7 +87,7 @@ def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables).combine_chunks()
 
 
-class _Tables:
+class RunTables:
     """The tables of a result, filled replication by replication."""
 
     def __init__(self, demand: Demand, length: int) -> None:

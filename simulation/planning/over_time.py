@@ -183,9 +183,13 @@ class OverTime:
         intervals, alerts = _NOTHING
         return replace(result, intervals=intervals, alerts=alerts), weekly(result)
 
+    @cached_property
+    def _demand(self) -> Demand:
+        return Demand(self._scenario)
+
     def _affordable(self, sizes: int) -> int:
         """Return how many replications are simulated of each size, for a number of sizes."""
-        demand = Demand(self._scenario)
+        demand = self._demand
         # The busiest day on all days is too many rather than too few. One replication would have no
         # band, so two are made whatever they cost.
         calls = max(1, demand.busiest_day * demand.days * sizes)

@@ -138,7 +138,7 @@ def recorded(demand: Demand, limit: int) -> None:
 
 def decided(demand: Drawn, limit: int) -> None:
     """Decide for one size, and note what became of every call."""
-    laws, lanes, clock = laws_of(demand.scenario, 0), lanes_of([limit]), demand.scenario.clock
+    laws, lanes, clock = laws_of(demand, 0), lanes_of([limit]), demand.scenario.clock
     for day, calls in enumerate(demand.drawn):
         count = len(calls)
         outcome, attempts = np.zeros(count, np.int8), np.ones(count, np.int32)

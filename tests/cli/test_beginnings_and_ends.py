@@ -128,12 +128,13 @@ def test_warnings_of_worker_processes_are_for_no_screen(tmp_path: Path, command:
 INTERRUPT = """\
 import random, signal
 import numpy as np
+from simulation.demand.demand import Demand
 from simulation.engine.compiled.kernel import Day, decide
 from simulation.engine.compiled.model import empty_tape, laws_of
 from simulation.engine.compiled.lanes import lanes_of
 from tests.helpers import any_limit, poisson
 
-laws = laws_of(any_limit(9, [poisson("a", "9 per day", "one")]), 0)
+laws = laws_of(Demand(any_limit(9, [poisson("a", "9 per day", "one")])), 0)
 none = np.empty(0, np.int64)
 day = Day(none, none.astype(np.int32), none, none, none.astype(bool))
 task = lanes_of([9]), laws, day, np.zeros(1, np.int64), 10**9, empty_tape(), 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from itertools import product
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +194,7 @@ def test_nothing_that_is_decided_depends_on_how_long_slots_are(
     scenario: Scenario, more: int
 ) -> None:
     def longer(longest: int, _: float) -> int:
-        return slot_bits(longest) + more
+        return slot_bits(longest, inf) + more
 
     with pytest.MonkeyPatch.context() as patch:
         expected = compiled(Demand(scenario), 40)

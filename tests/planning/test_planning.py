@@ -294,7 +294,7 @@ def test_at_the_most_replications_it_says_that_it_is_undecided_and_between_which
     assert advice.addon_credits is not None
     assert low <= advice.addon_credits
     assert high is None or high > low
-    with pytest.raises(InputError, match="write at least 10$"):
+    with pytest.raises(InputError, match=r"write at least 10$"):
         plan(random_case(), max_replications=5, **QUICK)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.demand import Calls, jitter_key
+from simulation.demand import Calls, Demand, jitter_key
 from simulation.engine.compiled.kernel import (
     CHARGED,
     RETRY_GRANTED,
@@ -28,13 +28,13 @@ from simulation.engine.records import (
     concatenate,
     in_order,
 )
-from simulation.scenario import Scenario
 
 __all__ = ["CompiledModel", "empty_tape", "laws_of"]
 
 
-def laws_of(scenario: Scenario, replication: int, calls_a_day: float = 0.0) -> Laws:
+def laws_of(demand: Demand, replication: int) -> Laws:
     """Return a scenario's rules and its clients' policies, as the loops take them."""
+    scenario = demand.scenario
     policies, delays = np.zeros(len(scenario.clients), POLICY), list[int]()
     for policy, client in zip(policies, scenario.clients, strict=True):
         retry = client.on_throttle.retry
@@ -48,7 +48,7 @@ def laws_of(scenario: Scenario, replication: int, calls_a_day: float = 0.0) -> L
         window=scenario.card.window,
         horizon=scenario.clock.horizon,
         throttled_attempt_credits=scenario.card.throttled_attempt_credits,
-        slot_bits=slot_bits(max(delays, default=0), calls_a_day),
+        slot_bits=slot_bits(max(delays), demand.calls_a_day) if delays else 0,
         policies=policies,
         delays=np.array(delays, np.int64),
     )
@@ -75,7 +75,7 @@ class CompiledModel(Engine):
         ``held`` credits are in use at the start and come back evenly over the first window.
         """
         clock, start = self.scenario.clock, 0
-        laws = laws_of(self.scenario, self.replication, self.demand.calls_a_day)
+        laws = laws_of(self.demand, self.replication)
         lanes = lanes_of([self.limit])
         hold(lanes, held, laws.window)
         open_calls = _OpenCalls(len(self.demand.apis))

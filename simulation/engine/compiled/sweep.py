@@ -146,7 +146,7 @@ class _Retrying:
 
     def __init__(self, limits: Ints, demand: Demand, replication: int) -> None:
         self._limits = limits
-        self._laws = laws_of(demand.scenario, replication, demand.calls_a_day)
+        self._laws = laws_of(demand, replication)
         self._lanes = lanes_of(limits[:0])
         self._asleep = np.empty(0, bool)
         self._tape = empty_tape(read=False)
