@@ -1,6 +1,6 @@
 """The rooms of the house, and which imports which, read from the code.
 
-python -m tests.rooms            # a table: a row imports so many modules' names from a column
+python -m tests.rooms            # prints how many names each room (row) imports from each other
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Many orgs: the portfolio, the workers that plan, and the results that are kept.
 
-Hands each org to `planning` whole; never looks inside a plan but for its row of the tables.
+Hands each org to `planning` whole; never looks inside a plan but for
+its row of the tables and what its page shows.
 """
 
 from typing import TYPE_CHECKING

@@ -24,7 +24,7 @@ from simulation.signals import held_back
 if TYPE_CHECKING:
     from loky import ProcessPoolExecutor
 
-__all__ = ["Processes", "Workforce", "cluster", "processes"]
+__all__ = ["Workforce", "cluster", "processes"]
 
 _REACH_CLUSTER_S = 10.0
 _AWAIT_WORKERS_S = 60.0

@@ -1,4 +1,4 @@
-"""What a worker does for an org: plan, say who causes it, draw the report; never raise."""
+"""What a worker does for an org: plan, name who asks for most credits, draw the page."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ from simulation.version import __version__
 if TYPE_CHECKING:
     from simulation.planning import Plan
 
-__all__ = ["PLOTLY", "Job", "Outcome", "do_job", "versions"]
+__all__ = ["PLOTLY", "REPORT", "Job", "Outcome", "do_job", "versions"]
 
 PLOTLY = "plotly.min.js"
 """The script that all reports of a batch share."""
 
-_SUMMARY, _PAGE = "plan.json", "report.html"
+REPORT = "report.html"
+"""The page of an org, beside its plan."""
+
+_SUMMARY = "plan.json"
 
 
 class Job(NamedTuple):
@@ -117,7 +120,7 @@ def _plan(job: Job) -> tuple[dict[str, bytes], dict[str, Any], list[dict[str, An
         result = replace(result, over_time=None)
     files = files_of(result, _SUMMARY, job.yaml)
     if job.report:
-        files[_PAGE] = _page(job, result)
+        files[REPORT] = _page(job, result)
     cause = biggest_cause(Demand(job.scenario), result.replications)
     return files, row_of(result, cause), alternative_rows(result)
 
@@ -131,10 +134,10 @@ def _draw_kept(job: Job, files: dict[str, bytes]) -> dict[str, bytes]:
             (Path(folder) / name).write_bytes(content)
         result = load_plan(Path(folder), job.scenario)
     if result.over_time is None:
-        result = replace(result, over_time=over_time_of(result))
-        assert result.over_time is not None
-        files = with_tables(files, _SUMMARY, result.over_time.tables())
-    return {**files, _PAGE: _page(job, result)}
+        over_time = over_time_of(result)
+        result = replace(result, over_time=over_time)
+        files = with_tables(files, _SUMMARY, over_time.tables())
+    return {**files, REPORT: _page(job, result)}
 
 
 def _page(job: Job, result: Plan) -> bytes:

@@ -1,4 +1,4 @@
-"""The tables of a portfolio: a row for each org, a row for each change to one, and totals."""
+"""The tables of a portfolio: a row for each org, and a row for each change to one."""
 
 from __future__ import annotations
 

@@ -17,18 +17,18 @@ from typing import Any, NamedTuple
 
 from simulation.batch.due import BatchOptions, Broken, Due, Kept, classify
 from simulation.batch.executors import Workforce, cluster, processes
-from simulation.batch.job import Outcome, do_job, versions
+from simulation.batch.job import REPORT, Outcome, do_job, versions
 from simulation.batch.portfolio import Portfolio, read_portfolio
 from simulation.batch.portfolio_files import Item
 from simulation.batch.result import BatchProgress, BatchResult, Did, Interrupted
 from simulation.batch.rows import PORTFOLIO, fitting, scenario_row
-from simulation.batch.store import REPORT, BatchStore
+from simulation.batch.store import BatchStore
 from simulation.batch.tables import write_tables
 from simulation.experiment import cores
 from simulation.formats import TRACE_MEGABYTES, Access, Document, named_path, refused
 from simulation.planning import Confirmed, PlanOptions
 
-__all__ = ["BatchProgress", "BatchResult", "Interrupted", "plan_portfolio"]
+__all__ = ["plan_portfolio"]
 
 _ATTEMPTS = 3
 """Attempts before an org whose worker keeps dying has failed."""
@@ -175,7 +175,7 @@ class _Meter:
 
 
 class _Batch:
-    """A batch under way; it holds only jobs in flight and a bounded number of next ones."""
+    """A batch under way; of jobs it holds those in flight and a bounded number of next ones."""
 
     def __init__(
         self,

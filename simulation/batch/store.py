@@ -13,17 +13,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulation.batch.job import PLOTLY
+from simulation.batch.job import PLOTLY, REPORT
 from simulation.batch.record import File, Runtime, Stored
-from simulation.errors import OutputError, Problem
-from simulation.formats import digest, refuse_foreign, to_json, writable
+from simulation.formats import digest, refuse_foreign, refused, to_json, writable
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-__all__ = ["REPORT", "TABLES", "BatchStore"]
+__all__ = ["TABLES", "BatchStore"]
 
-REPORT = "report.html"
 TABLES = (
     "portfolio.csv",
     "portfolio.parquet",
@@ -73,7 +71,7 @@ class BatchStore:
                 self._lock.acquire()
             except Timeout:
                 what = "another batch is writing to it, wait for it or name another folder"
-                raise OutputError([Problem(str(self.folder), "", what)]) from None
+                raise refused(self.folder, what) from None
             self._tidy_up()
             self.scratch.mkdir()
         return self
@@ -94,7 +92,7 @@ class BatchStore:
         wrong += [lock] if os.path.lexists(lock) and not lock.is_file() else []
         if wrong:
             what = "was not written by a batch and is in its way, move it or name another folder"
-            raise OutputError([Problem(str(wrong[0]), "", f"{what} for results")])
+            raise refused(wrong[0], f"{what} for results")
 
     def _tidy_up(self) -> None:
         """Remove what a killed batch left; a result that it was replacing gets its name back."""
@@ -119,7 +117,7 @@ class BatchStore:
             folder = self.path(item)
             if folder.exists() and not (folder / _RECORD).exists():
                 what = "was not written by a batch, move it or name another folder for results"
-                raise OutputError([Problem(str(folder), "", what)])
+                raise refused(folder, what)
 
     def path(self, item: str) -> Path:
         """Return the path of an org's folder."""

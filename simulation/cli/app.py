@@ -59,8 +59,8 @@ def _root(
         raise typer.Exit
 
 
-def command(function: Callable[P, None]) -> Callable[P, None]:
-    """Return a function as a command: wrong input becomes lines on stderr and exit code 2."""
+def command(function: Callable[P, None]) -> None:
+    """Register a function as a command: wrong input becomes lines on stderr and exit code 2."""
 
     def run_or_fail(*args: P.args, **kwargs: P.kwargs) -> None:
         from simulation.errors import InputError
@@ -82,7 +82,6 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
             run_or_fail(*args, **kwargs)
 
     app.command(help=None)(laid_out(guarded))
-    return guarded
 
 
 def laid_out(function: Callable[..., None]) -> Callable[..., None]:

@@ -21,7 +21,6 @@ __all__ = [
     "Confined",
     "Force",
     "PlanArguments",
-    "Replications",
     "ReportFile",
     "ScenarioFile",
     "Seed",

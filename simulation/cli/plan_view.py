@@ -15,7 +15,7 @@ from simulation.cli.console import NOT_DECIDED, table_of
 from simulation.cli.run_view import start_view
 from simulation.cli.timeline_view import Timeline
 from simulation.experiment import coarser
-from simulation.formats import dollars, listed, number, percent, say_number
+from simulation.formats import dollars, listed, number, percent, period, say_number
 from simulation.planning import AlternativeResult, Plan, advised, surely_enough
 from simulation.report import plan_findings, what_it_is
 
@@ -53,10 +53,10 @@ def _timelines(plan: Plan) -> Iterator[Timeline]:
     shown = {now: "Available credits now"}
     if (size := advised(plan)) is not None and size != now:
         shown[size] = f"Available credits with {size:,} add-on credits"
+    limit, unit = plan.scenario.offer.limit, period(plan.scenario.counted)
     for size, title in shown.items():
-        scenario = plan.scenario.changed({"org.addon_credits": size, "alternatives": []})
         line = partial(coarser, kept.timeline(size))
-        yield Timeline(title, scenario, kept.replications, line)
+        yield Timeline(title, limit(size), unit, kept.replications, line)
 
 
 def plan_view(plan: Plan) -> RenderableType:

@@ -11,8 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from simulation.cli.console import Console
 
-__all__ = ["progress"]
-
+__all__ = ["Watch", "progress"]
 
 _QUICK_S = 1.0
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from simulation.cli.console import table_of
 from simulation.cli.timeline_view import Timeline
 from simulation.experiment import RunResult, Warmup, timeline
-from simulation.formats import number, percent
+from simulation.formats import number, percent, period
 from simulation.rate_cards import ALERT_LEVELS
 from simulation.report import precision_finding, run_figures, run_findings, start_finding
 
@@ -28,7 +28,13 @@ def run_view(result: RunResult, precision: str | None = None) -> RenderableType:
         *start_view(result.warmup),
         *([] if precision is None else [Text(""), Text(precision_finding(result, precision))]),
         Text(""),
-        Timeline("Available credits", result.scenario, len(result.runs), partial(timeline, result)),
+        Timeline(
+            "Available credits",
+            result.scenario.limit,
+            period(result.scenario.counted),
+            len(result.runs),
+            partial(timeline, result),
+        ),
         _overall_table(result),
         _group_table(result, "client"),
     ]

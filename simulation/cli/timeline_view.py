@@ -8,8 +8,7 @@ import pandas as pd
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from simulation.formats import number, period, plural
-from simulation.scenario import Scenario
+from simulation.formats import number, plural
 
 __all__ = ["Timeline"]
 
@@ -27,8 +26,10 @@ class Timeline:
     Parameters
     ----------
     title : str
-    scenario : Scenario
-        With the add-on credits that are shown.
+    limit : int
+        The size of the pool that is shown, credits.
+    unit : str
+        What one run is called: `simulation.formats.period`.
     replications : int
         How many the timeline is of.
     line : callable
@@ -36,21 +37,25 @@ class Timeline:
     """
 
     def __init__(
-        self, title: str, scenario: Scenario, replications: int, line: Callable[[int], pd.DataFrame]
+        self,
+        title: str,
+        limit: int,
+        unit: str,
+        replications: int,
+        line: Callable[[int], pd.DataFrame],
     ) -> None:
-        self._title, self._scenario = title, scenario
+        self._title, self._limit, self._unit = title, limit, unit
         self._replications, self._line = replications, line
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw it as wide as the terminal is, up to 100 columns."""
-        scenario, count = self._scenario, self._replications
-        label = number(scenario.limit)
+        unit, count = self._unit, self._replications
+        label = number(self._limit)
         width = max(10, min(options.max_width, 100) - len(label) - 1)
         line = self._line(width)
         blocks = _PLAIN if options.ascii_only else _BLOCKS
-        levels = (line["median"] / max(1, scenario.limit) * _ROWS * 8).round().astype(int)
+        levels = (line["median"] / max(1, self._limit) * _ROWS * 8).round().astype(int)
         throttled = line["throttled"].to_numpy()
-        unit = period(scenario.counted)
         runs = f"median of {count:,} simulated {plural(unit)}" if count > 1 else f"one {unit}"
         yield Text(f"{self._title}, {runs}", style="bold")
         for row in range(_ROWS - 1, -1, -1):

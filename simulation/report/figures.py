@@ -133,8 +133,6 @@ def frontier(plan: Plan) -> go.Figure | None:
     """
     if len(plan.frontier) == 1:
         return None
-    # What lies above the size that throttles nothing is a flat line at 0, so the axis ends soon
-    # after it; `end` is its price.
     figure = _figure(400)
     _add_curve(figure, plan.frontier)
     for size, words in _marked(plan).items():
@@ -160,6 +158,8 @@ def frontier(plan: Plan) -> go.Figure | None:
                 line={"color": GREY, "width": 1, "dash": "dash"},
                 annotation={"text": "end of slab", "font": {"size": 10}, "textangle": -90},
             )
+    # What lies above the size that throttles nothing is a flat line at 0, so the axis ends soon
+    # after it; `end` is its price.
     enough = plan.recommendation.zero_throttle_addon_credits
     end = float(offer.price_per_month(most if enough is None else enough))
     figure.update_xaxes(title_text="$ a month", tickprefix="$")

@@ -62,19 +62,22 @@ def report(
         the page holds it.
     """
     scenario = result.scenario
-    plan = result if isinstance(result, Plan) else None
-    found = _of_run(result) if isinstance(result, RunResult) else _of_plan(result)
+    plan: Plan | None = None
+    run: RunResult | None
+    if isinstance(result, Plan):
+        plan, run = result, None if result.over_time is None else result.over_time.now
+        advice, found = plan_findings(result), _of_plan(result)
+    else:
+        run = result
+        advice, found = run_findings(result), _of_run(result)
     sections = [section for section in found if section.figure is not None]
-    run = result if isinstance(result, RunResult) else None
-    if plan is not None and plan.over_time is not None:
-        run = plan.over_time.now
     page = environment().get_template("page.html.j2")
     html: str = page.render(
         scenario=scenario,
         org=scenario.outline(),
-        advice=run_findings(result) if isinstance(result, RunResult) else plan_findings(result),
+        advice=advice,
         run=run_findings(run) if plan and run else [],
-        not_kept=_NOT_KEPT if plan and not plan.over_time else "",
+        not_kept=_NOT_KEPT if run is None else "",
         start=start_finding(result.warmup),
         plan=plan,
         sections=sections,
@@ -82,7 +85,7 @@ def report(
         figures=_json({section.id: section.figure for section in sections}),
         card=scenario.card,
         assumptions=_assumptions(),
-        command=_command(scenario.seed, plan, result),
+        command=_command(result),
         version=__version__,
         plotly=Markup(get_plotlyjs().replace("</script", "<\\/script")) if plotly is None else "",
         plotly_file=plotly,
@@ -186,12 +189,12 @@ def _assumptions() -> list[tuple[str, str]]:
     return [(each.assumption.replace("`", ""), each.field.replace("`", "")) for each in register]
 
 
-def _command(seed: int, plan: Plan | None, result: RunResult | Plan) -> str:
+def _command(result: RunResult | Plan) -> str:
     """Return the command that gives the result again from its scenario file."""
-    if plan is not None:
-        most = f"--max-replications {plan.replications}"
+    seed = result.scenario.seed
+    if isinstance(result, Plan):
+        most = f"--max-replications {result.replications}"
         return f"creditsim plan scenario.yaml --seed {seed} {most} --report report.html"
-    assert isinstance(result, RunResult)
     return (
         f"creditsim run scenario.yaml --seed {seed} --engine {result.engine} --report report.html"
     )

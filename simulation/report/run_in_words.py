@@ -14,7 +14,7 @@ __all__ = ["precision_finding", "run_figures", "run_findings", "start_finding"]
 
 
 def start_finding(warmup: Warmup | None) -> str:
-    """Return what the start of the runs does to the figures; empty if it was not examined."""
+    """Return what the start of the runs does to the figures; empty if there is nothing to say."""
     if warmup is None or not warmup.length:
         return ""
     length = write_duration(warmup.length)

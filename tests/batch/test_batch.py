@@ -29,7 +29,7 @@ import simulation.batch.job
 import simulation.batch.runner
 from simulation import InputError, load_scenario, plan, plan_portfolio
 from simulation.batch.executors import processes
-from simulation.batch.runner import BatchProgress, BatchResult
+from simulation.batch.result import BatchProgress, BatchResult
 from simulation.batch.store import BatchStore
 from simulation.demand.demand import Demand
 from simulation.planning.causes import biggest_cause, shares_of_peak
