@@ -24,18 +24,10 @@ __all__ = ["FLOOR", "LOOPS", "ROOMS", "TESTS", "Share", "file_of", "room_of", "s
 FLOOR = 0.95
 ROOMS = ("scenario", "demand", "engine", "experiment", "planning")
 
-# Those that run in this process: what a command does in a process of its own is not seen.
-TESTS = (
-    *("scenario/scenario_files", "scenario/traces", "scenario/moments", "scenario/buckets"),
-    *("scenario/refusals", "scenario/hostile_scenarios", "scenario/two_readings"),
-    *("demand/arrivals", "demand/missing_days", "demand/workload", "engine/pool_and_model"),
-    *("experiment/estimates", "experiment/statistics", "experiment/results"),
-    *("experiment/warmup", "experiment/methods", "experiment/workers"),
-    *("planning/looks", "planning/search", "planning/evidence", "planning/planning"),
-    *("planning/planning_edges", "planning/alternatives", "planning/advice", "planning/remedies"),
-    *("planning/damaged_results", "engine/theory", "report/findings"),
-)
-LOOPS = ("engine/compiled", "demand/arrivals")
+TESTS = tuple(str(ROOT / where / room) for room in ROOMS for where in ("tests", "simulation"))
+"""Tests of these rooms, and the examples in their docstrings."""
+
+LOOPS = ("engine/compiled", "demand/arrivals", "experiment/statistics")
 _PLAIN = (  # as plain Python the large ones take hours
     *("-k", "not shipped and not 501 and not many_more and not moving_window"),
     *("-W", "ignore::simulation.errors.LoopWarning"),
@@ -119,6 +111,8 @@ def _start(
     folder: Path, name: str, tests: Sequence[str], more: dict[str, str]
 ) -> subprocess.Popen[bytes]:
     pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not long", *tests]
+    if name == "compiled":
+        pytest += ["-n", "2", "--dist", "worksteal"]
     data = f"--data-file={folder / f'.coverage.{name}'}"
     return subprocess.Popen(
         [sys.executable, "-m", "coverage", "run", data, *pytest],
@@ -136,7 +130,7 @@ def _coverage(folder: Path, command: str, *arguments: str) -> None:
 def main(tests: Sequence[str]) -> int:
     """Print the shares, and the branches that were not taken; return the exit code."""
     with TemporaryDirectory() as folder:
-        found = shares(take(Path(folder), tests or [str(file_of(name)) for name in TESTS]))
+        found = shares(take(Path(folder), tests or TESTS))
     for name, share in found.items():
         print(f"{name:34} {share.share:7.1%} of {share.branches}")
         if name not in ROOMS:
