@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -49,6 +50,15 @@ def test_the_lock_pins_all_that_is_asked_for_within_what_is_allowed() -> None:
             assert pinned[wanted.name.lower()] in wanted.specifier, f"{wanted}: run .ci/lock"
 
 
+def test_no_test_is_left_out_that_the_count_of_branches_does_not_run() -> None:
+    left_out = re.search(r"for room in (.*); do\n    counted\+=\((.*)\)", CI)
+    assert left_out is not None
+    assert tuple(left_out[1].split()) == branches.ROOMS
+    assert left_out[2] == '"--ignore=tests/$room" "--ignore=simulation/$room"'
+    wanted = {ROOT / where / room for room in branches.ROOMS for where in ("tests", "simulation")}
+    assert {Path(name) for name in branches.TESTS} == wanted
+
+
 def test_every_module_of_a_measured_room_counts_and_no_other() -> None:
     measured = {
         "files": {
@@ -76,8 +86,10 @@ def test_every_module_of_a_measured_room_counts_and_no_other() -> None:
 
 
 def test_the_tests_that_are_measured_exist() -> None:
-    for name in (*branches.TESTS, *branches.LOOPS):
-        assert branches.file_of(name).exists(), name
+    for name in branches.TESTS:
+        assert Path(name).is_dir(), name
+    for name in branches.LOOPS:
+        assert branches.file_of(name).is_file(), name
 
 
 def test_mutation_testing_names_modules_lines_and_tests_that_there_are() -> None:

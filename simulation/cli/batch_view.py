@@ -17,7 +17,7 @@ from rich.text import Text
 
 from simulation.batch import BatchProgress, BatchResult, distinct_failures
 from simulation.cli.console import NOT_DECIDED, Console, table_of
-from simulation.formats import dollars, in_words, orgs, percent
+from simulation.formats import counted, dollars, in_words, percent
 from simulation.report import portfolio_findings
 
 __all__ = ["batch_progress", "batch_view"]
@@ -83,7 +83,7 @@ def batch_view(result: BatchResult) -> RenderableType:
         parts += [Text(""), _table(planned)]
     failed = rows[rows["status"] == "failed"]
     if len(failed):
-        parts.append(Text(f"\n{orgs(len(failed))} failed", style="bold"))
+        parts.append(Text(f"\n{counted(len(failed), 'org')} failed", style="bold"))
         failures = _failures(failed)
         parts += [Text(f"• {each}") for each, _ in failures[:_FAILURES]]
         if more := sum(count for _, count in failures[_FAILURES:]):
@@ -101,7 +101,7 @@ def _failures(failed: pd.DataFrame) -> list[tuple[str, int]]:
 
 
 def _others(count: int) -> str:
-    return f" and {count - 1:,} more org{'s' if count > 2 else ''}" if count > 1 else ""
+    return f" and {counted(count - 1, 'more org')}" if count > 1 else ""
 
 
 def _table(planned: pd.DataFrame) -> Table:

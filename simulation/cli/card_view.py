@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from simulation.cli.console import table_of
-from simulation.formats import money
+from simulation.formats import counted, money
 from simulation.quantities import DAYS_PER_MONTH
 from simulation.rate_cards import Quote, RateCard
 from simulation.report import card_facts
@@ -16,7 +16,7 @@ __all__ = ["quote_view", "rate_card_view"]
 
 def quote_view(quote: Quote, card: RateCard) -> RenderableType:
     """Return a table of what an org gets and pays."""
-    licenses = f", {quote.user_licenses:,} licenses" if quote.user_licenses else ""
+    licenses = f", {counted(quote.user_licenses, 'license')}" if quote.user_licenses else ""
     table = table_of(f"{quote.edition}{licenses}", quote.rate_card)
     maximum = "none" if quote.maximum is None else f"{quote.maximum:,}"
     for name, value in (

@@ -138,6 +138,7 @@ class Destination:
     def saying_what_is_written(self) -> Iterator[None]:
         """Add what has been written to the message of an error or an interrupt in the body."""
         from simulation.errors import InputError, OutputError, Problem
+        from simulation.formats import reason_of
 
         try:
             yield
@@ -148,8 +149,7 @@ class Destination:
                 raise
             raise InputError([*error.problems, Problem("", "", self._written())]) from None
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            what = f"cannot be written ({reason}); {self._written()}"
+            what = f"cannot be written ({reason_of(error)}); {self._written()}"
             raise OutputError([Problem(str(self._report), "", what)]) from None
 
     def _written(self) -> str:

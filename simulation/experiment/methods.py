@@ -16,7 +16,7 @@ import numpy as np
 from simulation.experiment.intervals import CONFIDENCE
 from simulation.experiment.summary import ESTIMATORS
 from simulation.experiment.warmup import MOST_SHOWN, Warmup
-from simulation.formats import exact, exact_percent
+from simulation.formats import counted, exact, exact_percent
 from simulation.plain_text import one_line
 from simulation.quantities import write_duration
 from simulation.scenario import Client, OnThrottle, RecordCount, Scenario
@@ -95,8 +95,8 @@ def what_was_bought(scenario: Scenario) -> str:
     org = scenario.org
     return (
         f"{quoted(scenario.name)} is an org on edition {quoted(org.edition)} with "
-        f"{scenario.user_licenses:,} user licenses and {org.addon_credits:,} add-on credits: a "
-        f"pool of {scenario.limit:,} credits per {scenario.card.window_in_words}."
+        f"{counted(scenario.user_licenses, 'user license')} and {org.addon_credits:,} add-on "
+        f"credits: a pool of {scenario.limit:,} credits per {scenario.card.window_in_words}."
     )
 
 

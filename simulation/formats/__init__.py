@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from simulation.formats.spelling import did_you_mean
     from simulation.formats.tables import DECIMAL_PLACES, TableRow, TableWriter, read_table
     from simulation.formats.words import (
-        dollars, exact, exact_percent, in_words, listed, money, number, orgs, percent, period,
+        counted, dollars, exact, exact_percent, in_words, listed, money, number, percent, period,
         plural, say_duration, say_number,
     )
     from simulation.formats.written import PLAN_FILES, RUN_FILES, digest, hashes_of, sealed

@@ -9,6 +9,7 @@ from math import ceil
 from simulation.quantities import DAY, DAYS_PER_MONTH, write_duration
 
 __all__ = [
+    "counted",
     "dollars",
     "exact",
     "exact_percent",
@@ -16,7 +17,6 @@ __all__ = [
     "listed",
     "money",
     "number",
-    "orgs",
     "percent",
     "period",
     "plural",
@@ -146,16 +146,16 @@ def in_words(seconds: float) -> str:
     """
     if seconds < 90:
         count = max(1, ceil(seconds))
-        return f"about {count} second{'s' if count > 1 else ''}"
+        return f"about {counted(count, 'second')}"
     if seconds < 90 * 60:
         return f"about {round(seconds / 60)} minutes"
     return f"about {seconds / 3600:.1f} hours"
 
 
-def orgs(count: int) -> str:
-    """Return a number of orgs as text.
+def counted(count: int, name: str) -> str:
+    """Return a number of things as text.
 
-    >>> orgs(1), orgs(1200)
-    ('1 org', '1,200 orgs')
+    >>> counted(1, "org"), counted(1200, "license")
+    ('1 org', '1,200 licenses')
     """
-    return f"{count:,} org{'' if count == 1 else 's'}"
+    return f"{count:,} {name}{'' if count == 1 else 's'}"

@@ -114,7 +114,7 @@ def plan_with(
     changed = [scenario.with_alternative(each) for each in scenario.alternatives]
     # All scenarios are checked before the first is simulated: no mistake comes after long work.
     for number, each in enumerate(changed):
-        with scenario._telling_alternative(number):
+        with scenario.telling_alternative(number):
             check(each)
     # A folder is refused before the work, not after it, and is there whole or not at all. One that
     # the caller has opened stays the caller's to close.

@@ -13,7 +13,7 @@ from decimal import Decimal
 import numpy as np
 
 from simulation.experiment import Steps
-from simulation.formats import dollars
+from simulation.formats import counted, dollars
 from simulation.planning.frontier import MOST_SIZES
 from simulation.planning.judgement import at_least
 from simulation.planning.reasons import Bound, Rejection
@@ -139,7 +139,7 @@ def _no_licenses(scenario: Scenario, needed: int) -> Rejection:
 def _named(scenario: Scenario, edition: str) -> str:
     licenses = scenario.user_licenses
     alone = scenario.card.offer(edition, licenses).limit()
-    with_them = f"with {licenses:,} licenses" if licenses else "before those of licenses"
+    with_them = f"with {counted(licenses, 'license')}" if licenses else "before those of licenses"
     return f"edition {edition} ({alone:,} credits {with_them})"
 
 
@@ -189,7 +189,7 @@ def _remedy(scenario: Scenario, pools: Pools, offer: Offer, needed: int) -> Reme
         index -= 1
     if index == len(sizes):
         return None
-    size, change = sizes[index], f"{licenses:,} user licenses"
+    size, change = sizes[index], counted(licenses, "user license")
     if licenses == scenario.user_licenses:
         change = _named(scenario, offer.edition)
     if size:

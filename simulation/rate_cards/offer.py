@@ -8,6 +8,7 @@ from decimal import Decimal
 from pydantic import BaseModel
 
 from simulation.errors import InputError
+from simulation.formats import counted
 from simulation.rate_cards import prices
 from simulation.rate_cards.terms import Edition, Slab
 
@@ -126,7 +127,7 @@ class Offer:
                 why = f" (allowance {self.allowance:,} of at most {self.maximum:,})"
             org = self.edition
             if self.user_licenses:
-                org += f" with {self.user_licenses:,} licenses"
+                org += f" with {counted(self.user_licenses, 'license')}"
             raise InputError(
                 f"{addon_credits:,} add-on credits are outside what {org} can buy, 0 to "
                 f"{self.purchase_cap:,}{why}: {remedy}"

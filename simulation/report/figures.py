@@ -17,7 +17,7 @@ from plotly.subplots import make_subplots
 from simulation.experiment import RunResult, timeline, weekly
 from simulation.formats import number, percent
 from simulation.planning import Plan, surely_enough
-from simulation.report.colours import BAND, BLUE, GREEN, GREY, ORANGE, RED
+from simulation.report.colours import BAND, BLUE, GREEN, GREY, ORANGE, PALE, RED
 from simulation.report.plan_in_words import what_it_is
 from simulation.report.timeline_parts import level_lines, timeline_traces, warm_up
 from simulation.scenario import Scenario
@@ -53,8 +53,8 @@ def _styled(figure: go.Figure, height: int) -> go.Figure:
         hoverlabel={"font": {"size": 13}},
         dragmode=False,
     )
-    figure.update_xaxes(automargin=True, gridcolor="rgba(127,127,127,0.25)", zeroline=False)
-    figure.update_yaxes(automargin=True, gridcolor="rgba(127,127,127,0.25)", zeroline=False)
+    figure.update_xaxes(automargin=True, gridcolor=PALE, zeroline=False)
+    figure.update_yaxes(automargin=True, gridcolor=PALE, zeroline=False)
     return figure
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isnan
 
-from simulation.formats import dollars, number, percent, period, plural
+from simulation.formats import counted, dollars, number, percent, period, plural
 from simulation.planning import AlternativeResult, Plan, calls_of, surely_enough, wanted
 from simulation.scenario import Scenario
 
@@ -152,7 +152,7 @@ def _else(plan: Plan) -> str:
         between = advice.undecided_between
         assert between is not None
         upper = "more than can be bought" if between[1] is None else f"{between[1]:,}"
-        looked = f"{plan.replications:,} replication{'s' if plan.replications > 1 else ''}"
+        looked = counted(plan.replications, "replication")
         return (
             f"After {looked} this is not decided, more may tell: the answer lies "
             f"between {between[0]:,} add-on credits and {upper}."
@@ -188,7 +188,7 @@ def _else(plan: Plan) -> str:
 def _nothing_is_enough(scenario: Scenario) -> str:
     """Return a sentence for an org of which no change meets the objective."""
     licenses, edition = scenario.user_licenses, scenario.org.edition
-    with_them = f" with {licenses:,} licenses" if licenses else ""
+    with_them = f" with {counted(licenses, 'license')}" if licenses else ""
     if not scenario.offer.rules.per_license:
         return f"Licenses add no credits to {edition}, and no higher edition{with_them} is enough."
     return f"No number of licenses, and no higher edition{with_them}, is enough."

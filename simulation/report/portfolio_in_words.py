@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulation.formats import dollars, orgs
+from simulation.formats import counted, dollars
 
 __all__ = ["portfolio_findings"]
 
@@ -29,8 +29,8 @@ def _risk(totals: dict[str, Any]) -> str:
     cannot = totals["not_reachable"]
     never = f"; for {cannot:,} of them no purchase is enough" if cannot else ""
     return (
-        f"{risk:,} of {orgs(planned)} {verb} not keep to the objective with the add-on credits "
-        f"that they have{never}."
+        f"{risk:,} of {counted(planned, 'org')} {verb} not keep to the objective with the add-on "
+        f"credits that they have{never}."
     )
 
 
@@ -47,7 +47,7 @@ def _spend(totals: dict[str, Any]) -> str:
     if least < price:
         said.append(f"It may be that {dollars(least)} is enough; more replications would tell.")
     if none := totals["without_safe_size"]:
-        said.append(f"For {orgs(none)} no size is surely enough yet.")
+        said.append(f"For {counted(none, 'org')} no size is surely enough yet.")
     elif totals["undecided"] and not least < price:
         said.append(f"For {totals['undecided']:,} of them more replications are needed to be sure.")
     return " ".join(said)
@@ -61,12 +61,12 @@ def _savings(totals: dict[str, Any]) -> str:
         interval = f"{dollars(low)} to {dollars(high)}"
         said.append(
             f"The alternatives that the scenarios list would save {dollars(amount)} of that "
-            f"(95 % interval {interval}), in {orgs(best['items'])}."
+            f"(95 % interval {interval}), in {counted(best['items'], 'org')}."
         )
     if best["make_reachable"]:
         said.append(
-            f"In {orgs(best['make_reachable'])} an alternative makes a purchase enough where none "
-            "is now."
+            f"In {counted(best['make_reachable'], 'org')} an alternative makes a purchase "
+            "enough where none is now."
         )
     return " ".join(said)
 
@@ -74,8 +74,8 @@ def _savings(totals: dict[str, Any]) -> str:
 def _missing(totals: dict[str, Any]) -> str:
     said = []
     if failed := totals["failed"]:
-        said.append(f"{orgs(failed)} failed; the column `error` says why.")
+        said.append(f"{counted(failed, 'org')} failed; the column `error` says why.")
     if pending := totals["pending"]:
         verb = "is" if pending == 1 else "are"
-        said.append(f"{orgs(pending)} {verb} not planned yet.")
+        said.append(f"{counted(pending, 'org')} {verb} not planned yet.")
     return " ".join(said)

@@ -30,7 +30,7 @@ from pydantic import (
 
 from simulation.bounds import MOST_CLIENTS, MOST_REPLICATIONS
 from simulation.errors import InputError, KeyPath, KeyProblem, KeyProblems, Problem
-from simulation.formats import Document, Part, PositiveDuration, thawed
+from simulation.formats import Document, Part, PositiveDuration, counted, thawed
 from simulation.quantities import WHOLE, Duration, write_duration
 from simulation.rate_cards import DEFAULT_RATE_CARD, Category, Offer, RateCard
 from simulation.scenario.alternative_checks import alternative_problems
@@ -295,12 +295,11 @@ class Scenario(Part):
         """Return in a line what this scenario is, without its name: the org, the pool, the runs."""
         org = self.org.edition
         if self.org.user_licenses:
-            org += f" with {self.org.user_licenses:,} licenses"
-        clients = f"{len(self.clients)} client{'s' if len(self.clients) > 1 else ''}"
+            org += f" with {counted(self.org.user_licenses, 'license')}"
         return (
             f"{org} on {self._card.name}, {self.limit:,} credits per "
-            f"{self._card.window_in_words}, {clients}, {self.replications} × "
-            f"{write_duration(self.horizon)} from {self.start:%Y-%m-%d}"
+            f"{self._card.window_in_words}, {counted(len(self.clients), 'client')}, "
+            f"{self.replications} × {write_duration(self.horizon)} from {self.start:%Y-%m-%d}"
         )
 
     def problem(self, path: KeyPath, what: str) -> Problem:
@@ -356,7 +355,7 @@ class Scenario(Part):
         return self._document.changed(values).validate(Scenario, blame=False)
 
     @contextmanager
-    def _telling_alternative(self, index: int) -> Iterator[None]:
+    def telling_alternative(self, index: int) -> Iterator[None]:
         """Add the alternative's key to errors of the scenario that the alternative makes."""
         try:
             yield
