@@ -50,14 +50,17 @@ class _OfTheTests(Demand, ABC):
         credits = self.scenario.card.credits(api, ones)
         return Calls(time, place.astype(np.int32), call, kind.astype(np.int32), ones, credits)
 
-    def draw_day(
-        self, replication: int, day: int, first_calls: Sequence[int] | Ints | None = None
+    def draw_block(
+        self, replication: int, days: range, first_calls: Sequence[int] | Ints | None = None
     ) -> Calls:
-        """Return the calls of all clients on one day, ordered by time, client and call."""
-        if self.times(replication, day) is None:
-            return super().draw_day(replication, day, first_calls)
-        firsts = [0] * len(self.scenario.clients) if first_calls is None else first_calls
-        each = [self.draw_client(replication, n, day, int(made)) for n, made in enumerate(firsts)]
+        """Return the calls of all clients on some days, ordered by time, client and call."""
+        clients = range(len(self.scenario.clients))
+        made = [0 for _ in clients] if first_calls is None else [int(n) for n in first_calls]
+        each = []
+        for day in days:
+            for client in clients:
+                each.append(self.draw_client(replication, client, day, made[client]))
+                made[client] += len(each[-1])
         calls = concatenate(each)
         return calls.take(np.argsort(calls.time, kind="stable"))
 

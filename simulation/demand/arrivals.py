@@ -6,36 +6,79 @@ the horizon, so that cutting a run short changes no call before the cut.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulation.arrays import Floats, Ints
 from simulation.bounds import MOST_CALLS_A_DAY
-from simulation.demand.kernels import arrival_times
-from simulation.demand.streams import stream
+from simulation.demand.kernels import NO_ROOM, TOO_MANY, draw_poisson
+from simulation.demand.streams import key_of, purpose_of
 from simulation.errors import InputError
 from simulation.quantities import DAY, DAYS_PER_MONTH
 from simulation.scenario import Client, Clock, Law, Poisson, Scenario, Schedule, Trace
 
 __all__ = [
     "ArrivalProcess",
+    "Arrivals",
+    "DailyArrivals",
     "PoissonArrivals",
     "ScheduledArrivals",
     "TraceArrivals",
     "arrivals_of",
 ]
 
+_MOST_BLOCKS = 1024  # of days whose hours are remembered: all of a run, but for very long ones
+
+
+class Arrivals(NamedTuple):
+    """When a client calls on some local days.
+
+    Attributes
+    ----------
+    times : (n,) int64 array
+        µs since the scenario's start, in order; none is before it or at the horizon.
+    days : (3, d) int64 array
+        Numbers of the days, how many calls of each come before the start, and how many are in
+        ``times``.
+    """
+
+    times: Ints
+    days: Ints
+
 
 class ArrivalProcess(Protocol):
     """The law by which a client's calls come."""
 
-    def draw(self, replication: int, day: int) -> NDArray[np.int64]:
-        """Return the times of a local day's calls, in order."""
+    def draw(self, replication: int, days: range) -> Arrivals:
+        """Return when the calls of some local days come."""
         ...
+
+
+class DailyArrivals(ABC):
+    """An arrival process that is drawn one local day at a time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    @abstractmethod
+    def draw_day(self, replication: int, day: int) -> Ints:
+        """Return the times of a whole local day's calls, in order, whatever of it is in the run."""
+
+    def draw(self, replication: int, days: range) -> Arrivals:
+        """Return when the calls of some local days come."""
+        # Cut after all is drawn, so that another horizon changes no call that it keeps.
+        kept, columns = [], []
+        for day in days:
+            times = self.draw_day(replication, day)
+            first, end = np.searchsorted(times, [0, self._clock.horizon]).tolist()
+            kept.append(times[first:end])
+            columns.append((day, first, end - first))
+        return Arrivals(np.concatenate(kept), np.array(columns, np.int64).T.copy())
 
 
 class PoissonArrivals:
@@ -50,49 +93,103 @@ class PoissonArrivals:
         self._client = client
         self._law = law
         self._clock = clock
-        self._seed = seed
         self._weights = law.weekly_weights()
-        self._means = lru_cache(maxsize=64)(self._mean_counts)  # the same in all replications
+        self._means = lru_cache(_MOST_BLOCKS)(self._mean_counts)  # the same in all replications
+        variation = law.daily_variation
+        self._shape = variation**-2 if variation > 0 else 0.0
+        purposes = (purpose_of(name) for name in ("arrivals", "volume"))
+        self._names = np.array([*key_of(seed, client), *purposes], np.uint64)
 
-    def draw(self, replication: int, day: int) -> NDArray[np.int64]:
-        """Return the times of a local day's calls, in order."""
-        edges, means = self._means(day)
-        variation = self._law.daily_variation
-        if variation > 0:
-            shape = variation**-2
-            volume = stream(self._seed, replication, self._client, day, "volume")
-            means = means * volume.gamma(shape, 1 / shape)
-        random = stream(self._seed, replication, self._client, day, "arrivals")
-        total = float(means.sum())
-        if not total <= MOST_CALLS_A_DAY:  # so written, it refuses nan too
-            raise InputError(
-                f"client {self._client!r} would make {total:.3g} calls on {self._clock.date(day)}, "
-                f"more than {MOST_CALLS_A_DAY:,}: lower its rate, growth or factors"
+    def draw(self, replication: int, days: range) -> Arrivals:
+        """Return when the calls of some local days come."""
+        hours, means = self._means(days)
+        columns = np.zeros((3, len(days)), np.int64)
+        columns[0] = days
+        factors = np.zeros(len(days))
+        expected = float(means.sum())
+        # Room for what comes at most, nearly always, and for the words drawn in vain.
+        room = 512 + int(min(expected + 8 * expected**0.5, MOST_CALLS_A_DAY))
+        while True:
+            times = np.empty(room, np.int64)
+            made = draw_poisson(
+                times,
+                columns,
+                factors,
+                hours.edges,
+                means,
+                hours.first,
+                self._shape,
+                replication,
+                self._clock.horizon,
+                self._names,
+                float(MOST_CALLS_A_DAY),
             )
-        # Given their count, the calls of a Poisson process come independently of each other.
-        count = int(random.poisson(total))
-        if count == 0:
-            return np.empty(0, np.int64)
-        reached = np.concatenate(([0.0], np.cumsum(means)))
-        times: NDArray[np.int64] = arrival_times(
-            random.standard_exponential(count + 1), total, reached, edges
-        )
-        return times
+            if made == TOO_MANY:
+                self._refuse(days, hours.first, means, factors)
+            if made != NO_ROOM:
+                return Arrivals(times[:made], columns)
+            room *= 2
 
-    def _mean_counts(self, day: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return the edges of a day's hours, and the mean number of calls in each."""
+    def _refuse(self, days: range, first: Ints, means: Floats, factors: Floats) -> None:
+        calls = np.add.reduceat(np.append(means, 0.0), first[:-1]) * factors
+        worst = int(np.argmax(~(calls <= MOST_CALLS_A_DAY)))
+        raise InputError(
+            f"client {self._client!r} would make {calls[worst]:.3g} calls on "
+            f"{self._clock.date(days[worst])}, more than {MOST_CALLS_A_DAY:,}: lower its rate, "
+            "growth or factors"
+        )
+
+    def _mean_counts(self, days: range) -> tuple[Hours, Floats]:
+        """Return the hours of some days, and the mean number of calls in each."""
+        hours = hours_of(self._clock, days)
+        rates = np.array([self._rate(day) for day in days])
+        means: Floats = np.repeat(rates, np.diff(hours.first)) / DAY
+        means *= self._weights[hours.of_week] * np.diff(hours.edges)
+        return hours, means
+
+    def _rate(self, day: int) -> float:
+        """Return the mean number of calls in 24 hours of a local day, at weights of 1."""
         today = self._clock.date(day)
-        per_day = self._law.rate * self._law.growth ** (day / DAYS_PER_MONTH)
+        rate: float = self._law.rate * self._law.growth ** (day / DAYS_PER_MONTH)
         for event in self._law.events:
             if event.date == today:
-                per_day *= event.factor
-        spans = self._clock.hours(day)
-        weights = self._weights[[today.weekday() * 24 + span.hour for span in spans]]
-        edges = np.array([self._clock.day_start(day), *(span.end for span in spans)], np.int64)
-        return edges, per_day / DAY * weights * np.diff(edges)
+                rate *= event.factor
+        return rate
 
 
-def spread(start: int, count: int, length: int) -> NDArray[np.int64]:
+class Hours(NamedTuple):
+    """The hours of some local days, one after the other.
+
+    Attributes
+    ----------
+    edges : (h + 1,) int64 array
+        When each begins, and the last ends, µs.
+    of_week : (h,) int64 array
+        Which of the 168 hours from Monday 00:00 the clock shows.
+    first : (d + 1,) int64 array
+        The first hour of each day; its number of hours is 0 for a date that the zone left out.
+    """
+
+    edges: Ints
+    of_week: Ints
+    first: Ints
+
+
+@lru_cache(_MOST_BLOCKS)
+def hours_of(clock: Clock, days: range) -> Hours:
+    """Return the hours of some local days, which all clients of a scenario share."""
+    spans = [clock.hours(day) for day in days]
+    edges = [clock.day_start(days[0]), *(span.end for day in spans for span in day)]
+    of_week = [
+        clock.date(day).weekday() * 24 + span.hour
+        for day, its in zip(days, spans, strict=True)
+        for span in its
+    ]
+    first = np.cumsum([0, *map(len, spans)])
+    return Hours(np.array(edges, np.int64), np.array(of_week, np.int64), first)
+
+
+def spread(start: int, count: int, length: int) -> Ints:
     """Return the times of calls spread evenly: start + ⌊k·length/count⌋, k = 0 … count−1.
 
     >>> spread(100, 4, 10)
@@ -105,17 +202,17 @@ def spread(start: int, count: int, length: int) -> NDArray[np.int64]:
     return np.fromiter(exact, np.int64, count)
 
 
-class ScheduledArrivals:
+class ScheduledArrivals(DailyArrivals):
     """Calls by the clock: bursts at times of the day, or one interval apart; nothing random."""
 
     def __init__(self, client: str, law: Schedule, clock: Clock, seed: int) -> None:  # noqa: ARG002
+        super().__init__(clock)
         self._law = law
-        self._clock = clock
         self._weekdays = {day for day in law.days if isinstance(day, int)}
         self._dates = {day for day in law.days if isinstance(day, date)}
         self._offsets = spread(0, law.calls, law.over)
 
-    def draw(self, replication: int, day: int) -> NDArray[np.int64]:  # noqa: ARG002
+    def draw_day(self, replication: int, day: int) -> Ints:  # noqa: ARG002
         """Return the times of a local day's calls, in order."""
         start, end = self._clock.day_start(day), self._clock.day_start(day + 1)
         first = day  # a burst may reach into this day from an earlier one
@@ -126,7 +223,7 @@ class ScheduledArrivals:
         times = (begins[:, np.newaxis] + self._offsets).ravel()
         return np.sort(times[(times >= start) & (times < end)])
 
-    def _begins(self, day: int) -> NDArray[np.int64]:
+    def _begins(self, day: int) -> Ints:
         """Return when the bursts of a local day begin."""
         today = self._clock.date(day)
         meant = today.weekday() in self._weekdays or today in self._dates
@@ -141,7 +238,7 @@ class ScheduledArrivals:
         return np.arange(origin + -(-(start - origin) // every) * every, end, every, dtype=np.int64)
 
 
-class TraceArrivals:
+class TraceArrivals(DailyArrivals):
     """Calls as recorded: at the rows' times, or spread evenly over each row's bucket.
 
     Attributes
@@ -151,22 +248,23 @@ class TraceArrivals:
     """
 
     def __init__(self, trace: Trace, clock: Clock) -> None:
+        super().__init__(clock)
         self.trace = trace
-        self._clock = clock
         self._times = trace.times - clock.start_epoch
         self._longest = int(trace.lengths.max())
 
-    def rows(self, day: int) -> slice:
-        """Return which rows of a trace of calls fall in a local day."""
-        bounds = [self._clock.day_start(day), self._clock.day_start(day + 1)]
-        first, last = np.searchsorted(self._times, bounds)
+    def rows(self, days: range) -> slice:
+        """Return which rows of a trace of calls fall in some local days, within the run."""
+        start = max(0, self._clock.day_start(days[0]))
+        end = min(self._clock.horizon, self._clock.day_start(days[-1] + 1))
+        first, last = np.searchsorted(self._times, [start, end])
         return slice(int(first), int(last))
 
-    def draw(self, replication: int, day: int) -> NDArray[np.int64]:  # noqa: ARG002
+    def draw_day(self, replication: int, day: int) -> Ints:  # noqa: ARG002
         """Return the times of a local day's calls, in order."""
-        if self.trace.counts is None:
-            return self._times[self.rows(day)]
         start, end = self._clock.day_start(day), self._clock.day_start(day + 1)
+        if self.trace.counts is None:
+            return self._times[slice(*np.searchsorted(self._times, [start, end]))]
         # Buckets that began before this day may reach into it, the longest from furthest back.
         first, last = np.searchsorted(self._times, [start - self._longest, end])
         columns = (self._times, self.trace.counts, self.trace.lengths)

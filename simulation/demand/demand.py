@@ -1,4 +1,4 @@
-"""Demand: what the clients want, one local day at a time, as arrays.
+"""Demand: what the clients want, some local days at a time, as arrays.
 
 Both engines take the same demand. It depends on the scenario and its seed, never on what
 the pool does with it.
@@ -7,19 +7,22 @@ the pool does with it.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 
 import numpy as np
 
 from simulation.arrays import Ints
 from simulation.demand.calls import Calls, concatenate
-from simulation.demand.client import ClientDemand
+from simulation.demand.client import ClientDemand, Wanted
 from simulation.demand.kernels import line_up
 from simulation.demand.workload import calls_a_day
 from simulation.scenario import Scenario
 
 __all__ = ["Demand", "demand_of"]
+
+_CALLS_A_BLOCK = 2**15
+_DAYS_A_BLOCK = 64  # times within a block, in µs, then have less than 43 bits
 
 
 class Demand:
@@ -45,6 +48,9 @@ class Demand:
             ClientDemand(client, number, scenario, self.apis)
             for number, client in enumerate(scenario.clients)
         ]
+        kinds = [scenario.card.calls.get(api) or scenario.card.calls["other"] for api in self.apis]
+        self._groups = np.array([kind.per_records or 0 for kind in kinds], np.int64)
+        self._costs = np.array([kind.credits for kind in kinds], np.int64)
         # Fetching memory anew from the system for each day takes as long as drawing the day. The
         # GNU C library keeps freed memory once an array just below its bound of 32 MiB was freed,
         # in the whole process and up to twice that size. A day of 333,333 calls is drawn in 20 ms,
@@ -75,6 +81,19 @@ class Demand:
         """The most calls on a day of the first week, in the first replication."""
         return max(len(self.draw_day(0, day)) for day in range(min(7, self.days)))
 
+    @cached_property
+    def blocks(self) -> list[range]:
+        """The local days of a run, in stretches that are drawn at once.
+
+        No result depends on them: they are long enough that little is done for each, and short
+        enough that what is drawn stays in the cache.
+        """
+        most = int(_CALLS_A_BLOCK / max(1.0, self.calls_a_day))
+        length = min(max(1, most), _DAYS_A_BLOCK)
+        return [
+            range(first, min(first + length, self.days)) for first in range(0, self.days, length)
+        ]
+
     def draw_client(self, replication: int, client: int, day: int, first_call: int = 0) -> Calls:
         """Return the calls of one client on one local day, in order of time.
 
@@ -85,37 +104,77 @@ class Demand:
         first_call : int
             How many calls the client made on the days before.
         """
-        time, api, records, credits = self._clients[client].draw(replication, day)
-        number = np.full(len(time), client, np.int32)
-        call = np.arange(first_call, first_call + len(time), dtype=np.int64)
-        return Calls(time, number, call, api, records, credits)
+        wanted = self._clients[client].draw(replication, range(day, day + 1))
+        firsts = np.zeros(len(self._clients), np.int64)
+        firsts[client] = first_call
+        return self._lined_up({client: wanted}, day, firsts)
+
+    def draw_block(
+        self, replication: int, days: range, first_calls: Sequence[int] | Ints | None = None
+    ) -> Calls:
+        """Return the calls of all clients on some local days, ordered by time, client and call.
+
+        Parameters
+        ----------
+        replication : int
+        days : range
+            At most 64, one after the other.
+        first_calls : (clients,) int64 array, optional
+            How many calls each client made on the days before; none unless given.
+        """
+        wanted = {n: client.draw(replication, days) for n, client in enumerate(self._clients)}
+        firsts = np.zeros(len(wanted), np.int64) if first_calls is None else np.array(first_calls)
+        return self._lined_up(wanted, days[0], firsts)
+
+    def _lined_up(self, wanted: Mapping[int, Wanted], day: int, first_calls: Ints) -> Calls:
+        """Return the calls of some clients, by the client's number, from a day on."""
+        bits, start = (len(self._clients) - 1).bit_length(), self.scenario.clock.day_start(day)
+        # A key that holds the client sorts by time and then by client, on any sorting method, and
+        # in place: the calls' other columns need no index, since `line_up` finds them by client.
+        # Times since the first day leave 22 bits and more for the client.
+        keys = np.concatenate([its.time for its in wanted.values()])
+        ends, first = np.zeros(len(self._clients), np.int64), 0
+        for number in range(len(ends)):
+            last = first + (len(wanted[number].time) if number in wanted else 0)
+            part = keys[first:last]
+            part -= start
+            part <<= bits
+            part |= number
+            ends[number] = first = last
+        keys.sort()
+        what = np.concatenate([its.what for its in wanted.values()])
+        columns = line_up(keys, bits, start, ends, first_calls, what, self._groups, self._costs)
+        return Calls(*columns)
 
     def draw_day(
         self, replication: int, day: int, first_calls: Sequence[int] | Ints | None = None
     ) -> Calls:
-        """Return the calls of all clients on one local day, ordered by time, client and call."""
-        each = [client.draw(replication, day) for client in self._clients]
-        bits = (len(each) - 1).bit_length()
-        # A key that holds the client sorts by time and then by client, on any sorting method, and
-        # in place: the calls' other columns need no index, since `line_up` finds them by client.
-        keys = np.concatenate([columns[0] << bits | n for n, columns in enumerate(each)])
-        keys.sort()
-        _, api, records, credits = (np.concatenate(column) for column in zip(*each, strict=True))
-        ends = np.cumsum([len(columns[0]) for columns in each])
-        firsts = np.zeros(len(each), np.int64) if first_calls is None else np.array(first_calls)
-        return Calls(*line_up(keys, bits, ends, firsts, api, records, credits))
+        """Return the calls of all clients on one local day; else as `draw_block`."""
+        return self.draw_block(replication, range(day, day + 1), first_calls)
 
-    def draw_days(self, replication: int) -> Iterator[Calls]:
-        """Yield the calls of all clients on each local day, numbered through all days."""
+    def draw_blocks(self, replication: int) -> Iterator[Calls]:
+        """Yield the calls of all clients on the days of each block, numbered through all days."""
         made = np.zeros(len(self._clients), np.int64)
-        for day in range(self.days):
-            calls = self.draw_day(replication, day, made)
+        for days in self.blocks:
+            calls = self.draw_block(replication, days, made)
             made += np.bincount(calls.client, minlength=len(made))
             yield calls
 
+    def draw_days(self, replication: int) -> Iterator[Calls]:
+        """Yield the calls of all clients on each local day, numbered through all days."""
+        for days, calls in zip(self.blocks, self.draw_blocks(replication), strict=True):
+            if len(days) == 1:
+                yield calls
+                continue
+            ends = [self.scenario.clock.day_start(day + 1) for day in days]
+            first = 0
+            for last in np.searchsorted(calls.time, ends).tolist():
+                yield calls.take(slice(first, last))
+                first = last
+
     def draw_replication(self, replication: int) -> Calls:
         """Return the calls of all clients on all days, in order."""
-        return concatenate(list(self.draw_days(replication)))
+        return concatenate(list(self.draw_blocks(replication)))
 
     @cached_property
     def cheapest(self) -> dict[tuple[int, int], int]:

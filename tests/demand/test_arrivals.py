@@ -12,8 +12,6 @@ import pytest
 from simulation import InputError
 from simulation.demand.arrivals import spread
 from simulation.demand.demand import Demand
-from simulation.demand.kernels import arrival_times
-from simulation.demand.streams import jitter_key, stream
 from simulation.quantities import DAY, HOUR, MINUTE, SECOND
 from simulation.scenario.clock import Clock
 from simulation.scenario.poisson import Poisson
@@ -292,30 +290,3 @@ def test_clock_names_moments_as_a_reader_would() -> None:
     assert clock.say(26 * HOUR) == "day 2 (Sun 29 Mar), 03:00"
     assert clock.say(47 * HOUR) == "day 3 (Mon 30 Mar), 00:00"
     assert clock.day_of(47 * HOUR - SECOND) == 1
-
-
-def test_the_compiled_arrival_times_are_those_of_numpy() -> None:
-    random = np.random.default_rng(5)
-    edges = np.arange(25, dtype=np.int64) * HOUR + 17
-    for weights in (np.ones(24), np.arange(24.0), np.r_[0.0, 3.0, np.zeros(20), 1.0, 0.0]):
-        reached = np.concatenate(([0.0], np.cumsum(weights * 30)))
-        gaps = random.standard_exponential(500)
-        sums = np.cumsum(gaps)
-        expected = np.interp(sums[:-1] * (reached[-1] / sums[-1]), reached, edges)
-        assert arrival_times(gaps, reached[-1], reached, edges).tolist() == (
-            expected.astype(np.int64).tolist()
-        )
-
-
-def test_an_arrival_that_rounds_to_the_day_s_end_stays_within_the_day() -> None:
-    edges, at_the_end = np.array([0, 10, 20], np.int64), np.array([1.0, 1.0, 0.0])
-    busy_to_the_end = np.array([0.0, 4.0, 8.0])
-    assert arrival_times(at_the_end, 8.0, busy_to_the_end, edges).tolist() == [10, 19]
-    idle_at_the_end = np.array([0.0, 8.0, 8.0])
-    assert arrival_times(at_the_end, 8.0, idle_at_the_end, edges).tolist() == [5, 10]
-
-
-def test_a_stream_is_the_same_to_the_bit_on_every_numpy() -> None:
-    found = stream(34, 3, "website-forms", 17, "arrivals").integers(0, 2**63, 3).tolist()
-    assert found == [6827840344576502975, 2591951728727210263, 529334006160743688]
-    assert jitter_key(34, 3, "website-forms") == 17013575241910227059
