@@ -23,7 +23,7 @@ from scipy.stats import binomtest
 from simulation import Plan, plan
 from simulation.demand.demand import Demand
 from simulation.experiment.workers import cores, in_processes
-from simulation.planning.judgement import judge
+from simulation.planning.judging import judge
 from simulation.scenario.scenario import Scenario
 from tests.helpers import build
 from tests.kept_figures import keep

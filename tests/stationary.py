@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import poisson
 
-from simulation.demand.calls import Calls, concatenate
+from simulation.demand.calls import Calls, concatenate, packed
+from simulation.demand.client import ClientDemand, Wanted
 from simulation.demand.demand import Demand
 from simulation.quantities import DAY
 from simulation.scenario.scenario import Scenario
@@ -48,10 +49,14 @@ class _OfTheTests(Demand, ABC):
         place, kind = (ones * n for n in (client, self.apis.index(api)))
         call = np.arange(first_call, first_call + len(time))
         credits = self.scenario.card.credits(api, ones)
-        return Calls(time, place.astype(np.int32), call, kind.astype(np.int32), ones, credits)
+        return Calls(time, place.astype(np.int32), call, packed(kind, ones), credits)
 
     def draw_block(
-        self, replication: int, days: range, first_calls: Sequence[int] | Ints | None = None
+        self,
+        replication: int,
+        days: range,
+        first_calls: Sequence[int] | Ints | None = None,
+        drawn: dict[ClientDemand, Wanted] | None = None,  # noqa: ARG002
     ) -> Calls:
         """Return the calls of all clients on some days, ordered by time, client and call."""
         clients = range(len(self.scenario.clients))
@@ -119,7 +124,7 @@ class Stationary(_OfTheTests):
         self._loads = [float(law.rate) for law in laws if law is not None]
         kinds = [client.calls[0].api for client in scenario.clients]
         one = np.ones(1, np.int64)
-        self._costs = [int(scenario.card.credits(kind, one)[0]) for kind in kinds]
+        self._call_costs = [int(scenario.card.credits(kind, one)[0]) for kind in kinds]
         self._first_day = lru_cache(maxsize=1)(self._draw_first_day)
 
     def times(self, replication: int, day: int) -> list[Ints] | None:
@@ -129,7 +134,7 @@ class Stationary(_OfTheTests):
     def _draw_first_day(self, replication: int) -> list[Ints]:
         scenario = self.scenario
         random = np.random.default_rng([scenario.seed, replication, _STATIONARY])
-        counts = stationary_counts(self._loads, self._costs, scenario.limit, random)
+        counts = stationary_counts(self._loads, self._call_costs, scenario.limit, random)
         return [np.sort(random.integers(0, DAY, n)) for n in counts[0]]
 
 

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from simulation.arrays import Ints
 
-__all__ = ["Calls"]
+__all__ = ["Calls", "concatenate", "packed"]
+
+
+_BITS = 32  # of the number of records, which is at most 10**9
+
+
+def packed(api: Ints, records: Ints) -> Ints:
+    """Return indices of call kinds and numbers of records as one number each."""
+    return api << _BITS | records
 
 
 @dataclass(frozen=True)
@@ -25,21 +33,31 @@ class Calls:
         The client's number.
     call : (n,) int64 array
         The call's number within its client and replication, from 0, in order of time.
-    api : (n,) int32 array
-        The call kind's index in `Demand.apis`.
-    records, credits : (n,) int64 array
-        Records in the call, and what it costs.
+    what : (n,) int64 array
+        The call kind's index in `Demand.apis`, and how many records it carries, as `packed`.
+    credits : (n,) int64 array
+        What the call costs.
     """
 
     time: Ints
     client: NDArray[np.int32]
     call: Ints
-    api: NDArray[np.int32]
-    records: Ints
+    what: Ints
     credits: Ints
 
     def __len__(self) -> int:
         return len(self.time)
+
+    @property
+    def api(self) -> NDArray[np.int32]:
+        """The call kind's index in `Demand.apis`, (n,)."""
+        return (self.what >> _BITS).astype(np.int32)
+
+    @property
+    def records(self) -> Ints:
+        """Records in each call, (n,)."""
+        records: Ints = self.what & (2**_BITS - 1)
+        return records
 
     def take(self, index: Ints | slice) -> Calls:
         """Return some of the calls, by index."""

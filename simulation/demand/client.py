@@ -8,7 +8,8 @@ import numpy as np
 
 from simulation.arrays import Ints
 from simulation.demand.arrivals import ArrivalProcess, Arrivals, TraceArrivals, arrivals_of
-from simulation.demand.mix import Mix, packed
+from simulation.demand.calls import packed
+from simulation.demand.mix import Mix
 from simulation.scenario import Client, Scenario
 
 __all__ = ["ClientDemand", "Wanted"]
@@ -24,7 +25,7 @@ class Wanted(NamedTuple):
     time : (n,) int64 array
         µs since the scenario's start.
     what : (n,) int64 array
-        Kind and records of each call, as `simulation.demand.mix.packed`.
+        Kind and records of each call, as `simulation.demand.calls.packed`.
     """
 
     time: Ints
@@ -34,11 +35,8 @@ class Wanted(NamedTuple):
 class ClientDemand:
     """The demand of one client: its arrival process, and its mix of calls."""
 
-    def __init__(
-        self, client: Client, number: int, scenario: Scenario, apis: tuple[str, ...]
-    ) -> None:
+    def __init__(self, client: Client, scenario: Scenario, apis: tuple[str, ...]) -> None:
         self.client = client
-        self.number = number
         self.scenario = scenario
         self.arrivals: ArrivalProcess = arrivals_of(client, scenario)
         self.code = {api: code for code, api in enumerate(apis)}
@@ -46,6 +44,19 @@ class ClientDemand:
         # What is not drawn is the same in all replications: when the calls come, or all of them.
         self._arrives = _Remembered(not client.arrivals.is_drawn)
         self._wants = _Remembered(not client.is_drawn)
+
+    def draws_like(self, other: ClientDemand) -> bool:
+        """Return whether it wants what a client of another scenario does, on any day."""
+        mine, theirs = self.scenario, other.scenario
+        return (
+            self.client == other.client
+            and mine.seed == theirs.seed
+            and (mine.start, mine.timezone, mine.horizon)
+            == (theirs.start, theirs.timezone, theirs.horizon)
+            and mine.card == theirs.card
+            and self.code == other.code
+            and self.client.arrivals.file is None  # recorded usage takes little to replay
+        )
 
     def draw(self, replication: int, days: range) -> Wanted:
         """Return the calls of some local days, in order of time."""
@@ -79,9 +90,9 @@ class ClientDemand:
             records = np.where(said > 0, said, records)
         return packed(api, records)
 
-    def cheapest(self) -> dict[tuple[int, int], int]:
-        """Return the least that a call of each kind can cost, by (client, api)."""
-        card, least = self.scenario.card, dict[tuple[int, int], int]()
+    def cheapest(self) -> dict[int, int]:
+        """Return the least that a call of each kind can cost, by the kind's index."""
+        card, least = self.scenario.card, dict[int, int]()
         trace = self.arrivals.trace if isinstance(self.arrivals, TraceArrivals) else None
 
         recorded = trace.records if trace else None
@@ -89,8 +100,8 @@ class ClientDemand:
         open_somewhere = len(said) < (0 if recorded is None else len(recorded))
 
         def note(api: str, records: int) -> None:
-            key = (self.number, self.code[api])
-            least[key] = min(card.credits(api, records), least.get(key, 2**62))
+            code = self.code[api]
+            least[code] = min(card.credits(api, records), least.get(code, 2**62))
 
         for call in self.client.calls:
             if len(said):

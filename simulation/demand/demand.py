@@ -19,7 +19,7 @@ from simulation.demand.kernels import line_up
 from simulation.demand.workload import calls_a_day
 from simulation.scenario import Scenario
 
-__all__ = ["Demand", "demand_of"]
+__all__ = ["Demand", "demand_of", "demands_of"]
 
 _CALLS_A_BLOCK = 2**15
 _DAYS_A_BLOCK = 64  # times within a block, in µs, then have less than 43 bits
@@ -34,9 +34,16 @@ class Demand:
         The scenario.
     apis : tuple of str
         The call kinds that the scenario makes, in the order of the rate card.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    like : Demand, optional
+        Demand of another scenario: clients that are the same there are drawn by the same objects,
+        so that `draw_block` can draw them once for both.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, like: Demand | None = None) -> None:
         self.scenario = scenario
         used = {call.api for client in scenario.clients for call in client.calls}
         for client in scenario.clients:
@@ -44,10 +51,13 @@ class Demand:
                 used.update(api for api in scenario.trace_of(client).apis or () if api)
         declared = (*scenario.card.calls, *scenario.other_apis)
         self.apis = tuple(api for api in dict.fromkeys(declared) if api in used)
-        self._clients = [
-            ClientDemand(client, number, scenario, self.apis)
-            for number, client in enumerate(scenario.clients)
-        ]
+        self._clients = [ClientDemand(client, scenario, self.apis) for client in scenario.clients]
+        if like is not None and scenario.clock.days == like.days:
+            self.blocks = like.blocks
+            for number, mine in enumerate(self._clients):
+                for theirs in like._clients:
+                    if theirs.draws_like(mine):
+                        self._clients[number] = theirs
         kinds = [scenario.card.calls.get(api) or scenario.card.calls["other"] for api in self.apis]
         self._groups = np.array([kind.per_records or 0 for kind in kinds], np.int64)
         self._costs = np.array([kind.credits for kind in kinds], np.int64)
@@ -75,6 +85,11 @@ class Demand:
     def calls_a_day(self) -> float:
         """How many calls all clients submit on a mean local day."""
         return calls_a_day(self.scenario)
+
+    @property
+    def calls_a_block(self) -> float:
+        """How many calls come on the days of a block, on average."""
+        return self.calls_a_day * self.days / len(self.blocks)
 
     @cached_property
     def busiest_day(self) -> int:
@@ -110,7 +125,11 @@ class Demand:
         return self._lined_up({client: wanted}, day, firsts)
 
     def draw_block(
-        self, replication: int, days: range, first_calls: Sequence[int] | Ints | None = None
+        self,
+        replication: int,
+        days: range,
+        first_calls: Sequence[int] | Ints | None = None,
+        drawn: dict[ClientDemand, Wanted] | None = None,
     ) -> Calls:
         """Return the calls of all clients on some local days, ordered by time, client and call.
 
@@ -121,8 +140,14 @@ class Demand:
             At most 64, one after the other.
         first_calls : (clients,) int64 array, optional
             How many calls each client made on the days before; none unless given.
+        drawn : dict, optional
+            What clients of demands that are alike want on these days, as far as it is drawn.
         """
-        wanted = {n: client.draw(replication, days) for n, client in enumerate(self._clients)}
+        drawn = {} if drawn is None else drawn
+        for client in self._clients:
+            if client not in drawn:
+                drawn[client] = client.draw(replication, days)
+        wanted = {n: drawn[client] for n, client in enumerate(self._clients)}
         firsts = np.zeros(len(wanted), np.int64) if first_calls is None else np.array(first_calls)
         return self._lined_up(wanted, days[0], firsts)
 
@@ -179,10 +204,22 @@ class Demand:
     @cached_property
     def cheapest(self) -> dict[tuple[int, int], int]:
         """The least credits that a call can cost, for each (client, api) that occurs."""
-        return {key: cost for client in self._clients for key, cost in client.cheapest().items()}
+        return {
+            (number, code): cost
+            for number, client in enumerate(self._clients)
+            for code, cost in client.cheapest().items()
+        }
 
 
 @lru_cache(maxsize=4)
 def demand_of(scenario: bytes) -> Demand:
     """Return the demand of a pickled scenario, which a worker is sent again and again."""
     return Demand(pickle.loads(scenario))
+
+
+@lru_cache(maxsize=2)
+def demands_of(scenarios: bytes) -> list[Demand]:
+    """Return the demands of pickled scenarios, which share the clients that are alike."""
+    first, *others = pickle.loads(scenarios)
+    demand = Demand(first)
+    return [demand, *(Demand(each, demand) for each in others)]

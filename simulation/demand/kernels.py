@@ -220,15 +220,17 @@ def draw_poisson(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912 - one l
             end -= 1
         if factor == 0.0 or end == hour:
             continue
-        gone, reached, block = 0.0, 0.0, 0
-        scale = 1.0 / factor
-        slope = (edges[hour + 1] - edges[hour]) / means[hour]
+        gone, reached, block, early, first_made = 0.0, 0.0, 0, 0, made
+        # Fields of the hour in locals, since it changes once for thousands of calls.
+        begin, last, passed = edges[hour], edges[hour + 1] - 1, means[hour]
+        scale, slope = 1.0 / factor, (edges[hour + 1] - edges[hour]) / means[hour]
         while hour < end:
             # About as many as still come; the last words of a day are drawn in vain.
-            left = min(total * factor, (total - gone) * factor)
-            some = 0.25 * (left + 2.0 * np.sqrt(max(left, 0.0)))
-            blocks = min(_BLOCKS, 1 + int(some))
+            left = max(0.0, (total - gone) * factor)
+            blocks = min(_BLOCKS, 1 + int(0.25 * (left + 2.0 * np.sqrt(left))))
             count = 4 * blocks
+            if made + count > times.shape[0]:
+                return NO_ROOM
             fill(
                 words[:count],
                 space[:, :blocks],
@@ -241,26 +243,25 @@ def draw_poisson(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912 - one l
             )
             exponentials(words[:count], gaps[:count], twos[:count])
             block += blocks
-            if made + count > times.shape[0]:
-                return NO_ROOM
             for n in range(count):
                 gone += gaps[n] * scale
-                while gone >= reached + means[hour]:
-                    reached += means[hour]
+                while gone >= passed:
                     hour += 1
                     if hour == end:
                         break
+                    reached, passed = passed, passed + means[hour]
+                    begin, last = edges[hour], edges[hour + 1] - 1
                     slope = (edges[hour + 1] - edges[hour]) / means[hour]
                 if hour == end:
                     break
-                time = edges[hour] + np.int64(slope * (gone - reached))
-                time = min(time, edges[hour + 1] - 1)  # a float may round up to the edge
+                # The last float before an edge may be rounded up to it.
+                time = min(begin + np.int64(slope * (gone - reached)), last)
+                times[made] = time
                 if time < 0:
-                    days[1, d] += 1
+                    early += 1
                 elif time < until:
-                    times[made] = time
                     made += 1
-                    days[2, d] += 1
+        days[1, d], days[2, d] = early, made - first_made
     return made
 
 
@@ -357,19 +358,21 @@ def line_up(keys, bits, start, ends, first_calls, what, groups, costs):  # type:
     here[1:] = ends[:-1]
     number = first_calls - here  # of a call, less its position
     times, whose = np.empty(count, np.int64), np.empty(count, np.int32)
-    calls, apis = np.empty(count, np.int64), np.empty(count, np.int32)
-    records, credits = np.empty(count, np.int64), np.empty(count, np.int64)
+    calls, lined_up = np.empty(count, np.int64), np.empty(count, np.int64)
+    credits = np.empty(count, np.int64)
+    mask = (1 << bits) - 1
     for n in range(count):
-        client = keys[n] & ((1 << bits) - 1)
+        client = keys[n] & mask
         # Keys say whose call is next; that client's calls are in order, so a cursor finds which.
         position = here[client]
         here[client] = position + 1
         times[n] = (keys[n] >> bits) + start
-        whose[n], calls[n] = client, number[client] + position
-        api = what[position] >> 32
-        apis[n], records[n] = api, what[position] & (2**32 - 1)
+        whose[n], calls[n], lined_up[n] = client, number[client] + position, what[position]
+    for n in range(count):
+        api = lined_up[n] >> 32
         credits[n] = costs[api]
         if groups[api] > 0:
+            records = lined_up[n] & (2**32 - 1)
             # By floats, whose division takes a third of the time; below 2**53 it is as exact.
-            credits[n] *= np.int64((records[n] + groups[api] - 1) / groups[api])
-    return times, whose, calls, apis, records, credits
+            credits[n] *= np.int64((records + groups[api] - 1) / groups[api])
+    return times, whose, calls, lined_up, credits

@@ -13,14 +13,9 @@ from simulation.demand.kernels import draw_mix
 from simulation.demand.streams import key_of, purpose_of
 from simulation.scenario import CallMix, Client, Scenario
 
-__all__ = ["Mix", "packed"]
+__all__ = ["Mix"]
 
 _FAR = 12.0  # standard deviations and more from the mean nothing of a Poisson law is left
-
-
-def packed(api: Ints, records: Ints) -> Ints:
-    """Return the code of a kind and numbers of records as one number, as `draw_mix` does."""
-    return api << 32 | records
 
 
 class Mix:
@@ -62,7 +57,7 @@ class Mix:
         self._numbers = np.concatenate([np.empty(0, np.int64), *numbers])
 
     def draw(self, replication: int, arrivals: Arrivals) -> Ints:
-        """Return kind and records of each call, as `packed`."""
+        """Return kind and records of each call, as `simulation.demand.calls.packed`."""
         count = len(arrivals.times)
         if self._only is not None:
             return np.full(count, self._only, np.int64)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simulation.engine.compiled.model import CompiledModel
-    from simulation.engine.compiled.sweep import Swept, lanes_at_once, sweep
+    from simulation.engine.compiled.sweep import (
+        Pools, Swept, lanes_at_once, sweep, sweep_together,
+    )
     from simulation.engine.engine import Engine
     from simulation.engine.model import Model
     from simulation.engine.pool import CreditPool, TooManyRequests

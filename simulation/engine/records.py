@@ -125,7 +125,7 @@ def concatenate(parts: Sequence[CallRecords]) -> CallRecords:
     if not parts:
         none = np.empty(0, np.int64)
         narrow = none.astype(np.int32)
-        calls = Calls(none, narrow, none, narrow, none, none)
+        calls = Calls(none, narrow, none, none, none)
         return CallRecords(calls, narrow, narrow, none.astype(np.int8), none)
     if len(parts) == 1:
         return parts[0]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from math import nan
 
 import numpy as np
 
 from simulation.arrays import Floats
-from simulation.demand import Demand, stream
-from simulation.experiment import CONFIDENCE, Estimate, Steps, mean_difference, ratio_difference
+from simulation.demand import stream
+from simulation.experiment import CONFIDENCE, Estimate, mean_difference, ratio_difference
 from simulation.planning.fresh import holds
-from simulation.planning.frontier import frontier_table
+from simulation.planning.frontier import Evidence, frontier_table
 from simulation.planning.judgement import at_least
 from simulation.planning.remedies import licenses_per_month
 from simulation.planning.result import AlternativeResult, status_of
@@ -25,26 +26,24 @@ _RESAMPLES = 2000
 
 
 def judge_alternatives(
-    search: Search, changed: list[Scenario], workers: int, steps: Steps
+    search: Search, others: Sequence[Search], fresh_of: Sequence[Evidence]
 ) -> list[AlternativeResult]:
-    """Return what each alternative does and saves; ``changed`` are their scenarios, in order."""
+    """Return what each alternative does and saves.
+
+    Parameters
+    ----------
+    search : Search
+        That of the scenario.
+    others : sequence of Search
+        Those of the alternatives, in order, on as many replications.
+    fresh_of : sequence of Evidence
+        What fresh replications say of the sizes that each shows.
+    """
     results = []
-    for alternative, scenario in zip(search.scenario.alternatives, changed, strict=True):
-        offer = scenario.offer
-        sizes, limits = np.array(offer.sizes, np.int64), np.array(offer.limits, np.int64)
-        other = Search(
-            Demand(scenario),
-            sizes,
-            limits,
-            workers,
-            steps,
-            keep_current=True,
-            decision=search.decision,
-        )
-        # As many replications as the search has, and by the same looks: else an alternative could
-        # look better only because it was looked at less, and no difference would be paired.
-        other.judge_up_to(search.count)
-        other.decide(search.count)
+    for alternative, other, fresh in zip(
+        search.scenario.alternatives, others, fresh_of, strict=True
+    ):
+        scenario, offer = other.scenario, other.scenario.offer
         certain = search.certain and other.certain
         now, then = _at_current(search), _at_current(other)
         shares = ratio_difference((now[0], search.judged.calls), (then[0], other.judged.calls))
@@ -52,7 +51,6 @@ def judge_alternatives(
         if certain:
             shares, lost = shares.exact(), lost.exact()
         chosen = other.chosen
-        fresh = other.fresh(other.to_show)
         shown = len(other.sizes) - 1 if chosen is None else chosen
         judged = frontier_table(fresh).set_index("addon_credits").loc[other.sizes[shown]]
         # What it needs is bought by its own card and edition, which the change may have set.

@@ -8,6 +8,7 @@ import numpy as np
 
 from simulation.experiment import binomial_interval, mean_difference
 from simulation.planning.frontier import Evidence
+from simulation.planning.judging import Asking
 from simulation.planning.search import Search, smallest_with_all_larger
 
 __all__ = ["Between", "holds", "open_between"]
@@ -59,7 +60,7 @@ class Between(NamedTuple):
     """What fresh replications say of that, where it is larger than the recommended size."""
 
 
-def open_between(search: Search, fresh: Evidence) -> Between | None:
+def open_between(search: Search, fresh: Evidence) -> Asking[Between | None]:
     """Return the sizes between which the answer lies, None where it is decided."""
     if search.decided and holds(search, fresh):
         return None
@@ -70,22 +71,25 @@ def open_between(search: Search, fresh: Evidence) -> Between | None:
         ends = [first, surely, *_cheaper(search, fresh)]
         return Between(min(ends), max(ends), None)
     if search.decided:
-        first, surely = _by_fresh(search, fresh)
+        first, surely = yield from _by_fresh(search, fresh)
     if surely is None:
         return Between(first, None, None)
     # What is called surely enough is paid for, so it is checked on replications that did not choose
     # it: those at hand, or others where the fresh ones chose it.
     chose = search.decided and surely != search.chosen
-    safe = fresh if surely == search.chosen else search.fresh([surely], skip=int(chose))
+    safe = fresh
+    if surely != search.chosen:
+        safe = yield from search.fresh([surely], skip=int(chose))
     kept = int(safe.judged.meets(search.objective)[:, -1].sum())
     if binomial_interval(kept, search.count)[1] < search.objective.probability:
         # The size looked good by chance on those that chose it, so a larger one is looked for.
-        surely = _surely_above(search, surely)
-        safe = fresh if surely is None else search.fresh([surely], skip=1)
+        surely, safe = (yield from _surely_above(search, surely)), fresh
+        if surely is not None:
+            safe = yield from search.fresh([surely], skip=1)
     return Between(first, surely, None if safe is fresh else safe)
 
 
-def _by_fresh(search: Search, fresh: Evidence) -> tuple[int, int | None]:
+def _by_fresh(search: Search, fresh: Evidence) -> Asking[tuple[int, int | None]]:
     """Return the indices between which the answer lies where fresh replications disagree."""
     kept = fresh.judged.keep_to(fresh.objective)
     chosen = search.chosen
@@ -93,10 +97,10 @@ def _by_fresh(search: Search, fresh: Evidence) -> tuple[int, int | None]:
         return len(search.sizes) - 1, None
     if len(kept) > 1 and kept[0]:  # the next smaller one is enough, too
         return chosen - 1, chosen
-    return chosen, _surely_above(search, chosen)
+    return chosen, (yield from _surely_above(search, chosen))
 
 
-def _surely_above(search: Search, index: int) -> int | None:
+def _surely_above(search: Search, index: int) -> Asking[int | None]:
     """Return the index of the first larger size that surely is enough by fresh replications.
 
     None where there is none.
@@ -104,7 +108,8 @@ def _surely_above(search: Search, index: int) -> int | None:
     larger = np.arange(index + 1, len(search.sizes))
     if not len(larger):
         return None
-    met = search.fresh(larger.tolist()).judged.meets(search.objective).sum(axis=0)
+    fresh = yield from search.fresh(larger.tolist())
+    met = fresh.judged.meets(search.objective).sum(axis=0)
     wanted = search.objective.probability
     # Surely: the lower end of the interval reaches the probability, not only the mean.
     surely = [binomial_interval(int(k), search.count)[0] >= wanted for k in met]

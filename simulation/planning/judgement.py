@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulation.arrays import Floats, Ints
-from simulation.demand import Demand, demand_of
-from simulation.engine import Swept, lanes_at_once, sweep
-from simulation.experiment import in_processes, in_threads, unseen_calls
+from simulation.experiment import unseen_calls
 from simulation.scenario import Objective
 
-__all__ = ["Judgement", "at_least", "judge"]
+__all__ = ["Judgement", "at_least"]
 
 
 _ROUNDING = 1e-12  # shares that differ by less are the same
@@ -128,97 +121,3 @@ class Judgement:
             for name in ("calls", "credits", "enough", "work")
         }
         return Judgement(limits=self.limits, **columns, **rows)
-
-
-class _Task(NamedTuple):
-    """Pool sizes to be swept on one replication."""
-
-    replication: int
-    limits: Ints
-    counted: NDArray[np.bool_]
-
-
-def _sweep(demand: Demand, task: _Task) -> Swept:
-    return sweep(demand, task.replication, task.limits, task.counted)
-
-
-def _sweep_elsewhere(scenario: bytes, task: _Task) -> Swept:
-    return _sweep(demand_of(scenario), task)
-
-
-class _Tally:
-    """Counts of pool sizes in replications, taken in as sweeps end, a block of sizes each."""
-
-    def __init__(self, replications: int, limits: Ints) -> None:
-        self._limits = limits
-        self._sizes = {
-            name: np.zeros((replications, len(limits)), np.int64) for name in ("throttled", "lost")
-        }
-        self._demand = {
-            name: np.zeros(replications, np.int64) for name in ("calls", "credits", "enough")
-        }
-        self._work = np.zeros(replications, np.int64)
-
-    def take(self, row: int, columns: slice, swept: Swept) -> None:
-        """Take in what a sweep says of a replication's sizes ``columns``."""
-        for name, counts in self._sizes.items():
-            counts[row, columns] = getattr(swept, name)
-        for name, values in self._demand.items():  # the same whatever the sizes are
-            values[row] = getattr(swept, name)
-        self._work[row] += swept.work
-
-    def not_enough(self, row: int, first: int) -> bool:
-        """Return whether a size throttles a call of a replication that has been swept."""
-        return bool(self._limits[first] < self._demand["enough"][row])
-
-    def judgement(self) -> Judgement:
-        """Return the counts of all sizes that were taken in."""
-        return Judgement(limits=self._limits, work=self._work, **self._sizes, **self._demand)
-
-
-def judge(
-    demand: Demand,
-    replications: Sequence[int],
-    limits: Ints,
-    workers: int = 1,
-    processes: bool = False,
-    done: Callable[[], None] | None = None,
-) -> Judgement:
-    """Return throttled and lost calls of pool sizes on the same demand, by replication.
-
-    A size that is enough for all that is asked in any window throttles no call, retries or
-    not, so only smaller ones are simulated. Results do not depend on the number of workers,
-    nor on whether they are threads or processes.
-    """
-    protect = demand.scenario.objective.protect
-    names = [client.name for client in demand.scenario.clients]
-    # Calls of other clients take credits as ever; only whether they are throttled does not count.
-    counted = np.array([not protect or name in protect for name in names])
-    at_once = lanes_at_once(demand)
-    run, function = in_threads, partial(_sweep, demand)
-    if processes:
-        # Bytes of the scenario are small beside a drawn demand, and a key by which each process
-        # keeps the demand that it has made for the tasks that follow.
-        run, function = in_processes, partial(_sweep_elsewhere, pickle.dumps(demand.scenario))
-    tally = _Tally(len(replications), limits)
-
-    def take(blocks: list[tuple[int, int]]) -> None:
-        columns = [slice(first, first + at_once) for _, first in blocks]
-        tasks = [
-            _Task(replications[row], limits[block], counted)
-            for (row, _), block in zip(blocks, columns, strict=True)
-        ]
-        # Closed if a sweep or ``done`` raises, so that no worker goes on in vain.
-        with closing(run(function, tasks, workers)) as results:
-            for (row, _), block, swept in zip(blocks, columns, results, strict=True):
-                tally.take(row, block, swept)
-                if done is not None:
-                    done()
-
-    # The smallest sizes come first: their sweep tells which pool is enough, and so which of the
-    # other sizes have to be simulated at all.
-    rows = range(len(replications))
-    take([(row, 0) for row in rows])
-    others = range(at_once, len(limits), at_once)
-    take([(row, first) for row in rows for first in others if tally.not_enough(row, first)])
-    return tally.judgement()

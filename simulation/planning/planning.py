@@ -21,11 +21,12 @@ from simulation.planning.frontier import (
     check_sizes,
     frontier_table,
 )
+from simulation.planning.judging import Judges
 from simulation.planning.options import Confirmed, PlanOptions
 from simulation.planning.reasons import Rejection, reasons_for, rejections
 from simulation.planning.remedies import Pools, Remedy, remedies
 from simulation.planning.result import Plan, Recommendation, over_time_of, status_of
-from simulation.planning.search import Search
+from simulation.planning.search import Search, decide
 from simulation.scenario import Scenario, as_scenario
 
 __all__ = ["DEFAULT_MAX_REPLICATIONS", "plan", "plan_with"]
@@ -142,24 +143,27 @@ def _plan(
     options: PlanOptions,
     steps: Steps,
 ) -> Plan:
-    workers = cores(options.workers)
-    demand, offer = Demand(scenario), scenario.offer
-    sizes, limits = np.array(offer.sizes, np.int64), np.array(offer.limits, np.int64)
-    compared = bool(scenario.alternatives)
-    search = Search(demand, sizes, limits, workers, steps, compared)
-    search.judge_up_to(scenario.replications if demand.is_random else 1)
+    judges = Judges(cores(options.workers), steps)
+    demand = Demand(scenario)
+    # The scenario and its alternatives are judged together: clients that they share are drawn once.
+    compared = bool(changed)
+    search = _search(demand, compared)
+    others = [_search(Demand(each, demand), compared) for each in changed]
+    first = scenario.replications if demand.is_random else 1
+    judges.together(*(each.judging(first) for each in (search, *others)))
     # How many replications can be afforded is known once some show how many calls one makes.
-    search.decide(options.max_replications or _most_replications(search))
-    fresh, indices = search.fresh(search.to_show), search.to_show
-    between = open_between(search, fresh)
+    decide([search, *others], judges, options.max_replications or _most_replications(search))
+    fresh, *fresh_of = judges.together(*(each.fresh(each.to_show) for each in (search, *others)))
+    indices, sizes = search.to_show, search.sizes
+    between = judges.alone(open_between(search, fresh))
     # Of a size that is called surely enough, all that is said comes from replications that did not
     # choose it, so it has rows and a confirmation of its own.
     again = frontier_table(fresh)
     if between is not None and between.safe is not None:
         again = pd.concat([again, frontier_table(between.safe)], ignore_index=True)
         indices = [*indices, int(np.searchsorted(sizes, between.safe.sizes[0]))]
-    recommendation = _recommend(search, fresh, between, workers, steps)
-    alternatives = judge_alternatives(search, changed, workers, steps)
+    recommendation = _recommend(search, fresh, between, judges)
+    alternatives = judge_alternatives(search, others, fresh_of)
     confirmation = None
     if (most := options.confirm) != "none":
         confirmation = confirm_sizes(demand, search.count, indices, sizes, search.limits, most)
@@ -187,8 +191,15 @@ def _most_replications(search: Search) -> int:
     return max(search.count, min(DEFAULT_MAX_REPLICATIONS, affordable))
 
 
+def _search(demand: Demand, compared: bool) -> Search:
+    """Return a search among the sizes that can be bought; the current one is kept to compare."""
+    offer = demand.scenario.offer
+    sizes, limits = np.array(offer.sizes, np.int64), np.array(offer.limits, np.int64)
+    return Search(demand, sizes, limits, compared)
+
+
 def _recommend(
-    search: Search, fresh: Evidence, between: Between | None, workers: int, steps: Steps
+    search: Search, fresh: Evidence, between: Between | None, judges: Judges
 ) -> Recommendation:
     scenario, sizes, chosen = search.scenario, search.sizes, search.chosen
     enough = int(search.judged.enough.max())
@@ -205,7 +216,7 @@ def _recommend(
     found: list[Remedy] = []
     unfit: list[Rejection] = []
     if size is None:
-        pools = Pools(search, workers, steps)
+        pools = Pools(search, judges)
         needed = pools.needed()
         shortfall = needed - int(search.limits[-1])
         found, unfit = remedies(scenario, pools, needed)

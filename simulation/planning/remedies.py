@@ -12,10 +12,10 @@ from decimal import Decimal
 
 import numpy as np
 
-from simulation.experiment import Steps
 from simulation.formats import counted, dollars
 from simulation.planning.frontier import MOST_SIZES
 from simulation.planning.judgement import at_least
+from simulation.planning.judging import Judges
 from simulation.planning.reasons import Bound, Rejection
 from simulation.planning.search import Search
 from simulation.rate_cards import Offer
@@ -35,12 +35,11 @@ class Pools:
     ----------
     search : Search
         A search whose largest size fails; pools are judged on as many replications.
-    workers, steps
-        As of `Search`.
+    judges : Judges
     """
 
-    def __init__(self, search: Search, workers: int, steps: Steps) -> None:
-        self._search, self._workers, self._steps = search, workers, steps
+    def __init__(self, search: Search, judges: Judges) -> None:
+        self._search, self._judges = search, judges
         self._largest = int(search.limits[-1])
         # A pool that throttles no call in the wanted part of the replications meets the objective
         # without being simulated, and so does every larger one: a bound from above for free.
@@ -55,8 +54,8 @@ class Pools:
         asked = {limit for limit in limits if limit < self._throttles_none}
         if new := sorted(asked - self._judged.keys()):
             search, pools = self._search, np.array(new, np.int64)
-            judging = Search(search.demand, pools, pools, self._workers, self._steps)
-            judging.judge_up_to(search.count)
+            judging = Search(search.demand, pools, pools)
+            self._judges.alone(judging.judging(search.count))
             kept = judging.judged.keep_to(search.objective)
             self._judged.update(zip(new, kept.tolist(), strict=True))
 

@@ -15,19 +15,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulation.arrays import Floats, Ints
 from simulation.demand import Demand
-from simulation.experiment import BUSY_DAY, Steps, binomial_interval, mean_difference, mean_of
+from simulation.experiment import binomial_interval, mean_difference, mean_of
 from simulation.planning.frontier import Evidence
-from simulation.planning.judgement import Judgement, judge
+from simulation.planning.judgement import Judgement
+from simulation.planning.judging import Asked, Asking, Judges
 from simulation.planning.looks import DECISION_ERROR, Decision
 
-__all__ = ["NOTABLE_SAVING", "Search", "smallest_with_all_larger"]
+__all__ = ["NOTABLE_SAVING", "Search", "decide", "smallest_with_all_larger"]
 
 NOTABLE_SAVING = 0.01
 """Part of the cost: sizes that cannot save more than this are as good as the best."""
@@ -40,8 +40,6 @@ _PILOT = 2
 
 _BEST_AND_BESIDE = 3
 """Sizes that a least cost stands on: the best and its neighbours, at the smallest size one more."""
-
-_WORTH_PROCESSES_S = 2.0  # of work: processes take a second to start
 
 _LOOKS = 9
 """Looks at 2, 4, 8 … 512 replications, at each of which sizes may be given up.
@@ -59,22 +57,16 @@ class Search:
     demand : Demand
     sizes, limits : (m,) int64 array
         Add-on credits, rising, and the pool that each gives.
-    workers : int
-        Threads or processes that judge.
-    steps : Steps, optional
-        Where progress is noted.
     keep_current : bool
         Whether the size that the org has is judged on all replications, whatever it is.
-    decision : Decision, optional
-        How sure it has to be; unless given, one look decides, and in `decide` several share the
-        error.
 
     Attributes
     ----------
     certain : bool
         Whether nothing is random, so that one replication tells all.
     decision : Decision
-        What decides whether a size is the right one.
+        What decides whether a size is the right one: one look, until `decide` sets several that
+        share the error.
     """
 
     def __init__(
@@ -82,24 +74,18 @@ class Search:
         demand: Demand,
         sizes: Ints,
         limits: Ints,
-        workers: int = 1,
-        steps: Steps | None = None,
         keep_current: bool = False,
-        decision: Decision | None = None,
     ) -> None:
         self.scenario = demand.scenario
         self.objective = self.scenario.objective
         self.demand, self.sizes, self.limits = demand, sizes, limits
         self.certain = not demand.is_random
-        self.decision = decision or Decision.at_one_look(self.objective.probability)
-        self._is_given = decision is not None
-        self._workers, self._keep_current = workers, keep_current
-        self._steps = steps or Steps()
+        self.decision = Decision.at_one_look(self.objective.probability)
+        self._keep_current = keep_current
         self._judged: Judgement | None = None
         self._last: Judgement | None = None  # all replications, those of the last look included
         self._unused: Judgement | None = None  # what it saw of sizes that it did not choose
         self._pilot = _PILOT  # replications on which all sizes are judged
-        self._pace = 0.0  # seconds a replication, of late
 
     @property
     def judged(self) -> Judgement:
@@ -112,39 +98,30 @@ class Search:
         """Replications so far."""
         return 0 if self._judged is None else len(self._judged.calls)
 
-    def judge_up_to(self, count: int) -> None:
+    def judging(self, count: int) -> Asking[None]:
         """Judge up to ``count`` replications: all sizes on the first, then only those in doubt."""
         everything = np.arange(len(self.sizes))
         while self.count < count:
             if self.count < _PILOT:
                 # The pilot shows what a replication costs, and so on how many all sizes are judged.
-                self._judge(everything, min(_PILOT, count), count)
+                yield from self._judge(everything, min(_PILOT, count), count)
                 work = max(1, int(self.judged.work.mean()))
                 self._pilot = max(_PILOT, _ALL_SIZES_ATTEMPTS // work)
             elif self.count < self._pilot:
-                self._judge(everything, min(count, self._pilot), count)
+                yield from self._judge(everything, min(count, self._pilot), count)
             else:
-                self._judge(self._in_doubt(), min(2 * self.count, count), count)
+                yield from self._judge(self._in_doubt(), min(2 * self.count, count), count)
         # A size that was given up too early is judged after all. That may change which size is
         # recommended, and so which ones it depends on: hence a loop.
         while len(behind := self._behind()):
-            self._judge(behind, count, count)
+            yield from self._judge(behind, count, count)
 
-    def decide(self, most: int) -> None:
-        """Judge on more and more replications, up to ``most``, until a look at them decides.
+    @property
+    def needs_last_look(self) -> bool:
+        """Whether a last look can decide what is still open; the least cost has none."""
+        return self.objective.cost_of_lost_call is None and not self.decided
 
-        Where none does, a last look at twice as many follows; the least cost has no last look.
-        All these looks share the error: `decided` and `bracket` are by them from here on.
-        """
-        if not self._is_given:
-            probability = self.objective.probability
-            self.decision = Decision.at_doubling(probability, self.count, most)
-        while not self.decided and self.count < most:
-            self.judge_up_to(min(2 * self.count, most))
-        if self.objective.cost_of_lost_call is None and not self.decided:
-            self._look_again()
-
-    def _look_again(self) -> None:
+    def looking_again(self) -> Asking[None]:
         """Judge the sizes in doubt on as many replications again, for a last look at all of them.
 
         Where this decides, or rules out the size that was recommended, these replications chose
@@ -160,11 +137,11 @@ class Search:
         # A size that was given up counts as failing though no look said so. Where the lower end of
         # the doubt stands on one, it is judged like the others, which may move the end.
         while first and self.judged.replications[first - 1] < self.count:
-            self._judge(np.array([first - 1]), self.count, self.count)
+            yield from self._judge(np.array([first - 1]), self.count, self.count)
             first, end = self._undecided()
         indices = np.union1d(np.arange(first, end), self.to_show)
-        self._steps.expect(self.count)
-        seen = self._sweep(range(self.count, 2 * self.count), self.limits[indices])
+        again = range(self.count, 2 * self.count)
+        seen = yield Asked(self.demand, again, self.limits[indices])
         doubtful = np.arange(first, end)
         before = self.to_show
         self._last = self.judged.and_then(_of(seen, np.searchsorted(indices, doubtful)), doubtful)
@@ -215,16 +192,15 @@ class Search:
         # size, and at 0 where none fails. The last, since a larger pool may throttle more (rule 5).
         return int(np.flatnonzero([True, *fails])[-1]), None
 
-    def _judge(self, indices: Ints, upto: int, count: int) -> None:
+    def _judge(self, indices: Ints, upto: int, count: int) -> Asking[None]:
         behind = self._judged.replications[indices] if self._judged else np.zeros(len(indices), int)
         # A judgement has no gaps: sizes that were given up at different times lack different
         # replications, so those that lack the same ones are swept together.
         for first in np.unique(behind[behind < upto]):
-            these, more = indices[behind == first], upto - int(first)
-            self._steps.expect(more, count - upto)
-            begun = perf_counter()
-            judged = self._sweep(range(int(first), upto), self.limits[these])
-            self._pace = (perf_counter() - begun) / more
+            these = indices[behind == first]
+            judged = yield Asked(
+                self.demand, range(int(first), upto), self.limits[these], count - upto
+            )
             self._judged = judged if self._judged is None else self._judged.and_then(judged, these)
 
     @property
@@ -242,7 +218,7 @@ class Search:
         after = chosen + 1 + (self.objective.cost_of_lost_call is not None)
         return list(range(max(0, chosen - 1), min(after, len(self.sizes))))
 
-    def fresh(self, indices: Sequence[int], skip: int = 0) -> Evidence:
+    def fresh(self, indices: Sequence[int], skip: int = 0) -> Asking[Evidence]:
         """Return what as many replications, none of which chose a size, say of some sizes.
 
         The search chose a size because it looked good, so its own replications flatter it.
@@ -256,23 +232,9 @@ class Search:
         else:
             # The search took as many replications as it counts, a last look as many again.
             first = ((1 if self._last is None else 2) + skip) * self.count
-            self._steps.expect(self.count)
-            judged = self._sweep(range(first, first + self.count), self.limits[indices])
+            others = range(first, first + self.count)
+            judged = yield Asked(self.demand, others, self.limits[indices])
         return replace(self.evidence, sizes=self.sizes[indices], judged=judged)
-
-    def _sweep(self, replications: range, limits: Ints) -> Judgement:
-        # How the work is spread is a matter of time alone, so the clock may decide it.
-        more = len(replications)
-        processes = self._workers > 1 and more * self._pace > _WORTH_PROCESSES_S
-        spread = processes or self.demand.busiest_day > BUSY_DAY
-        return judge(
-            self.demand,
-            replications,
-            limits,
-            self._workers if spread else 1,
-            processes,
-            self._steps.tick,
-        )
 
     @property
     def chosen(self) -> int | None:
@@ -391,3 +353,24 @@ def smallest_with_all_larger(meets: NDArray[np.bool_]) -> int | None:
     failing = np.flatnonzero(~meets)
     first = int(failing[-1]) + 1 if len(failing) else 0
     return first if first < len(meets) else None
+
+
+def decide(
+    searches: Sequence[Search], judges: Judges, most: int, decision: Decision | None = None
+) -> None:
+    """Judge on more and more replications, up to ``most``, until a look at them decides.
+
+    The first search is the one that is to be decided; the others follow it, on as many replications
+    and by the same looks: else one could look better only because it was looked at less, and no
+    difference would be paired. Where a search is left open, a last look at twice as many follows.
+    All these looks share the error, unless a ``decision`` is given: `Search.decided` and
+    `Search.bracket` are by them from here on.
+    """
+    lead = searches[0]
+    decision = decision or Decision.at_doubling(lead.objective.probability, lead.count, most)
+    for each in searches:
+        each.decision = decision
+    while not lead.decided and lead.count < most:
+        count = min(2 * lead.count, most)
+        judges.together(*(each.judging(count) for each in searches))
+    judges.together(*(each.looking_again() for each in searches if each.needs_last_look))

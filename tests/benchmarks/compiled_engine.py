@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ import numpy as np
 from rich.table import Table
 
 from simulation import DAY, Scenario, run
+from simulation.arrays import Ints
 from simulation.demand import Calls, Demand, concatenate
+from simulation.demand.client import ClientDemand, Wanted
 from simulation.engine.compiled.kernel import Day, Tape, decide
 from simulation.engine.compiled.lanes import EVENT, lanes_of
 from simulation.engine.compiled.model import CompiledModel, laws_of
@@ -93,9 +95,16 @@ class Drawn(Demand):
         super().__init__(scenario)
         self.drawn = list(super().draw_days(0))
         self.calls = sum(map(len, self.drawn))
+        self.blocks = [range(day, day + 1) for day in range(self.days)]
 
-    def draw_days(self, replication: int) -> Iterator[Calls]:  # noqa: ARG002
-        yield from self.drawn
+    def draw_block(
+        self,
+        replication: int,  # noqa: ARG002
+        days: range,
+        first_calls: Sequence[int] | Ints | None = None,  # noqa: ARG002
+        drawn: dict[ClientDemand, Wanted] | None = None,  # noqa: ARG002
+    ) -> Calls:
+        return self.drawn[days[0]]
 
 
 def c_loop(folder: Path) -> Callable[[Calls, int], float] | None:

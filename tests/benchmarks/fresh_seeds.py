@@ -18,7 +18,7 @@ from scipy.stats import binom
 
 from simulation import load_scenario, plan
 from simulation.demand.demand import Demand
-from simulation.planning.judgement import judge
+from simulation.planning.judging import judge
 from tests.helpers import ROOT
 
 REPLICATIONS = 500

@@ -16,6 +16,7 @@ from simulation import InputError, load_scenario, plan, run
 from simulation.cli.commands import app
 from simulation.demand.demand import Demand
 from simulation.demand.workload import check_workload, workload_of
+from simulation.planning.judging import Judges
 from simulation.planning.planning import _most_replications
 from simulation.planning.search import Search
 from simulation.scenario.scenario import Scenario
@@ -184,5 +185,5 @@ def test_a_plan_that_protects_a_few_calls_counts_the_work_of_all(
     for protect in ([], ["few"]):
         scenario = any_limit(10, clients, objective={**goal, "protect": protect}, **keys)
         search = Search(Demand(scenario), sizes, sizes)
-        search.judge_up_to(3)
+        Judges().alone(search.judging(3))
         assert _most_replications(search) in (9, 10)

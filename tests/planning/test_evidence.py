@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 
 from simulation.experiment.estimates import mean_of, ratio_of
 from simulation.planning.frontier import Evidence, frontier_table
-from simulation.planning.judgement import judge
+from simulation.planning.judging import Judges, judge
 from simulation.planning.reasons import reasons_for
 from simulation.planning.search import Search
 from tests.planning.test_advice import RUNS, known
@@ -65,7 +65,7 @@ def test_what_a_recommendation_stands_on_is_judged_after_all() -> None:
     with_given_up(search, [chosen - 2, chosen - 1, most - 1], 7)
     assert search.chosen == chosen
     assert search._behind().tolist() == [chosen - 1, most - 1]
-    search.judge_up_to(8)
+    Judges().alone(search.judging(8))
     judged_on = search.judged.replications
     assert judged_on[chosen - 2] == 7
     assert (np.delete(judged_on, chosen - 2) == 8).all()
@@ -89,14 +89,14 @@ def test_of_the_least_cost_the_sizes_on_either_side_are_judged_after_all() -> No
 def test_fresh_replications_are_those_that_the_search_did_not_see() -> None:
     search = searched({"throttled_share": "5%", "probability": "70%"})
     places = [3, 4]
-    fresh = search.fresh(places)
+    fresh = Judges().alone(search.fresh(places))
     expected = judge(search.demand, range(8, 16), search.limits[places])
     assert fresh.sizes.tolist() == search.sizes[places].tolist()
     assert fresh.judged.limits.tolist() == search.limits[places].tolist()
     for name in ("calls", "credits", "throttled", "lost", "enough"):
         assert np.array_equal(getattr(fresh.judged, name), getattr(expected, name)), name
     search.certain = True  # and there is nothing else to see
-    fresh = search.fresh(places)
+    fresh = Judges().alone(search.fresh(places))
     assert fresh.judged.limits.tolist() == search.limits[places].tolist()
     for name in ("throttled", "lost"):
         assert np.array_equal(getattr(fresh.judged, name), getattr(search.judged, name)[:, places])

@@ -13,8 +13,9 @@ import simulation.planning.search
 from simulation.demand.demand import Demand
 from simulation.planning.fresh import holds, open_between
 from simulation.planning.judgement import Judgement
+from simulation.planning.judging import Asked, Judges
 from simulation.planning.looks import Bounds, Decision, Looks
-from simulation.planning.search import Search
+from simulation.planning.search import Search, decide
 from tests.helpers import build, poisson, share_tolerance
 
 DOUBLING = (30, 60, 120, 240, 480, 960)
@@ -84,24 +85,22 @@ def test_of_100_per_cent_one_failure_decides_and_nothing_else() -> None:
 SIZES = np.arange(6)
 
 
-def invented(monkeypatch: pytest.MonkeyPatch, probabilities: Sequence[float], seed: int) -> Search:
-    """Return a search in which sizes meet the objective with these probabilities."""
-    return invented_with(monkeypatch, probabilities, np.random.default_rng(seed).random(5_000))
-
-
-def invented_with(
-    monkeypatch: pytest.MonkeyPatch, probabilities: Sequence[float], needs: NDArray[np.float64]
-) -> Search:
-    """Return a search in which a size keeps to the objective where it exceeds what is needed.
+class Invented(Judges):
+    """Judges by which a size keeps to the objective where it exceeds what a replication needs.
 
     A replication is one call.
     """
-    met = np.array(probabilities)
 
-    def judge(
-        demand: Demand, replications: range, limits: NDArray[np.int64], *_: object
-    ) -> Judgement:
-        throttled = (needs[replications, np.newaxis] >= met[limits]).astype(np.int64)
+    def __init__(self, probabilities: Sequence[float], needs: NDArray[np.float64]) -> None:
+        super().__init__()
+        self._met, self._needs = np.array(probabilities), needs
+
+    def answer(self, asked: list[Asked]) -> list[Judgement]:
+        return [self._judged(each.replications, each.limits) for each in asked]
+
+    def _judged(self, replications: range, limits: NDArray[np.int64]) -> Judgement:
+        needs = self._needs[replications, np.newaxis]
+        throttled = (needs >= self._met[limits]).astype(np.int64)
         one = np.ones(len(replications), np.int64)
         return Judgement(
             limits=limits,
@@ -113,26 +112,34 @@ def invented_with(
             work=one,
         )
 
-    monkeypatch.setattr(simulation.planning.search, "judge", judge)
-    search = Search(DEMAND, SIZES[: len(met)], SIZES[: len(met)])
-    search.judge_up_to(30)
-    return search
+
+def invented(probabilities: Sequence[float], seed: int) -> tuple[Search, Judges]:
+    """Return a search in which sizes meet the objective with these probabilities."""
+    return invented_with(probabilities, np.random.default_rng(seed).random(5_000))
+
+
+def invented_with(
+    probabilities: Sequence[float], needs: NDArray[np.float64]
+) -> tuple[Search, Judges]:
+    """Return a search on 30 replications that need these, and those who judge."""
+    count, judges = len(probabilities), Invented(probabilities, needs)
+    search = Search(DEMAND, SIZES[:count], SIZES[:count])
+    judges.alone(search.judging(30))
+    return search, judges
 
 
 DEMAND = Demand(build([poisson("a", "1 per day")], objective={"throttled_share": 0}))
 
 
 @pytest.mark.parametrize("unshared", [False, True])
-def test_searches_decide_wrongly_in_one_case_of_20_at_most(
-    unshared: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_searches_decide_wrongly_in_one_case_of_20_at_most(unshared: bool) -> None:
     mistaken, searches = 0, 600
     for seed in range(searches):
-        search = invented(monkeypatch, [0.6, 0.9499, 0.9501, 1.0], seed)
+        search, judges = invented([0.6, 0.9499, 0.9501, 1.0], seed)
+        decision = None
         if unshared:
-            search.decision = Decision(Unshared(0.95, 960, 0.05), 0.95)
-            search._is_given = True
-        search.decide(480)
+            decision = Decision(Unshared(0.95, 960, 0.05), 0.95)
+        decide([search], judges, 480, decision)
         mistaken += search.decided and search.chosen != 2
     if unshared:
         assert mistaken / searches > 0.08
@@ -140,16 +147,14 @@ def test_searches_decide_wrongly_in_one_case_of_20_at_most(
         assert mistaken / searches < 0.05
 
 
-def test_what_a_plan_says_of_the_size_that_it_decided_for_does_not_flatter_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_a_plan_says_of_the_size_that_it_decided_for_does_not_flatter_it() -> None:
     true, said, last = 0.97, [], 0
     for seed in range(800):
-        search = invented(monkeypatch, [0.9, true], seed)
-        search.decide(480)
+        search, judges = invented([0.9, true], seed)
+        decide([search], judges, 480)
         if not search.decided or search.chosen != 1:
             continue
-        fresh = search.fresh(search.to_show)
+        fresh = judges.alone(search.fresh(search.to_show))
         said.append(fresh.judged.meets(DEMAND.scenario.objective)[:, -1].mean())
         last += search.last_look_chose
         assert len(fresh.judged.calls) == search.count
@@ -172,8 +177,8 @@ def test_a_decision_stands_only_where_what_is_shown_for_it_does_not_contradict_i
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     needs = np.random.default_rng(1).random(5_000)
-    search = invented_with(monkeypatch, [0.91, 0.985], needs)
-    search.decide(most)
+    search, judges = invented_with([0.91, 0.985], needs)
+    decide([search], judges, most)
     assert search.decided
     assert search.chosen == 1
     kept = (np.array([smaller_now, chosen_now]) * search.count).round()
@@ -181,18 +186,16 @@ def test_a_decision_stands_only_where_what_is_shown_for_it_does_not_contradict_i
     first = search.count * (1 + search.last_look_chose)
     needs[first : first + int(kept[1])] = 0.95
     needs[first : first + int(kept[0])] = 0.5
-    fresh = search.fresh(search.to_show)
+    fresh = judges.alone(search.fresh(search.to_show))
     assert fresh.judged.meets(DEMAND.scenario.objective).sum(axis=0).tolist() == kept.tolist()
     assert holds(search, fresh) == stands
 
 
-def test_a_last_look_sees_the_sizes_in_doubt_and_leaves_the_others_as_they_are(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_last_look_sees_the_sizes_in_doubt_and_leaves_the_others_as_they_are() -> None:
     kinds = set()
     for seed in range(60):
-        search = invented(monkeypatch, [0.5, 0.93, 0.97, 1.0], seed)
-        search.decide(240)
+        search, judges = invented([0.5, 0.93, 0.97, 1.0], seed)
+        decide([search], judges, 240)
         before = search.judged.keep_to(DEMAND.scenario.objective)
         if search._last is None:
             continue
@@ -209,22 +212,20 @@ def test_a_last_look_sees_the_sizes_in_doubt_and_leaves_the_others_as_they_are(
             assert first <= (search.chosen or 0)
             assert search.evidence.judged is search.judged
             assert before[search.chosen]
-            fresh = search.fresh(search.to_show).judged
+            fresh = judges.alone(search.fresh(search.to_show)).judged
             assert len(fresh.calls) == 240
             seen = search._last.throttled[240:, search.to_show]
             assert (seen[seen >= 0] == fresh.throttled[seen >= 0]).all()  # the very same
     assert kinds == {(True, True), (False, False)}
 
 
-def test_of_an_open_plan_the_size_that_surely_is_enough_is_judged_again_by_others(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_of_an_open_plan_the_size_that_surely_is_enough_is_judged_again_by_others() -> None:
     judged_again = 0
     for seed in range(40):
         needs = np.random.default_rng(seed).random(5_000)
-        search = invented_with(monkeypatch, [0.5, 0.94, 0.955, 0.99, 1.0], needs)
-        search.decide(240)
-        between = open_between(search, search.fresh(search.to_show))
+        search, judges = invented_with([0.5, 0.94, 0.955, 0.99, 1.0], needs)
+        decide([search], judges, 240)
+        between = judges.alone(open_between(search, judges.alone(search.fresh(search.to_show))))
         if search.decided or between is None:
             continue
         assert (between.first, between.surely) == search.bracket()
@@ -242,15 +243,15 @@ def test_of_an_open_plan_the_size_that_surely_is_enough_is_judged_again_by_other
 
 @pytest.mark.parametrize(("needed_now", "surely"), [(0.5, 2), (0.995, 3), (1.0, None)])
 def test_what_fresh_replications_contradict_is_not_surely_enough(
-    needed_now: float, surely: int | None, monkeypatch: pytest.MonkeyPatch
+    needed_now: float, surely: int | None
 ) -> None:
     needs = np.random.default_rng(3).random(5_000)
-    search = invented_with(monkeypatch, [0.5, 0.953, 0.99, 1.0], needs)
-    search.decide(240)
+    search, judges = invented_with([0.5, 0.953, 0.99, 1.0], needs)
+    decide([search], judges, 240)
     assert not search.decided
     assert (search.chosen, search.bracket()) == (1, (1, 2))
     needs[480:720] = needed_now
-    between = open_between(search, search.fresh(search.to_show))
+    between = judges.alone(open_between(search, judges.alone(search.fresh(search.to_show))))
     assert between is not None
     assert between.surely == surely
     assert (between.safe is None) == (surely is None)
@@ -262,15 +263,14 @@ def test_sizes_that_were_given_up_early_change_no_decision(
 ) -> None:
     looked_again = 0
     for seed in range(40):
-        with monkeypatch.context() as all_sizes:
-            full = invented(all_sizes, [0.2, 0.3, 0.93, 0.957, 0.968, 0.99], seed)
-            full.decide(240)
+        full, judges = invented([0.2, 0.3, 0.93, 0.957, 0.968, 0.99], seed)
+        decide([full], judges, 240)
         with monkeypatch.context() as few:
             few.setattr(simulation.planning.search, "_ALL_SIZES_ATTEMPTS", 0)
             if rashly:
                 few.setattr(Search, "_in_doubt", lambda _: np.array([4, 5]))
-            lean = invented(few, [0.2, 0.3, 0.93, 0.957, 0.968, 0.99], seed)
-            lean.decide(240)
+            lean, judges = invented([0.2, 0.3, 0.93, 0.957, 0.968, 0.99], seed)
+            decide([lean], judges, 240)
         counts = lean.judged.replications
         assert counts[0] <= 30
         assert (lean.decided, lean.chosen) == (full.decided, full.chosen)

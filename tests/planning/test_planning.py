@@ -19,7 +19,7 @@ from simulation.demand.demand import Demand
 from simulation.engine.compiled.model import CompiledModel
 from simulation.engine.model import Model
 from simulation.engine.records import DayRecords
-from simulation.planning.judgement import judge
+from simulation.planning.judging import judge
 from simulation.quantities import DAY
 from simulation.report.plan_in_words import plan_findings
 from simulation.scenario.scenario import Scenario

@@ -58,7 +58,9 @@ def test_each_remedy_is_what_a_plan_of_it_recommends_and_one_license_less_does_n
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(simulation.planning.remedies, "_PROBES", probes)
-        patch.setattr(Search, "_look_again", lambda _: None)  # at more than a remedy is judged by
+        patch.setattr(
+            Search, "looking_again", lambda _: iter(())
+        )  # at more than a remedy is judged by
         advice = planned(scenario).recommendation
         assume(advice.status == "not_reachable")
         for remedy in advice.remedies:

@@ -19,9 +19,10 @@ from simulation.demand.demand import Demand
 from simulation.experiment.estimates import binomial_interval
 from simulation.experiment.progress import Steps
 from simulation.planning.frontier import Evidence, frontier_table
-from simulation.planning.judgement import Judgement, judge
+from simulation.planning.judgement import Judgement
+from simulation.planning.judging import Asked, Judges, judge, judge_all
 from simulation.planning.looks import Decision, Looks
-from simulation.planning.search import Search
+from simulation.planning.search import Search, decide
 from simulation.quantities import DAY, DAYS_PER_MONTH
 from simulation.scenario.scenario import Scenario
 from tests.helpers import build, poisson
@@ -149,7 +150,7 @@ def test_sizes_are_judged_in_any_chunks_alike(
     demand, limits = Demand(scenario), np.arange(0, 90, 3)
     together = judge(demand, [0, 1], limits)
     assert (together.throttled[:, 8] > 0).all()  # a size of a further chunk throttles
-    monkeypatch.setattr(simulation.planning.judgement, "lanes_at_once", lambda _: at_once)
+    monkeypatch.setattr(simulation.planning.judging, "lanes_at_once", lambda _: at_once)
     apart = judge(demand, [0, 1], limits)
     for name in ("calls", "throttled", "lost", "enough"):
         assert np.array_equal(getattr(apart, name), getattr(together, name)), name
@@ -159,7 +160,7 @@ def searched(goal: dict[str, Any], replications: int = 8) -> Search:
     scenario = case(4, objective=goal)
     sizes, limits = np.array(scenario.offer.sizes), np.array(scenario.offer.limits)
     search = Search(Demand(scenario), sizes, limits)
-    search.judge_up_to(replications)
+    Judges().alone(search.judging(replications))
     return search
 
 
@@ -187,7 +188,7 @@ def test_the_decision_s_error_is_shared_among_the_looks() -> None:
     for most, looks in ((8, 1), (9, 2), (16, 2), (64, 4)):
         search = searched({"throttled_share": 0, "probability": "100%"})
         assert search.decision.confidence == 0.95
-        search.decide(most)  # never, of 100 %
+        decide([search], Judges(), most)  # never, of 100 %
         assert search.count == most
         assert search.decision.looks.most == 2 * most
         assert search.decision.confidence == pytest.approx(1 - 0.05 / looks)  # of the least cost
@@ -255,36 +256,35 @@ def test_calls_that_no_replication_shows_lost_may_be_worth_a_larger_size(
 @pytest.mark.parametrize(
     ("workers", "pace", "busy", "expected"),
     [
-        (1, 60.0, 0, (1, False)),
-        (2, 1.0, 0, (1, False)),  # two replications of a second each are not worth it
-        (2, 1.1, 0, (2, True)),
-        (3, 0.0, -1, (1, False)),
-        (3, 0.0, 0, (1, False)),
-        (3, 0.0, 1, (3, False)),
-        (1, 0.0, 1, (1, False)),
+        (1, 60.0, False, (1, False)),
+        (2, 1.0, False, (1, False)),  # two replications of a second each are not worth it
+        (2, 1.1, False, (2, True)),
+        (3, 0.0, False, (1, False)),
+        (3, 0.0, True, (3, False)),
+        (1, 0.0, True, (1, False)),
     ],
 )
 def test_workers_are_started_where_there_is_work_enough(
     workers: int,
     pace: float,
-    busy: int,
+    busy: bool,
     expected: tuple[int, bool],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    scenario = case(4)
-    demand = Demand(scenario)
-    sizes, limits = np.array(scenario.offer.sizes), np.array(scenario.offer.limits)
+    demand = Demand(case(4))
+    limits = np.array(demand.scenario.offer.limits)
     asked: list[tuple[int, bool]] = []
 
-    def noted(*task: Any) -> Judgement:
-        asked.append(task[3:5])
-        return judge(*task[:3])
+    def noted(of: list[Asked], *how: Any) -> list[Judgement]:
+        asked.append(how[:2])
+        return judge_all(of)
 
-    monkeypatch.setattr(simulation.planning.search, "judge", noted)
-    monkeypatch.setattr(simulation.planning.search, "BUSY_DAY", demand.busiest_day - busy)
-    search = Search(demand, sizes, limits, workers)
-    search._pace = pace
-    search.judge_up_to(2)
+    monkeypatch.setattr(simulation.planning.judging, "judge_all", noted)
+    few = int(demand.calls_a_block) + 1
+    monkeypatch.setattr(simulation.planning.judging, "_BUSY_BLOCK", 0 if busy else few)
+    judges = Judges(workers)
+    judges._pace = pace
+    judges.answer([Asked(demand, range(2), limits)])
     assert asked == [expected]
 
 

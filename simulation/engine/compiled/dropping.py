@@ -2,75 +2,133 @@
 
 What comes back to a pool 24 hours after a call, if anything, does so at the same instant in all
 sizes. So one walk over the calls serves them all, and what differs between them fits into vectors.
+
+Most sizes throttle nothing on most days. A lane *sleeps* while it holds what a pool without a limit
+holds: nothing is done for it until demand would exceed its limit. Limits rise, so those awake are
+the first ones.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from simulation.jit import compiled
 
-__all__ = ["decide_dropping", "follow"]
+__all__ = ["STATE", "VECTOR", "decide_dropping"]
+
+VECTOR = 32
+"""Lanes are woken by as many: with fewer the last ones are decided one by one."""
+
+_STRETCH = 512  # calls after which is looked which lanes can sleep
+
+STATE = np.dtype(
+    (
+        np.record,
+        np.dtype(
+            [
+                ("oldest", np.int64),  # number of the oldest call whose credits may be out
+                ("arrived", np.int64),  # number of the next call
+                ("in_use", np.int64),  # credits in use in a pool without a limit
+                ("awake", np.int64),  # lanes awake
+                ("decided", np.int64),  # attempts, over all lanes
+            ],
+            align=True,
+        ),
+    )
+)
+"""What `decide_dropping` carries on from call to call, beside the lanes' arrays."""
 
 
 @compiled
-def follow(time, credits, start, oldest, in_use, window, levels):  # type: ignore[no-untyped-def]
-    """Return the credits in use at last in a pool without a limit, and its oldest call.
-
-    ``time`` and ``credits`` go back to the window's oldest call; from ``start`` on they are new,
-    and ``levels`` takes what is in use after each of them.
-    """
-    for n in range(start, time.shape[0]):
-        edge = time[n] - window
-        while time[oldest] <= edge:
-            in_use -= credits[oldest]
-            oldest += 1
-        in_use += credits[n]
-        levels[n - start] = in_use
-    return in_use, oldest
+def _awake(available, limits, awake, in_use, most):  # type: ignore[no-untyped-def]
+    """Return how many lanes have to be awake for calls after which at most ``most`` are in use."""
+    count = 0
+    while count < limits.shape[0] and limits[count] < most:
+        count += 1
+    # A lane that has throttled a call of the last window has more to spend than without a limit.
+    stray = awake
+    while stray > count and available[stray - 1] == limits[stray - 1] - in_use:
+        stray -= 1
+    return max(count, stray)
 
 
 @compiled
 def decide_dropping(  # type: ignore[no-untyped-def]
-    available, throttled, granted, oldest, arrived, time, credits, start, counts, window
+    state,
+    limits,
+    available,
+    throttled,
+    granted,
+    awake,
+    time,
+    credits,
+    levels,
+    start,
+    counts,
+    window,
 ):
     """Decide new calls for all lanes side by side, where no client tries again.
 
     Parameters
     ----------
+    state : record of `STATE`
+    limits : (m,) array
+        Of the lanes, rising; m is a multiple of `VECTOR`.
     available, throttled : (m,) int32 or int64 array
-        Credits that each lane can spend, and first attempts that it throttled; carried on.
-        Fastest where m is a multiple of 64, and narrow.
+        Credits that each lane can spend, if it is awake, and first attempts that it throttled;
+        carried on. Fastest where they are narrow.
     granted : (2**k, m) uint8 array
-        Ring by the calls' numbers: which lanes granted them.
-    oldest, arrived : int
-        Numbers of the oldest call whose credits may be out, and of the first new call.
+        Ring by the calls' numbers: which lanes granted them, of those that were awake.
+    awake : (2**k,) int64 array
+        Ring by the calls' numbers: how many lanes were awake.
     time, credits : (n,) arrays
-        Calls from ``oldest`` on; credits of the dtype of ``available``.
+        Calls from the oldest on; credits of the dtype of ``available``.
+    levels : (n - start,) int64 array
+        What is in use in a pool without a limit after each new call.
     start : int
         Where the new ones begin.
     counts : (n - start,) bool array
         Which of the new ones count.
-
-    Returns
-    -------
-    oldest : int
-        The number of the oldest call whose credits may be out now.
+    window : int
+        µs.
     """
-    back, turn, lanes = 0, granted.shape[0] - 1, available.shape[0]
+    turn = granted.shape[0] - 1
+    oldest, arrived, lanes = state.oldest, state.arrived, state.awake
+    back, decided = 0, 0
     # Of the lanes' own narrow type: one wider number would widen every vector.
     zero, one = available.dtype.type(0), available.dtype.type(1)
-    for n in range(start, time.shape[0]):
-        edge = time[n] - window
-        while time[back] <= edge:
-            cost, row = credits[back], granted[(oldest + back) & turn]
-            # Chosen by a value, not by a branch, so that the loop becomes vector instructions.
+    for first in range(start, time.shape[0], _STRETCH):
+        last = min(first + _STRETCH, time.shape[0])
+        in_use = state.in_use if first == start else levels[first - start - 1]
+        most = in_use
+        for n in range(first, last):
+            most = max(most, levels[n - start])
+        before = lanes
+        lanes = _awake(available, limits, before, in_use, most)
+        lanes = min((lanes + VECTOR - 1) // VECTOR * VECTOR, limits.shape[0])
+        for lane in range(before, lanes):
+            available[lane] = limits[lane] - in_use
+        decided += lanes * (last - first)
+        for n in range(first, last):
+            edge = time[n] - window
+            while time[back] <= edge:
+                row = (oldest + back) & turn
+                cost, its = credits[back], min(awake[row], lanes)
+                # Chosen by a value, not by a branch, so that the loop becomes vector instructions.
+                for lane in range(its):
+                    available[lane] += cost if granted[row, lane] else zero
+                for lane in range(its, lanes):  # asleep then: granted
+                    available[lane] += cost
+                back += 1
+            row = (arrived + n - start) & turn
+            awake[row] = lanes
+            cost, weight = credits[n], one if counts[n - start] else zero
             for lane in range(lanes):
-                available[lane] += cost if row[lane] else zero
-            back += 1
-        cost, row = credits[n], granted[(arrived + n - start) & turn]
-        weight = one if counts[n - start] else zero
-        for lane in range(lanes):
-            fits = cost <= available[lane]
-            available[lane] -= cost if fits else zero
-            throttled[lane] += zero if fits else weight
-            row[lane] = fits
-    return oldest + back
+                fits = cost <= available[lane]
+                available[lane] -= cost if fits else zero
+                throttled[lane] += zero if fits else weight
+                granted[row, lane] = fits
+    if time.shape[0] > start:
+        state.in_use = levels[levels.shape[0] - 1]
+    state.oldest, state.arrived = oldest + back, arrived + time.shape[0] - start
+    state.awake, state.decided = lanes, state.decided + decided

@@ -6,20 +6,22 @@ of an unlimited pool; skip it until a call arrives that does not fit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.demand import Calls, Demand
-from simulation.engine.compiled.dropping import decide_dropping, follow
+from simulation.demand import Calls, ClientDemand, Demand, Wanted
+from simulation.engine.compiled.dropping import STATE, VECTOR, decide_dropping
 from simulation.engine.compiled.kernel import Day, decide, wake
 from simulation.engine.compiled.lanes import lanes_of
 from simulation.engine.compiled.model import empty_tape, laws_of
+from simulation.engine.compiled.past import Past
 from simulation.scenario import Scenario
 
-__all__ = ["Swept", "lanes_at_once", "sweep"]
+__all__ = ["Pools", "Swept", "lanes_at_once", "sweep", "sweep_together"]
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -56,32 +58,77 @@ class Swept:
     work: int
 
 
-def sweep(demand: Demand, replication: int, limits: Ints, counted: Flags) -> Swept:
-    """Return what many pool sizes throttle and lose in one replication, decided day by day.
+class Pools(NamedTuple):
+    """Pool sizes that are to be swept on the same demand.
 
-    Parameters
+    Attributes
     ----------
     demand : Demand
-    replication : int
     limits : (m,) int64 array
         The pool sizes, rising.
     counted : (clients,) bool array
         Whose calls count, once the warm-up is over.
     """
-    scenario = demand.scenario
-    clock, window = scenario.clock, scenario.card.window
-    lanes: _Lanes = _Dropping(limits, window)
-    if not _drops_all(scenario):
-        lanes = _Retrying(limits, demand, replication)
-    past = _Past(window)
-    calls = credits = 0
-    for day, today in enumerate(demand.draw_days(replication)):
-        counts = counted[today.client] & (today.time >= scenario.warmup_end)
-        calls += int(counts.sum())
-        credits += int(today.credits[counts].sum())
-        past.add(today)
-        lanes.decide(today, counts, past, clock.day_end(day))
-    return Swept(calls, credits, lanes.throttled, lanes.lost, past.most, lanes.work)
+
+    demand: Demand
+    limits: Ints
+    counted: Flags
+
+
+def sweep(demand: Demand, replication: int, limits: Ints, counted: Flags) -> Swept:
+    """Return what many pool sizes throttle and lose in one replication; see `Pools`."""
+    return sweep_together([Pools(demand, limits, counted)], replication)[0]
+
+
+def sweep_together(pools: Sequence[Pools], replication: int) -> list[Swept]:
+    """Return what the pools of several demands throttle and lose in one replication.
+
+    It is decided a block of days at a time. Clients that the demands share are drawn once.
+    """
+    sweeps = [_Sweep(each, replication) for each in pools]
+    if all(each.demand.blocks is pools[0].demand.blocks for each in pools):
+        for days in pools[0].demand.blocks:
+            drawn: dict[ClientDemand, Wanted] = {}
+            for each in sweeps:
+                each.take(days, drawn)
+    else:
+        for each in sweeps:
+            for days in each.demand.blocks:
+                each.take(days, {})
+    return [each.swept() for each in sweeps]
+
+
+class _Sweep:
+    """Pools of one demand, as far as they are decided."""
+
+    def __init__(self, pools: Pools, replication: int) -> None:
+        self.demand, self._replication = pools.demand, replication
+        scenario = self.demand.scenario
+        window = scenario.card.window
+        self._lanes: _Lanes = _Dropping(pools.limits, window)
+        if not _drops_all(scenario):
+            self._lanes = _Retrying(pools.limits, self.demand, replication)
+        self._past = Past(window, pools.counted, scenario.warmup_end)
+        self._made = np.zeros(len(scenario.clients), np.int64)
+
+    def take(self, days: range, drawn: dict[ClientDemand, Wanted]) -> None:
+        """Decide the calls of some days."""
+        calls = self.demand.draw_block(self._replication, days, self._made, drawn)
+        self._made += np.bincount(calls.client, minlength=len(self._made))
+        self._past.add(calls)
+        self._lanes.decide(calls, self._past, self.demand.scenario.clock.day_end(days[-1]))
+
+    def swept(self) -> Swept:
+        """Return what came of it."""
+        past, lanes = self._past, self._lanes
+        return Swept(
+            calls=past.counted_calls,
+            credits=past.counted_credits,
+            throttled=lanes.throttled,
+            lost=lanes.lost,
+            enough=past.most,
+            work=lanes.work,
+        )
 
 
 def lanes_at_once(demand: Demand) -> int:
@@ -99,31 +146,11 @@ def _drops_all(scenario: Scenario) -> bool:
     )
 
 
-class _Past:
-    """The calls of the last window, and the use of a pool without a limit after each new one."""
-
-    def __init__(self, window: int) -> None:
-        self._window = window
-        self.time = self.credits = self.levels = np.empty(0, np.int64)
-        self.oldest = self.start = self.in_use = self.most = 0
-
-    def add(self, calls: Calls) -> None:
-        """Forget what is older than a window, and take new calls."""
-        self.time = np.concatenate((self.time[self.oldest :], calls.time))
-        self.credits = np.concatenate((self.credits[self.oldest :], calls.credits))
-        self.start = len(self.time) - len(calls)
-        self.levels = np.empty(len(calls), np.int64)
-        self.in_use, self.oldest = follow(
-            self.time, self.credits, self.start, 0, self.in_use, self._window, self.levels
-        )
-        self.most = max(self.most, int(self.levels.max(initial=0)))
-
-
 class _Lanes(Protocol):
     """Pools of several sizes on one replication."""
 
-    def decide(self, calls: Calls, counts: Flags, past: _Past, until: int) -> None:
-        """Decide a day's attempts."""
+    def decide(self, calls: Calls, past: Past, until: int) -> None:
+        """Decide the attempts of a block of days."""
 
     @property
     def throttled(self) -> Ints:
@@ -151,10 +178,10 @@ class _Retrying:
         self._asleep = np.empty(0, bool)
         self._tape = empty_tape(read=False)
 
-    def decide(self, calls: Calls, counts: Flags, past: _Past, until: int) -> None:
+    def decide(self, calls: Calls, past: Past, until: int) -> None:
         count, window = len(self._asleep), self._laws.window
         # Lanes whose limit a pool without one would exceed today; limits rise.
-        short = int(np.searchsorted(self._limits, past.levels.max(initial=0)))
+        short = int(np.searchsorted(self._limits, past.highest))
         if short > count:
             self._lanes = lanes_of(self._limits[count:short], self._lanes)
             self._asleep = np.append(self._asleep, np.ones(short - count, bool))
@@ -163,7 +190,7 @@ class _Retrying:
             self._lanes = wake(self._lanes, first, past.time, past.credits, past.levels, window)
         if (first < 0).all():
             return
-        day = Day(calls.time, calls.client, calls.call, calls.credits, counts)
+        day = Day(calls.time, calls.client, calls.call, calls.credits, past.counts)
         self._lanes, _ = decide(self._lanes, self._laws, day, first, until, self._tape, 0)
         state = self._lanes.state
         waiting = state["soon"] + state["later"]
@@ -194,43 +221,56 @@ class _Dropping:
 
     def __init__(self, limits: Ints, window: int) -> None:
         self._window, self._count = window, len(limits)
-        self._available = np.zeros(-(-len(limits) // 64) * 64, np.int64)  # whole vectors
-        self._available[: len(limits)] = limits
-        self._throttled = np.zeros(len(self._available), np.int64)
-        self._granted = np.empty((1024, len(self._available)), np.uint8)
-        self._oldest = self._arrived = 0
+        width = -(-len(limits) // VECTOR) * VECTOR  # whole vectors
+        self._limits = np.full(width, limits.max(initial=0), np.int64)
+        self._limits[: len(limits)] = limits
+        self._available = np.zeros(width, np.int64)
+        self._throttled = np.zeros(width, np.int64)
+        self._state = np.zeros(1, STATE)
+        # Rings, as wide as lanes were ever awake.
+        self._granted, self._awake = np.empty((1024, 0), np.uint8), np.empty(1024, np.int64)
 
-    def decide(self, calls: Calls, counts: Flags, past: _Past, until: int) -> None:  # noqa: ARG002
-        self._make_room(self._arrived + len(calls) - self._oldest)
+    def decide(self, calls: Calls, past: Past, until: int) -> None:  # noqa: ARG002
+        state, width = self._state[0], self._width(past)
+        self._make_room(int(state["arrived"]) + len(calls) - int(state["oldest"]), width)
         # 32 bits where sums stay below 2**31: twice as many lanes in each vector instruction.
-        narrow = self._available.max(initial=0) < 2**30 and past.credits.max(initial=0) < 2**30
+        narrow = self._limits.max(initial=0) < 2**30 and past.credits.max(initial=0) < 2**30
         dtype: type[np.signedinteger[Any]] = np.int32 if narrow else np.int64
-        available = self._available.astype(dtype)
+        available = self._available[:width].astype(dtype)
         throttled = np.zeros_like(available)
-        self._oldest = decide_dropping(
+        decide_dropping(
+            state,
+            self._limits[:width],
             available,
             throttled,
             self._granted,
-            self._oldest,
-            self._arrived,
+            self._awake,
             past.time,
             past.credits.astype(dtype),
+            past.levels,
             past.start,
-            counts,
+            past.counts,
             self._window,
         )
-        self._arrived += len(calls)
-        self._available = available.astype(np.int64)
-        self._throttled = self._throttled + throttled.astype(np.int64)
+        self._available[:width] = available
+        self._throttled[:width] += throttled
 
-    def _make_room(self, calls: int) -> None:
-        length = len(self._granted)
-        if calls > length:
-            longer = np.empty((2 ** (calls - 1).bit_length(), self._granted.shape[1]), np.uint8)
+    def _width(self, past: Past) -> int:
+        """Return how many lanes are awake at most while new calls are decided."""
+        short = int(np.searchsorted(self._limits, past.highest))
+        return max(self._granted.shape[1], -(-short // VECTOR) * VECTOR)
+
+    def _make_room(self, calls: int, width: int) -> None:
+        length, before = self._granted.shape
+        if calls > length or width > before:
+            longer = max(length, 2 ** (calls - 1).bit_length())
+            granted, awake = np.empty((longer, width), np.uint8), np.empty(longer, np.int64)
             # A call's row is its number modulo the ring's length, so rows move when that grows.
-            numbers = np.arange(self._oldest, self._arrived)
-            longer[numbers % len(longer)] = self._granted[numbers % length]
-            self._granted = longer
+            state = self._state[0]
+            numbers = np.arange(int(state["oldest"]), int(state["arrived"]))
+            granted[numbers % longer, :before] = self._granted[numbers % length]
+            awake[numbers % longer] = self._awake[numbers % length]
+            self._granted, self._awake = granted, awake
 
     @property
     def throttled(self) -> Ints:
@@ -240,4 +280,4 @@ class _Dropping:
 
     @property
     def work(self) -> int:
-        return self._arrived * self._count // _SIDE_BY_SIDE
+        return int(self._state["decided"][0]) // _SIDE_BY_SIDE

@@ -1,0 +1,218 @@
+"""Pool sizes judged on replications of the same demand, in threads or processes."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from functools import partial
+from time import perf_counter
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulation.arrays import Ints
+from simulation.demand import Demand, demands_of
+from simulation.engine import Pools, Swept, lanes_at_once, sweep_together
+from simulation.experiment import Steps, in_processes, in_threads
+from simulation.planning.judgement import Judgement
+
+__all__ = ["Asked", "Asking", "Judges", "judge", "judge_all"]
+
+T = TypeVar("T")
+
+_WORTH_PROCESSES_S = 2.0  # of work: processes take a second to start
+_Part = tuple[int, int]  # a demand's number, and the first of its sizes
+_BUSY_BLOCK = 4_000  # calls from which threads help: below, a block is a matter of Python
+
+
+class Asked(NamedTuple):
+    """Pool sizes that are to be judged on some replications of a demand."""
+
+    demand: Demand
+    replications: range
+    limits: Ints
+    later: int = 0
+    """About how many more replications will be asked for."""
+
+
+Asking = Generator[Asked, Judgement, T]
+"""Work that asks for judgements as it goes, one after the other."""
+
+
+class _Task(NamedTuple):
+    """Pool sizes of some demands to be swept on one replication."""
+
+    replication: int
+    parts: list[tuple[int, Ints]]
+    """The demand's number, and the sizes."""
+
+
+def _counted(demand: Demand) -> NDArray[np.bool_]:
+    """Return whose calls count, (clients,)."""
+    protect = demand.scenario.objective.protect
+    # Calls of other clients take credits as ever; only whether they are throttled does not count.
+    return np.array([not protect or client.name in protect for client in demand.scenario.clients])
+
+
+def _sweep(demands: Sequence[Demand], task: _Task) -> list[Swept]:
+    pools = [Pools(demands[n], limits, _counted(demands[n])) for n, limits in task.parts]
+    return sweep_together(pools, task.replication)
+
+
+def _sweep_elsewhere(scenarios: bytes, task: _Task) -> list[Swept]:
+    return _sweep(demands_of(scenarios), task)
+
+
+class _Tally:
+    """Counts of pool sizes in replications, taken in as sweeps end, a block of sizes each."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked, count, limits = asked, len(asked.replications), asked.limits
+        self._sizes = {
+            name: np.zeros((count, len(limits)), np.int64) for name in ("throttled", "lost")
+        }
+        self._demand = {name: np.zeros(count, np.int64) for name in ("calls", "credits", "enough")}
+        self._work = np.zeros(count, np.int64)
+
+    def take(self, replication: int, columns: slice, swept: Swept) -> None:
+        """Take in what a sweep says of a replication's sizes ``columns``."""
+        row = self.asked.replications.index(replication)
+        for name, counts in self._sizes.items():
+            counts[row, columns] = getattr(swept, name)
+        for name, values in self._demand.items():  # the same whatever the sizes are
+            values[row] = getattr(swept, name)
+        self._work[row] += swept.work
+
+    def not_enough(self, replication: int, first: int) -> bool:
+        """Return whether a size throttles a call of a replication that has been swept."""
+        row = self.asked.replications.index(replication)
+        return bool(self.asked.limits[first] < self._demand["enough"][row])
+
+    def judgement(self) -> Judgement:
+        """Return the counts of all sizes that were taken in."""
+        return Judgement(limits=self.asked.limits, work=self._work, **self._sizes, **self._demand)
+
+
+def judge(
+    demand: Demand,
+    replications: Sequence[int],
+    limits: Ints,
+    workers: int = 1,
+    processes: bool = False,
+    done: Callable[[], None] | None = None,
+) -> Judgement:
+    """Return throttled and lost calls of pool sizes on the same demand, by replication.
+
+    A size that is enough for all that is asked in any window throttles no call, retries or
+    not, so only smaller ones are simulated. Results do not depend on the number of workers,
+    nor on whether they are threads or processes.
+    """
+    asked = Asked(demand, range(replications[0], replications[-1] + 1), limits)
+    return judge_all([asked], workers, processes, done)[0]
+
+
+def judge_all(
+    asked: Sequence[Asked],
+    workers: int = 1,
+    processes: bool = False,
+    done: Callable[[], None] | None = None,
+) -> list[Judgement]:
+    """Return judgements of several demands, each as `judge` does.
+
+    A replication that several ask for is swept at once, so that clients that they share are drawn
+    once. ``done`` is called for each replication and demand.
+    """
+    demands = [each.demand for each in asked]
+    at_once = [lanes_at_once(demand) for demand in demands]
+    run, function = in_threads, partial(_sweep, demands)
+    if processes:
+        # Bytes of the scenarios are small beside drawn demands, and a key by which each process
+        # keeps the demands that it has made for the tasks that follow.
+        scenarios = pickle.dumps(tuple(demand.scenario for demand in demands))
+        run, function = in_processes, partial(_sweep_elsewhere, scenarios)
+    tallies = [_Tally(each) for each in asked]
+
+    def take(parts_of: dict[int, list[_Part]]) -> None:
+        tasks = []
+        for replication, parts in parts_of.items():
+            sizes = [(n, asked[n].limits[first : first + at_once[n]]) for n, first in parts]
+            tasks.append(_Task(replication, sizes))
+        # Closed if a sweep or ``done`` raises, so that no worker goes on in vain.
+        with closing(run(function, tasks, workers)) as results:
+            for (replication, parts), swept in zip(parts_of.items(), results, strict=True):
+                for (n, first), each in zip(parts, swept, strict=True):
+                    tallies[n].take(replication, slice(first, first + at_once[n]), each)
+                    if done is not None and not first:
+                        done()
+
+    # The smallest sizes come first: their sweep tells which pool is enough, and so which of the
+    # other sizes have to be simulated at all.
+    every = sorted({number for each in asked for number in each.replications})
+    wanted = {
+        number: [n for n, each in enumerate(asked) if number in each.replications]
+        for number in every
+    }
+    take({number: [(n, 0) for n in its] for number, its in wanted.items()})
+    more = {
+        number: [
+            (n, first)
+            for n in its
+            for first in range(at_once[n], len(asked[n].limits), at_once[n])
+            if tallies[n].not_enough(number, first)
+        ]
+        for number, its in wanted.items()
+    }
+    take({number: parts for number, parts in more.items() if parts})
+    return [tally.judgement() for tally in tallies]
+
+
+class Judges:
+    """Those who judge what searches ask for: so many workers, and a note of what is done.
+
+    Parameters
+    ----------
+    workers : int
+        Threads or processes that judge.
+    steps : Steps, optional
+        Where progress is noted.
+    """
+
+    def __init__(self, workers: int = 1, steps: Steps | None = None) -> None:
+        self._workers, self.steps = workers, steps or Steps()
+        self._pace = 0.0  # seconds a replication, of late
+
+    def together(self, *asking: Asking[Any]) -> list[Any]:
+        """Return what pieces of work come to; what they ask for at a time is judged together."""
+        ends: list[Any] = [None] * len(asking)
+        answers: dict[int, Judgement | None] = dict.fromkeys(range(len(asking)))
+        while answers:
+            asked: dict[int, Asked] = {}
+            for number, answer in answers.items():
+                try:
+                    work = asking[number]
+                    asked[number] = next(work) if answer is None else work.send(answer)
+                except StopIteration as stop:
+                    ends[number] = stop.value
+            judged = self.answer([*asked.values()]) if asked else []
+            answers = dict(zip(asked, judged, strict=True))
+        return ends
+
+    def alone(self, asking: Asking[T]) -> T:
+        """Return what a piece of work comes to."""
+        found: T = self.together(asking)[0]
+        return found
+
+    def answer(self, asked: list[Asked]) -> list[Judgement]:
+        """Return what is judged of each that is asked."""
+        # How the work is spread is a matter of time alone, so the clock may decide it.
+        count = sum(len(each.replications) for each in asked)
+        self.steps.expect(count, sum(each.later for each in asked))
+        busy = any(each.demand.calls_a_block > _BUSY_BLOCK for each in asked)
+        processes = not busy and self._workers > 1 and count * self._pace > _WORTH_PROCESSES_S
+        workers = self._workers if busy or processes else 1
+        begun = perf_counter()
+        judged = judge_all(asked, workers, processes, self.steps.tick)
+        self._pace = (perf_counter() - begun) / count
+        return judged
