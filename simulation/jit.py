@@ -12,7 +12,13 @@ from typing import Any
 
 import numpy as np
 from numba import config, njit
-from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.caching import (
+    CompileResultCacheImpl,
+    FunctionCache,
+    IndexDataCacheFile,
+    _CacheLocator,
+)
+from numba.misc.appdirs import AppDirs
 
 from simulation.errors import LoopWarning
 
@@ -25,9 +31,9 @@ _warned_of: set[str] = set()
 def compiled(function: Callable[..., Any]) -> Any:
     """Return a loop that is compiled at its first call, and kept for the next process.
 
-    It is kept in ``NUMBA_CACHE_DIR``, beside its file, or in the user's cache. A kept loop is
-    dropped when its own file changes, not when another one changes: so a loop calls only loops of
-    its own file. Where ``NUMBA_DISABLE_JIT`` is set, the loop runs as plain Python, slowly.
+    It is kept in ``NUMBA_CACHE_DIR`` or the user's cache, under the content of its own file, so that
+    every install of the same version finds it. It is compiled anew when its own file changes, not
+    when another one changes: so a loop calls only loops of its own file. Where ``NUMBA_DISABLE_JIT`` is set, the loop runs as plain Python, slowly.
 
     A loop returns no named tuple. Numba would make one by a class of Python's, and there a signal's
     exception, Ctrl-C, crashes the process (https://github.com/numba/numba/issues/2324).
@@ -59,12 +65,53 @@ def _warn(what: str, why: str, folder: str = "") -> None:
         warnings.warn(f"{what.format(folder=folder)} ({why})", LoopWarning, stacklevel=2)
 
 
+class _ByContent(_CacheLocator):  # type: ignore[misc]
+    """A folder for the loops of one file, named by what stands in the file.
+
+    Numba looks beside the file first, where every install and environment would compile again.
+    """
+
+    def __init__(self, function: Callable[..., Any], file: str) -> None:
+        self._line = function.__code__.co_firstlineno
+        self._digest = hashlib.blake2b(Path(file).read_bytes(), digest_size=16).hexdigest()
+        place = config.CACHE_DIR or AppDirs(appname="creditsim", appauthor=False).user_cache_dir
+        self._folder = Path(place) / f"{Path(file).stem}-{self._digest}"
+
+    @classmethod
+    def from_function(cls, function: Callable[..., Any], file: str) -> _ByContent | None:
+        """Return the folder, or None where it cannot be written."""
+        locator = cls(function, file)
+        try:
+            locator.ensure_cache_path()
+        except OSError:
+            return None
+        return locator
+
+    def get_cache_path(self) -> str:
+        """Return the folder."""
+        return str(self._folder)
+
+    def get_source_stamp(self) -> str:
+        """Return what a kept loop must have been compiled from."""
+        return self._digest
+
+    def get_disambiguator(self) -> str:
+        """Return what tells apart functions of one name."""
+        return str(self._line)
+
+
+class _Kept(CompileResultCacheImpl):  # type: ignore[misc]
+    _locator_classes = (_ByContent, *CompileResultCacheImpl._locator_classes)
+
+
 class _KeptLoop(FunctionCache):  # type: ignore[misc]
     """Numba's store of one compiled loop, which never stops the program.
 
     Numba lets errors of reading or writing its files pass. Here a file that is damaged is
     dropped and the loop compiled anew; one that cannot be written is left out.
     """
+
+    _impl_class = _Kept
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
