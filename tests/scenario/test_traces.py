@@ -274,6 +274,28 @@ def test_a_skipped_local_time_is_refused_and_a_missing_file_too(tmp_path: Path) 
         build([client], tmp_path)
 
 
+def test_calls_without_an_api_anywhere_are_told_and_nothing_more_where_the_mix_is_wrong(
+    tmp_path: Path,
+) -> None:
+    csv = "timestamp\n2026-01-05 10:00\n"
+    with pytest.raises(InputError) as refusal:
+        recorded(tmp_path, csv)
+    key = "test.yaml: clients.recorded.calls: "
+    assert str(refusal.value) == f"{key}is missing, and the trace names no api: add it"
+    with pytest.raises(InputError) as refusal:
+        recorded(tmp_path, csv, "bulk_read")
+    assert str(refusal.value) == f"{key}'bulk_read' is no list, write [{{api: bulk_read}}]"
+
+
+def test_a_fingerprint_is_of_the_recorded_rows_and_not_of_the_file_s_name(tmp_path: Path) -> None:
+    csv, calls = "timestamp,records\n2026-01-05 10:00,2\n", [{"api": "other"}]
+    first = recorded(tmp_path, csv, calls)
+    assert recorded(tmp_path, csv + "\n", calls).fingerprint() == first.fingerprint()
+    later = recorded(tmp_path, csv.replace("10:00", "10:01"), calls)
+    more = recorded(tmp_path, csv.replace(",2", ",3"), calls)
+    assert len({each.fingerprint() for each in (first, later, more)}) == 3
+
+
 # --- real usage: a load balancer's requests, beside the checkout ----------------------
 
 REQUESTS = SHARED_DATA / "elb_requests_5min.csv"
