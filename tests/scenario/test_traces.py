@@ -179,6 +179,9 @@ def test_an_empty_cell_leaves_records_to_the_mix_as_it_leaves_the_api(tmp_path: 
     nothing_said = csv.replace(",11", ",").replace(",51", ",")
     demand = Demand(recorded(tmp_path, nothing_said, mix))
     assert demand.cheapest == {(0, upsert): 3, (0, tags): 1}
+    all_said = csv.replace(":00,,\n", ":00,,21\n").replace("add_tags, ", "add_tags,51")
+    demand = Demand(recorded(tmp_path, all_said, [{"api": "upsert_records"}]))
+    assert demand.cheapest == {(0, upsert): 2, (0, tags): 2}  # never the one record of the mix
     each = {"category": "crud", "credits": 3, "per_records": 1}
     card = {**yaml.safe_load(ANY_LIMIT.read_text()), "calls": {"other": each}}
     (tmp_path / "card.yaml").write_text(yaml.safe_dump(card))
