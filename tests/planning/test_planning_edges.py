@@ -1,4 +1,4 @@
-"""Planning at its edges: cards of very many sizes, and one or two replications."""
+"""Planning at its edges: cards of very many sizes, few replications, and what is confirmed."""
 
 from __future__ import annotations
 

@@ -469,6 +469,25 @@ def test_what_is_wrong_without_end_is_given_up(keys: int) -> None:
     assert len(document.data) == keys
 
 
+def test_mistakes_beside_which_nothing_can_be_read_are_told_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = SCENARIO.replace("horizon: 7 days", "horizon: long").replace("name: third", "name: web")
+    told = _told(text, tmp_path)
+    assert len(told) == 2
+    monkeypatch.setattr("simulation.scenario.partial_reading._ROUNDS", 0)
+    (line,) = _told(text, tmp_path)
+    assert line in told
+    assert line.startswith("case.yaml:7: horizon: 'long' is not a duration")
+
+
+def test_a_name_that_only_stands_in_for_one_that_cannot_be_read_is_not_told(tmp_path: Path) -> None:
+    text = SCENARIO.replace("name: web", """name: "unread ('clients', 1, 'name')\"""")
+    (line,) = _told(text.replace("name: erp", "name: [erp]"), tmp_path)
+    assert line.startswith("case.yaml:14: clients.#2.name: ")
+    assert "two clients" not in line
+
+
 @pytest.mark.parametrize("text", ["scenario,seed\nbase.yaml,1\n", "orgs: [{seed: 1}]\n"])
 def test_a_portfolio_in_place_of_a_scenario_is_told_with_the_command_for_it(
     tmp_path: Path, text: str
