@@ -27,7 +27,7 @@ from simulation.experiment.estimates import (
     ratios,
     unseen_calls,
 )
-from simulation.experiment.statistics import STATISTICS, ReplicationStatistics
+from simulation.experiment.statistics import QUANTILES, STATISTICS, ReplicationStatistics
 from simulation.experiment.summary import throttled_share
 from simulation.experiment.usage import Intervals
 from simulation.quantities import DAY, HOUR, SECOND
@@ -89,6 +89,9 @@ def _check(row: pd.Series, calls: pd.DataFrame, epoch: pd.Timestamp) -> None:
         "delay_p95_s": delay.quantile(0.95),
         "delay_p99_s": delay.quantile(0.99),
     }
+    elsewhere = {"peak_window_credits", "exhausted_hours", "any_throttled"}
+    of_all = {name for name in QUANTILES if name.startswith("delay_all")}
+    assert {*expected} == {*STATISTICS} - elsewhere - of_all, "a statistic is not counted again"
     for name, value in expected.items():
         assert row[name] == pytest.approx(float(value), rel=1e-12, nan_ok=True), name
 
