@@ -1,6 +1,9 @@
 """Files that are made from the program, and kept in the repository for people to read.
 
-python -m tests.artefacts          # writes them anew; review the difference and commit it
+python -m tests.artefacts --pages  # writes schema and tables anew, in seconds
+python -m tests.artefacts          # the notebooks and the picture too, in some minutes
+
+Review the difference and commit it.
 """
 
 from __future__ import annotations
@@ -154,5 +157,6 @@ if __name__ == "__main__":
     SCHEMA.write_text(scenario_schema(), encoding="utf-8")
     for page, text in made_anew():
         page.write_text(text, encoding="utf-8")
-    execute_notebooks()
-    draw_picture()
+    if sys.argv[1:] != ["--pages"]:
+        execute_notebooks()
+        draw_picture()

@@ -55,6 +55,8 @@ _poisson = st.fixed_dictionaries(
     }
 ).map(lambda law: {"poisson": law})
 
+_LAWS = (_schedule, _poisson)  # those that name no file
+
 _retry = st.fixed_dictionaries(
     {
         "first": st.sampled_from(["1 us", "1 ms", "30 s", "10 minutes", "6 hours"]),
@@ -139,11 +141,11 @@ def scenarios(draw: st.DrawFn, most_clients: int = 5, everything: bool = False) 
 
     With ``everything`` also recorded demand, and a rate card on which refusals cost credits.
     """
-    arrivals = st.one_of(_schedule, _poisson)
+    arrivals = st.one_of(*_LAWS)
     starts = ["2026-01-05", "2026-03-28 20:30", "2026-10-24 00:00:01"]
     card = {}
     if everything:
-        arrivals = st.one_of(_schedule, _poisson, _calls, _buckets)
+        arrivals = st.one_of(*_LAWS, _calls, _buckets)
         starts = starts[:1]  # recorded demand begins there
         card = draw(st.sampled_from([{}, {}, {"rate_card": str(CHARGING)}]))
     clients: list[dict[str, Any]] = [

@@ -155,15 +155,15 @@ def _estimates(
         else:
             found[name] = ratios(values, np.ones_like(calls), events.get(name, event))
     # Intervals end where a figure cannot go: at the calls made, and at the hours that count.
-    at_most: dict[str, float | Floats] = {"throttled_share": 1.0, "exhausted_hours": counted}
     if len(calls) > 1:
         for name, differs in drawn.items():
             found[name] = found[name].exact(~differs)
+    at_most: dict[str, float | Floats] = {"throttled_share": 1.0, "exhausted_hours": counted}
     for name, statistic in STATISTICS.items():
         if statistic.at_most:
             at_most[name] = found[statistic.at_most].high
-    for name, most in at_most.items():
-        found[name] = found[name].at_most(most)
+        if name in at_most:
+            found[name] = found[name].at_most(at_most[name])
     found |= _delays(columns, delays, event)
     return {name: found[name] for name in STATISTICS}
 

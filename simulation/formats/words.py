@@ -90,14 +90,14 @@ def plural(name: str) -> str:
     return " ".join([first + "s", *rest])
 
 
-def listed(names: Iterable[str]) -> str:
-    """Return names joined by commas and ``and``.
+def listed(names: Iterable[str], word: str = "and") -> str:
+    """Return names joined by commas and a word.
 
-    >>> listed(["a", "b", "c"]), listed(["a", "b"]), listed(["a"])
-    ('a, b and c', 'a and b', 'a')
+    >>> listed(["a", "b", "c"]), listed(["a", "b"], "or"), listed(["a"])
+    ('a, b and c', 'a or b', 'a')
     """
     *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def say_duration(seconds: float) -> str:

@@ -15,8 +15,8 @@ REGISTER = "assumptions.yaml"
 def shipped_rate_cards() -> tuple[str, ...]:
     """Return the names of the cards that ship, the default first.
 
-    >>> shipped_rate_cards()
-    ('kaizen-34', 'kaizen-93', 'zoho-crm-2026')
+    >>> shipped_rate_cards()[0]
+    'kaizen-34'
     """
     files = resources.files("simulation.rate_cards")
     names = (Path(file.name) for file in files.iterdir() if file.name != REGISTER)

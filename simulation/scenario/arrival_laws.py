@@ -8,13 +8,13 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from simulation.errors import KeyPath, KeyProblem
-from simulation.formats import FrozenDict, Part, PositiveDuration
+from simulation.formats import FrozenDict, Part, PositiveDuration, listed
 from simulation.scenario.clock import Clock
 from simulation.scenario.laws import Law
 from simulation.scenario.poisson import Poisson
 from simulation.scenario.schedule import Schedule
 
-__all__ = ["Arrivals", "CountTrace", "TraceFile"]
+__all__ = ["Arrivals", "CountTrace", "TraceFile", "kinds"]
 
 
 class CountTrace(Part):
@@ -58,7 +58,7 @@ class Arrivals(Part):
     @model_validator(mode="after")
     def _one_kind(self) -> Arrivals:
         if sum(getattr(self, kind) is not None for kind in type(self).model_fields) != 1:
-            raise ValueError("needs exactly one of 'poisson', 'schedule' and 'trace'")
+            raise ValueError(f"needs exactly one of {listed(map(repr, kinds()))}")
         return self
 
     @property
@@ -115,3 +115,12 @@ class Arrivals(Part):
         if self.counts:
             return ("arrivals", "counts", "file")
         return ("arrivals", "trace", *(("counts",) if self.count_trace else ()), "file")
+
+
+def kinds() -> list[str]:
+    """Return the keys of the kinds, without the one that is short for another.
+
+    >>> kinds()
+    ['poisson', 'schedule', 'trace']
+    """
+    return [kind for kind in Arrivals.model_fields if kind != "counts"]

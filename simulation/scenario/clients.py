@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from simulation.formats import Part
-from simulation.scenario.arrival_laws import Arrivals
+from simulation.formats import Part, listed
+from simulation.scenario.arrival_laws import Arrivals, kinds
 from simulation.scenario.call_mix import CallMix
 from simulation.scenario.policies import OnThrottle
 
@@ -18,7 +18,7 @@ class Client(Part):
     name: str = Field(
         min_length=1, max_length=100, description="a name of its own; it seeds its random numbers"
     )
-    arrivals: Arrivals = Field(description="when its calls come: poisson, schedule or trace")
+    arrivals: Arrivals = Field(description=f"when its calls come: {listed(kinds(), 'or')}")
     calls: tuple[CallMix, ...] = Field(
         (), description="what it calls; a trace may name that itself"
     )

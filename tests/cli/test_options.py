@@ -23,6 +23,7 @@ from simulation.cli.commands import app
 from simulation.cli.options import read_confirm
 from simulation.quantities import parse_whole
 from simulation.rate_cards.card import RateCard
+from simulation.rate_cards.shipped import shipped_rate_cards
 from tests.helpers import ROOT, build, poisson, scheduled
 
 SCENARIO = """\
@@ -197,7 +198,7 @@ def test_an_empty_path_is_refused_in_python_too() -> None:
 # ---- licenses that are left out
 
 
-@pytest.mark.parametrize("card", ["kaizen-34", "kaizen-93", "zoho-crm-2026"])
+@pytest.mark.parametrize("card", shipped_rate_cards())
 def test_a_quote_needs_licenses_where_a_scenario_does(card: str) -> None:
     rules = RateCard.load(card)
     client = [scheduled("web", "09:00", 5)]

@@ -157,6 +157,35 @@ def test_a_run_to_a_precision_is_estimated_with_the_most_replications() -> None:
     assert done.output.startswith(told)
 
 
+@pytest.mark.parametrize(
+    ("clients", "keys", "told"),
+    [
+        (1, {"replications": 2_000}, "replications: 2,000 replications: takes .*: write fewer"),
+        (1_001, {}, "clients: 1,001 clients: takes .*: join clients that are alike"),
+        (
+            1_001,
+            {"replications": 1_002},
+            "replications: 1,002 replications: takes .*: write fewer",
+        ),
+        (
+            1_001,
+            {"horizon": "1002 days"},
+            "horizon: takes .*: write a shorter one, fewer replications or lower rates",
+        ),
+        (5, {"horizon": "30 days", "replications": 900}, "horizon: takes .*: write a shorter one"),
+    ],
+)
+@pytest.mark.parametrize("bound", ["MOST_SECONDS", "MOST_MEMORY_SHARE"])
+def test_too_much_work_is_told_at_the_key_that_makes_most_of_it(
+    clients: int, keys: dict[str, Any], told: str, bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"simulation.demand.workload.{bound}", 1e-9)
+    scenario = any_limit(10, [scheduled(f"c{n}", "09:00", 1) for n in range(clients)], **keys)
+    with pytest.raises(InputError, match=f"^test.yaml: {told}.*; --force goes ahead$") as refused:
+        check_workload(scenario, "compiled", 1)
+    assert ("of memory, and this machine has" in str(refused.value)) == ("MEMORY" in bound)
+
+
 _PATIENCE: tuple[dict[str, Any], ...] = ({}, {"on_throttle": {"retry": {"first": "1 min"}}})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from itertools import product
 from math import inf
@@ -14,12 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import simulation.engine.compiled.kernel
 import simulation.engine.compiled.model
+import simulation.engine.records
 from simulation.demand.demand import Demand
 from simulation.demand.streams import uniform
 from simulation.engine.compiled.kernel import decide
 from simulation.engine.compiled.kernel import uniform as compiled_uniform
-from simulation.engine.compiled.lanes import slot_bits
+from simulation.engine.compiled.lanes import Lanes, lanes_of, slot_bits
 from simulation.engine.compiled.model import CompiledModel
 from simulation.engine.compiled.sweep import sweep
 from simulation.engine.model import Model
@@ -164,6 +167,60 @@ def test_a_crowd_of_one_day_leaves_the_days_after_it_asleep() -> None:
     limits = np.array([100, 150, 240])
     attempts = assert_counts_as_by_single_runs(demand, limits, np.ones(2, bool))
     assert sweep(demand, 0, limits, np.ones(2, bool)).work < attempts - 300
+
+
+def test_a_smaller_crowd_wakes_only_the_pools_that_it_exceeds() -> None:
+    retry = {"retry": {"first": "1 hour", "factor": 1, "max_attempts": 3}}
+    clients = [
+        scheduled("all", "09:00", 300, schedule={"days": ["2026-01-05"]}, on_throttle=retry),
+        scheduled("some", "09:00", 120, schedule={"days": ["2026-01-09"]}, on_throttle=retry),
+    ]
+    demand = Demand(any_limit(0, clients, horizon="7 days"))
+    limits, everyone = np.array([100, 150, 240]), np.ones(2, bool)
+    attempts = assert_counts_as_by_single_runs(demand, limits, everyone)
+    # Unseen are the calls that each pool grants before it is full, and on the second day all 120 of
+    # the larger pools.
+    unseen = limits.sum() + limits[0] + 2 * 120
+    assert sweep(demand, 0, limits, everyone).work == attempts - unseen
+
+
+def test_a_pool_wakes_with_a_window_of_more_calls_than_it_has_room_for() -> None:
+    retry = {"retry": {"first": "1 hour", "factor": 1, "max_attempts": 3}}
+    even = {"at": "00:00", "over": "1 day"}
+    clients = [scheduled("even", "", 1_500, schedule=even, on_throttle=retry)]
+    demand = Demand(any_limit(0, clients, horizon="2 days"))
+    room = lanes_of([1_300]).grants.shape[1]
+    assert room < 1_300
+    assert assert_counts_as_by_single_runs(demand, np.array([1_300]), np.ones(1, bool)) > 3_000
+
+
+def test_a_pool_that_is_never_full_needs_room_for_one_window_of_calls_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def grown(_: Lanes) -> Lanes:
+        raise AssertionError("room for more calls")
+
+    monkeypatch.setattr(simulation.engine.compiled.kernel, "with_more_grants", grown)
+    even = {"at": "00:00", "over": "1 day"}
+    for calls, fits in ((900, True), (1_100, False)):
+        demand = Demand(any_limit(0, [scheduled("a", "", calls, schedule=even)], horizon="4 days"))
+        if fits:
+            assert compare(demand, 0, 10_000) == 4 * calls
+        else:
+            with pytest.raises(AssertionError, match="room for more"):
+                compiled(demand, 10_000)
+
+
+def test_loops_that_write_other_outcomes_than_the_records_have_are_not_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = simulation.engine.compiled.kernel.__file__
+    spec = importlib.util.spec_from_file_location("a_copy_of_the_loops", file)
+    assert spec is not None
+    assert spec.loader is not None
+    monkeypatch.setattr(simulation.engine.records, "LOST", 7)
+    with pytest.raises(ImportError, match="have different outcome codes"):
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
 def test_what_has_ended_makes_room_for_others_in_a_crowd(monkeypatch: pytest.MonkeyPatch) -> None:

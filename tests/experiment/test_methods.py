@@ -39,6 +39,21 @@ def _codes(text: str) -> list[str]:
     return [token.content for token in _tokens(text) if token.type == "code_inline"]
 
 
+@pytest.mark.parametrize(
+    ("profile", "said"),
+    [
+        ("flat", "at the same rate all day"),
+        ("office_hours", "by the hours of `office_hours`"),
+        ([0] * 8 + [1] * 16, "by 24 hourly weights"),
+        ([1] * 100 + [2] * 68, "by 168 hourly weights"),
+    ],
+)
+def test_the_page_says_by_which_hours_calls_come(profile: Any, said: str) -> None:
+    client = poisson("a", "0.25 per day", poisson={"profile": profile})
+    text = run_methods(build([client]), None, "simpy")
+    assert f"`a`: calls at random (Poisson), 0.25 a day on average, {said}. Calls:" in text
+
+
 def test_a_run_of_a_shipped_scenario_says_what_went_in_and_how_it_was_estimated(
     tmp_path: Path,
 ) -> None:

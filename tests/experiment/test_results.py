@@ -11,6 +11,7 @@ import pytest
 
 import simulation.experiment.tables
 from simulation import InputError, RunResult, load_scenario, run
+from simulation.quantities import DAY
 from simulation.scenario.scenario import Scenario
 from tests.helpers import any_limit, poisson, scheduled
 
@@ -153,3 +154,21 @@ def test_an_engine_that_does_not_exist_is_refused(scenario: Scenario) -> None:
         run(scenario, interval="often")
     with pytest.raises(InputError, match="interval '1 us' makes too many rows"):
         run(scenario, interval="1 us")
+
+
+def test_calls_are_those_of_the_result_that_was_there_or_none(
+    scenario: Scenario, tmp_path: Path
+) -> None:
+    first = run(scenario, out=tmp_path / "out")
+    second = run(scenario, seed=7, out=tmp_path / "out")
+    with pytest.raises(InputError, match="holds another result by now, read it again"):
+        _ = first.calls
+    pd.testing.assert_frame_equal(second.calls, run(scenario, seed=7).calls)
+
+
+def test_a_start_that_is_not_examined_is_left_out_by_a_window(scenario: Scenario) -> None:
+    open_start = scenario.changed({"warmup": None})
+    result = run(open_start, examine_start=False)
+    assert result.warmup is None
+    assert (open_start.warmup, result.scenario.warmup) == (None, DAY)
+    assert result.runs.equals(run(scenario).runs)  # which leaves out a day as well

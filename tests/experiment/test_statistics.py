@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import simpy
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from simulation import InputError, run
+from simulation.demand.demand import Demand
+from simulation.engine.model import Model
+from simulation.engine.pool import CreditPool
 from simulation.experiment.delays import Delays, quantile_with_zeros
 from simulation.experiment.estimates import (
     binomial_interval,
@@ -23,8 +27,9 @@ from simulation.experiment.estimates import (
     ratios,
     unseen_calls,
 )
-from simulation.experiment.statistics import STATISTICS
+from simulation.experiment.statistics import QUANTILES, STATISTICS, ReplicationStatistics
 from simulation.experiment.summary import throttled_share
+from simulation.experiment.usage import Intervals
 from simulation.quantities import DAY, HOUR, SECOND
 from simulation.scenario.scenario import Scenario
 from tests.helpers import any_limit, build, poisson, scheduled
@@ -84,6 +89,9 @@ def _check(row: pd.Series, calls: pd.DataFrame, epoch: pd.Timestamp) -> None:
         "delay_p95_s": delay.quantile(0.95),
         "delay_p99_s": delay.quantile(0.99),
     }
+    elsewhere = {"peak_window_credits", "exhausted_hours", "any_throttled"}
+    of_all = {name for name in QUANTILES if name.startswith("delay_all")}
+    assert {*expected} == {*STATISTICS} - elsewhere - of_all, "a statistic is not counted again"
     for name, value in expected.items():
         assert row[name] == pytest.approx(float(value), rel=1e-12, nan_ok=True), name
 
@@ -460,6 +468,36 @@ def test_a_run_to_a_precision_adds_replications_until_the_share_is_known_so_well
     assert at_once.summary.equals(result.summary)
     few = run(scenario, precision="1%", max_replications=5, examine_start=False)
     assert len(few.runs) == 5
+
+
+def test_a_run_to_a_precision_of_a_share_that_is_not_seen_goes_on_to_the_most_replications() -> (
+    None
+):
+    clients = [poisson("a", "60 per day", "one")]
+    scenario = any_limit(1_000, clients, horizon="2 days", replications=2)
+    result = run(scenario, engine="compiled", precision="5%", max_replications=9)
+    assert result.estimate("throttled_share").mean == 0
+    assert len(result.runs) == 9
+
+
+def test_a_process_of_one_s_own_is_in_the_use_of_the_pool_and_of_no_client() -> None:
+    scenario = any_limit(10, [scheduled("a", "10:00", 5), scheduled("b", "11:00", 1, "two")])
+    demand = Demand(scenario)
+    model = Model(scenario, 0, demand)
+
+    def own(env: simpy.Environment, pool: CreditPool) -> Any:
+        yield env.timeout(9 * HOUR)
+        pool.consume(3)
+
+    model.env.process(own(model.env, model.pool))
+    statistics = ReplicationStatistics(demand, Intervals(demand, HOUR))
+    for day in model.run():
+        statistics.add(day)
+    grains = [group.grain for group in statistics.groups]
+    peaks = [*zip(grains, statistics.usage.peaks, strict=True)]
+    assert [peak for grain, peak in peaks if grain == "overall"] == [10]
+    assert [peak for grain, peak in peaks if grain == "client"] == [5, 2]
+    assert sorted(peak for grain, peak in peaks if grain == "category") == [2, 5]
 
 
 @pytest.mark.parametrize("precision", ["0%", "100%", 0.0, 1.0, "much"])

@@ -7,20 +7,27 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 
 import simulation.experiment.replications
+import simulation.experiment.workers
 import simulation.planning.search
 from simulation import InputError, load_scenario, plan, run
 from simulation.cli.forecast import forecast
 from simulation.cli.progress import Watch
-from simulation.experiment.workers import ahead, cores, in_processes, in_threads
+from simulation.engine.records import DayRecords
+from simulation.experiment.workers import ahead, cores, in_processes, in_threads, serve_only
 from simulation.formats.words import in_words
 from simulation.scenario.scenario import Scenario
+from simulation.signals import STOPPING
 from tests.helpers import ROOT, any_limit, creditsim, poisson, scheduled
 
 RETRY = {"retry": {"first": "10 minutes", "jitter": "full"}}
@@ -150,6 +157,62 @@ def test_what_runs_ahead_yields_the_same_and_raises_the_same() -> None:
     assert (next(items), next(items)) == (1, 2)
     with pytest.raises(ValueError, match="three"):
         next(items)
+
+
+def test_a_busy_day_is_simulated_ahead_of_its_statistics_and_changes_nothing(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = run(scenario, engine="compiled", workers=1)
+    looked: list[int] = []
+
+    def noted(days: Iterator[DayRecords]) -> Iterator[DayRecords]:
+        looked.append(1)
+        return ahead(days)
+
+    monkeypatch.setattr(simulation.experiment.replications, "ahead", noted)
+    run(scenario, engine="compiled", workers=2)
+    assert not looked  # its days are short
+    monkeypatch.setattr(simulation.experiment.replications, "BUSY_DAY", 100)
+    run(scenario, engine="compiled", workers=1)
+    assert not looked
+    result = run(scenario, engine="compiled", workers=2)
+    assert len(looked) == scenario.replications
+    assert result.runs.equals(expected.runs)
+    assert result.calls.equals(expected.calls)
+
+
+class _EndedError(Exception):
+    """Stands in for the end of a process."""
+
+
+@pytest.mark.parametrize("gone", ["before it began", "while it works"])
+def test_a_worker_ends_with_its_parent_and_leaves_it_signals_and_warnings(
+    gone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parents, ended = [7 if gone == "while it works" else 1], Event()
+    handled: dict[int, Any] = {}
+
+    def end(code: int) -> None:
+        ended.set()
+        raise _EndedError(code)
+
+    monkeypatch.setattr(os, "_exit", end)
+    monkeypatch.setattr(os, "getppid", lambda: parents[0])
+    monkeypatch.setattr(signal, "signal", handled.__setitem__)
+    monkeypatch.setattr(simulation.experiment.workers, "_LOOK_FOR_PARENT_S", 0.01)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if gone == "before it began":
+            with pytest.raises(_EndedError, match="1"):
+                serve_only(7)
+        else:
+            serve_only(7)
+            assert not ended.wait(0.1)
+            parents[0] = 1  # it was adopted by another
+            assert ended.wait(60)
+        warnings.warn("not to be seen", stacklevel=1)
+    assert handled == dict.fromkeys(STOPPING, signal.SIG_IGN)
 
 
 def test_a_number_of_workers_below_one_is_refused(scenario: Scenario) -> None:

@@ -107,6 +107,28 @@ def test_a_free_edition_s_licenses_cost_nothing() -> None:
     assert not free.addon_credits_alone
 
 
+def test_where_no_size_is_enough_nothing_is_saved_and_the_plan_read_back_says_so_too(
+    tmp_path: Path,
+) -> None:
+    changes = {"more calls": {"clients.console.arrivals.schedule.every": "0.1 s"}, **_CHANGES}
+    names = ("more calls", "dearer edition")
+    first = planned({}, {name: changes[name] for name in names})
+    too_many, dearer = first.alternatives
+    assert (too_many.status, too_many.saves_per_month) == ("not_reachable", None)
+    assert dearer.saves_per_month is not None
+    scenario = first.scenario.changed(changes["more calls"])
+    made = plan(scenario, max_replications=1, confirm="none", out=tmp_path)
+    again = load_result(tmp_path)
+    assert isinstance(again, Plan)
+    assert again.recommendation == made.recommendation
+    assert (again.recommendation.status, again.recommendation.price_per_month) == (
+        "not_reachable",
+        None,
+    )
+    assert again.alternatives == made.alternatives
+    assert [each.saves_per_month for each in again.alternatives] == [None, None]
+
+
 @settings(max_examples=15, deadline=None)
 @given(
     st.dictionaries(

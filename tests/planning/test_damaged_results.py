@@ -296,6 +296,34 @@ def test_no_page_mixes_what_was_written_with_what_was_changed(
         assert name in refusal(without_hashes(folder))
 
 
+def test_a_plan_without_the_size_that_the_org_has_is_not_whole(
+    results: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = without_hashes(copied(results["plan"], tmp_path / "result"))
+    told = json.loads((folder / "plan.json").read_text())
+    told["frontier"] = [row for row in told["frontier"] if row["addon_credits"]]
+    (folder / "plan.json").write_text(json.dumps(told))
+    table = pd.read_parquet(folder / "frontier.parquet")
+    table[table["addon_credits"] > 0].to_parquet(folder / "frontier.parquet")
+    assert "frontier.parquet: it has no row of 0 add-on credits" in refusal(folder)
+
+
+def test_a_column_of_moments_that_are_numbers_is_named(
+    results: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = without_hashes(copied(results["plan"], tmp_path / "result"))
+    table = pd.read_parquet(folder / "timelines.parquet")
+    table["start"] = table["start"].astype("int64")
+    table.to_parquet(folder / "timelines.parquet")
+    assert "timelines.parquet: its column 'start' holds no times" in refusal(folder)
+
+
+def test_a_name_that_no_folder_can_have_is_refused() -> None:
+    said = r"^a\\x00b: cannot be read \(.*\), name a folder that `creditsim run --out` or"
+    with pytest.raises(InputError, match=said):
+        load_result("a\0b")
+
+
 @pytest.mark.parametrize("kind", ["run", "plan"])
 def test_what_is_no_regular_file_is_not_waited_for(
     results: dict[str, Path], kind: str, tmp_path: Path

@@ -257,6 +257,43 @@ def test_what_fresh_replications_contradict_is_not_surely_enough(
     assert (between.safe is None) == (surely is None)
 
 
+@pytest.mark.parametrize(
+    ("met", "kept_now", "later", "answer"),
+    [
+        # none was enough, and the largest is after all
+        ([0.5, 0.9], [0.5, 1.0], 0.0, (1, None, [])),
+        # the next smaller size is enough, too
+        ([0.91, 0.985], [0.99, 1.0], 0.0, (0, 1, [])),
+        # the size is not enough: no larger one is there, or it is enough, or only seemed so
+        ([0.91, 0.985], [0.8, 0.9], 0.0, (1, None, [])),
+        ([0.91, 0.985, 1.0], [0.8, 0.9, 1.0], 0.0, (1, 2, [2])),
+        ([0.91, 0.985, 0.999], [0.8, 0.9, 0.99], 0.9999, (1, None, [])),
+    ],
+)
+def test_a_decision_that_fresh_replications_contradict_is_open_towards_what_they_say(
+    met: list[float],
+    kept_now: list[float],
+    later: float,
+    answer: tuple[int, int | None, list[int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    needs = np.random.default_rng(1).random(5_000)
+    search = invented_with(monkeypatch, met, needs)
+    search.decide(480)
+    assert search.decided
+    chosen = search.chosen
+    assert chosen == (1 if met[1] > 0.95 else None)
+    first, count = search.count * (1 + search.last_look_chose), search.count
+    needs[first : first + count] = 1.0
+    for size in reversed(range(len(met))):  # what is needed is just below what that size meets
+        needs[first : first + round(kept_now[size] * count)] = met[size] - 1e-6
+    needs[first + count :] = later
+    between = open_between(search, search.fresh(search.to_show))
+    assert between is not None
+    checked = [] if between.safe is None else between.safe.sizes.tolist()
+    assert (between.first, between.surely, checked) == answer
+
+
 @pytest.mark.parametrize("rashly", [False, True])
 def test_sizes_that_were_given_up_early_change_no_decision(
     rashly: bool, monkeypatch: pytest.MonkeyPatch

@@ -18,7 +18,8 @@ from simulation import InputError, Plan, load_scenario, plan
 from simulation.demand.demand import Demand
 from simulation.engine.compiled.model import CompiledModel
 from simulation.engine.model import Model
-from simulation.engine.records import DayRecords
+from simulation.engine.records import DayRecords, Entries
+from simulation.planning.confirmation import differences
 from simulation.planning.judging import judge
 from simulation.quantities import DAY
 from simulation.report.plan_in_words import plan_findings
@@ -427,6 +428,20 @@ def test_a_record_that_differs_fails_loudly(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(simulation.planning.confirmation, "CompiledModel", Wrong)
     with pytest.raises(RuntimeError, match=r"the engines disagree on settled\.settled_at, row 3"):
         plan(random_case(), max_replications=10)
+
+
+def test_records_differ_in_their_number_and_their_type_too() -> None:
+    (day,) = Model(small(40, [scheduled("a", "09:00", 4)]), 0).run()
+    grants = day.grants
+    wide = replace(day, grants=replace(grants, credits=grants.credits.astype(np.float64)))
+    assert [*differences(day, wide)] == [
+        ("the type of grants.credits, row", 0, np.dtype(np.int64), np.dtype(np.float64))
+    ]
+    fewer = Entries(grants.time[1:], grants.credits[1:], grants.account[1:])
+    assert [*differences(day, replace(day, grants=fewer))] == [
+        (f"the number of grants, column {column}, row", 0, 4, 3)
+        for column in ("time", "credits", "account")
+    ]
 
 
 def test_the_mid_market_org_is_told_of_a_change_that_saves_money() -> None:

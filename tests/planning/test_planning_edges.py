@@ -1,4 +1,4 @@
-"""Planning at its edges: cards of very many sizes, and one or two replications."""
+"""Planning at its edges: cards of very many sizes, few replications, and what is confirmed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import simulation.planning.over_time
 from simulation import InputError, plan
 from simulation.planning.frontier import MOST_SIZES, check_sizes
+from simulation.planning.over_time import OverTime
 from simulation.report.plan_in_words import plan_findings
 from tests.helpers import build, creditsim, scheduled
 from tests.planning.test_planning import SMALL_STEPS, random_case
@@ -88,6 +91,67 @@ def test_what_a_change_or_a_remedy_could_buy_is_bounded_too(tmp_path: Path) -> N
     change = {"name": "any", "set": {"org.edition": "any"}}
     with pytest.raises(InputError, match=r"addon_step: gives 1,000,000,000,001 sizes"):
         plan(scenario.changed({"alternatives": [change]}))
+
+
+def test_an_edition_of_more_sizes_than_are_judged_is_no_remedy_and_says_why(tmp_path: Path) -> None:
+    editions = {
+        "capped": {"base": 0, "per_license": 1, "maximum": 60},
+        "higher": {"base": 0, "per_license": 1, "maximum": None},
+    }
+    own = card(tmp_path, addon_step=1, purchase_cap_credits=20_000, editions=editions)
+    org = {"edition": "capped", "user_licenses": 20}
+    scenario = build([scheduled("a", "09:00", 90, "one")], rate_card=own, org=org)
+    advice = plan(scenario, confirm="none").recommendation
+    assert (advice.status, advice.remedies) == ("not_reachable", [])
+    said = {each.change: (each.bound, each.reason) for each in advice.rejected if each.change}
+    assert said["edition higher (20 credits with 20 licenses)"] == (
+        "sizes",
+        f"has 20,001 sizes, more than the {MOST_SIZES:,} that a plan judges",
+    )
+
+
+def test_all_calls_are_confirmed_or_none_or_as_many_as_are_asked_for() -> None:
+    scenario = build([scheduled("a", "09:00", 3)], horizon="4 days")
+
+    def confirmed(**option: Any) -> int | None:
+        done = plan(scenario, **option).confirmation
+        return None if done is None else done.calls
+
+    assert confirmed() == confirmed(confirm="all") == 12
+    assert confirmed(confirm=np.int64(6)) == 6
+    assert confirmed(confirm=0) is confirmed(confirm="none") is None
+
+
+@pytest.mark.parametrize("confirm", ["some", "7", True, False, -1, 1.5, None])
+def test_what_is_no_number_of_calls_to_confirm_is_refused(confirm: Any) -> None:
+    told = f"confirm is {confirm!r}, write a number of calls, 'all' or 'none'"
+    with pytest.raises(InputError, match=re.escape(told)):
+        plan(build([scheduled("a", "09:00", 3)]), confirm=confirm)
+
+
+def test_what_is_shown_over_time_is_simulated_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = build([scheduled("a", "09:00", 1_200)], horizon="3 days")
+    shown = OverTime(scenario)
+    shown.simulate()
+
+    def again(*_: Any, **__: Any) -> None:
+        raise AssertionError("it is simulated again")
+
+    for name in ("run", "sweep", "sizes_to_compare"):
+        monkeypatch.setattr(simulation.planning.over_time, name, again)
+    kept = OverTime.of_tables(scenario, shown.tables())
+    assert kept.sizes == shown.sizes
+    for size in shown.sizes:
+        pd.testing.assert_frame_equal(kept.timeline(size), shown.timeline(size))
+    with pytest.raises(AssertionError, match="again"):
+        OverTime(scenario).simulate()
+
+
+@pytest.mark.parametrize("goal", [{}, {"cost_of_lost_call": 0.5}])
+def test_a_plan_says_the_objective_that_it_was_made_for_and_no_other(goal: dict[str, Any]) -> None:
+    scenario = build([scheduled("a", "09:00", 3)], objective=goal)
+    said = plan(scenario, confirm="none").to_dict()["objective"]
+    assert said == {**(goal or {"throttled_share": 0.001, "probability": 0.95}), "protect": []}
 
 
 @pytest.mark.parametrize("replications", [1, 2, 3])

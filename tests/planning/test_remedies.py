@@ -118,3 +118,21 @@ def test_the_shortfall_is_exact_to_the_credit_where_some_may_be_throttled(
     scenario = org("high", 3, clients, objective={"throttled_share": "1%"})
     advice = planned(scenario).recommendation
     assert advice.shortfall_credits == 1980 - (215 + 70)  # 20 of 2,000 may be throttled
+
+
+def test_the_fewest_licenses_are_found_though_a_pool_above_theirs_fails() -> None:
+    clients = [
+        scheduled("first", "07:00", 6, "fifty"),
+        scheduled("odd", "07:30", 1, "one"),
+        scheduled("bulk", "08:00", 1, "fifty"),
+        scheduled("small", "09:00", 2, "one"),
+    ]
+    # Of ten calls one may be throttled. From 303 to 350 credits only the bulk call is; 351 grant it
+    # and leave nothing for the small ones, so 352 are needed to be sure. Pools grow by five.
+    scenario = org("high", 3, clients, objective={"throttled_share": "10%"})
+    advice = planned(scenario).recommendation
+    assert advice.shortfall_credits == 352 - (215 + 70)
+    (remedy,) = advice.remedies
+    assert (remedy.user_licenses, remedy.addon_credits, remedy.limit) == (7, 70, 305)
+    assert planned(scenario, user_licenses=7).recommendation.addon_credits == 70
+    assert planned(scenario, user_licenses=6).recommendation.status == "not_reachable"

@@ -352,3 +352,10 @@ def test_no_interval_of_a_cause_s_share_ends_above_the_whole(
     assert cause.share.mean == pytest.approx(0.9)
     assert cause.share.high == 1.0
     assert 0 < cause.share.low < 0.9
+
+
+def test_where_no_credits_are_asked_for_no_client_is_the_cause() -> None:
+    demand = Demand(build([poisson("a", "0.000001 per day"), poisson("b", "0.000001 per day")]))
+    assert not len(demand.draw_replication(0))
+    assert simulation.planning.causes.shares_of_peak(demand, 0).tolist() == [0.0, 0.0]
+    assert simulation.planning.causes.biggest_cause(demand, 5) is None

@@ -19,7 +19,9 @@ from simulation.demand.demand import Demand
 from simulation.formats.documents import Document
 from simulation.plain_text import one_line
 from simulation.quantities import DAY
+from simulation.scenario.poisson import Poisson
 from simulation.scenario.scenario import Scenario
+from simulation.scenario.schedule import Schedule
 from tests.engine.test_compiled import compare
 from tests.hostile import hostile_data, hostile_texts
 
@@ -90,13 +92,15 @@ def _calls_at_most(scenario: Scenario) -> float:
     """Return a bound on the calls of the first two days, for what a test has time for."""
     calls = 0.0
     for client in scenario.clients:
-        law = client.arrivals
-        if law.poisson:
-            factors = [event.factor for event in law.poisson.events]
-            calls += 20 * law.poisson.rate * max([1.0, law.poisson.growth, *factors])
-        elif law.schedule:
-            begins = DAY // law.schedule.every + 1 if law.schedule.every else len(law.schedule.at)
-            calls += 2 * begins * law.schedule.calls * (1 + law.schedule.over / DAY)
+        law = client.arrivals.law
+        if isinstance(law, Poisson):
+            factors = [event.factor for event in law.events]
+            calls += 20 * law.rate * max([1.0, law.growth, *factors])
+        elif isinstance(law, Schedule):
+            begins = DAY // law.every + 1 if law.every else len(law.at)
+            calls += 2 * begins * law.calls * (1 + law.over / DAY)
+        elif law is not None:
+            calls += 20 * float(law.mean_calls(scenario.clock).max())
         elif scenario.has_trace(client):
             trace = scenario.trace_of(client)
             calls += len(trace.times) if trace.counts is None else float(trace.counts.sum())

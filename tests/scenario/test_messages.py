@@ -6,19 +6,22 @@ import random
 import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError, model_validator
 from typer.testing import CliRunner
 
 from simulation import InputError, load_scenario, run
 from simulation.batch.portfolio import read_portfolio
 from simulation.batch.runner import plan_portfolio
 from simulation.cli.commands import app
-from simulation.errors import Problem
+from simulation.errors import KeyProblem, KeyProblems, Problem
 from simulation.formats.documents import Document
+from simulation.scenario.partial_reading import read_rest
 from simulation.scenario.scenario import Scenario
 from tests.helpers import SCENARIOS, build, creditsim, scheduled
 
@@ -436,6 +439,65 @@ def test_a_broken_base_is_told_once_and_not_again_for_each_alternative(tmp_path:
     more = "".join(f"  - name: a{n}\n    set: {{org.user_licenses: {n}}}\n" for n in range(5))
     told = _told(SCENARIO.replace("edition: professional", "edition: pro") + more, tmp_path)
     assert len(told) == 1
+
+
+class _NeverRight(BaseModel):
+    """Refuses one key after the other, and itself where there is none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse(cls, data: dict[str, Any]) -> Any:
+        if not data:
+            raise ValueError("is never right")
+        raise KeyProblems([KeyProblem((next(iter(data)),), "is never right")])
+
+
+@pytest.mark.parametrize("keys", [0, 3, 1_000])
+def test_what_is_wrong_without_end_is_given_up(keys: int) -> None:
+    document = Document({f"key{n}": n for n in range(keys)}, "test.yaml")
+    tried = 0
+
+    def read(data: Any) -> _NeverRight:
+        nonlocal tried
+        tried += 1
+        return _NeverRight.model_validate(data)
+
+    with pytest.raises(ValidationError) as refused:
+        read(document.data)
+    assert read_rest(_NeverRight, read, document, refused.value) is None
+    assert tried == min(keys, 10) + 1
+    assert len(document.data) == keys
+
+
+def test_mistakes_beside_which_nothing_can_be_read_are_told_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = SCENARIO.replace("horizon: 7 days", "horizon: long").replace("name: third", "name: web")
+    told = _told(text, tmp_path)
+    assert len(told) == 2
+    monkeypatch.setattr("simulation.scenario.partial_reading._ROUNDS", 0)
+    (line,) = _told(text, tmp_path)
+    assert line in told
+    assert line.startswith("case.yaml:7: horizon: 'long' is not a duration")
+
+
+def test_a_name_that_only_stands_in_for_one_that_cannot_be_read_is_not_told(tmp_path: Path) -> None:
+    text = SCENARIO.replace("name: web", """name: "unread ('clients', 1, 'name')\"""")
+    (line,) = _told(text.replace("name: erp", "name: [erp]"), tmp_path)
+    assert line.startswith("case.yaml:14: clients.#2.name: ")
+    assert "two clients" not in line
+
+
+@pytest.mark.parametrize("text", ["scenario,seed\nbase.yaml,1\n", "orgs: [{seed: 1}]\n"])
+def test_a_portfolio_in_place_of_a_scenario_is_told_with_the_command_for_it(
+    tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / ("orgs.csv" if "," in text else "orgs.yaml")
+    file.write_text(text)
+    with pytest.raises(InputError) as refusal:
+        load_scenario(file)
+    told = "is a portfolio and no scenario, plan for its orgs with: creditsim batch"
+    assert str(refusal.value) == f"{file}: {told} {file}"
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,6 +18,7 @@ from simulation import InputError, load_scenario
 from simulation.batch.portfolio_files import csv_items
 from simulation.scenario.moments import read_date, read_moment
 from simulation.scenario.traces import read_call_trace
+from tests.helpers import build, poisson, scheduled
 
 SCENARIO = """\
 name: n
@@ -219,3 +221,38 @@ def test_a_date_of_the_calendar_is_refused_too(tmp_path: Path, key: str, text: s
         load_scenario(file)
     file.write_text(SCENARIO.replace(key, key.replace("2026-01-06", "2026-W02-2")))
     assert load_scenario(file).name == "n"
+
+
+@given(days, st.integers(0, 23), st.sampled_from(["", "Z", "+02:00"]), st.sampled_from("Tt "))
+def test_an_hour_alone_is_told_with_its_minutes(
+    day: date, hour: int, zone: str, between: str
+) -> None:
+    told = refusal(f"{day}{between}{hour:02}{zone}")
+    assert told.endswith(f"has an hour alone, write {day}T{hour:02}:00{zone}")
+
+
+def test_moments_of_python_are_taken_as_written_and_not_mixed_up() -> None:
+    clients = [
+        poisson("p", "9 per day", poisson={"events": [{"date": date(2026, 1, 6), "factor": 2}]}),
+        scheduled("s", "09:00", 1, schedule={"at": time(9, 30)}),
+    ]
+    scenario = build(clients, start=date(2026, 1, 5), horizon="2 days")
+    written = build(
+        [
+            poisson("p", "9 per day", poisson={"events": [{"date": "2026-01-06", "factor": 2}]}),
+            scheduled("s", "09:30", 1),
+        ],
+        start="2026-01-05 00:00",
+        horizon="2 days",
+    )
+    assert scenario.model_dump() == written.model_dump()
+    event = {"date": datetime(2026, 1, 6), "factor": 2}
+    mistakes: list[dict[str, Any]] = [
+        {"start": time(9)},
+        {"start": 20260105},
+        {"clients": [poisson("p", "9 per day", poisson={"events": [event]})]},
+        {"clients": [scheduled("s", "", 1, schedule={"at": date(2026, 1, 5)})]},
+    ]
+    for wrong in mistakes:
+        with pytest.raises(InputError, match=r"is not a date|is no time of the day"):
+            build(**{"clients": clients, "start": "2026-01-05", **wrong})

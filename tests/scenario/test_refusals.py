@@ -316,6 +316,23 @@ def test_names_that_differ_to_the_reader_are_taken(one: str, other: str) -> None
     assert build([poisson(one, "9 per day"), poisson(other, "9 per day")]).remarks() == []
 
 
+@pytest.mark.parametrize("name", [" ", "\u200b", "\t\u2060"])
+def test_a_name_that_cannot_be_seen_is_refused(name: str) -> None:
+    told = _refusal([poisson(name, "9 per day")])
+    assert told == one_line(
+        f"test.yaml: clients.#1.name: {name!r} has no sign that can be seen, write a name"
+    )
+
+
+def test_a_name_that_keys_take_for_another_item_s_position_is_refused() -> None:
+    told = _refusal([poisson("#2", "9 per day"), poisson("b", "9 per day")])
+    assert told == (
+        "test.yaml: clients.#1.name: '#2' reads as item #2 in keys that --set takes, "
+        "write another name"
+    )
+    assert build([poisson("a", "9 per day"), poisson("#2", "9 per day")]).remarks() == []
+
+
 def _client(**keys: Any) -> dict[str, Any]:
     return {**poisson("a", "9 per day"), **keys}
 
@@ -393,6 +410,48 @@ def _client(**keys: Any) -> dict[str, Any]:
             _client(),
             "start",
             "comes twice in Europe/Berlin, write 2026-10-25 02:30+02:00 or 2026-10-25 02:30+01:00",
+        ),
+        (
+            {},
+            poisson("a", "9 per day", poisson={"growth": "900% per day"}),
+            "arrivals.poisson.growth",
+            "'900% per day' is a factor of more than 1,000,000,000,000 in 30 days",
+        ),
+        (
+            {},
+            poisson("a", "9 per day", poisson={"growth": "-99% per day"}),
+            "arrivals.poisson.growth",
+            "or less than one part in as many: write a slower growth",
+        ),
+        ({"objective": "cheap"}, _client(), "objective", "'cheap' is not a mapping"),
+        (
+            {},
+            _client(arrivals={"trace": {"columns": {"timestamp": "at"}}}),
+            "arrivals.trace",
+            "needs one of 'file' (a row is a call) and 'counts' (calls per bucket)",
+        ),
+        (
+            {},
+            _client(
+                arrivals={"trace": {"file": "a.csv", "counts": {"file": "b.csv", "bucket": "1 h"}}}
+            ),
+            "arrivals.trace",
+            "needs one of 'file' (a row is a call) and 'counts' (calls per bucket)",
+        ),
+        *(
+            (
+                {},
+                _client(calls=[{"api": "other", "records": {"choices": [1, number]}}]),
+                "calls.other.records.choices",
+                f"{number!r} is no number of records, write a list such as [1, 10, 100]",
+            )
+            for number in (True, [10], {10: 2})
+        ),
+        (
+            {"other_apis": ["#2"]},
+            _client(calls=[{"api": "#2"}, {"api": "other"}]),
+            "calls.#1.api",
+            "'#2' reads as item #2 in keys that --set takes, write another name",
         ),
         ({"timezone": "localtime"}, _client(), "timezone", "'localtime' is no time zone"),
         ({"timezone": "berlin"}, _client(), "timezone", "did you mean 'Europe/Berlin'?"),
@@ -596,6 +655,24 @@ def _card_at_its_bounds(folder: Path, penalty: int) -> None:
         "addon_slabs": [{"credits": 10**12, "price_per_1000": 10**9}],
     }
     (folder / "most.yaml").write_text(yaml.safe_dump(card))
+
+
+def test_a_call_that_costs_more_than_can_be_added_up_is_refused_written_or_recorded(
+    tmp_path: Path,
+) -> None:
+    _card_at_its_bounds(tmp_path, 0)
+    (tmp_path / "t.csv").write_text(
+        "timestamp,records\n2026-01-05 10:00,1\n2026-01-05 11:00,1000001\n"
+    )
+    keys: dict[str, Any] = {"rate_card": "most.yaml"}
+    keys["org"] = {"edition": "any", "user_licenses": 1}
+    too_dear = "1,000,001 make each cost 1,000,001 credits, more than 1,000,000"
+    calls = [{"api": "each", "records": {"uniform": [1, 1_000_001]}}]
+    told = _refusal([_client(calls=calls)], tmp_path, **keys)
+    assert told == f"test.yaml: clients.a.calls.each.records: {too_dear}"
+    recorded = _client(arrivals={"trace": {"file": "t.csv"}}, calls=[{"api": "each"}])
+    told = _refusal([recorded], tmp_path, **keys)
+    assert told == f"{tmp_path}/t.csv:3: clients.a.arrivals.trace.file: {too_dear}"
 
 
 _most_records = st.sampled_from(

@@ -179,6 +179,9 @@ def test_an_empty_cell_leaves_records_to_the_mix_as_it_leaves_the_api(tmp_path: 
     nothing_said = csv.replace(",11", ",").replace(",51", ",")
     demand = Demand(recorded(tmp_path, nothing_said, mix))
     assert demand.cheapest == {(0, upsert): 3, (0, tags): 1}
+    all_said = csv.replace(":00,,\n", ":00,,21\n").replace("add_tags, ", "add_tags,51")
+    demand = Demand(recorded(tmp_path, all_said, [{"api": "upsert_records"}]))
+    assert demand.cheapest == {(0, upsert): 2, (0, tags): 2}  # never the one record of the mix
     each = {"category": "crud", "credits": 3, "per_records": 1}
     card = {**yaml.safe_load(ANY_LIMIT.read_text()), "calls": {"other": each}}
     (tmp_path / "card.yaml").write_text(yaml.safe_dump(card))
@@ -272,6 +275,28 @@ def test_a_skipped_local_time_is_refused_and_a_missing_file_too(tmp_path: Path) 
         InputError, match=r"test.yaml: clients.r.arrivals.trace.file: .*no.csv: there is no "
     ):
         build([client], tmp_path)
+
+
+def test_calls_without_an_api_anywhere_are_told_and_nothing_more_where_the_mix_is_wrong(
+    tmp_path: Path,
+) -> None:
+    csv = "timestamp\n2026-01-05 10:00\n"
+    with pytest.raises(InputError) as refusal:
+        recorded(tmp_path, csv)
+    key = "test.yaml: clients.recorded.calls: "
+    assert str(refusal.value) == f"{key}is missing, and the trace names no api: add it"
+    with pytest.raises(InputError) as refusal:
+        recorded(tmp_path, csv, "bulk_read")
+    assert str(refusal.value) == f"{key}'bulk_read' is no list, write [{{api: bulk_read}}]"
+
+
+def test_a_fingerprint_is_of_the_recorded_rows_and_not_of_the_file_s_name(tmp_path: Path) -> None:
+    csv, calls = "timestamp,records\n2026-01-05 10:00,2\n", [{"api": "other"}]
+    first = recorded(tmp_path, csv, calls)
+    assert recorded(tmp_path, csv + "\n", calls).fingerprint() == first.fingerprint()
+    later = recorded(tmp_path, csv.replace("10:00", "10:01"), calls)
+    more = recorded(tmp_path, csv.replace(",2", ",3"), calls)
+    assert len({each.fingerprint() for each in (first, later, more)}) == 3
 
 
 # --- real usage: a load balancer's requests, beside the checkout ----------------------
