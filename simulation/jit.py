@@ -31,9 +31,10 @@ _warned_of: set[str] = set()
 def compiled(function: Callable[..., Any]) -> Any:
     """Return a loop that is compiled at its first call, and kept for the next process.
 
-    It is kept in ``NUMBA_CACHE_DIR`` or the user's cache, under the content of its own file, so that
-    every install of the same version finds it. It is compiled anew when its own file changes, not
-    when another one changes: so a loop calls only loops of its own file. Where ``NUMBA_DISABLE_JIT`` is set, the loop runs as plain Python, slowly.
+    It is kept in ``NUMBA_CACHE_DIR`` or the user's cache, under the content of its own file, so
+    that every install of the same version finds it. It is compiled anew when its own file changes,
+    not when another one changes: so a loop calls only loops of its own file. Where
+    ``NUMBA_DISABLE_JIT`` is set, the loop runs as plain Python, slowly.
 
     A loop returns no named tuple. Numba would make one by a class of Python's, and there a signal's
     exception, Ctrl-C, crashes the process (https://github.com/numba/numba/issues/2324).

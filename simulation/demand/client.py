@@ -118,7 +118,7 @@ class _Remembered:
     """What was drawn on some days, where it is the same in all replications."""
 
     def __init__(self, is_same: bool) -> None:
-        self._room = _MOST_REMEMBERED if is_same else -1
+        self._room = _MOST_REMEMBERED if is_same else 0
         self._drawn: dict[range, Any] = {}
 
     def get(self, days: range) -> Any:
@@ -126,6 +126,6 @@ class _Remembered:
 
     def keep(self, days: range, drawn: Arrivals | Wanted) -> None:
         """Remember it unless that takes too much memory."""
-        if self._room >= 0:
+        if self._room > 0:
             self._room -= len(drawn[0])
             self._drawn[days] = drawn

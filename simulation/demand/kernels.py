@@ -53,14 +53,16 @@ def fill(words, space, block, day, replication, purpose, first, second):  # type
     ----------
     words : (4 * m,) uint64 array
     space : (4, m) uint64 array
-        What stands in it does not matter.
+        What stands in it does not matter; it may be longer.
     block : int
         Number of the first block.
     day, replication : int
     purpose, first, second : uint64
         Of `streams.purpose_of` and `streams.key_of`.
     """
-    a, b, c, d = space[0], space[1], space[2], space[3]
+    # Slices of whole rows, whose numbers the compiler knows to lie side by side.
+    m = words.shape[0] // 4
+    a, b, c, d = space[0][:m], space[1][:m], space[2][:m], space[3][:m]
     for n in range(a.shape[0]):
         a[n] = np.uint64(block + n + 1)  # as NumPy, which counts before it draws
         b[n], c[n], d[n] = np.uint64(day), np.uint64(replication), purpose
@@ -163,7 +165,7 @@ def _gamma(shape, day, replication, purpose, first, second):  # type: ignore[no-
 
 
 @compiled
-def draw_poisson(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912 - one loop, for speed
+def draw_poisson(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0915 - one loop
     times, days, factors, edges, means, hours, shape, replication, until, names, most
 ):
     """Draw the calls of an inhomogeneous Poisson process, day by day; return how many.
@@ -220,7 +222,7 @@ def draw_poisson(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912 - one l
             end -= 1
         if factor == 0.0 or end == hour:
             continue
-        gone, reached, block, early, first_made = 0.0, 0.0, 0, 0, made
+        gone, reached, block, first_made = 0.0, 0.0, 0, made
         # Fields of the hour in locals, since it changes once for thousands of calls.
         begin, last, passed = edges[hour], edges[hour + 1] - 1, means[hour]
         scale, slope = 1.0 / factor, (edges[hour + 1] - edges[hour]) / means[hour]
@@ -233,7 +235,7 @@ def draw_poisson(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912 - one l
                 return NO_ROOM
             fill(
                 words[:count],
-                space[:, :blocks],
+                space,
                 block,
                 day,
                 replication,
@@ -243,30 +245,43 @@ def draw_poisson(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912 - one l
             )
             exponentials(words[:count], gaps[:count], twos[:count])
             block += blocks
+            # In steps of their own, which vector instructions take: sums, and hour by hour times.
             for n in range(count):
                 gone += gaps[n] * scale
-                while gone >= passed:
+                gaps[n] = gone
+            done = 0
+            while done < count and hour < end:
+                stop = done + np.searchsorted(gaps[done:count], passed)
+                for n in range(done, stop):
+                    # The last float before an edge may be rounded up to it.
+                    times[made + n - done] = min(
+                        begin + np.int64(slope * (gaps[n] - reached)), last
+                    )
+                made += stop - done
+                done = stop
+                if done < count:
                     hour += 1
-                    if hour == end:
-                        break
-                    reached, passed = passed, passed + means[hour]
-                    begin, last = edges[hour], edges[hour + 1] - 1
-                    slope = (edges[hour + 1] - edges[hour]) / means[hour]
-                if hour == end:
-                    break
-                # The last float before an edge may be rounded up to it.
-                time = min(begin + np.int64(slope * (gone - reached)), last)
-                times[made] = time
-                if time < 0:
-                    early += 1
-                elif time < until:
-                    made += 1
+                    if hour < end:
+                        reached, passed = passed, passed + means[hour]
+                        begin, last = edges[hour], edges[hour + 1] - 1
+                        slope = (edges[hour + 1] - edges[hour]) / means[hour]
+        early = 0
+        if edges[hours[d]] < 0:  # the day began before the run
+            while first_made + early < made and times[first_made + early] < 0:
+                early += 1
+            made -= early
+            for n in range(first_made, made):
+                times[n] = times[n + early]
+        while made > first_made and times[made - 1] >= until:
+            made -= 1
         days[1, d], days[2, d] = early, made - first_made
     return made
 
 
 @compiled
-def draw_mix(what, days, replication, names, lows, scales, kinds, tables, numbers):  # type: ignore[no-untyped-def]
+def draw_mix(  # type: ignore[no-untyped-def]
+    what, days, replication, names, lows, scales, least, most, begins, ends, sums, numbers
+):
     """Draw the kind and the records of each call from one word.
 
     The word chooses a kind, and where in the kind's part it lies is again uniform: that chooses the
@@ -283,15 +298,19 @@ def draw_mix(what, days, replication, names, lows, scales, kinds, tables, number
     names : (3,) uint64 array
         The key's words and the purpose.
     lows, scales : (k,) float64 array
-        Where each kind's part of [0, 1) begins, and 1 / its length.
-    kinds : (k, 5) int64 array
-        Of each kind: its code, the least number of records and how many numbers there are, each as
-        likely; or where its numbers begin and end in ``tables`` and ``numbers``.
-    tables, numbers : (t,) float64 and int64 array
+        Where each kind's part of [0, 1) begins, and what its place there is multiplied by: how many
+        numbers of records are as likely, over the length of the part.
+    least, most : (k,) int64 array
+        Of each kind: its code and the least number of records as in ``what``, and how many more
+        there may be.
+    begins, ends : (k,) int64 array
+        Where in ``sums`` and ``numbers`` the records of each kind begin and end; they do not where
+        all numbers are as likely.
+    sums, numbers : (t,) float64 and int64 array
         Probabilities, added up within each kind, and numbers of records.
     """
     words, space = np.empty(4 * _BLOCKS, np.uint64), np.empty((4, _BLOCKS), np.uint64)
-    uniforms = np.empty(4 * _BLOCKS)
+    uniforms, chosen = np.empty(4 * _BLOCKS), np.empty(4 * _BLOCKS, np.int64)
     made = 0
     for d in range(days.shape[1]):
         here, last = days[1, d], days[1, d] + days[2, d]
@@ -301,7 +320,7 @@ def draw_mix(what, days, replication, names, lows, scales, kinds, tables, number
             count = 4 * blocks
             fill(
                 words[:count],
-                space[:, :blocks],
+                space,
                 block,
                 days[0, d],
                 replication,
@@ -310,26 +329,26 @@ def draw_mix(what, days, replication, names, lows, scales, kinds, tables, number
                 names[1],
             )
             _uniforms(words[:count], uniforms[:count])
+            for n in range(count):
+                chosen[n] = 0
+            # Sums of comparisons need no branch, which random numbers would make unpredictable.
+            for k in range(1, lows.shape[0]):
+                for n in range(count):
+                    chosen[n] += uniforms[n] >= lows[k]
             for n in range(here - 4 * block, min(count, last - 4 * block)):
-                # The sum of comparisons needs no branch, which random numbers would make
-                # unpredictable.
-                kind = 0
-                for k in range(1, lows.shape[0]):
-                    kind += uniforms[n] >= lows[k]
+                kind = chosen[n]
                 within = (uniforms[n] - lows[kind]) * scales[kind]
-                code, least, span = kinds[kind, 0], kinds[kind, 1], kinds[kind, 2]
-                if span > 0:
-                    records = least + min(np.int64(within * span), span - 1)
-                else:
-                    low, high = kinds[kind, 3], kinds[kind, 4] - 1
+                # Of records that are as likely the number within; rounding may reach the next one.
+                what[made] = least[kind] + min(np.int64(within), most[kind])
+                if begins[kind] < ends[kind]:
+                    low, high = begins[kind], ends[kind] - 1
                     while low < high:  # the first whose sum lies above
                         middle = (low + high) >> 1
-                        if within < tables[middle]:
+                        if within < sums[middle]:
                             high = middle
                         else:
                             low = middle + 1
-                    records = numbers[low]
-                what[made] = code << 32 | records
+                    what[made] = least[kind] + numbers[low]
                 made += 1
             here = 4 * (block + blocks)
     return made

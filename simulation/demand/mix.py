@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from math import ceil, floor, sqrt
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import pdtr
 
 from simulation.arrays import Floats, Ints
 from simulation.demand.arrivals import Arrivals
+from simulation.demand.calls import packed
 from simulation.demand.kernels import draw_mix
 from simulation.demand.streams import key_of, purpose_of
 from simulation.scenario import CallMix, Client, Scenario
@@ -41,20 +43,17 @@ class Mix:
         parts = np.cumsum(weights) / max(weights.sum(), 1e-300)
         self._lows = np.concatenate(([0.0], parts[:-1]))
         lengths = parts - self._lows
+        laws = [_records(call, scenario) for call in calls]
+        spans = np.array([law.span for law in laws])
         # A kind of no weight is never chosen.
-        self._scales = np.divide(1.0, lengths, out=np.zeros(len(lengths)), where=lengths > 0)
-        self._kinds = np.zeros((len(calls), 5), np.int64)
-        tables: list[Floats] = []
-        numbers: list[Ints] = []
-        end = 0
-        for kind, call in zip(self._kinds, calls, strict=True):
-            least, span, table, values = _records(call, scenario)
-            kind[:] = code[call.api], least, span, end, end + len(table)
-            tables.append(table)
-            numbers.append(values)
-            end += len(table)
-        self._tables = np.concatenate([np.empty(0), *tables])
-        self._numbers = np.concatenate([np.empty(0, np.int64), *numbers])
+        self._scales = np.divide(spans, lengths, out=np.zeros(len(calls)), where=lengths > 0)
+        codes = np.array([code[call.api] for call in calls], np.int64)
+        self._least = packed(codes, np.array([law.least for law in laws], np.int64))
+        self._most = np.array([law.span - 1 for law in laws], np.int64)
+        self._ends = np.cumsum([len(law.sums) for law in laws], dtype=np.int64)
+        self._begins = self._ends - [len(law.sums) for law in laws]
+        self._sums = np.concatenate([np.empty(0), *(law.sums for law in laws)])
+        self._numbers = np.concatenate([np.empty(0, np.int64), *(law.numbers for law in laws)])
 
     def draw(self, replication: int, arrivals: Arrivals) -> Ints:
         """Return kind and records of each call, as `simulation.demand.calls.packed`."""
@@ -69,31 +68,42 @@ class Mix:
             self._names,
             self._lows,
             self._scales,
-            self._kinds,
-            self._tables,
+            self._least,
+            self._most,
+            self._begins,
+            self._ends,
+            self._sums,
             self._numbers,
         )
         return what
 
 
-def _records(call: CallMix, scenario: Scenario) -> tuple[int, int, Floats, Ints]:
-    """Return the law of a kind's records.
+class _Records(NamedTuple):
+    """The law of a kind's records: ``span`` numbers as likely, or those in ``numbers``.
 
-    The least number, and how many numbers are as likely; or 0, and probabilities added up, with
-    their numbers.
+    ``sums`` are the probabilities of these, added up.
     """
-    law, none = call.records, (np.empty(0), np.empty(0, np.int64))
+
+    least: int
+    span: int
+    sums: Floats = np.empty(0)
+    numbers: Ints = np.empty(0, np.int64)
+
+
+def _records(call: CallMix, scenario: Scenario) -> _Records:
+    law = call.records
     if law.fixed is not None:
-        return law.fixed, 1, *none
+        return _Records(law.fixed, 1)
     if law.uniform is not None:
         least, most = law.uniform
-        return least, most - least + 1, *none
+        return _Records(least, most - least + 1)
     if law.choices is not None:
         sums = np.cumsum(list(law.choices.values()))
-        return 0, 0, sums / sums[-1], np.array(list(law.choices), np.int64)
+        return _Records(0, 1, sums / sums[-1], np.array(list(law.choices), np.int64))
     mean = law.poisson
     assert mean is not None
     far = _FAR * sqrt(mean) + 4 * _FAR
     drawn = np.arange(max(0, floor(mean - far)), ceil(mean + far))
     kind = scenario.card.calls.get(call.api)
-    return 0, 0, pdtr(drawn, mean), np.clip(drawn, 1, kind.max_records if kind else None)
+    most_records = kind.max_records if kind else None
+    return _Records(0, 1, pdtr(drawn, mean), np.clip(drawn, 1, most_records))

@@ -266,13 +266,12 @@ def test_days_that_are_not_kept_for_other_replications_are_drawn_the_same_again(
     monkeypatch.setattr("simulation.demand.client._MOST_REMEMBERED", most)
     clients = [scheduled("a", "08:00", 3, schedule={"over": "1 hour"}), scheduled("b", "09:00", 2)]
     demand = Demand(build(clients, horizon="4 days"))
-    kept = [len(client._drawn) for client in demand._clients]
-    assert kept == [0, 0]
+    demand.blocks = [range(day, day + 1) for day in range(4)]
     first, second = (list(map(len, demand.draw_days(replication))) for replication in (0, 1))
     assert first == second == [5, 5, 5, 5]
     times = [demand.draw_replication(replication).time.tolist() for replication in (0, 1)]
     assert times[0] == times[1]
-    kept = [len(client._drawn) for client in demand._clients]
+    kept = [len(client._wants._drawn) for client in demand._clients]
     assert kept == {0: [0, 0], 4: [2, 2], 1_000_000: [4, 4]}[most]
 
 
