@@ -12,32 +12,59 @@ from simulation.jit import compiled
 __all__ = ["Past"]
 
 
+_STRETCH = 64  # calls that are looked at together before any of them is followed
+
+
 @compiled
 def _follow(  # type: ignore[no-untyped-def]
-    time, credits, start, in_use, window, client, counted, warmup, levels, counts
+    time, credits, start, in_use, window, client, counted, warmup, levels, counts, floor, most
 ):
     """Follow new calls into a pool without a limit.
 
     ``time`` and ``credits`` go back to the window's oldest call; from ``start`` on they are new,
-    ``client`` is whose they are, and ``levels`` and ``counts`` take what is in use after each of
-    them and whether it counts. Return what is in use at last, the oldest call of the window, the
-    most that was in use, and how many calls count and what they cost together.
+    ``client`` is whose they are. ``levels`` and ``counts`` take what is in use after each of them,
+    or more, if that is not above ``floor`` nor above the ``most`` before, and whether it counts.
+    Return what is in use at last, the oldest call of the window, the most that was in use, and how
+    many calls count and what they cost together.
     """
-    oldest, most, calls, cost = 0, 0, 0, 0
-    for n in range(start, time.shape[0]):
-        edge = time[n] - window
+    oldest, highest, calls, cost = 0, 0, 0, 0
+    for first in range(start, time.shape[0], _STRETCH):
+        last = min(first + _STRETCH, time.shape[0])
+        asked = 0
+        for n in range(first, last):
+            asked += credits[n]
+            its = counted[client[n - start]] and time[n] >= warmup
+            counts[n - start] = its
+            calls += its
+            cost += credits[n] if its else 0
+        # Which credits come back before which call is a branch that no processor foresees: it takes
+        # longer than all else. Where even with nothing back no level is of interest, the stretch is
+        # passed at once.
+        edge = time[first] - window
         while time[oldest] <= edge:
             in_use -= credits[oldest]
             oldest += 1
-        in_use += credits[n]
-        levels[n - start] = in_use
-        most = max(most, in_use)
-        its = counted[client[n - start]] and time[n] >= warmup
-        counts[n - start] = its
-        if its:
-            calls += 1
-            cost += credits[n]
-    return in_use, oldest, most, calls, cost
+        bound = in_use + asked
+        if bound <= floor and bound <= most:
+            edge = time[last - 1] - window
+            while time[oldest] <= edge:
+                in_use -= credits[oldest]
+                oldest += 1
+            in_use += asked
+            for n in range(first, last):
+                levels[n - start] = bound
+            levels[last - 1 - start] = in_use  # the last is exact: the next ones begin with it
+            highest = max(highest, bound)
+            continue
+        for n in range(first, last):
+            edge = time[n] - window
+            while time[oldest] <= edge:
+                in_use -= credits[oldest]
+                oldest += 1
+            in_use += credits[n]
+            levels[n - start] = in_use
+            highest = max(highest, in_use)
+    return in_use, oldest, highest, calls, cost
 
 
 class Past:
@@ -50,9 +77,10 @@ class Past:
     start : int
         Where the new ones begin in them.
     levels, counts : (n - start,) int64 and bool array
-        What is in use without a limit after each new call, and whether it counts.
+        What is in use without a limit after each new call, and whether it counts. Where that is
+        not above the limit of any pool that sleeps, more may stand there, but not above it either.
     highest : int
-        The most in use while the new ones came.
+        The highest of the levels.
     most : int
         The most ever in use: the pool size that throttles no call (rule 5).
     counted_calls, counted_credits : int
@@ -68,8 +96,11 @@ class Past:
         self.start = self.highest = self.most = self.counted_calls = self.counted_credits = 0
         self._oldest = self._in_use = 0
 
-    def add(self, calls: Calls) -> None:
-        """Forget what is older than a window, and take new calls."""
+    def add(self, calls: Calls, floor: int) -> None:
+        """Forget what is older than a window, and take new calls.
+
+        ``floor`` is the smallest limit that demand has not exceeded of late.
+        """
         self.time = np.concatenate((self.time[self._oldest :], calls.time))
         self.credits = np.concatenate((self.credits[self._oldest :], calls.credits))
         self.start = len(self.time) - len(calls)
@@ -85,7 +116,10 @@ class Past:
             self._warmup,
             self.levels,
             self.counts,
+            floor,
+            self.most,
         )
+        # A level that was not followed is not above the most before.
         self.most = max(self.most, self.highest)
         self.counted_calls += number
         self.counted_credits += cost

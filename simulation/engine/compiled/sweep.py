@@ -115,7 +115,7 @@ class _Sweep:
         """Decide the calls of some days."""
         calls = self.demand.draw_block(self._replication, days, self._made, drawn)
         self._made += np.bincount(calls.client, minlength=len(self._made))
-        self._past.add(calls)
+        self._past.add(calls, self._lanes.floor)
         self._lanes.decide(calls, self._past, self.demand.scenario.clock.day_end(days[-1]))
 
     def swept(self) -> Swept:
@@ -153,6 +153,10 @@ class _Lanes(Protocol):
         """Decide the attempts of a block of days."""
 
     @property
+    def floor(self) -> int:
+        """The smallest limit of the lanes that sleep."""
+
+    @property
     def throttled(self) -> Ints:
         """Calls throttled at first, of those that count, (m,)."""
 
@@ -163,6 +167,11 @@ class _Lanes(Protocol):
     @property
     def work(self) -> int:
         """How much was decided, see `Swept`."""
+
+
+def _smallest(limits: Ints, awake: int) -> int:
+    """Return the smallest limit behind those of the lanes that are awake; endless if all are."""
+    return int(limits[awake]) if awake < len(limits) else 2**62
 
 
 class _Retrying:
@@ -197,6 +206,11 @@ class _Retrying:
         # A window after it last strayed, and with no call waiting, a lane is in the state of a pool
         # without a limit again.
         self._asleep = (first < 0) | ((waiting == 0) & (state["strayed"] <= until - window))
+
+    @property
+    def floor(self) -> int:
+        asleep = np.flatnonzero(self._asleep)
+        return _smallest(self._limits, int(asleep[0]) if len(asleep) else len(self._asleep))
 
     @property
     def throttled(self) -> Ints:
@@ -271,6 +285,10 @@ class _Dropping:
             granted[numbers % longer, :before] = self._granted[numbers % length]
             awake[numbers % longer] = self._awake[numbers % length]
             self._granted, self._awake = granted, awake
+
+    @property
+    def floor(self) -> int:
+        return _smallest(self._limits[: self._count], int(self._state["awake"][0]))
 
     @property
     def throttled(self) -> Ints:
