@@ -5,4 +5,4 @@ The module imports nothing, so that every other one can import it.
 
 __all__ = ["__version__"]
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

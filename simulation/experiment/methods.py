@@ -263,7 +263,7 @@ def _estimation(scenario: Scenario, engine: str, precision: float) -> Iterator[s
 def random_numbers(scenario: Scenario) -> Iterator[str]:
     """Yield which versions decide the figures, and the seed."""
     yield (
-        f"creditsim {__version__} with NumPy {np.__version__}, whose PCG64 draws the "
+        f"creditsim {__version__} with NumPy {np.__version__}; Philox4x64-10 draws the "
         f"random numbers, seed {scenario.seed}. The same scenario, seed and versions give the same "
         "files, to the byte; how many workers there were, and which machine, does not matter."
     )
