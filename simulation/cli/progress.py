@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from simulation.cli.console import Console
 
@@ -18,10 +18,18 @@ _QUICK_S = 1.0
 
 @dataclass(frozen=True)
 class Watch:
-    """Progress callbacks: ``advance(done, total)`` and ``say(message)``."""
+    """Progress callbacks: ``advance(done, total)``, ``phase(name)`` and ``say(message)``.
+
+    It is called as ``advance`` is.
+    """
 
     advance: Callable[[int, int], None]
+    phase: Callable[[str], None]
     say: Callable[[str], None]
+
+    def __call__(self, done: int, of: int) -> None:
+        """Note how much is done."""
+        self.advance(done, of)
 
 
 @contextmanager
@@ -30,21 +38,27 @@ def progress(what: str, unit: str) -> Iterator[Watch]:
     console = Console(stderr=True)
     begun = time.monotonic()
     columns = (
-        TextColumn(what),
+        TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(f"{unit}s"),
+        TextColumn(f"{{task.fields[done]:,}} {unit}s done"),
         TimeRemainingColumn(),
     )
     bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    task = bar.add_task(what)
+    task = bar.add_task(what, total=1.0, done=0)
+    furthest = 0.0
 
     def advance(done: int, of: int) -> None:
+        nonlocal furthest
+        # More work may turn out to be needed; then the bar waits, and never runs backwards.
+        furthest = max(furthest, done / max(1, of))
         if not bar.live.is_started and time.monotonic() - begun > _QUICK_S:
             bar.start()
-        bar.update(task, completed=done, total=of)
+        bar.update(task, completed=furthest, done=done)
+
+    def phase(name: str) -> None:
+        bar.update(task, description=name)
 
     try:
-        yield Watch(advance, bar.console.print)
+        yield Watch(advance, phase, bar.console.print)
     finally:
         bar.stop()

@@ -143,8 +143,8 @@ def plan(
     )
 
     def judge(output: OutputFolder | None) -> Plan:
-        with progress("Judging", "step") as watch:
-            return plan_with(checked, options, output, watch.advance)
+        with progress("Searching", "step") as watch:
+            return plan_with(checked, options, output, watch)
 
     destination = Destination(out, report, PLAN_FILES, asked.force)
     result = destination.make(judge)

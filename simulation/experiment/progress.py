@@ -18,6 +18,12 @@ class Steps:
         """Set how many steps come now, and about how many after them."""
         self._known = self._done + more + later
 
+    def phase(self, name: str) -> None:
+        """Name what the steps that follow do, to a progress that has a ``phase`` of its own."""
+        tell = getattr(self._progress, "phase", None)
+        if tell is not None:
+            tell(name)
+
     def tick(self) -> None:
         """Note a step done."""
         self._done += 1

@@ -78,7 +78,7 @@ def plan(
         for which there seems to be too little memory or time.
     progress : callable, optional
         Called with the steps done and those known to come; a step judges one replication, or
-        simulates one size over time.
+        simulates one size over time. If it has a ``phase``, that is called with what is done.
 
     Raises
     ------
@@ -130,6 +130,7 @@ def plan_with(
         # Without a folder nothing is simulated over time before a picture asks for it.
         if output is not None:
             assert result.over_time is not None
+            steps.phase("Drawing over time")
             steps.expect(len(result.over_time.sizes))
             result.over_time.simulate(lambda _done, _of: steps.tick())
             save(result, output, "plan.json")
@@ -150,9 +151,11 @@ def _plan(
     search = _search(demand, compared)
     others = [_search(Demand(each, demand), compared) for each in changed]
     first = scenario.replications if demand.is_random else 1
+    steps.phase("Searching")
     judges.together(*(each.judging(first) for each in (search, *others)))
     # How many replications can be afforded is known once some show how many calls one makes.
     decide([search, *others], judges, options.max_replications or _most_replications(search))
+    steps.phase("Checking on fresh replications")
     fresh, *fresh_of = judges.together(*(each.fresh(each.to_show) for each in (search, *others)))
     indices, sizes = search.to_show, search.sizes
     between = judges.alone(open_between(search, fresh))
@@ -166,6 +169,7 @@ def _plan(
     alternatives = judge_alternatives(search, others, fresh_of)
     confirmation = None
     if (most := options.confirm) != "none":
+        steps.phase("Checking in SimPy")
         confirmation = confirm_sizes(demand, search.count, indices, sizes, search.limits, most)
     return Plan(
         scenario=scenario,

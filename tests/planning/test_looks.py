@@ -275,11 +275,10 @@ def test_a_decision_that_fresh_replications_contradict_is_open_towards_what_they
     kept_now: list[float],
     later: float,
     answer: tuple[int, int | None, list[int]],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     needs = np.random.default_rng(1).random(5_000)
-    search = invented_with(monkeypatch, met, needs)
-    search.decide(480)
+    search, judges = invented_with(met, needs)
+    decide([search], judges, 480)
     assert search.decided
     chosen = search.chosen
     assert chosen == (1 if met[1] > 0.95 else None)
@@ -288,7 +287,7 @@ def test_a_decision_that_fresh_replications_contradict_is_open_towards_what_they
     for size in reversed(range(len(met))):  # what is needed is just below what that size meets
         needs[first : first + round(kept_now[size] * count)] = met[size] - 1e-6
     needs[first + count :] = later
-    between = open_between(search, search.fresh(search.to_show))
+    between = judges.alone(open_between(search, judges.alone(search.fresh(search.to_show))))
     assert between is not None
     checked = [] if between.safe is None else between.safe.sizes.tolist()
     assert (between.first, between.surely, checked) == answer
