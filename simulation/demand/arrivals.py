@@ -16,7 +16,7 @@ import numpy as np
 
 from simulation.arrays import Floats, Ints
 from simulation.bounds import MOST_CALLS_A_DAY
-from simulation.demand.kernels import NO_ROOM, TOO_MANY, draw_poisson
+from simulation.demand.kernels import NO_ROOM, TOO_MANY, draw_factors, draw_poisson
 from simulation.demand.streams import key_of, purpose_of
 from simulation.errors import InputError
 from simulation.quantities import DAY, DAYS_PER_MONTH
@@ -97,15 +97,19 @@ class PoissonArrivals:
         self._means = lru_cache(_MOST_BLOCKS)(self._mean_counts)  # the same in all replications
         variation = law.daily_variation
         self._shape = variation**-2 if variation > 0 else 0.0
-        purposes = (purpose_of(name) for name in ("arrivals", "volume"))
-        self._names = np.array([*key_of(seed, client), *purposes], np.uint64)
+        key = key_of(seed, client)
+        self._names, self._volume = (
+            np.array([*key, purpose_of(purpose)], np.uint64) for purpose in ("arrivals", "volume")
+        )
 
     def draw(self, replication: int, days: range) -> Arrivals:
         """Return when the calls of some local days come."""
         hours, means = self._means(days)
         columns = np.zeros((3, len(days)), np.int64)
         columns[0] = days
-        factors = np.zeros(len(days))
+        factors = np.ones(len(days))
+        if self._shape:
+            draw_factors(factors, columns[0], self._shape, replication, self._volume)
         expected = float(means.sum())
         # Room for what comes at most, nearly always, and for the words drawn in vain.
         room = 512 + int(min(expected + 8 * expected**0.5, MOST_CALLS_A_DAY))
@@ -118,7 +122,6 @@ class PoissonArrivals:
                 hours.edges,
                 means,
                 hours.first,
-                self._shape,
                 replication,
                 self._clock.horizon,
                 self._names,

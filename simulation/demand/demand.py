@@ -15,7 +15,7 @@ import numpy as np
 from simulation.arrays import Ints
 from simulation.demand.calls import Calls, concatenate
 from simulation.demand.client import ClientDemand, Wanted
-from simulation.demand.kernels import line_up
+from simulation.demand.order import line_up
 from simulation.demand.workload import calls_a_day
 from simulation.scenario import Scenario
 
@@ -158,17 +158,18 @@ class Demand:
         # in place: the calls' other columns need no index, since `line_up` finds them by client.
         # Times since the first day leave 22 bits and more for the client.
         keys = np.concatenate([its.time for its in wanted.values()])
-        ends, first = np.zeros(len(self._clients), np.int64), 0
-        for number in range(len(ends)):
-            last = first + (len(wanted[number].time) if number in wanted else 0)
+        begins, first = np.zeros(len(self._clients), np.int64), 0
+        for number, its in wanted.items():
+            begins[number], last = first, first + len(its.time)
             part = keys[first:last]
             part -= start
             part <<= bits
             part |= number
-            ends[number] = first = last
+            first = last
         keys.sort()
         what = np.concatenate([its.what for its in wanted.values()])
-        columns = line_up(keys, bits, start, ends, first_calls, what, self._groups, self._costs)
+        numbers = first_calls - begins
+        columns = line_up(keys, bits, start, begins, numbers, what, self._groups, self._costs)
         return Calls(*columns)
 
     def draw_day(

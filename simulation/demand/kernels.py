@@ -1,4 +1,4 @@
-"""Loops over demand: from the words of named streams to calls in order, at the pace of planning.
+"""Loops that draw demand: from the words of named streams to times, kinds and records.
 
 A loop draws all days of a block for one client. Its arrays are short enough to stay in the cache,
 and its steps are written one after the other over a few hundred numbers, so that the compiler makes
@@ -12,7 +12,15 @@ import numpy as np
 
 from simulation.jit import compiled
 
-__all__ = ["NO_ROOM", "TOO_MANY", "draw_mix", "draw_poisson", "exponentials", "fill", "line_up"]
+__all__ = [
+    "NO_ROOM",
+    "TOO_MANY",
+    "draw_factors",
+    "draw_mix",
+    "draw_poisson",
+    "exponentials",
+    "fill",
+]
 
 NO_ROOM, TOO_MANY = -1, -2
 """What `draw_poisson` returns in place of a count."""
@@ -99,6 +107,17 @@ _C7 = 1.479819860511658591e-01
 
 
 @compiled
+def _minus_log(over, twos):  # type: ignore[no-untyped-def]
+    """Return -log of (1 + over) · 2**twos."""
+    ratio = over / (2.0 + over)
+    z = ratio * ratio
+    w = z * z
+    rest = z * (_C1 + w * (_C3 + w * (_C5 + w * _C7))) + w * (_C2 + w * (_C4 + w * _C6))
+    half = 0.5 * over * over
+    return -(ratio * (half + rest) + twos * _LOG_2_REST - half + over + twos * _LOG_2)
+
+
+@compiled
 def _minus_logs(numbers, twos):  # type: ignore[no-untyped-def]
     """Replace numbers above 0 by their -log; what stands in ``twos`` does not matter."""
     bits = numbers.view(np.uint64)
@@ -107,14 +126,16 @@ def _minus_logs(numbers, twos):  # type: ignore[no-untyped-def]
         twos[n] = np.float64(np.int64(shifted >> _52) - 1023)
         bits[n] = (shifted & _DIGITS) + _ROOT_HALF
     for n in range(numbers.shape[0]):
-        over = numbers[n] - 1.0
-        ratio = over / (2.0 + over)
-        z = ratio * ratio
-        w = z * z
-        rest = z * (_C1 + w * (_C3 + w * (_C5 + w * _C7))) + w * (_C2 + w * (_C4 + w * _C6))
-        half = 0.5 * over * over
-        log = ratio * (half + rest) + twos[n] * _LOG_2_REST - half + over
-        numbers[n] = -(log + twos[n] * _LOG_2)
+        numbers[n] = _minus_log(numbers[n] - 1.0, twos[n])
+
+
+@compiled
+def _log(number, cell, bits):  # type: ignore[no-untyped-def]
+    """Return the log of one number above 0; ``bits`` are those of ``cell``."""
+    cell[0] = number
+    shifted = bits[0] + (_ONE - _ROOT_HALF)
+    bits[0] = (shifted & _DIGITS) + _ROOT_HALF
+    return -_minus_log(cell[0] - 1.0, np.float64(np.int64(shifted >> _52) - 1023))
 
 
 @compiled
@@ -130,7 +151,8 @@ def exponentials(words, gaps, twos):  # type: ignore[no-untyped-def]
 def _gamma(shape, day, replication, purpose, first, second):  # type: ignore[no-untyped-def]
     """Return a gamma number of mean 1 (Marsaglia and Tsang 2000), from a stream of its own."""
     words, space = np.empty(4, np.uint64), np.empty((4, 1), np.uint64)
-    numbers, log, twos = np.empty(4), np.empty(1), np.empty(1)
+    numbers, cell = np.empty(4), np.empty(1)
+    bits = cell.view(np.uint64)
     # Below 1 the gamma of a shape one higher is drawn, times a power of a uniform number.
     d = (shape if shape >= 1.0 else shape + 1.0) - 1.0 / 3.0
     c = 1.0 / np.sqrt(9.0 * d)
@@ -144,19 +166,13 @@ def _gamma(shape, day, replication, purpose, first, second):  # type: ignore[no-
         square = x * x + y * y
         if square >= 1.0 or square == 0.0:
             continue
-        log[0] = square
-        _minus_logs(log, twos)
-        normal = x * np.sqrt(2.0 * log[0] / square)
+        normal = x * np.sqrt(-2.0 * _log(square, cell, bits) / square)
         root = 1.0 + c * normal
         if root <= 0.0:
             continue
         v = root * root * root
-        log[0] = v
-        _minus_logs(log, twos)
-        bound = 0.5 * normal * normal + d - d * v - d * log[0]
-        log[0] = 1.0 - numbers[2]
-        _minus_logs(log, twos)
-        if -log[0] < bound:
+        bound = 0.5 * normal * normal + d - d * v + d * _log(v, cell, bits)
+        if _log(1.0 - numbers[2], cell, bits) < bound:
             break
     value = d * v / shape
     if shape < 1.0:
@@ -165,8 +181,28 @@ def _gamma(shape, day, replication, purpose, first, second):  # type: ignore[no-
 
 
 @compiled
-def draw_poisson(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0915 - one loop
-    times, days, factors, edges, means, hours, shape, replication, until, names, most
+def draw_factors(factors, days, shape, replication, names):  # type: ignore[no-untyped-def]
+    """Draw a factor for each of some days; ``names`` are the key's words and the purpose."""
+    for d in range(days.shape[0]):
+        factors[d] = _gamma(shape, days[d], replication, names[2], names[0], names[1])
+
+
+@compiled
+def _below(numbers, first, last, most):  # type: ignore[no-untyped-def]
+    """Return where the rising numbers from ``first`` to ``last`` are no more below ``most``."""
+    # Numba's `searchsorted` takes seconds to compile, for the text of its arguments.
+    while first < last:
+        middle = (first + last) >> 1
+        if numbers[middle] < most:
+            first = middle + 1
+        else:
+            last = middle
+    return first
+
+
+@compiled
+def draw_poisson(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912 - one loop
+    times, days, factors, edges, means, hours, replication, until, names, most
 ):
     """Draw the calls of an inhomogeneous Poisson process, day by day; return how many.
 
@@ -183,38 +219,33 @@ def draw_poisson(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR091
         The days' numbers; filled with how many calls of the day come before the start, and how
         many stand in ``times``.
     factors : (d,) float64 array
-        Filled with the days' factors.
+        By which the means of each day are multiplied.
     edges, means : (h + 1,) int64 and (h,) float64 array
         When hours begin and end, µs, and the mean number of calls in each.
     hours : (d + 1,) int64 array
         The first hour of each day.
-    shape : float
-        Of the gamma law of a day's factor, whose mean is 1; 0 for none.
-    names : (4,) uint64 array
-        The key's words, and the purposes of arrivals and of the factor.
+    names : (3,) uint64 array
+        The key's words and the purpose.
     most : float
         Calls that a day may have on average.
 
     Returns
     -------
     int
-        How many; `NO_ROOM` if ``times`` is too short, or `TOO_MANY` if the last day whose factor
-        is filled in has more than ``most``.
+        How many; `NO_ROOM` if ``times`` is too short, or `TOO_MANY` if a day has more than
+        ``most``.
     """
     words, space = np.empty(4 * _BLOCKS, np.uint64), np.empty((4, _BLOCKS), np.uint64)
     gaps, twos = np.empty(4 * _BLOCKS), np.empty(4 * _BLOCKS)
-    first, second, arrivals, volume = names[0], names[1], names[2], names[3]
+    first, second, arrivals = names[0], names[1], names[2]
     made = 0
     for d in range(days.shape[1]):
         day, hour, end = days[0, d], hours[d], hours[d + 1]
         total = 0.0
         for h in range(hour, end):
             total += means[h]
-        factor = 1.0
-        if shape > 0.0:
-            factor = _gamma(shape, day, replication, volume, first, second)
+        factor = factors[d]
         days[1, d] = days[2, d] = 0
-        factors[d] = factor
         if not total * factor <= most:  # so written, it refuses nan too
             return TOO_MANY
         # Hours without calls at the day's end are left out, though rounding may reach their edge.
@@ -251,7 +282,7 @@ def draw_poisson(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR091
                 gaps[n] = gone
             done = 0
             while done < count and hour < end:
-                stop = done + np.searchsorted(gaps[done:count], passed)
+                stop = _below(gaps, done, count, passed)
                 for n in range(done, stop):
                     # The last float before an edge may be rounded up to it.
                     times[made + n - done] = min(
@@ -352,46 +383,3 @@ def draw_mix(  # type: ignore[no-untyped-def]
                 made += 1
             here = 4 * (block + blocks)
     return made
-
-
-@compiled
-def line_up(keys, bits, start, ends, first_calls, what, groups, costs):  # type: ignore[no-untyped-def]
-    """Return the columns of `Calls` in the order of ``keys``.
-
-    Parameters
-    ----------
-    keys : (n,) int64 array
-        time × 2**bits + client, sorted; times since ``start``.
-    ends : (clients,) int64 array
-        Where each client's calls end in ``what``; within a client they are in order of time.
-    first_calls : (clients,) int64 array
-        The number of each client's first call.
-    what : (n,) int64 array
-        api × 2**32 + records of the clients' calls, one client's after the other's.
-    groups, costs : (apis,) int64 array
-        What each kind costs: ``costs`` for each group of that many records, begun ones included;
-        with 0 for the call.
-    """
-    count, clients = keys.shape[0], ends.shape[0]
-    here = np.zeros(clients, np.int64)
-    here[1:] = ends[:-1]
-    number = first_calls - here  # of a call, less its position
-    times, whose = np.empty(count, np.int64), np.empty(count, np.int32)
-    calls, lined_up = np.empty(count, np.int64), np.empty(count, np.int64)
-    credits = np.empty(count, np.int64)
-    mask = (1 << bits) - 1
-    for n in range(count):
-        client = keys[n] & mask
-        # Keys say whose call is next; that client's calls are in order, so a cursor finds which.
-        position = here[client]
-        here[client] = position + 1
-        times[n] = (keys[n] >> bits) + start
-        whose[n], calls[n], lined_up[n] = client, number[client] + position, what[position]
-    for n in range(count):
-        api = lined_up[n] >> 32
-        credits[n] = costs[api]
-        if groups[api] > 0:
-            records = lined_up[n] & (2**32 - 1)
-            # By floats, whose division takes a third of the time; below 2**53 it is as exact.
-            credits[n] *= np.int64((records + groups[api] - 1) / groups[api])
-    return times, whose, calls, lined_up, credits

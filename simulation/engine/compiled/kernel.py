@@ -388,7 +388,9 @@ def _wake(lanes, first, time, credits, levels, window):  # type: ignore[no-untyp
         if arrived == levels.shape[0]:
             continue
         # Until now it granted everything, so its ring is the calls of the window before this one.
-        oldest = np.searchsorted(time, time[start + arrived] - window, side="right")
+        oldest, edge = start + arrived, time[start + arrived] - window
+        while oldest > 0 and time[oldest - 1] > edge:
+            oldest -= 1
         if grants.shape[0] < start + arrived - oldest:
             return False
         first[n] = arrived
