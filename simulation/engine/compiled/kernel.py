@@ -14,9 +14,9 @@ their window and their pending retries from day to day. What makes it fast:
   1.4 times as long (3.4 s in place of 2.4 s for four days). Empty slots are walked over, so slots
   are no shorter than calls are apart (`lanes.slot_bits`).
 - *A free list.* An entry of a call that has ended is used again, so memory grows with the calls
-  that wait at once. Indices of entries stay as they are, as heap and slots point to them.
-- *Sleeping lanes* (`sweep`). A pool that has throttled nothing for a whole window is in
-  the state of an unlimited pool, so it is skipped until `wake` finds a call that does not fit.
+  that wait at once. Heap and slots point to entries by their indices, which stay as they are.
+- *Sleeping lanes* (`sweep`). A pool that has throttled nothing for a whole window is in the state
+  of an unlimited pool, so it is skipped until `wake` finds a call that does not fit.
 """
 
 from __future__ import annotations
@@ -79,8 +79,7 @@ class Tape(NamedTuple):
 
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2 = np.uint64(0x94D049BB133111EB)
+_MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _U1, _U11, _U27, _U30, _U31 = (np.uint64(n) for n in (1, 11, 27, 30, 31))
 
 
@@ -177,8 +176,7 @@ def decide(
         As they are now; their arrays may have grown.
     """
     begin = first.copy()
-    # A loop cannot grow its arrays: it stops before the attempt for which there is no room, and is
-    # called again from there.
+    # A loop cannot grow arrays: it stops before an attempt without room, and is called again there.
     while (full := _decide(lanes, laws, day, begin, until, tape, base)) >= 0:
         if lanes.state[full].ended == lanes.calls.shape[1]:
             lanes = with_more_calls(lanes)
@@ -388,8 +386,8 @@ def _wake(lanes, first, time, credits, levels, window):  # type: ignore[no-untyp
         if arrived == levels.shape[0]:
             continue
         # Until now it granted everything, so its ring is the calls of the window before this one.
-        oldest, edge = start + arrived, time[start + arrived] - window
-        while oldest > 0 and time[oldest - 1] > edge:
+        oldest = start + arrived
+        while oldest > 0 and time[oldest - 1] > time[start + arrived] - window:
             oldest -= 1
         if grants.shape[0] < start + arrived - oldest:
             return False
