@@ -311,7 +311,7 @@ def test_a_sweep_of_501_sizes_counts_what_501_single_runs_count(retries: bool) -
         poisson("b", "80 per day", "fifty", poisson={"profile": "office_hours"}),
     ]
     scenario = any_limit(0, clients, horizon="6 days", warmup="1 day")
-    demand, limits = Demand(scenario), np.arange(501) * 16
+    demand, limits = Demand(scenario), np.arange(501) * 18
     swept = sweep(demand, 0, limits, np.ones(2, bool))
     assert limits[0] < swept.enough < limits[-1]
     for place, limit in enumerate(limits):

@@ -19,7 +19,7 @@ import pytest
 
 import simulation.experiment.replications
 import simulation.experiment.workers
-import simulation.planning.search
+import simulation.planning.judging
 from simulation import InputError, load_scenario, plan, run
 from simulation.cli.forecast import forecast
 from simulation.cli.progress import Watch
@@ -43,7 +43,8 @@ def scenario() -> Scenario:
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Use processes for any work at all."""
     monkeypatch.setattr(simulation.experiment.replications, "_WORTH_PROCESSES_S", 0)
-    monkeypatch.setattr(simulation.planning.search, "_WORTH_PROCESSES_S", 0)
+    monkeypatch.setattr(simulation.planning.judging, "_WORTH_PROCESSES_S", 0)
+    monkeypatch.setattr(simulation.planning.judging, "_BUSY_BLOCK", 10**9)
 
 
 def files(folder: Path) -> dict[str, bytes]:

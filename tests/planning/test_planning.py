@@ -300,7 +300,7 @@ def test_at_the_most_replications_it_says_that_it_is_undecided_and_between_which
 
 
 def test_an_open_plan_shows_the_size_that_surely_is_enough_on_fresh_replications_too() -> None:
-    result = plan(random_case(), max_replications=40, confirm=20_000)
+    result = plan(random_case(seed=11), max_replications=40, confirm=20_000)
     advice = result.recommendation
     assert advice.undecided_between is not None
     low, high = advice.undecided_between
@@ -315,8 +315,8 @@ def test_an_open_plan_shows_the_size_that_surely_is_enough_on_fresh_replications
     assert said == (
         "Buy 72 add-on credits for $168.00 a month. They are surely enough (at most 0.1 % of the "
         "calls throttled in at least 95 % of runs of 5 days). Whether 56 are enough too is not "
-        "decided after 80 replications; more may tell: with 56, 90 % of runs of 5 days (95 % "
-        "interval 76 % to 97 %) do."
+        "decided after 80 replications; more may tell: with 56, 88 % of runs of 5 days (95 % "
+        "interval 73 % to 96 %) do."
     )
     assert any(
         said.startswith("72 are surely enough, by all replications") for said in advice.reasons

@@ -116,7 +116,8 @@ class _Sweep:
         calls = self.demand.draw_block(self._replication, days, self._made, drawn)
         self._made += np.bincount(calls.client, minlength=len(self._made))
         self._past.add(calls, self._lanes.floor)
-        self._lanes.decide(calls, self._past, self.demand.scenario.clock.day_end(days[-1]))
+        ends = [self.demand.scenario.clock.day_end(day) for day in days]
+        self._lanes.decide(calls, self._past, ends)
 
     def swept(self) -> Swept:
         """Return what came of it."""
@@ -149,8 +150,8 @@ def _drops_all(scenario: Scenario) -> bool:
 class _Lanes(Protocol):
     """Pools of several sizes on one replication."""
 
-    def decide(self, calls: Calls, past: Past, until: int) -> None:
-        """Decide the attempts of a block of days."""
+    def decide(self, calls: Calls, past: Past, ends: list[int]) -> None:
+        """Decide the attempts of a block of days, which end then."""
 
     @property
     def floor(self) -> int:
@@ -187,19 +188,31 @@ class _Retrying:
         self._asleep = np.empty(0, bool)
         self._tape = empty_tape(read=False)
 
-    def decide(self, calls: Calls, past: Past, until: int) -> None:
-        count, window = len(self._asleep), self._laws.window
+    def decide(self, calls: Calls, past: Past, ends: list[int]) -> None:
+        # Where the smallest size is not reached and none is awake, nothing is done at all. Else
+        # a day at a time, so that lanes sleep again soon.
+        if past.highest <= self.floor and self._asleep.all():
+            return
+        begin = 0
+        for until, end in zip(ends, np.searchsorted(calls.time, ends).tolist(), strict=True):
+            self._decide_day(calls.take(slice(begin, end)), past, slice(begin, end), until)
+            begin = end
+
+    def _decide_day(self, calls: Calls, past: Past, part: slice, until: int) -> None:
+        count, window, levels = len(self._asleep), self._laws.window, past.levels[part]
         # Lanes whose limit a pool without one would exceed today; limits rise.
-        short = int(np.searchsorted(self._limits, past.highest))
+        short = int(np.searchsorted(self._limits, levels.max(initial=0)))
         if short > count:
             self._lanes = lanes_of(self._limits[count:short], self._lanes)
             self._asleep = np.append(self._asleep, np.ones(short - count, bool))
         first = np.where(self._asleep, -1, 0)
         if self._asleep[:short].any():
-            self._lanes = wake(self._lanes, first, past.time, past.credits, past.levels, window)
+            known = slice(0, past.start + part.stop)
+            time, credits = past.time[known], past.credits[known]
+            self._lanes = wake(self._lanes, first, time, credits, levels, window)
         if (first < 0).all():
             return
-        day = Day(calls.time, calls.client, calls.call, calls.credits, past.counts)
+        day = Day(calls.time, calls.client, calls.call, calls.credits, past.counts[part])
         self._lanes, _ = decide(self._lanes, self._laws, day, first, until, self._tape, 0)
         state = self._lanes.state
         waiting = state["soon"] + state["later"]
@@ -244,7 +257,7 @@ class _Dropping:
         # Rings, as wide as lanes were ever awake.
         self._granted, self._awake = np.empty((1024, 0), np.uint8), np.empty(1024, np.int64)
 
-    def decide(self, calls: Calls, past: Past, until: int) -> None:  # noqa: ARG002
+    def decide(self, calls: Calls, past: Past, ends: list[int]) -> None:  # noqa: ARG002
         state, width = self._state[0], self._width(past)
         self._make_room(int(state["arrived"]) + len(calls) - int(state["oldest"]), width)
         # 32 bits where sums stay below 2**31: twice as many lanes in each vector instruction.
