@@ -93,7 +93,7 @@ class Drawn(Demand):
 
     def __init__(self, scenario: Scenario) -> None:
         super().__init__(scenario)
-        self.drawn = list(super().draw_days(0))
+        self.drawn = list(Demand(scenario).draw_days(0))
         self.calls = sum(map(len, self.drawn))
         self.blocks = [range(day, day + 1) for day in range(self.days)]
 
