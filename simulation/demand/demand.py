@@ -15,7 +15,7 @@ import numpy as np
 from simulation.arrays import Ints
 from simulation.demand.calls import Calls, concatenate
 from simulation.demand.client import ClientDemand, Wanted
-from simulation.demand.order import line_up
+from simulation.demand.order import WHOLE_CALL, keys_of, line_up
 from simulation.demand.workload import calls_a_day
 from simulation.scenario import Scenario
 
@@ -59,7 +59,7 @@ class Demand:
                     if theirs.draws_like(mine):
                         self._clients[number] = theirs
         kinds = [scenario.card.calls.get(api) or scenario.card.calls["other"] for api in self.apis]
-        self._groups = np.array([kind.per_records or 0 for kind in kinds], np.int64)
+        self._groups = np.array([kind.per_records or WHOLE_CALL for kind in kinds], np.int64)
         self._costs = np.array([kind.credits for kind in kinds], np.int64)
         # Fetching memory anew from the system for each day takes as long as drawing the day. The
         # GNU C library keeps freed memory once an array just below its bound of 32 MiB was freed,
@@ -154,22 +154,17 @@ class Demand:
     def _lined_up(self, wanted: Mapping[int, Wanted], day: int, first_calls: Ints) -> Calls:
         """Return the calls of some clients, by the client's number, from a day on."""
         bits, start = (len(self._clients) - 1).bit_length(), self.scenario.clock.day_start(day)
-        # A key that holds the client sorts by time and then by client, on any sorting method, and
-        # in place: the calls' other columns need no index, since `line_up` finds them by client.
-        # Times since the first day leave 22 bits and more for the client.
-        keys = np.concatenate([its.time for its in wanted.values()])
-        begins, first = np.zeros(len(self._clients), np.int64), 0
+        counts = np.zeros(len(self._clients) + 1, np.int64)
         for number, its in wanted.items():
-            begins[number], last = first, first + len(its.time)
-            part = keys[first:last]
-            part -= start
-            part <<= bits
-            part |= number
-            first = last
+            counts[number + 1] = len(its.time)
+        begins = counts.cumsum()
+        # Times since the first day leave 20 bits and more for the client.
+        keys = np.concatenate([its.time for its in wanted.values()])
+        keys_of(keys, begins, bits, start)
         keys.sort()
         what = np.concatenate([its.what for its in wanted.values()])
-        numbers = first_calls - begins
-        columns = line_up(keys, bits, start, begins, numbers, what, self._groups, self._costs)
+        here, numbers = begins[:-1].copy(), first_calls - begins[:-1]
+        columns = line_up(keys, bits, start, here, numbers, what, self._groups, self._costs)
         return Calls(*columns)
 
     def draw_day(

@@ -16,55 +16,93 @@ _STRETCH = 64  # calls that are looked at together before any of them is followe
 
 
 @compiled
-def _follow(  # type: ignore[no-untyped-def]
-    time, credits, start, in_use, window, client, counted, warmup, levels, counts, floor, most
+def _count(time, client, credits, counted, warmup, counts):  # type: ignore[no-untyped-def]
+    """Note which calls count; return how many, and what they cost together."""
+    calls = cost = 0
+    for n in range(time.shape[0]):
+        its = counted[client[n]] and time[n] >= warmup
+        counts[n] = its
+        calls += its
+        cost += credits[n] * its
+    return calls, cost
+
+
+@compiled
+def _follow_stretch(time, credits, first, last, oldest, in_use, window, start, levels):  # type: ignore[no-untyped-def]
+    """Follow calls one by one; return the most that was in use."""
+    most = 0
+    for n in range(first, last):
+        edge = time[n] - window
+        while time[oldest] <= edge:
+            in_use -= credits[oldest]
+            oldest += 1
+        in_use += credits[n]
+        levels[n - start] = in_use
+        most = max(most, in_use)
+    return most
+
+
+@compiled
+def _follow(  # type: ignore[no-untyped-def]  # noqa: C901 - one loop, for speed
+    time, credits, start, in_use, window, levels, floor, most
 ):
     """Follow new calls into a pool without a limit.
 
-    ``time`` and ``credits`` go back to the window's oldest call; from ``start`` on they are new,
-    ``client`` is whose they are. ``levels`` and ``counts`` take what is in use after each of them,
-    or more, if that is not above ``floor`` nor above the ``most`` before, and whether it counts.
-    Return what is in use at last, the oldest call of the window, the most that was in use, and how
-    many calls count and what they cost together.
+    ``time`` and ``credits`` go back to the window's oldest call; from ``start`` on they are new.
+    ``levels`` takes what is in use after each of them, or more if neither exceeds ``floor``.
+    Return what is in use at last, the oldest call of the window, the highest of the levels, and the
+    most that ever was in use, ``most`` before.
     """
-    oldest, highest, calls, cost = 0, 0, 0, 0
-    for first in range(start, time.shape[0], _STRETCH):
+    count = (time.shape[0] - start + _STRETCH - 1) // _STRETCH
+    begins, before = np.empty(count, np.int64), np.empty(count, np.int64)
+    bounds = np.empty(count, np.int64)
+    oldest, highest, busiest = 0, 0, 0
+    # Which credits come back before which call is a branch that no processor foresees: it takes
+    # longer than all else. So stretches are passed at once, as if nothing came back within them.
+    for stretch in range(count):
+        first = start + stretch * _STRETCH
         last = min(first + _STRETCH, time.shape[0])
         asked = 0
         for n in range(first, last):
             asked += credits[n]
-            its = counted[client[n - start]] and time[n] >= warmup
-            counts[n - start] = its
-            calls += its
-            cost += credits[n] if its else 0
-        # Which credits come back before which call is a branch that no processor foresees: it takes
-        # longer than all else. Where even with nothing back no level is of interest, the stretch is
-        # passed at once.
-        edge = time[first] - window
-        while time[oldest] <= edge:
-            in_use -= credits[oldest]
-            oldest += 1
-        bound = in_use + asked
-        if bound <= floor and bound <= most:
-            edge = time[last - 1] - window
+        for end in (first, last - 1):
+            edge = time[end] - window
             while time[oldest] <= edge:
                 in_use -= credits[oldest]
                 oldest += 1
-            in_use += asked
-            for n in range(first, last):
-                levels[n - start] = bound
-            levels[last - 1 - start] = in_use  # the last is exact: the next ones begin with it
-            highest = max(highest, bound)
-            continue
+            if end == first:
+                begins[stretch], before[stretch] = oldest, in_use
+                bounds[stretch] = in_use + asked
+        in_use += asked
         for n in range(first, last):
-            edge = time[n] - window
-            while time[oldest] <= edge:
-                in_use -= credits[oldest]
-                oldest += 1
-            in_use += credits[n]
-            levels[n - start] = in_use
-            highest = max(highest, in_use)
-    return in_use, oldest, highest, calls, cost
+            levels[n - start] = bounds[stretch]
+        levels[last - 1 - start] = in_use  # the last is exact: the next ones begin with it
+        if bounds[stretch] > bounds[busiest]:
+            busiest = stretch
+    # Followed are those that may be of interest, first the one that may hold the most: after it
+    # hardly another one can.
+    for turn in range(-1, count):
+        stretch = busiest if turn < 0 else turn
+        if count == 0 or (turn == busiest and turn >= 0):
+            continue
+        if bounds[stretch] > floor or bounds[stretch] > most:
+            first = start + stretch * _STRETCH
+            last = min(first + _STRETCH, time.shape[0])
+            reached = _follow_stretch(
+                time,
+                credits,
+                first,
+                last,
+                begins[stretch],
+                before[stretch],
+                window,
+                start,
+                levels,
+            )
+            most, highest = max(most, reached), max(highest, reached)
+        else:
+            highest = max(highest, bounds[stretch])
+    return in_use, oldest, highest, most
 
 
 class Past:
@@ -105,21 +143,18 @@ class Past:
         self.credits = np.concatenate((self.credits[self._oldest :], calls.credits))
         self.start = len(self.time) - len(calls)
         self.levels, self.counts = np.empty(len(calls), np.int64), np.empty(len(calls), np.bool_)
-        self._in_use, self._oldest, self.highest, number, cost = _follow(
+        self._in_use, self._oldest, self.highest, self.most = _follow(
             self.time,
             self.credits,
             self.start,
             self._in_use,
             self._window,
-            calls.client,
-            self._counted,
-            self._warmup,
             self.levels,
-            self.counts,
             floor,
             self.most,
         )
-        # A level that was not followed is not above the most before.
-        self.most = max(self.most, self.highest)
+        number, cost = _count(
+            calls.time, calls.client, calls.credits, self._counted, self._warmup, self.counts
+        )
         self.counted_calls += number
         self.counted_credits += cost
