@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 from numba import config, njit
 from numba.core.caching import (
@@ -67,7 +68,7 @@ def _warn(what: str, why: str, folder: str = "") -> None:
 
 
 class _ByContent(_CacheLocator):  # type: ignore[misc]
-    """A folder for the loops of one file, named by what stands in the file.
+    """A folder for the loops of one file, named by its content.
 
     Numba looks beside the file first, where every install and environment would compile again.
     """
@@ -76,7 +77,8 @@ class _ByContent(_CacheLocator):  # type: ignore[misc]
         self._line = function.__code__.co_firstlineno
         self._digest = hashlib.blake2b(Path(file).read_bytes(), digest_size=16).hexdigest()
         place = config.CACHE_DIR or AppDirs(appname="creditsim", appauthor=False).user_cache_dir
-        self._folder = Path(place) / f"{Path(file).stem}-{self._digest}"
+        # Numba's version, too: what one has compiled is not for another to load.
+        self._folder = Path(place) / f"{Path(file).stem}-{self._digest}-numba-{numba.__version__}"
 
     @classmethod
     def from_function(cls, function: Callable[..., Any], file: str) -> _ByContent | None:

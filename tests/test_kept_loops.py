@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -195,8 +196,10 @@ from numba.core import caching
 def refuse(self):
     raise OSError("read-only file system")
 
+from simulation import jit
 for name in sys.argv[1:]:
-    locator = getattr(caching, name, None) or getattr(caching, "_" + name)  # by Numba's age
+    locator = getattr(jit, name, None) or getattr(caching, name, None)
+    locator = locator or getattr(caching, "_" + name)  # by Numba's age
     locator.ensure_cache_path = refuse
 from simulation import plan, Scenario
 scenario = Scenario.model_validate({
@@ -210,21 +213,37 @@ print(plan(scenario, confirm="none").recommendation.shortfall_credits)
 """
 
 
-def test_compiled_loops_are_kept_in_the_user_s_cache_where_the_package_cannot_be_written(
+def test_compiled_loops_are_kept_by_their_content_in_the_user_s_cache_which_installs_share(
     tmp_path: Path,
 ) -> None:
-    def planned(*refusing: str) -> str:
+    home = tmp_path / "home"
+
+    def planned(*refusing: str, package: Path = ROOT) -> str:
         return subprocess.run(
             [sys.executable, "-c", _CACHES, *refusing],
-            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)},
+            env={
+                **os.environ,
+                "XDG_CACHE_HOME": str(home),
+                "HOME": str(home),
+                "PYTHONPATH": str(package),
+            },
+            cwd=tmp_path,
             capture_output=True,
             text=True,
             check=True,
         ).stdout
 
-    told = planned("InTreeCacheLocator")
-    kept = {file.name.split(".")[0] for file in tmp_path.rglob("*.nbi")}
-    assert {"kernels", "dropping"} <= kept
+    def kept() -> dict[Path, int]:
+        return {file: file.stat().st_mtime_ns for file in home.rglob("*.nb?")}
+
+    told = planned()
     assert told == "1000\n"
+    assert {"order", "past", "dropping"} <= {file.name.split(".")[0] for file in kept()}
+    compiled = kept()
+    shutil.copytree(ROOT / "simulation", tmp_path / "elsewhere" / "simulation")
+    assert planned(package=tmp_path / "elsewhere") == told
+    assert kept() == compiled
     # Where nothing can be written, loops are compiled for this process alone.
-    assert planned("InTreeCacheLocator", "UserWideCacheLocator") == told
+    nowhere = ("_ByContent", "InTreeCacheLocator", "UserWideCacheLocator")
+    assert planned(*nowhere) == told
+    assert kept() == compiled

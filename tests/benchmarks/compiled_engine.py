@@ -53,9 +53,17 @@ int64_t decide(int64_t n, const int64_t *time, const int64_t *credits, int64_t l
 
 
 def scenario(
-    calls: int, days: int = DAYS, mix: bool = False, retry: bool = False, **keys: Any
+    calls: int,
+    days: int = DAYS,
+    mix: bool = False,
+    retry: bool = False,
+    many: int = CLIENTS,
+    **keys: Any,
 ) -> Scenario:
-    """Return ten Poisson clients that make ``calls`` calls in all."""
+    """Return Poisson clients that make ``calls`` calls in all.
+
+    With ``mix`` they have a profile, a daily factor, and a mix of calls with records.
+    """
     policy = {"retry": {"first": "30 s", "max_delay": "1 hour", "jitter": "full"}}
     calls_of: list[dict[str, Any]] = [{"api": "get_modules"}]
     if mix:
@@ -68,14 +76,15 @@ def scenario(
             "name": f"client-{n}",
             "arrivals": {
                 "poisson": {
-                    "rate": f"{calls / CLIENTS / days:.3f} per day",
+                    "rate": f"{calls / many / days:.3f} per day",
                     "profile": "office_hours" if mix else "flat",
+                    "daily_variation": "20%" if mix else 0,
                 }
             },
             "calls": calls_of,
             "on_throttle": policy if retry else "drop",
         }
-        for n in range(CLIENTS)
+        for n in range(many)
     ]
     data = {
         "name": "Benchmark",
@@ -175,6 +184,11 @@ def speeds() -> Table:
     sizes = np.linspace(0.4, 1.1, 501) * few.calls / DAYS
     five = limit_that_throttles(retrying, 0.05)
     mixed = Demand(scenario(CALLS, mix=True))
+    small = Demand(scenario(6_600 * DAYS, mix=True, many=6))
+    drops = Demand(scenario(20_000 * DAYS, mix=True))
+    # Of the sizes that can be bought some thirty are ever reached.
+    peak = sweep(drops, 0, np.empty(0, np.int64), everyone).enough
+    sold = (np.linspace(0.9, 2.5, 489) * peak).astype(np.int64)
     tenth, whole = Demand(scenario(CALLS // 10)), Demand(scenario(CALLS))
 
     def drawn_and_decided(demand: Demand) -> float:
@@ -193,6 +207,8 @@ def speeds() -> Table:
                 lambda: sweep(retrying, 0, np.array([five]), everyone), retrying.calls
             ),
             "draw": lambda: ns(lambda: [len(day) for day in mixed.draw_days(0)], CALLS),
+            "small": lambda: ns(lambda: [len(some) for some in small.draw_blocks(0)], 6_600 * DAYS),
+            "drops": lambda: ns(lambda: sweep(drops, 0, sold, everyone), 20_000 * DAYS),
             "tenth": lambda: drawn_and_decided(tenth),
             "whole": lambda: drawn_and_decided(whole),
         }
@@ -218,7 +234,9 @@ def speeds() -> Table:
     add("records", "c", "  with all records of the run", "")
     add("all", "c", "501 sizes, drop: per call and size", "≤ 0.04 × C", 3)
     add("retry", "c", "one size, all retrying, 5 % throttled", "≤ 5 × C")
-    add("draw", "c", "demand: profile, mix", "≤ 4 × C")
+    add("draw", "c", "demand: profile, mix, day factor", "≤ 1.5 × C")
+    add("small", "c", "demand: 6 clients, 6,600 calls a day", "≤ 2.0 × C")
+    add("drops", "c", "20,000 calls a day, drawn and decided, 489 sizes", "≤ 3 × C")
     add("whole", "tenth", "drawn and decided, ten times the calls", "≤ 1.05 per call")
     return table
 

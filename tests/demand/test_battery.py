@@ -108,7 +108,8 @@ def test_gaps(uniforms: Floats) -> None:
 
 def stirling(n: int, k: int) -> int:
     """Return in how many ways n things make k groups."""
-    return sum((-1) ** i * comb(k, i) * (k - i) ** n for i in range(k + 1)) // factorial(k)
+    ways: int = sum((-1) ** i * comb(k, i) * (k - i) ** n for i in range(k + 1))
+    return ways // factorial(k)
 
 
 def test_poker_hands(uniforms: Floats) -> None:
