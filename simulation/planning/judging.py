@@ -177,11 +177,17 @@ class Judges:
         Threads or processes that judge.
     steps : Steps, optional
         Where progress is noted.
+
+    Attributes
+    ----------
+    after : int
+        About how many steps come after what is asked for now, for the progress.
     """
 
     def __init__(self, workers: int = 1, steps: Steps | None = None) -> None:
         self._workers, self.steps = workers, steps or Steps()
         self._pace = 0.0  # seconds a replication, of late
+        self.after = 0
 
     def together(self, *asking: Asking[Any]) -> list[Any]:
         """Return what pieces of work come to; what they ask for at a time is judged together."""
@@ -208,7 +214,7 @@ class Judges:
         """Return what is judged of each that is asked."""
         # How the work is spread is a matter of time alone, so the clock may decide it.
         count = sum(len(each.replications) for each in asked)
-        self.steps.expect(count, sum(each.later for each in asked))
+        self.steps.expect(count, self.after + sum(each.later for each in asked))
         busy = any(each.demand.calls_a_block > _BUSY_BLOCK for each in asked)
         processes = not busy and self._workers > 1 and count * self._pace > _WORTH_PROCESSES_S
         workers = self._workers if busy or processes else 1

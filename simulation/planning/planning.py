@@ -152,10 +152,12 @@ def _plan(
     others = [_search(Demand(each, demand), compared) for each in changed]
     first = scenario.replications if demand.is_random else 1
     steps.phase("Searching")
+    judges.after = first * (1 + len(others))  # those that check
     judges.together(*(each.judging(first) for each in (search, *others)))
     # How many replications can be afforded is known once some show how many calls one makes.
     decide([search, *others], judges, options.max_replications or _most_replications(search))
     steps.phase("Checking on fresh replications")
+    judges.after = search.count // 10  # what is checked in SimPy has no steps
     fresh, *fresh_of = judges.together(*(each.fresh(each.to_show) for each in (search, *others)))
     indices, sizes = search.to_show, search.sizes
     between = judges.alone(open_between(search, fresh))

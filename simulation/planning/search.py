@@ -372,5 +372,6 @@ def decide(
         each.decision = decision
     while not lead.decided and lead.count < most:
         count = min(2 * lead.count, most)
+        judges.after = count * len(searches)  # those that check
         judges.together(*(each.judging(count) for each in searches))
     judges.together(*(each.looking_again() for each in searches if each.needs_last_look))
