@@ -7,6 +7,7 @@ import pickle
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,11 @@ def _warn(what: str, why: str, folder: str = "") -> None:
         warnings.warn(f"{what.format(folder=folder)} ({why})", LoopWarning, stacklevel=2)
 
 
+@lru_cache
+def _digest_of_file(file: str) -> str:
+    return hashlib.blake2b(Path(file).read_bytes(), digest_size=16).hexdigest()
+
+
 class _ByContent(_CacheLocator):  # type: ignore[misc]
     """A folder for the loops of one file, named by its content.
 
@@ -75,7 +81,7 @@ class _ByContent(_CacheLocator):  # type: ignore[misc]
 
     def __init__(self, function: Callable[..., Any], file: str) -> None:
         self._line = function.__code__.co_firstlineno
-        self._digest = hashlib.blake2b(Path(file).read_bytes(), digest_size=16).hexdigest()
+        self._digest = _digest_of_file(file)
         place = config.CACHE_DIR or AppDirs(appname="creditsim", appauthor=False).user_cache_dir
         # Numba's version, too: what one has compiled is not for another to load.
         self._folder = Path(place) / f"{Path(file).stem}-{self._digest}-numba-{numba.__version__}"

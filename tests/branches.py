@@ -95,7 +95,7 @@ def take(folder: Path, tests: Sequence[str]) -> dict[str, Any]:
     """
     loops = [str(file_of(name)) for name in LOOPS]
     runs = [
-        _start(folder, "compiled", tests, {}),
+        _start(folder, "compiled", [*tests, "-n", "2", "--dist", "worksteal"], {}),
         _start(folder, "plain", [*loops, *_PLAIN], {"NUMBA_DISABLE_JIT": "1"}),
     ]
     codes = [run.wait() for run in runs]
@@ -111,8 +111,6 @@ def _start(
     folder: Path, name: str, tests: Sequence[str], more: dict[str, str]
 ) -> subprocess.Popen[bytes]:
     pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not long", *tests]
-    if name == "compiled":
-        pytest += ["-n", "2", "--dist", "worksteal"]
     data = f"--data-file={folder / f'.coverage.{name}'}"
     return subprocess.Popen(
         [sys.executable, "-m", "coverage", "run", data, *pytest],

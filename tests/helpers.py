@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,14 +16,19 @@ from unittest.mock import patch
 import limits.storage.memory
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from simulation.demand.calls import Calls
 from simulation.demand.demand import Demand
-from simulation.demand.streams import jitter_key, uniform
+from simulation.demand.kernels import fill
+from simulation.demand.streams import jitter_key, key_of, purpose_of, uniform
 from simulation.engine.model import Model
 from simulation.engine.records import OUTCOMES
 from simulation.experiment.tables import call_table
 from simulation.formats.documents import Document
+from simulation.planning.judgement import Judgement
+from simulation.planning.judging import Asked
+from simulation.planning.judging import judge as judge_all
 from simulation.quantities import DAY
 from simulation.scenario.clients import Client
 from simulation.scenario.scenario import Scenario
@@ -33,6 +39,22 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 CARDS = ROOT / "tests" / "cards"
 ANY_LIMIT = CARDS / "any-limit.yaml"
 CHARGING = ANY_LIMIT.with_name("charging.yaml")
+
+
+def judge(demand: Demand, replications: Sequence[int], limits: NDArray[np.int64]) -> Judgement:
+    """Return what pool sizes throttle and lose in replications that follow each other."""
+    numbers = range(replications[0], replications[-1] + 1)
+    return judge_all([Asked(demand, numbers, limits)])[0]
+
+
+def stream_words(
+    count: int, seed: int = 34, client: str = "a", day: int = 0, replication: int = 0
+) -> NDArray[np.uint64]:
+    """Return the first words of a stream, as the loops draw them."""
+    blocks = -(-count // 4)
+    words, space = np.empty(4 * blocks, np.uint64), np.empty((4, blocks), np.uint64)
+    fill(words, space, 0, day, replication, purpose_of("arrivals"), *key_of(seed, client))
+    return words[:count]
 
 
 def build(clients: list[dict[str, Any]], folder: Path | None = None, **keys: Any) -> Scenario:

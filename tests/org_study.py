@@ -23,9 +23,8 @@ from scipy.stats import binomtest
 from simulation import Plan, plan
 from simulation.demand.demand import Demand
 from simulation.experiment.workers import cores, in_processes
-from simulation.planning.judging import judge
 from simulation.scenario.scenario import Scenario
-from tests.helpers import build
+from tests.helpers import build, judge
 from tests.kept_figures import keep
 
 __all__ = ["Claim", "claims", "random_org", "table"]

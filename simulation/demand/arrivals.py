@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from simulation.arrays import Floats, Ints
 from simulation.bounds import MOST_CALLS_A_DAY
 from simulation.demand.kernels import NO_ROOM, TOO_MANY, draw_factors, draw_poisson
-from simulation.demand.streams import key_of, purpose_of
+from simulation.demand.streams import names_of
 from simulation.errors import InputError
 from simulation.quantities import DAY, DAYS_PER_MONTH
 from simulation.scenario import Client, Clock, Law, Poisson, Scenario, Schedule, Trace
@@ -97,10 +98,8 @@ class PoissonArrivals:
         self._means = lru_cache(_MOST_BLOCKS)(self._mean_counts)  # the same in all replications
         variation = law.daily_variation
         self._shape = variation**-2 if variation > 0 else 0.0
-        key = key_of(seed, client)
-        self._names, self._volume = (
-            np.array([*key, purpose_of(purpose)], np.uint64) for purpose in ("arrivals", "volume")
-        )
+        self._names = names_of(seed, client, "arrivals")
+        self._volume = names_of(seed, client, "volume")
 
     def draw(self, replication: int, days: range) -> Arrivals:
         """Return when the calls of some local days come."""
@@ -134,7 +133,8 @@ class PoissonArrivals:
             room *= 2
 
     def _refuse(self, days: range, first: Ints, means: Floats, factors: Floats) -> None:
-        calls = np.add.reduceat(np.append(means, 0.0), first[:-1]) * factors
+        of_day = [means[hour:end].sum() for hour, end in pairwise(first)]
+        calls = np.array(of_day) * factors
         worst = int(np.argmax(~(calls <= MOST_CALLS_A_DAY)))
         raise InputError(
             f"client {self._client!r} would make {calls[worst]:.3g} calls on "

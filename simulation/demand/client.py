@@ -45,18 +45,10 @@ class ClientDemand:
         self._arrives = _Remembered(not client.arrivals.is_drawn)
         self._wants = _Remembered(not client.is_drawn)
 
-    def draws_like(self, other: ClientDemand) -> bool:
-        """Return whether it wants what a client of another scenario does, on any day."""
-        mine, theirs = self.scenario, other.scenario
-        return (
-            self.client == other.client
-            and mine.seed == theirs.seed
-            and (mine.start, mine.timezone, mine.horizon)
-            == (theirs.start, theirs.timezone, theirs.horizon)
-            and mine.card == theirs.card
-            and self.code == other.code
-            and self.client.arrivals.file is None  # recorded usage takes little to replay
-        )
+    @property
+    def may_be_shared(self) -> bool:
+        """Whether demands may share it; recorded usage takes little to replay."""
+        return self.client.arrivals.file is None
 
     def draw(self, replication: int, days: range) -> Wanted:
         """Return the calls of some local days, in order of time."""

@@ -19,7 +19,7 @@ from simulation.demand.order import WHOLE_CALL, keys_of, line_up
 from simulation.demand.workload import calls_a_day
 from simulation.scenario import Scenario
 
-__all__ = ["Demand", "demand_of", "demands_of"]
+__all__ = ["Demand", "demands_of"]
 
 _CALLS_A_BLOCK = 2**15
 _DAYS_A_BLOCK = 64  # times within a block, in µs, then have less than 43 bits
@@ -51,13 +51,16 @@ class Demand:
                 used.update(api for api in scenario.trace_of(client).apis or () if api)
         declared = (*scenario.card.calls, *scenario.other_apis)
         self.apis = tuple(api for api in dict.fromkeys(declared) if api in used)
-        self._clients = [ClientDemand(client, scenario, self.apis) for client in scenario.clients]
-        if like is not None and scenario.clock.days == like.days:
+        drawn_alike: dict[str, ClientDemand] = {}
+        if like is not None and like._is_drawn_as(scenario, self.apis):
             self.blocks = like.blocks
-            for number, mine in enumerate(self._clients):
-                for theirs in like._clients:
-                    if theirs.draws_like(mine):
-                        self._clients[number] = theirs
+            drawn_alike = {each.client.name: each for each in like._clients if each.may_be_shared}
+        self._clients: list[ClientDemand] = [
+            theirs
+            if (theirs := drawn_alike.get(client.name)) and theirs.client == client
+            else ClientDemand(client, scenario, self.apis)
+            for client in scenario.clients
+        ]
         kinds = [scenario.card.calls.get(api) or scenario.card.calls["other"] for api in self.apis]
         self._groups = np.array([kind.per_records or WHOLE_CALL for kind in kinds], np.int64)
         self._costs = np.array([kind.credits for kind in kinds], np.int64)
@@ -70,6 +73,17 @@ class Demand:
         #   demand = Demand(scenario(10_000_000, mix=True)); demand.draw_day(0, 3)" \
         #   "demand.draw_day(0, 3)"
         np.empty(31 * 2**20, np.uint8)
+
+    def _is_drawn_as(self, scenario: Scenario, apis: tuple[str, ...]) -> bool:
+        """Return whether a client that is the same in another scenario wants the same there."""
+        mine = self.scenario
+        return (
+            mine.seed == scenario.seed
+            and (mine.start, mine.timezone, mine.horizon)
+            == (scenario.start, scenario.timezone, scenario.horizon)
+            and mine.card == scenario.card
+            and self.apis == apis
+        )
 
     @property
     def is_random(self) -> bool:
@@ -173,11 +187,16 @@ class Demand:
         """Return the calls of all clients on one local day; else as `draw_block`."""
         return self.draw_block(replication, range(day, day + 1), first_calls)
 
-    def draw_blocks(self, replication: int) -> Iterator[Calls]:
-        """Yield the calls of all clients on the days of each block, numbered through all days."""
+    def draw_blocks(
+        self, replication: int, drawn: dict[ClientDemand, Wanted] | None = None
+    ) -> Iterator[Calls]:
+        """Yield the calls of all clients on the days of each block, numbered through all days.
+
+        ``drawn`` is that of `draw_block`, to be emptied after each block.
+        """
         made = np.zeros(len(self._clients), np.int64)
         for days in self.blocks:
-            calls = self.draw_block(replication, days, made)
+            calls = self.draw_block(replication, days, made, drawn)
             made += np.bincount(calls.client, minlength=len(made))
             yield calls
 
@@ -208,14 +227,11 @@ class Demand:
 
 
 @lru_cache(maxsize=4)
-def demand_of(scenario: bytes) -> Demand:
-    """Return the demand of a pickled scenario, which a worker is sent again and again."""
-    return Demand(pickle.loads(scenario))
-
-
-@lru_cache(maxsize=2)
 def demands_of(scenarios: bytes) -> list[Demand]:
-    """Return the demands of pickled scenarios, which share the clients that are alike."""
+    """Return the demands of pickled scenarios, which a worker is sent again and again.
+
+    They share the clients that are alike.
+    """
     first, *others = pickle.loads(scenarios)
     demand = Demand(first)
     return [demand, *(Demand(each, demand) for each in others)]

@@ -382,4 +382,3 @@ def draw_mix(  # type: ignore[no-untyped-def]
                     what[made] = least[kind] + numbers[low]
                 made += 1
             here = 4 * (block + blocks)
-    return made

@@ -12,7 +12,7 @@ from simulation.arrays import Floats, Ints
 from simulation.demand.arrivals import Arrivals
 from simulation.demand.calls import packed
 from simulation.demand.kernels import draw_mix
-from simulation.demand.streams import key_of, purpose_of
+from simulation.demand.streams import names_of
 from simulation.scenario import CallMix, Client, Scenario
 
 __all__ = ["Mix"]
@@ -32,7 +32,7 @@ class Mix:
     """
 
     def __init__(self, client: Client, scenario: Scenario, code: dict[str, int]) -> None:
-        self._names = np.array([*key_of(scenario.seed, client.name), purpose_of("mix")], np.uint64)
+        self._names = names_of(scenario.seed, client.name, "mix")
         self._only: int | None = None
         calls = client.calls
         if not calls:  # the trace names all: code 0, one record

@@ -9,7 +9,7 @@ from simulation.jit import compiled
 __all__ = ["WHOLE_CALL", "keys_of", "line_up"]
 
 WHOLE_CALL = 2**40
-"""More records than any call has: what costs so much for so many costs it for the call."""
+"""More records than any call has, so that the price of a group of as many is that of the call."""
 
 
 @compiled

@@ -18,8 +18,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["Key", "jitter_key", "key_of", "purpose_of", "stream", "uniform"]
+__all__ = ["Key", "jitter_key", "key_of", "names_of", "purpose_of", "stream", "uniform"]
 
 _MASK = 2**64 - 1
 
@@ -46,6 +47,11 @@ def purpose_of(name: str) -> np.uint64:
     """Return the word of the counter that names what a stream is for."""
     digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
     return np.uint64(int.from_bytes(digest, "little"))
+
+
+def names_of(seed: int, client: str, purpose: str) -> NDArray[np.uint64]:
+    """Return what names a client's streams of a purpose to the loops: key and purpose, (3,)."""
+    return np.array([*key_of(seed, client), purpose_of(purpose)], np.uint64)
 
 
 def stream(seed: int, replication: int, client: str, day: int, purpose: str) -> np.random.Generator:

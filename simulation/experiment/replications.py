@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from simulation.demand import Demand, demand_of
+from simulation.demand import Demand, demands_of
 from simulation.engine import CompiledModel, DayRecords, Engine, Model
 from simulation.experiment.statistics import ReplicationStatistics
 from simulation.experiment.tables import Replicated, call_table
@@ -83,7 +83,9 @@ class _Task(NamedTuple):
 
 
 def _replicate_elsewhere(task: _Task) -> Replicated:
-    run = partial(replicate, demand_of(task.scenario), task.engine, task.length, task.replication)
+    run = partial(
+        replicate, demands_of(task.scenario)[0], task.engine, task.length, task.replication
+    )
     path = task.file
     if path is None:
         return run()
@@ -136,7 +138,7 @@ def replications(
         return
     with TemporaryDirectory(dir=folder, prefix=".calls-") as aside:
         # Pickled once: these bytes are the key by which a worker finds a demand that it has made.
-        pickled = pickle.dumps(scenario)
+        pickled = pickle.dumps((scenario,))
         elsewhere = numbers[1:]
         files = [None if keep is None else f"{aside}/{n}.arrow" for n in elsewhere]
         tasks = [

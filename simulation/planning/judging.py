@@ -10,15 +10,14 @@ from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simulation.arrays import Ints
+from simulation.arrays import Flags, Ints
 from simulation.demand import Demand, demands_of
 from simulation.engine import Pools, Swept, lanes_at_once, sweep_together
 from simulation.experiment import Steps, in_processes, in_threads
 from simulation.planning.judgement import Judgement
 
-__all__ = ["Asked", "Asking", "Judges", "judge", "judge_all"]
+__all__ = ["Asked", "Asking", "Judges", "judge"]
 
 T = TypeVar("T")
 
@@ -45,11 +44,11 @@ class _Task(NamedTuple):
     """Pool sizes of some demands to be swept on one replication."""
 
     replication: int
-    parts: list[tuple[int, Ints]]
-    """The demand's number, and the sizes."""
+    parts: list[tuple[int, Ints, Flags]]
+    """Of each the demand's number, the sizes, and whose calls count."""
 
 
-def _counted(demand: Demand) -> NDArray[np.bool_]:
+def _counted(demand: Demand) -> Flags:
     """Return whose calls count, (clients,)."""
     protect = demand.scenario.objective.protect
     # Calls of other clients take credits as ever; only whether they are throttled does not count.
@@ -57,7 +56,7 @@ def _counted(demand: Demand) -> NDArray[np.bool_]:
 
 
 def _sweep(demands: Sequence[Demand], task: _Task) -> list[Swept]:
-    pools = [Pools(demands[n], limits, _counted(demands[n])) for n, limits in task.parts]
+    pools = [Pools(demands[n], limits, counted) for n, limits, counted in task.parts]
     return sweep_together(pools, task.replication)
 
 
@@ -96,36 +95,22 @@ class _Tally:
 
 
 def judge(
-    demand: Demand,
-    replications: Sequence[int],
-    limits: Ints,
-    workers: int = 1,
-    processes: bool = False,
-    done: Callable[[], None] | None = None,
-) -> Judgement:
-    """Return throttled and lost calls of pool sizes on the same demand, by replication.
-
-    A size that is enough for all that is asked in any window throttles no call, retries or
-    not, so only smaller ones are simulated. Results do not depend on the number of workers,
-    nor on whether they are threads or processes.
-    """
-    asked = Asked(demand, range(replications[0], replications[-1] + 1), limits)
-    return judge_all([asked], workers, processes, done)[0]
-
-
-def judge_all(
     asked: Sequence[Asked],
     workers: int = 1,
     processes: bool = False,
     done: Callable[[], None] | None = None,
 ) -> list[Judgement]:
-    """Return judgements of several demands, each as `judge` does.
+    """Return throttled and lost calls of pool sizes, by replication, of each that is asked.
 
-    A replication that several ask for is swept at once, so that clients that they share are drawn
-    once. ``done`` is called for each replication and demand.
+    A size that is enough for all that is asked in any window throttles no call, retries or
+    not, so only smaller ones are simulated. A replication that several ask for is swept at once, so
+    that clients that their demands share are drawn once. ``done`` is called for each replication
+    and demand. Results do not depend on the number of workers, nor on whether they are threads or
+    processes.
     """
     demands = [each.demand for each in asked]
     at_once = [lanes_at_once(demand) for demand in demands]
+    counted = [_counted(demand) for demand in demands]
     run, function = in_threads, partial(_sweep, demands)
     if processes:
         # Bytes of the scenarios are small beside drawn demands, and a key by which each process
@@ -137,7 +122,9 @@ def judge_all(
     def take(parts_of: dict[int, list[_Part]]) -> None:
         tasks = []
         for replication, parts in parts_of.items():
-            sizes = [(n, asked[n].limits[first : first + at_once[n]]) for n, first in parts]
+            sizes = [
+                (n, asked[n].limits[first : first + at_once[n]], counted[n]) for n, first in parts
+            ]
             tasks.append(_Task(replication, sizes))
         # Closed if a sweep or ``done`` raises, so that no worker goes on in vain.
         with closing(run(function, tasks, workers)) as results:
@@ -169,7 +156,7 @@ def judge_all(
 
 
 class Judges:
-    """Those who judge what searches ask for: so many workers, and a note of what is done.
+    """Judge what searches ask for, in threads or processes, and note the progress.
 
     Parameters
     ----------
@@ -219,6 +206,6 @@ class Judges:
         processes = not busy and self._workers > 1 and count * self._pace > _WORTH_PROCESSES_S
         workers = self._workers if busy or processes else 1
         begun = perf_counter()
-        judged = judge_all(asked, workers, processes, self.steps.tick)
+        judged = judge(asked, workers, processes, self.steps.tick)
         self._pace = (perf_counter() - begun) / count
         return judged

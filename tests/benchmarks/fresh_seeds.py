@@ -18,8 +18,7 @@ from scipy.stats import binom
 
 from simulation import load_scenario, plan
 from simulation.demand.demand import Demand
-from simulation.planning.judging import judge
-from tests.helpers import ROOT
+from tests.helpers import ROOT, judge
 
 REPLICATIONS = 500
 FRESH_SEED = 20_261_122

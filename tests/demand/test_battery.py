@@ -16,8 +16,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from simulation.demand.kernels import fill
-from simulation.demand.streams import key_of, purpose_of
+from tests.helpers import stream_words
 
 Words = NDArray[np.uint64]
 Floats = NDArray[np.float64]
@@ -28,20 +27,12 @@ WORDS = 200_000
 LEVEL = 1e-6  # there are a hundred of these tests
 
 
-def first_words(count: int, seed: int, client: str, day: int, replication: int) -> Words:
-    """Return the first words of a stream."""
-    blocks = -(-count // 4)
-    words, space = np.empty(4 * blocks, np.uint64), np.empty((4, blocks), np.uint64)
-    fill(words, space, 0, day, replication, purpose_of("arrivals"), *key_of(seed, client))
-    return words[:count]
-
-
 SEQUENCES: dict[str, Callable[[], Words]] = {
-    "one stream": lambda: first_words(WORDS, 34, "a", 0, 0),
-    "days side by side": lambda: side_by_side(lambda n: first_words(4, 34, "a", n, 0)),
-    "replications side by side": lambda: side_by_side(lambda n: first_words(4, 34, "a", 0, n)),
-    "clients side by side": lambda: side_by_side(lambda n: first_words(4, 34, f"client-{n}", 0, 0)),
-    "seeds side by side": lambda: side_by_side(lambda n: first_words(4, n, "a", 0, 0)),
+    "one stream": lambda: stream_words(WORDS, 34, "a", 0, 0),
+    "days side by side": lambda: side_by_side(lambda n: stream_words(4, 34, "a", n, 0)),
+    "replications side by side": lambda: side_by_side(lambda n: stream_words(4, 34, "a", 0, n)),
+    "clients side by side": lambda: side_by_side(lambda n: stream_words(4, 34, f"c{n}", 0, 0)),
+    "seeds side by side": lambda: side_by_side(lambda n: stream_words(4, n, "a", 0, 0)),
 }
 
 

@@ -16,7 +16,7 @@ from simulation.demand.demand import Demand
 from simulation.demand.kernels import _gamma, _uniforms, exponentials, fill
 from simulation.demand.streams import jitter_key, key_of, purpose_of, stream
 from simulation.quantities import DAY
-from tests.helpers import build, poisson
+from tests.helpers import build, poisson, stream_words
 
 Words = NDArray[np.uint64]
 
@@ -24,15 +24,6 @@ Words = NDArray[np.uint64]
 LEVEL = 1e-5
 
 BIG = 2**64 - 1
-
-
-def words_of(
-    count: int, seed: int = 34, client: str = "a", day: int = 0, replication: int = 0
-) -> Words:
-    """Return the first words of a stream, as the loops draw them."""
-    words, space = np.empty(4 * count, np.uint64), np.empty((4, count), np.uint64)
-    fill(words, space, 0, day, replication, purpose_of("arrivals"), *key_of(seed, client))
-    return words
 
 
 def uniforms_of(words: Words) -> NDArray[np.float64]:
@@ -109,7 +100,7 @@ def test_seed_client_replication_day_and_purpose_each_name_another_stream() -> N
 
 
 def test_the_logarithm_is_that_of_the_machine_to_the_last_bit_or_two() -> None:
-    words = words_of(50_000)
+    words = stream_words(200_000)
     gaps, twos = np.empty(len(words)), np.empty(len(words))
     exponentials(words, gaps, twos)
     expected = -np.log1p(-uniforms_of(words))
@@ -120,7 +111,7 @@ def test_the_logarithm_is_that_of_the_machine_to_the_last_bit_or_two() -> None:
 
 
 def test_gaps_are_exponential_and_independent() -> None:
-    words = words_of(250_000)
+    words = stream_words(1_000_000)
     gaps, twos = np.empty(len(words)), np.empty(len(words))
     exponentials(words, gaps, twos)
     assert stats.kstest(gaps, "expon").pvalue > LEVEL
@@ -195,7 +186,7 @@ def test_records_have_their_law_in_every_kind_of_a_mix(law: dict[str, Any]) -> N
 def neighbours() -> list[Words]:
     """Return streams whose names differ as little as can be."""
     return [
-        words_of(2_500, seed, client, day, replication)
+        stream_words(10_000, seed, client, day, replication)
         for seed, client, day, replication in product((34, 35), ("a", "b"), (0, 1), (0, 1))
     ]
 

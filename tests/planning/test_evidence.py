@@ -10,9 +10,10 @@ from scipy.stats import binomtest
 
 from simulation.experiment.estimates import mean_of, ratio_of
 from simulation.planning.frontier import Evidence, frontier_table
-from simulation.planning.judging import Judges, judge
+from simulation.planning.judging import Judges
 from simulation.planning.reasons import reasons_for
 from simulation.planning.search import Search
+from tests.helpers import judge
 from tests.planning.test_advice import RUNS, known
 from tests.planning.test_search import searched
 

@@ -20,11 +20,10 @@ from simulation.engine.compiled.model import CompiledModel
 from simulation.engine.model import Model
 from simulation.engine.records import DayRecords, Entries
 from simulation.planning.confirmation import differences
-from simulation.planning.judging import judge
 from simulation.quantities import DAY
 from simulation.report.plan_in_words import plan_findings
 from simulation.scenario.scenario import Scenario
-from tests.helpers import CARDS, ROOT, any_limit, build, poisson, scheduled
+from tests.helpers import CARDS, ROOT, any_limit, build, judge, poisson, scheduled
 from tests.strategies import scenarios
 
 SMALL_STEPS = CARDS / "small-steps.yaml"

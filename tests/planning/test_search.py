@@ -20,12 +20,12 @@ from simulation.experiment.estimates import binomial_interval
 from simulation.experiment.progress import Steps
 from simulation.planning.frontier import Evidence, frontier_table
 from simulation.planning.judgement import Judgement
-from simulation.planning.judging import Asked, Judges, judge, judge_all
+from simulation.planning.judging import Asked, Judges
 from simulation.planning.looks import Decision, Looks
 from simulation.planning.search import Search, decide
 from simulation.quantities import DAY, DAYS_PER_MONTH
 from simulation.scenario.scenario import Scenario
-from tests.helpers import build, poisson
+from tests.helpers import build, judge, poisson
 from tests.planning.test_planning import SMALL_STEPS
 
 
@@ -277,9 +277,10 @@ def test_workers_are_started_where_there_is_work_enough(
 
     def noted(of: list[Asked], *how: Any) -> list[Judgement]:
         asked.append(how[:2])
-        return judge_all(of)
+        return real(of)
 
-    monkeypatch.setattr(simulation.planning.judging, "judge_all", noted)
+    real = simulation.planning.judging.judge  # not the one that is put in its place
+    monkeypatch.setattr(simulation.planning.judging, "judge", noted)
     few = int(demand.calls_a_block) + 1
     monkeypatch.setattr(simulation.planning.judging, "_BUSY_BLOCK", 0 if busy else few)
     judges = Judges(workers)

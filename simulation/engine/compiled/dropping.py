@@ -10,33 +10,14 @@ the first ones.
 
 from __future__ import annotations
 
-import numpy as np
-
 from simulation.jit import compiled
 
-__all__ = ["STATE", "VECTOR", "decide_dropping"]
+__all__ = ["VECTOR", "decide_dropping"]
 
 VECTOR = 32
 """Lanes are woken by as many: with fewer the last ones are decided one by one."""
 
 _STRETCH = 512  # calls after which is looked which lanes can sleep
-
-STATE = np.dtype(
-    (
-        np.record,
-        np.dtype(
-            [
-                ("oldest", np.int64),  # number of the oldest call whose credits may be out
-                ("arrived", np.int64),  # number of the next call
-                ("in_use", np.int64),  # credits in use in a pool without a limit
-                ("awake", np.int64),  # lanes awake
-                ("decided", np.int64),  # attempts, over all lanes
-            ],
-            align=True,
-        ),
-    )
-)
-"""What `decide_dropping` carries on from call to call, beside the lanes' arrays."""
 
 
 @compiled
@@ -71,7 +52,7 @@ def decide_dropping(  # type: ignore[no-untyped-def]
 
     Parameters
     ----------
-    state : record of `STATE`
+    state : record of `simulation.engine.compiled.lanes.WALK`
     limits : (m,) array
         Of the lanes, rising; m is a multiple of `VECTOR`.
     available, throttled : (m,) int32 or int64 array

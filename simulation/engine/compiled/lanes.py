@@ -21,6 +21,7 @@ __all__ = [
     "LANE",
     "POLICY",
     "RETRY",
+    "WALK",
     "Lanes",
     "hold",
     "lanes_of",
@@ -91,6 +92,16 @@ POLICY = _record(
     key=np.uint64,  # what the jitter is drawn from
 )
 """What a client does when throttled."""
+
+
+WALK = _record(
+    oldest=np.int64,  # number of the oldest call whose credits may be out
+    arrived=np.int64,  # number of the next call
+    in_use=np.int64,  # credits in use in a pool without a limit
+    awake=np.int64,  # lanes awake
+    decided=np.int64,  # attempts, over all lanes
+)
+"""How far a walk over calls that no client tries again has come, for lanes side by side."""
 
 
 class Lanes(NamedTuple):

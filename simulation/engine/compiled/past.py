@@ -28,54 +28,44 @@ def _count(time, client, credits, counted, warmup, counts):  # type: ignore[no-u
 
 
 @compiled
-def _follow_stretch(time, credits, first, last, oldest, in_use, window, start, levels):  # type: ignore[no-untyped-def]
-    """Follow calls one by one; return the most that was in use."""
-    most = 0
-    for n in range(first, last):
-        edge = time[n] - window
-        while time[oldest] <= edge:
-            in_use -= credits[oldest]
-            oldest += 1
-        in_use += credits[n]
-        levels[n - start] = in_use
-        most = max(most, in_use)
-    return most
+def _released(time, credits, oldest, in_use, edge):  # type: ignore[no-untyped-def]
+    """Return the oldest call behind an edge of time, and what is in use without those before it."""
+    while time[oldest] <= edge:
+        in_use -= credits[oldest]
+        oldest += 1
+    return oldest, in_use
 
 
 @compiled
-def _follow(  # type: ignore[no-untyped-def]  # noqa: C901 - one loop, for speed
+def _follow(  # type: ignore[no-untyped-def]
     time, credits, start, in_use, window, levels, floor, most
 ):
     """Follow new calls into a pool without a limit.
 
     ``time`` and ``credits`` go back to the window's oldest call; from ``start`` on they are new.
     ``levels`` takes what is in use after each of them, or more if neither exceeds ``floor``.
-    Return what is in use at last, the oldest call of the window, the highest of the levels, and the
-    most that ever was in use, ``most`` before.
+    Return what is in use at last, the oldest call of the window, and the most that ever was in use,
+    ``most`` before.
     """
     count = (time.shape[0] - start + _STRETCH - 1) // _STRETCH
     begins, before = np.empty(count, np.int64), np.empty(count, np.int64)
     bounds = np.empty(count, np.int64)
-    oldest, highest, busiest = 0, 0, 0
+    oldest, busiest = 0, 0
     # Which credits come back before which call is a branch that no processor foresees: it takes
     # longer than all else. So stretches are passed at once, as if nothing came back within them.
     for stretch in range(count):
         first = start + stretch * _STRETCH
         last = min(first + _STRETCH, time.shape[0])
+        oldest, in_use = _released(time, credits, oldest, in_use, time[first] - window)
+        begins[stretch], before[stretch] = oldest, in_use
         asked = 0
         for n in range(first, last):
             asked += credits[n]
-        for end in (first, last - 1):
-            edge = time[end] - window
-            while time[oldest] <= edge:
-                in_use -= credits[oldest]
-                oldest += 1
-            if end == first:
-                begins[stretch], before[stretch] = oldest, in_use
-                bounds[stretch] = in_use + asked
-        in_use += asked
+        bounds[stretch] = in_use + asked
         for n in range(first, last):
             levels[n - start] = bounds[stretch]
+        oldest, in_use = _released(time, credits, oldest, in_use, time[last - 1] - window)
+        in_use += asked
         levels[last - 1 - start] = in_use  # the last is exact: the next ones begin with it
         if bounds[stretch] > bounds[busiest]:
             busiest = stretch
@@ -83,26 +73,18 @@ def _follow(  # type: ignore[no-untyped-def]  # noqa: C901 - one loop, for speed
     # hardly another one can.
     for turn in range(-1, count):
         stretch = busiest if turn < 0 else turn
-        if count == 0 or (turn == busiest and turn >= 0):
-            continue
-        if bounds[stretch] > floor or bounds[stretch] > most:
+        if stretch < count and (bounds[stretch] > floor or bounds[stretch] > most):
             first = start + stretch * _STRETCH
             last = min(first + _STRETCH, time.shape[0])
-            reached = _follow_stretch(
-                time,
-                credits,
-                first,
-                last,
-                begins[stretch],
-                before[stretch],
-                window,
-                start,
-                levels,
-            )
-            most, highest = max(most, reached), max(highest, reached)
-        else:
-            highest = max(highest, bounds[stretch])
-    return in_use, oldest, highest, most
+            oldest_then, in_use_then = begins[stretch], before[stretch]
+            for n in range(first, last):
+                oldest_then, in_use_then = _released(
+                    time, credits, oldest_then, in_use_then, time[n] - window
+                )
+                in_use_then += credits[n]
+                levels[n - start] = in_use_then
+                most = max(most, in_use_then)
+    return in_use, oldest, most
 
 
 class Past:
@@ -143,7 +125,7 @@ class Past:
         self.credits = np.concatenate((self.credits[self._oldest :], calls.credits))
         self.start = len(self.time) - len(calls)
         self.levels, self.counts = np.empty(len(calls), np.int64), np.empty(len(calls), np.bool_)
-        self._in_use, self._oldest, self.highest, self.most = _follow(
+        self._in_use, self._oldest, self.most = _follow(
             self.time,
             self.credits,
             self.start,
@@ -153,6 +135,7 @@ class Past:
             floor,
             self.most,
         )
+        self.highest = int(self.levels.max(initial=0))
         number, cost = _count(
             calls.time, calls.client, calls.credits, self._counted, self._warmup, self.counts
         )

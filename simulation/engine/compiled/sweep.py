@@ -11,20 +11,17 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulation.arrays import Flags, Ints
 from simulation.demand import Calls, ClientDemand, Demand, Wanted
-from simulation.engine.compiled.dropping import STATE, VECTOR, decide_dropping
+from simulation.engine.compiled.dropping import VECTOR, decide_dropping
 from simulation.engine.compiled.kernel import Day, decide, wake
-from simulation.engine.compiled.lanes import lanes_of
+from simulation.engine.compiled.lanes import WALK, lanes_of
 from simulation.engine.compiled.model import empty_tape, laws_of
 from simulation.engine.compiled.past import Past
 from simulation.scenario import Scenario
 
 __all__ = ["Pools", "Swept", "lanes_at_once", "sweep", "sweep_together"]
-
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 _SIDE_BY_SIDE = 100  # decisions side by side that take as long as one by itself
 
@@ -86,15 +83,15 @@ def sweep_together(pools: Sequence[Pools], replication: int) -> list[Swept]:
     It is decided a block of days at a time. Clients that the demands share are drawn once.
     """
     sweeps = [_Sweep(each, replication) for each in pools]
-    if all(each.demand.blocks is pools[0].demand.blocks for each in pools):
-        for days in pools[0].demand.blocks:
-            drawn: dict[ClientDemand, Wanted] = {}
-            for each in sweeps:
-                each.take(days, drawn)
-    else:
-        for each in sweeps:
-            for days in each.demand.blocks:
-                each.take(days, {})
+    blocks = pools[0].demand.blocks
+    if any(each.demand.blocks is not blocks for each in pools):
+        return [sweep_together([each], replication)[0] for each in pools]
+    drawn: dict[ClientDemand, Wanted] = {}
+    calls_of = [each.demand.draw_blocks(replication, drawn) for each in pools]
+    for days, *calls in zip(blocks, *calls_of, strict=True):
+        for each, its in zip(sweeps, calls, strict=True):
+            each.take(days, its)
+        drawn.clear()
     return [each.swept() for each in sweeps]
 
 
@@ -102,22 +99,18 @@ class _Sweep:
     """Pools of one demand, as far as they are decided."""
 
     def __init__(self, pools: Pools, replication: int) -> None:
-        self.demand, self._replication = pools.demand, replication
-        scenario = self.demand.scenario
+        demand, scenario = pools.demand, pools.demand.scenario
         window = scenario.card.window
+        self._clock = scenario.clock
         self._lanes: _Lanes = _Dropping(pools.limits, window)
         if not _drops_all(scenario):
-            self._lanes = _Retrying(pools.limits, self.demand, replication)
+            self._lanes = _Retrying(pools.limits, demand, replication)
         self._past = Past(window, pools.counted, scenario.warmup_end)
-        self._made = np.zeros(len(scenario.clients), np.int64)
 
-    def take(self, days: range, drawn: dict[ClientDemand, Wanted]) -> None:
+    def take(self, days: range, calls: Calls) -> None:
         """Decide the calls of some days."""
-        calls = self.demand.draw_block(self._replication, days, self._made, drawn)
-        self._made += np.bincount(calls.client, minlength=len(self._made))
         self._past.add(calls, self._lanes.floor)
-        ends = [self.demand.scenario.clock.day_end(day) for day in days]
-        self._lanes.decide(calls, self._past, ends)
+        self._lanes.decide(calls, self._past, [self._clock.day_end(day) for day in days])
 
     def swept(self) -> Swept:
         """Return what came of it."""
@@ -243,17 +236,22 @@ class _Retrying:
         return counts
 
 
+def _whole_vectors(lanes: int) -> int:
+    """Return how many lanes fill the vectors that hold these."""
+    return -(-lanes // VECTOR) * VECTOR
+
+
 class _Dropping:
     """Lanes side by side, where every client drops what is throttled."""
 
     def __init__(self, limits: Ints, window: int) -> None:
         self._window, self._count = window, len(limits)
-        width = -(-len(limits) // VECTOR) * VECTOR  # whole vectors
+        width = _whole_vectors(len(limits))
         self._limits = np.full(width, limits.max(initial=0), np.int64)
         self._limits[: len(limits)] = limits
         self._available = np.zeros(width, np.int64)
         self._throttled = np.zeros(width, np.int64)
-        self._state = np.zeros(1, STATE)
+        self._state = np.zeros(1, WALK)
         # Rings, as wide as lanes were ever awake.
         self._granted, self._awake = np.empty((1024, 0), np.uint8), np.empty(1024, np.int64)
 
@@ -285,7 +283,7 @@ class _Dropping:
     def _width(self, past: Past) -> int:
         """Return how many lanes are awake at most while new calls are decided."""
         short = int(np.searchsorted(self._limits, past.highest))
-        return max(self._granted.shape[1], -(-short // VECTOR) * VECTOR)
+        return max(self._granted.shape[1], _whole_vectors(short))
 
     def _make_room(self, calls: int, width: int) -> None:
         length, before = self._granted.shape
