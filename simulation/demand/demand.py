@@ -66,8 +66,8 @@ class Demand:
         self._costs = np.array([kind.credits for kind in kinds], np.int64)
         # Fetching memory anew from the system for each day takes as long as drawing the day. The
         # GNU C library keeps freed memory once an array just below its bound of 32 MiB was freed,
-        # in the whole process and up to twice that size. A day of 333,333 calls is drawn in 20 ms,
-        # and in 39 ms without the line below (best of 25, twice each, on 2 cores), by
+        # in the whole process and up to twice that size. A day of 333,333 calls is drawn in 16 ms,
+        # and in 26 ms without the line below (best of 25, three times each, on 2 cores), by
         #   python -m timeit -n 2 -r 25 -s "from simulation.demand import Demand
         #   from tests.benchmarks.compiled_engine import scenario
         #   demand = Demand(scenario(10_000_000, mix=True)); demand.draw_day(0, 3)" \
