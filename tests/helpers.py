@@ -51,9 +51,8 @@ def stream_words(
     count: int, seed: int = 34, client: str = "a", day: int = 0, replication: int = 0
 ) -> NDArray[np.uint64]:
     """Return the first words of a stream, as the loops draw them."""
-    blocks = -(-count // 4)
-    words, space = np.empty(4 * blocks, np.uint64), np.empty((4, blocks), np.uint64)
-    fill(words, space, 0, day, replication, purpose_of("arrivals"), *key_of(seed, client))
+    words = np.empty(4 * -(-count // 4), np.uint64)
+    fill(words, 0, day, replication, purpose_of("arrivals"), *key_of(seed, client))
     return words[:count]
 
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import poisson
 
+from simulation.demand import Block, Drawn
 from simulation.demand.calls import Calls, concatenate, packed
-from simulation.demand.client import ClientDemand, Wanted
 from simulation.demand.demand import Demand
 from simulation.quantities import DAY
 from simulation.scenario.scenario import Scenario
@@ -51,18 +51,23 @@ class _OfTheTests(Demand, ABC):
         credits = self.scenario.card.credits(api, ones)
         return Calls(time, place.astype(np.int32), call, packed(kind, ones), credits)
 
+    @property
+    def blocks(self) -> list[Block]:
+        """Each day by itself."""
+        return [Block(range(day, day + 1)) for day in range(self.days)]
+
     def draw_block(
         self,
         replication: int,
-        days: range,
+        block: Block,
         first_calls: Sequence[int] | Ints | None = None,
-        drawn: dict[ClientDemand, Wanted] | None = None,  # noqa: ARG002
+        drawn: Drawn | None = None,  # noqa: ARG002
     ) -> Calls:
-        """Return the calls of all clients on some days, ordered by time, client and call."""
+        """Return the calls of all clients in a block, ordered by time, client and call."""
         clients = range(len(self.scenario.clients))
         made = [0 for _ in clients] if first_calls is None else [int(n) for n in first_calls]
         each = []
-        for day in days:
+        for day in block.days:
             for client in clients:
                 each.append(self.draw_client(replication, client, day, made[client]))
                 made[client] += len(each[-1])

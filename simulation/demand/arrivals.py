@@ -82,6 +82,26 @@ class DailyArrivals(ABC):
         return Arrivals(np.concatenate(kept), np.array(columns, np.int64).T.copy())
 
 
+class _Means(NamedTuple):
+    """How many calls come on d local days on average.
+
+    Attributes
+    ----------
+    hours : Hours
+    of_hour : (h,) float64 array
+        In each of the hours.
+    days : (3, d) int64 array
+        The days' numbers, with room for what is counted as in `Arrivals`.
+    together : float
+        In all hours.
+    """
+
+    hours: Hours
+    of_hour: Floats
+    days: Ints
+    together: float
+
+
 class PoissonArrivals:
     """A Poisson process whose rate follows hour, weekday, growth, events and a daily factor.
 
@@ -103,13 +123,11 @@ class PoissonArrivals:
 
     def draw(self, replication: int, days: range) -> Arrivals:
         """Return when the calls of some local days come."""
-        hours, means = self._means(days)
-        columns = np.zeros((3, len(days)), np.int64)
-        columns[0] = days
+        hours, means, columns, expected = self._means(days)
+        columns = columns.copy()
         factors = np.ones(len(days))
         if self._shape:
             draw_factors(factors, columns[0], self._shape, replication, self._volume)
-        expected = float(means.sum())
         # Room for what comes at most, nearly always, and for the words drawn in vain.
         room = 512 + int(min(expected + 8 * expected**0.5, MOST_CALLS_A_DAY))
         while True:
@@ -142,13 +160,15 @@ class PoissonArrivals:
             "growth or factors"
         )
 
-    def _mean_counts(self, days: range) -> tuple[Hours, Floats]:
-        """Return the hours of some days, and the mean number of calls in each."""
+    def _mean_counts(self, days: range) -> _Means:
+        """Return how many calls come on some days on average."""
         hours = hours_of(self._clock, days)
         rates = np.array([self._rate(day) for day in days])
         means: Floats = np.repeat(rates, np.diff(hours.first)) / DAY
         means *= self._weights[hours.of_week] * np.diff(hours.edges)
-        return hours, means
+        numbers = np.zeros((3, len(days)), np.int64)
+        numbers[0] = days
+        return _Means(hours, means, numbers, float(means.sum()))
 
     def _rate(self, day: int) -> float:
         """Return the mean number of calls in 24 hours of a local day, at weights of 1."""
@@ -256,12 +276,9 @@ class TraceArrivals(DailyArrivals):
         self._times = trace.times - clock.start_epoch
         self._longest = int(trace.lengths.max())
 
-    def rows(self, days: range) -> slice:
-        """Return which rows of a trace of calls fall in some local days, within the run."""
-        start = max(0, self._clock.day_start(days[0]))
-        end = min(self._clock.horizon, self._clock.day_start(days[-1] + 1))
-        first, last = np.searchsorted(self._times, [start, end])
-        return slice(int(first), int(last))
+    def first_row(self, days: range) -> int:
+        """Return the first row of a trace of calls that falls in some local days of the run."""
+        return int(np.searchsorted(self._times, max(0, self._clock.day_start(days[0]))))
 
     def draw_day(self, replication: int, day: int) -> Ints:  # noqa: ARG002
         """Return the times of a local day's calls, in order."""

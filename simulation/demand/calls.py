@@ -66,4 +66,6 @@ class Calls:
 
 def concatenate(parts: Sequence[Calls]) -> Calls:
     """Return calls joined, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
     return Calls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Calls)))

@@ -10,15 +10,30 @@ from simulation.arrays import Ints
 from simulation.demand.arrivals import ArrivalProcess, Arrivals, TraceArrivals, arrivals_of
 from simulation.demand.calls import packed
 from simulation.demand.mix import Mix
-from simulation.scenario import Client, Scenario
+from simulation.scenario import Client, Scenario, Trace
 
-__all__ = ["ClientDemand", "Wanted"]
+__all__ = ["Block", "ClientDemand", "Drawn", "Wanted"]
 
 _MOST_REMEMBERED = 1_000_000  # calls of a client that are the same in all replications
 
 
+class Block(NamedTuple):
+    """What is drawn at once: some local days, one after the other, or a part of one.
+
+    Attributes
+    ----------
+    days : range
+        At most 64.
+    part : (int, int) or None
+        Of the only day, where the part begins and ends, µs; None where the days are whole.
+    """
+
+    days: range
+    part: tuple[int, int] | None = None
+
+
 class Wanted(NamedTuple):
-    """What a client wants on some local days, n calls in order of time.
+    """What a client wants in a block, n calls in order of time.
 
     Attributes
     ----------
@@ -50,27 +65,41 @@ class ClientDemand:
         """Whether demands may share it; recorded usage takes little to replay."""
         return self.client.arrivals.file is None
 
-    def draw(self, replication: int, days: range) -> Wanted:
-        """Return the calls of some local days, in order of time."""
-        wanted: Wanted | None = self._wants.get(days)
+    def draw(self, replication: int, block: Block, arrived: dict[ClientDemand, Arrivals]) -> Wanted:
+        """Return the calls of a block, in order of time.
+
+        ``arrived`` holds the arrivals of the block's days, which its parts share.
+        """
+        wanted: Wanted | None = self._wants.get(block)
         if wanted is None:
-            wanted = self._draw(replication, days)
-            self._wants.keep(days, wanted)
+            if self not in arrived:
+                arrived[self] = self._arrive(replication, block.days)
+            wanted = self._want(replication, block, arrived[self])
+            self._wants.keep(block, wanted)
         return wanted
 
-    def _draw(self, replication: int, days: range) -> Wanted:
+    def _arrive(self, replication: int, days: range) -> Arrivals:
         arrivals: Arrivals | None = self._arrives.get(days)
         if arrivals is None:
             arrivals = self.arrivals.draw(replication, days)
             self._arrives.keep(days, arrivals)
+        return arrivals
+
+    def _want(self, replication: int, block: Block, arrivals: Arrivals) -> Wanted:
+        skipped = 0
+        if block.part is not None:
+            skipped, end = np.searchsorted(arrivals.times, block.part).tolist()
+            (day,), (early,), _ = arrivals.days.tolist()
+            days = np.array([[day], [early + skipped], [end - skipped]], np.int64)
+            arrivals = Arrivals(arrivals.times[skipped:end], days)
         what = self._mix.draw(replication, arrivals)
         if isinstance(self.arrivals, TraceArrivals) and self.arrivals.trace.counts is None:
-            what = self._recorded(self.arrivals, days, what)
+            first = self.arrivals.first_row(block.days) + skipped
+            what = self._recorded(self.arrivals.trace, slice(first, first + len(what)), what)
         return Wanted(arrivals.times, what)
 
-    def _recorded(self, arrivals: TraceArrivals, days: range, what: Ints) -> Ints:
-        """Return what the trace names in place of what the mix drew."""
-        rows, trace = arrivals.rows(days), arrivals.trace
+    def _recorded(self, trace: Trace, rows: slice, what: Ints) -> Ints:
+        """Return what some rows of the trace name in place of what the mix drew."""
         api, records = what >> 32, what & (2**32 - 1)
         if trace.apis is not None:
             named = [self.code.get(name, -1) for name in trace.apis[rows]]
@@ -106,18 +135,43 @@ class ClientDemand:
         return least
 
 
+class Drawn:
+    """What clients want in a block of one replication, as far as it is drawn.
+
+    Demands that share clients and walk the blocks side by side share it, so that each client is
+    drawn once.
+    """
+
+    def __init__(self) -> None:
+        self._block = Block(range(0))
+        self._arrived: dict[ClientDemand, Arrivals] = {}
+        self._wanted: dict[ClientDemand, Wanted] = {}
+
+    def of(self, client: ClientDemand, replication: int, block: Block) -> Wanted:
+        """Return what a client wants in a block; blocks come in order."""
+        if block is not self._block:
+            if block.days != self._block.days:
+                self._arrived.clear()
+            self._wanted.clear()
+            self._block = block
+        wanted = self._wanted.get(client)
+        if wanted is None:
+            wanted = self._wanted[client] = client.draw(replication, block, self._arrived)
+        return wanted
+
+
 class _Remembered:
-    """What was drawn on some days, where it is the same in all replications."""
+    """What was drawn of days or blocks, where it is the same in all replications."""
 
     def __init__(self, is_same: bool) -> None:
         self._room = _MOST_REMEMBERED if is_same else 0
-        self._drawn: dict[range, Any] = {}
+        self._drawn: dict[Any, Any] = {}
 
-    def get(self, days: range) -> Any:
-        return self._drawn.get(days)
+    def get(self, of: range | Block) -> Any:
+        return self._drawn.get(of)
 
-    def keep(self, days: range, drawn: Arrivals | Wanted) -> None:
+    def keep(self, of: range | Block, drawn: Arrivals | Wanted) -> None:
         """Remember it unless that takes too much memory."""
         if self._room > 0:
             self._room -= len(drawn[0])
-            self._drawn[days] = drawn
+            self._drawn[of] = drawn

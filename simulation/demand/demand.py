@@ -9,19 +9,21 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
+from itertools import groupby, pairwise
+from math import ceil
 
 import numpy as np
 
 from simulation.arrays import Ints
 from simulation.demand.calls import Calls, concatenate
-from simulation.demand.client import ClientDemand, Wanted
+from simulation.demand.client import Block, ClientDemand, Drawn, Wanted
 from simulation.demand.order import WHOLE_CALL, keys_of, line_up
 from simulation.demand.workload import calls_a_day
 from simulation.scenario import Scenario
 
 __all__ = ["Demand", "demands_of"]
 
-_CALLS_A_BLOCK = 2**15
+_CALLS_A_BLOCK = 2**16
 _DAYS_A_BLOCK = 64  # times within a block, in µs, then have less than 43 bits
 
 
@@ -111,17 +113,24 @@ class Demand:
         return max(len(self.draw_day(0, day)) for day in range(min(7, self.days)))
 
     @cached_property
-    def blocks(self) -> list[range]:
-        """The local days of a run, in stretches that are drawn at once.
+    def blocks(self) -> list[Block]:
+        """The local days of a run, in stretches and parts that are drawn at once.
 
         No result depends on them: they are long enough that little is done for each, and short
         enough that what is drawn stays in the cache.
         """
-        most = int(_CALLS_A_BLOCK / max(1.0, self.calls_a_day))
-        length = min(max(1, most), _DAYS_A_BLOCK)
-        return [
-            range(first, min(first + length, self.days)) for first in range(0, self.days, length)
-        ]
+        busy = self.calls_a_day / _CALLS_A_BLOCK
+        if busy <= 1:
+            length = min(int(1 / max(busy, 1e-9)), _DAYS_A_BLOCK)
+            every = range(self.days)
+            return [Block(every[day : day + length]) for day in every[::length]]
+        clock, blocks = self.scenario.clock, list[Block]()
+        for day in range(self.days):
+            begin, end = max(0, clock.day_start(day)), clock.day_end(day)
+            parts = range(ceil(busy) + 1)
+            edges = [begin + part * (end - begin) // parts[-1] for part in parts]
+            blocks += [Block(range(day, day + 1), part) for part in pairwise(edges)]
+        return blocks
 
     def draw_client(self, replication: int, client: int, day: int, first_call: int = 0) -> Calls:
         """Return the calls of one client on one local day, in order of time.
@@ -133,7 +142,7 @@ class Demand:
         first_call : int
             How many calls the client made on the days before.
         """
-        wanted = self._clients[client].draw(replication, range(day, day + 1))
+        wanted = self._clients[client].draw(replication, Block(range(day, day + 1)), {})
         firsts = np.zeros(len(self._clients), np.int64)
         firsts[client] = first_call
         return self._lined_up({client: wanted}, day, firsts)
@@ -141,29 +150,25 @@ class Demand:
     def draw_block(
         self,
         replication: int,
-        days: range,
+        block: Block,
         first_calls: Sequence[int] | Ints | None = None,
-        drawn: dict[ClientDemand, Wanted] | None = None,
+        drawn: Drawn | None = None,
     ) -> Calls:
-        """Return the calls of all clients on some local days, ordered by time, client and call.
+        """Return the calls of all clients in a block, ordered by time, client and call.
 
         Parameters
         ----------
         replication : int
-        days : range
-            At most 64, one after the other.
+        block : Block
         first_calls : (clients,) int64 array, optional
-            How many calls each client made on the days before; none unless given.
-        drawn : dict, optional
-            What clients of demands that are alike want on these days, as far as it is drawn.
+            How many calls each client made before; none unless given.
+        drawn : Drawn, optional
+            What is drawn already.
         """
-        drawn = {} if drawn is None else drawn
-        for client in self._clients:
-            if client not in drawn:
-                drawn[client] = client.draw(replication, days)
-        wanted = {n: drawn[client] for n, client in enumerate(self._clients)}
+        drawn = drawn or Drawn()
+        wanted = {n: drawn.of(client, replication, block) for n, client in enumerate(self._clients)}
         firsts = np.zeros(len(wanted), np.int64) if first_calls is None else np.array(first_calls)
-        return self._lined_up(wanted, days[0], firsts)
+        return self._lined_up(wanted, block.days[0], firsts)
 
     def _lined_up(self, wanted: Mapping[int, Wanted], day: int, first_calls: Ints) -> Calls:
         """Return the calls of some clients, by the client's number, from a day on."""
@@ -185,24 +190,21 @@ class Demand:
         self, replication: int, day: int, first_calls: Sequence[int] | Ints | None = None
     ) -> Calls:
         """Return the calls of all clients on one local day; else as `draw_block`."""
-        return self.draw_block(replication, range(day, day + 1), first_calls)
+        return self.draw_block(replication, Block(range(day, day + 1)), first_calls)
 
-    def draw_blocks(
-        self, replication: int, drawn: dict[ClientDemand, Wanted] | None = None
-    ) -> Iterator[Calls]:
-        """Yield the calls of all clients on the days of each block, numbered through all days.
-
-        ``drawn`` is that of `draw_block`, to be emptied after each block.
-        """
-        made = np.zeros(len(self._clients), np.int64)
-        for days in self.blocks:
-            calls = self.draw_block(replication, days, made, drawn)
+    def draw_blocks(self, replication: int, drawn: Drawn | None = None) -> Iterator[Calls]:
+        """Yield the calls of all clients in each block, numbered through all days."""
+        drawn, made = drawn or Drawn(), np.zeros(len(self._clients), np.int64)
+        for block in self.blocks:
+            calls = self.draw_block(replication, block, made, drawn)
             made += np.bincount(calls.client, minlength=len(made))
             yield calls
 
     def draw_days(self, replication: int) -> Iterator[Calls]:
         """Yield the calls of all clients on each local day, numbered through all days."""
-        for days, calls in zip(self.blocks, self.draw_blocks(replication), strict=True):
+        drawn = zip(self.blocks, self.draw_blocks(replication), strict=True)
+        for days, blocks in groupby(drawn, lambda each: each[0].days):
+            calls = concatenate([calls for _, calls in blocks])
             if len(days) == 1:
                 yield calls
                 continue

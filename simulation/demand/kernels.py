@@ -8,7 +8,12 @@ which are the same on every machine, so the calls are.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, overload
 
 from simulation.jit import compiled
 
@@ -25,61 +30,63 @@ __all__ = [
 NO_ROOM, TOO_MANY = -1, -2
 """What `draw_poisson` returns in place of a count."""
 
-_BLOCKS = 64  # of four words, drawn side by side
+_BLOCKS = 64  # of four words, drawn in one go
 
-_LOW, _HALF = np.uint64(2**32 - 1), np.uint64(32)
-# The multipliers of Philox4x64, in halves, and what its key grows by from round to round.
+_WORD = 2**64
+# The multipliers of Philox4x64, and what its key grows by from round to round.
 _A, _B = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
-_A_LOW, _A_HIGH, _B_LOW, _B_HIGH = _A & _LOW, _A >> _HALF, _B & _LOW, _B >> _HALF
 _NEXT_A, _NEXT_B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)
 _ROUNDS = 10
 
 
-@compiled
-def _round(a, b, c, d, first, second):  # type: ignore[no-untyped-def]
-    """Scramble blocks of four words once, many side by side."""
-    for n in range(a.shape[0]):
-        # Products of 128 bits by halves: vectors have no wider multiplication.
-        low, high = a[n] & _LOW, a[n] >> _HALF
-        least, cross = low * _A_LOW, low * _A_HIGH
-        middle = (least >> _HALF) + (cross & _LOW) + high * _A_LOW
-        a_high = high * _A_HIGH + (cross >> _HALF) + (middle >> _HALF)
-        a_low = (middle << _HALF) | (least & _LOW)
-        low, high = c[n] & _LOW, c[n] >> _HALF
-        least, cross = low * _B_LOW, low * _B_HIGH
-        middle = (least >> _HALF) + (cross & _LOW) + high * _B_LOW
-        c_high = high * _B_HIGH + (cross >> _HALF) + (middle >> _HALF)
-        c_low = (middle << _HALF) | (least & _LOW)
-        a[n], b[n], c[n], d[n] = c_high ^ b[n] ^ first, c_low, a_high ^ d[n] ^ second, a_low
+def _product(a: Any, b: Any) -> Any:
+    """Return the upper and the lower word of a product of two words."""
+    upper, lower = divmod(int(a) * int(b), _WORD)
+    return np.uint64(upper), np.uint64(lower)
+
+
+@intrinsic
+def _product_in_registers(context, a, b):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    """Compile `_product`: processors multiply words to 128 bits, which Numba has no type for."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        wide, word = ir.IntType(128), ir.IntType(64)
+        product = builder.mul(*(builder.zext(each, wide) for each in arguments))
+        upper = builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), word)
+        lower = builder.trunc(product, word)
+        return context.make_tuple(builder, signature.return_type, (upper, lower))
+
+    return types.UniTuple(types.uint64, 2)(types.uint64, types.uint64), generate
+
+
+@overload(_product)
+def _compile_product(a, b):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    return lambda a, b: _product_in_registers(a, b)  # noqa: PLW0108 - Numba takes functions alone
 
 
 @compiled
-def fill(words, space, block, day, replication, purpose, first, second):  # type: ignore[no-untyped-def]
+def fill(words, block, day, replication, purpose, first, second):  # type: ignore[no-untyped-def]
     """Fill with words of a stream, from one of its blocks on (Philox4x64-10, see `streams`).
 
     Parameters
     ----------
     words : (4 * m,) uint64 array
-    space : (4, m) uint64 array
-        What stands in it does not matter; it may be longer.
     block : int
         Number of the first block.
     day, replication : int
     purpose, first, second : uint64
         Of `streams.purpose_of` and `streams.key_of`.
     """
-    # Slices of whole rows, whose numbers the compiler knows to lie side by side.
-    m = words.shape[0] // 4
-    a, b, c, d = space[0][:m], space[1][:m], space[2][:m], space[3][:m]
-    for n in range(a.shape[0]):
-        a[n] = np.uint64(block + n + 1)  # as NumPy, which counts before it draws
-        b[n], c[n], d[n] = np.uint64(day), np.uint64(replication), purpose
-    for _ in range(_ROUNDS):
-        _round(a, b, c, d, first, second)
-        first, second = first + _NEXT_A, second + _NEXT_B
-    for n in range(a.shape[0]):
-        words[4 * n], words[4 * n + 1] = a[n], b[n]
-        words[4 * n + 2], words[4 * n + 3] = c[n], d[n]
+    for n in range(words.shape[0] // 4):
+        a = np.uint64(block + n + 1)  # as NumPy, which counts before it draws
+        b, c, d = np.uint64(day), np.uint64(replication), np.uint64(purpose)
+        key, other = np.uint64(first), np.uint64(second)
+        for _ in range(_ROUNDS):
+            a_upper, a_lower = _product(a, _A)
+            c_upper, c_lower = _product(c, _B)
+            a, b, c, d = c_upper ^ b ^ key, c_lower, a_upper ^ d ^ other, a_lower
+            key, other = key + _NEXT_A, other + _NEXT_B
+        words[4 * n], words[4 * n + 1], words[4 * n + 2], words[4 * n + 3] = a, b, c, d
 
 
 _ONE = np.uint64(1023 << 52)  # the float 1.0
@@ -150,7 +157,7 @@ def exponentials(words, gaps, twos):  # type: ignore[no-untyped-def]
 @compiled
 def _gamma(shape, day, replication, purpose, first, second):  # type: ignore[no-untyped-def]
     """Return a gamma number of mean 1 (Marsaglia and Tsang 2000), from a stream of its own."""
-    words, space = np.empty(4, np.uint64), np.empty((4, 1), np.uint64)
+    words = np.empty(4, np.uint64)
     numbers, cell = np.empty(4), np.empty(1)
     bits = cell.view(np.uint64)
     # Below 1 the gamma of a shape one higher is drawn, times a power of a uniform number.
@@ -158,7 +165,7 @@ def _gamma(shape, day, replication, purpose, first, second):  # type: ignore[no-
     c = 1.0 / np.sqrt(9.0 * d)
     block = 0
     while True:
-        fill(words, space, block, day, replication, purpose, first, second)
+        fill(words, block, day, replication, purpose, first, second)
         _uniforms(words, numbers)
         block += 1
         # A normal number, by the polar method (Marsaglia and Bray 1964).
@@ -201,7 +208,7 @@ def _below(numbers, first, last, most):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def draw_poisson(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912 - one loop
+def draw_poisson(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0915 - one loop
     times, days, factors, edges, means, hours, replication, until, names, most
 ):
     """Draw the calls of an inhomogeneous Poisson process, day by day; return how many.
@@ -235,7 +242,7 @@ def draw_poisson(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912 - one l
         How many; `NO_ROOM` if ``times`` is too short, or `TOO_MANY` if a day has more than
         ``most``.
     """
-    words, space = np.empty(4 * _BLOCKS, np.uint64), np.empty((4, _BLOCKS), np.uint64)
+    words = np.empty(4 * _BLOCKS, np.uint64)
     gaps, twos = np.empty(4 * _BLOCKS), np.empty(4 * _BLOCKS)
     first, second, arrivals = names[0], names[1], names[2]
     made = 0
@@ -264,22 +271,16 @@ def draw_poisson(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912 - one l
             count = 4 * blocks
             if made + count > times.shape[0]:
                 return NO_ROOM
-            fill(
-                words[:count],
-                space,
-                block,
-                day,
-                replication,
-                arrivals,
-                first,
-                second,
-            )
+            fill(words[:count], block, day, replication, arrivals, first, second)
             exponentials(words[:count], gaps[:count], twos[:count])
             block += blocks
-            # In steps of their own, which vector instructions take: sums, and hour by hour times.
-            for n in range(count):
-                gone += gaps[n] * scale
-                gaps[n] = gone
+            # Sums of four gaps at a time: added one by one, each addition would wait for the last.
+            for n in range(0, count, 4):
+                one, three = gaps[n] * scale, gaps[n + 2] * scale
+                two = one + gaps[n + 1] * scale
+                gaps[n], gaps[n + 1], gaps[n + 2] = gone + one, gone + two, gone + (two + three)
+                gone += two + (three + gaps[n + 3] * scale)
+                gaps[n + 3] = gone
             done = 0
             while done < count and hour < end:
                 stop = _below(gaps, done, count, passed)
@@ -310,7 +311,19 @@ def draw_poisson(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912 - one l
 
 
 @compiled
-def draw_mix(  # type: ignore[no-untyped-def]
+def _above(sums, low, high, number):  # type: ignore[no-untyped-def]
+    """Return where the rising sums from ``low`` to ``high`` first lie above a number."""
+    while low < high:
+        middle = (low + high) >> 1
+        if number < sums[middle]:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@compiled
+def draw_mix(  # type: ignore[no-untyped-def]  # noqa: C901 - one loop
     what, days, replication, names, lows, scales, least, most, begins, ends, sums, numbers
 ):
     """Draw the kind and the records of each call from one word.
@@ -340,8 +353,9 @@ def draw_mix(  # type: ignore[no-untyped-def]
     sums, numbers : (t,) float64 and int64 array
         Probabilities, added up within each kind, and numbers of records.
     """
-    words, space = np.empty(4 * _BLOCKS, np.uint64), np.empty((4, _BLOCKS), np.uint64)
-    uniforms, chosen = np.empty(4 * _BLOCKS), np.empty(4 * _BLOCKS, np.int64)
+    words = np.empty(4 * _BLOCKS, np.uint64)
+    uniforms, within = np.empty(4 * _BLOCKS), np.empty(4 * _BLOCKS)
+    first, rest = np.empty(4 * _BLOCKS, np.int64), np.empty(4 * _BLOCKS, np.int64)
     made = 0
     for d in range(days.shape[1]):
         here, last = days[1, d], days[1, d] + days[2, d]
@@ -349,36 +363,30 @@ def draw_mix(  # type: ignore[no-untyped-def]
             block = here // 4
             blocks = min(_BLOCKS, (last - 4 * block + 3) // 4)
             count = 4 * blocks
-            fill(
-                words[:count],
-                space,
-                block,
-                days[0, d],
-                replication,
-                names[2],
-                names[0],
-                names[1],
-            )
+            fill(words[:count], block, days[0, d], replication, names[2], names[0], names[1])
             _uniforms(words[:count], uniforms[:count])
+            # By choice between values, not by branches, which random numbers make unpredictable.
             for n in range(count):
-                chosen[n] = 0
-            # Sums of comparisons need no branch, which random numbers would make unpredictable.
+                within[n] = (uniforms[n] - lows[0]) * scales[0]
+                first[n], rest[n] = least[0], most[0]
             for k in range(1, lows.shape[0]):
+                low, scale, its_least, its_most = lows[k], scales[k], least[k], most[k]
                 for n in range(count):
-                    chosen[n] += uniforms[n] >= lows[k]
-            for n in range(here - 4 * block, min(count, last - 4 * block)):
-                kind = chosen[n]
-                within = (uniforms[n] - lows[kind]) * scales[kind]
-                # Of records that are as likely the number within; rounding may reach the next one.
-                what[made] = least[kind] + min(np.int64(within), most[kind])
-                if begins[kind] < ends[kind]:
-                    low, high = begins[kind], ends[kind] - 1
-                    while low < high:  # the first whose sum lies above
-                        middle = (low + high) >> 1
-                        if within < sums[middle]:
-                            high = middle
-                        else:
-                            low = middle + 1
-                    what[made] = least[kind] + numbers[low]
-                made += 1
+                    its = uniforms[n] >= low
+                    within[n] = (uniforms[n] - low) * scale if its else within[n]
+                    first[n] = its_least if its else first[n]
+                    rest[n] = its_most if its else rest[n]
+            skipped, end = here - 4 * block, min(count, last - 4 * block)
+            # Of records that are as likely the number within; rounding may reach the next one.
+            for n in range(skipped, end):
+                what[made + n - skipped] = first[n] + min(np.int64(within[n]), rest[n])
+            if sums.shape[0] > 0:
+                for n in range(skipped, end):
+                    kind = np.int64(0)
+                    for k in range(1, lows.shape[0]):
+                        kind += uniforms[n] >= lows[k]
+                    if begins[kind] < ends[kind]:
+                        found = _above(sums, begins[kind], ends[kind] - 1, within[n])
+                        what[made + n - skipped] = first[n] + numbers[found]
+            made += end - skipped
             here = 4 * (block + blocks)

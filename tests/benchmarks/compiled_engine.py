@@ -20,8 +20,8 @@ from rich.table import Table
 
 from simulation import DAY, Scenario, run
 from simulation.arrays import Ints
-from simulation.demand import Calls, Demand, concatenate
-from simulation.demand.client import ClientDemand, Wanted
+from simulation.demand import Block, Calls, Demand, concatenate
+from simulation.demand import Drawn as DrawnBlock
 from simulation.engine.compiled.kernel import Day, Tape, decide
 from simulation.engine.compiled.lanes import EVENT, lanes_of
 from simulation.engine.compiled.model import CompiledModel, laws_of
@@ -104,16 +104,16 @@ class Drawn(Demand):
         super().__init__(scenario)
         self.drawn = list(Demand(scenario).draw_days(0))
         self.calls = sum(map(len, self.drawn))
-        self.blocks = [range(day, day + 1) for day in range(self.days)]
+        self.blocks = [Block(range(day, day + 1)) for day in range(self.days)]
 
     def draw_block(
         self,
         replication: int,  # noqa: ARG002
-        days: range,
+        block: Block,
         first_calls: Sequence[int] | Ints | None = None,  # noqa: ARG002
-        drawn: dict[ClientDemand, Wanted] | None = None,  # noqa: ARG002
+        drawn: DrawnBlock | None = None,  # noqa: ARG002
     ) -> Calls:
-        return self.drawn[days[0]]
+        return self.drawn[block.days[0]]
 
 
 def c_loop(folder: Path) -> Callable[[Calls, int], float] | None:
@@ -206,7 +206,7 @@ def speeds() -> Table:
             "retry": lambda: ns(
                 lambda: sweep(retrying, 0, np.array([five]), everyone), retrying.calls
             ),
-            "draw": lambda: ns(lambda: [len(day) for day in mixed.draw_days(0)], CALLS),
+            "draw": lambda: ns(lambda: [len(some) for some in mixed.draw_blocks(0)], CALLS),
             "small": lambda: ns(lambda: [len(some) for some in small.draw_blocks(0)], 6_600 * DAYS),
             "drops": lambda: ns(lambda: sweep(drops, 0, sold, everyone), 20_000 * DAYS),
             "tenth": lambda: drawn_and_decided(tenth),

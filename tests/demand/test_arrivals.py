@@ -11,6 +11,7 @@ import pytest
 
 from simulation import InputError
 from simulation.demand.arrivals import spread
+from simulation.demand.client import Block
 from simulation.demand.demand import Demand
 from simulation.quantities import DAY, HOUR, MINUTE, SECOND
 from simulation.scenario.clock import Clock
@@ -266,7 +267,7 @@ def test_days_that_are_not_kept_for_other_replications_are_drawn_the_same_again(
     monkeypatch.setattr("simulation.demand.client._MOST_REMEMBERED", most)
     clients = [scheduled("a", "08:00", 3, schedule={"over": "1 hour"}), scheduled("b", "09:00", 2)]
     demand = Demand(build(clients, horizon="4 days"))
-    demand.blocks = [range(day, day + 1) for day in range(4)]
+    demand.blocks = [Block(range(day, day + 1)) for day in range(4)]
     first, second = (list(map(len, demand.draw_days(replication))) for replication in (0, 1))
     assert first == second == [5, 5, 5, 5]
     times = [demand.draw_replication(replication).time.tolist() for replication in (0, 1)]

@@ -56,9 +56,9 @@ def test_the_loop_gives_the_published_vectors_of_philox(
     counter: list[int], key: list[int], expected: str
 ) -> None:
     # The known answers of Random123 (Salmon and others 2011), file kat_vectors, philox4x64 10.
-    words, space = np.empty(4, np.uint64), np.empty((4, 1), np.uint64)
+    words = np.empty(4, np.uint64)
     before = np.uint64((counter[0] - 1) & BIG)  # the loop counts from 1, as NumPy does
-    fill(words, space, before, *np.array(counter[1:], np.uint64), *np.array(key, np.uint64))
+    fill(words, before, *np.array(counter[1:], np.uint64), *np.array(key, np.uint64))
     assert [f"{word:016x}" for word in words] == expected.split()
 
 
@@ -73,8 +73,8 @@ def test_the_loop_gives_the_published_vectors_of_philox(
 def test_the_loop_gives_the_words_of_numpy(
     seed: int, client: str, day: int, replication: int, block: int
 ) -> None:
-    words, space = np.empty(12, np.uint64), np.empty((4, 3), np.uint64)
-    fill(words, space, block, day, replication, purpose_of("mix"), *key_of(seed, client))
+    words = np.empty(12, np.uint64)
+    fill(words, block, day, replication, purpose_of("mix"), *key_of(seed, client))
     bits = stream(seed, replication, client, day, "mix").bit_generator
     assert isinstance(bits, np.random.Philox)
     assert words.tolist() == bits.advance(block).random_raw(12).tolist()

@@ -62,8 +62,8 @@ def decide_dropping(  # type: ignore[no-untyped-def]
         Ring by the calls' numbers: which lanes granted them, of those that were awake.
     awake : (2**k,) int64 array
         Ring by the calls' numbers: how many lanes were awake.
-    time, credits : (n,) arrays
-        Calls from the oldest on; credits of the dtype of ``available``.
+    time, credits : (n,) int64 arrays
+        Calls from the oldest on.
     levels : (n - start,) int64 array
         What is in use in a pool without a limit after each new call.
     start : int
@@ -94,7 +94,7 @@ def decide_dropping(  # type: ignore[no-untyped-def]
             edge = time[n] - window
             while time[back] <= edge:
                 row = (oldest + back) & turn
-                cost, its = credits[back], min(awake[row], lanes)
+                cost, its = available.dtype.type(credits[back]), min(awake[row], lanes)
                 # Chosen by a value, not by a branch, so that the loop becomes vector instructions.
                 for lane in range(its):
                     available[lane] += cost if granted[row, lane] else zero
@@ -103,7 +103,7 @@ def decide_dropping(  # type: ignore[no-untyped-def]
                 back += 1
             row = (arrived + n - start) & turn
             awake[row] = lanes
-            cost, weight = credits[n], one if counts[n - start] else zero
+            cost, weight = available.dtype.type(credits[n]), one if counts[n - start] else zero
             for lane in range(lanes):
                 fits = cost <= available[lane]
                 available[lane] -= cost if fits else zero

@@ -17,14 +17,15 @@ _STRETCH = 64  # calls that are looked at together before any of them is followe
 
 @compiled
 def _count(time, client, credits, counted, warmup, counts):  # type: ignore[no-untyped-def]
-    """Note which calls count; return how many, and what they cost together."""
-    calls = cost = 0
+    """Note which calls count; return how many, what they cost, and what the dearest call does."""
+    calls = cost = dearest = 0
     for n in range(time.shape[0]):
         its = counted[client[n]] and time[n] >= warmup
         counts[n] = its
         calls += its
         cost += credits[n] * its
-    return calls, cost
+        dearest = max(dearest, credits[n])
+    return calls, cost, dearest
 
 
 @compiled
@@ -105,27 +106,30 @@ class Past:
         The most ever in use: the pool size that throttles no call (rule 5).
     counted_calls, counted_credits : int
         Calls that counted so far, and what they cost together.
+    dearest : int
+        What the dearest call so far costs, whether it counts or not.
     """
 
     def __init__(self, window: int, counted: NDArray[np.bool_], warmup: int) -> None:
         self._window, self._counted, self._warmup = window, counted, warmup
-        self.time: Ints = np.empty(0, np.int64)
-        self.credits: Ints = np.empty(0, np.int64)
+        # Calls move through a buffer, and back to its front when it is full: not at each addition.
+        self._times, self._costs = np.empty(1024, np.int64), np.empty(1024, np.int64)
+        self._first = self._last = 0
+        self.time, self.credits = self._times[:0], self._costs[:0]
         self.levels: Ints = np.empty(0, np.int64)
         self.counts: Flags = np.empty(0, np.bool_)
-        self.start = self.highest = self.most = self.counted_calls = self.counted_credits = 0
-        self._oldest = self._in_use = 0
+        self.start = self.highest = self.most = self.dearest = 0
+        self.counted_calls = self.counted_credits = 0
+        self._in_use = 0
 
     def add(self, calls: Calls, floor: int) -> None:
         """Forget what is older than a window, and take new calls.
 
         ``floor`` is the smallest limit that demand has not exceeded of late.
         """
-        self.time = np.concatenate((self.time[self._oldest :], calls.time))
-        self.credits = np.concatenate((self.credits[self._oldest :], calls.credits))
-        self.start = len(self.time) - len(calls)
+        self._append(calls)
         self.levels, self.counts = np.empty(len(calls), np.int64), np.empty(len(calls), np.bool_)
-        self._in_use, self._oldest, self.most = _follow(
+        self._in_use, oldest, self.most = _follow(
             self.time,
             self.credits,
             self.start,
@@ -135,9 +139,27 @@ class Past:
             floor,
             self.most,
         )
+        self._first += oldest
         self.highest = int(self.levels.max(initial=0))
-        number, cost = _count(
+        number, cost, dearest = _count(
             calls.time, calls.client, calls.credits, self._counted, self._warmup, self.counts
         )
         self.counted_calls += number
         self.counted_credits += cost
+        self.dearest = max(self.dearest, dearest)
+
+    def _append(self, calls: Calls) -> None:
+        kept = slice(self._first, self._last)
+        self.start = self._last - self._first
+        count = self.start + len(calls)
+        if self._first + count > len(self._times):
+            # At least as much room again as is used, so that a call is moved once on average.
+            room = max(len(self._times), 2 ** (2 * count - 1).bit_length())
+            times, costs = np.empty(room, np.int64), np.empty(room, np.int64)
+            times[: self.start], costs[: self.start] = self._times[kept], self._costs[kept]
+            self._times, self._costs, self._first = times, costs, 0
+        self._last = self._first + count
+        new = slice(self._first + self.start, self._last)
+        self._times[new], self._costs[new] = calls.time, calls.credits
+        now = slice(self._first, self._last)
+        self.time, self.credits = self._times[now], self._costs[now]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from simulation.arrays import Flags, Ints
-from simulation.demand import Calls, ClientDemand, Demand, Wanted
+from simulation.demand import Block, Calls, Demand, Drawn
 from simulation.engine.compiled.dropping import VECTOR, decide_dropping
 from simulation.engine.compiled.kernel import Day, decide, wake
 from simulation.engine.compiled.lanes import WALK, lanes_of
@@ -80,18 +80,17 @@ def sweep(demand: Demand, replication: int, limits: Ints, counted: Flags) -> Swe
 def sweep_together(pools: Sequence[Pools], replication: int) -> list[Swept]:
     """Return what the pools of several demands throttle and lose in one replication.
 
-    It is decided a block of days at a time. Clients that the demands share are drawn once.
+    It is decided a block at a time. Clients that the demands share are drawn once.
     """
     sweeps = [_Sweep(each, replication) for each in pools]
     blocks = pools[0].demand.blocks
     if any(each.demand.blocks is not blocks for each in pools):
         return [sweep_together([each], replication)[0] for each in pools]
-    drawn: dict[ClientDemand, Wanted] = {}
+    drawn = Drawn()
     calls_of = [each.demand.draw_blocks(replication, drawn) for each in pools]
-    for days, *calls in zip(blocks, *calls_of, strict=True):
+    for block, *calls in zip(blocks, *calls_of, strict=True):
         for each, its in zip(sweeps, calls, strict=True):
-            each.take(days, its)
-        drawn.clear()
+            each.take(block, its)
     return [each.swept() for each in sweeps]
 
 
@@ -107,10 +106,13 @@ class _Sweep:
             self._lanes = _Retrying(pools.limits, demand, replication)
         self._past = Past(window, pools.counted, scenario.warmup_end)
 
-    def take(self, days: range, calls: Calls) -> None:
-        """Decide the calls of some days."""
+    def take(self, block: Block, calls: Calls) -> None:
+        """Decide the calls of a block."""
         self._past.add(calls, self._lanes.floor)
-        self._lanes.decide(calls, self._past, [self._clock.day_end(day) for day in days])
+        ends = [self._clock.day_end(day) for day in block.days]
+        if block.part is not None:
+            ends = [block.part[1]]
+        self._lanes.decide(calls, self._past, ends)
 
     def swept(self) -> Swept:
         """Return what came of it."""
@@ -144,7 +146,7 @@ class _Lanes(Protocol):
     """Pools of several sizes on one replication."""
 
     def decide(self, calls: Calls, past: Past, ends: list[int]) -> None:
-        """Decide the attempts of a block of days, which end then."""
+        """Decide the attempts of a block, whose days or part end then."""
 
     @property
     def floor(self) -> int:
@@ -259,7 +261,7 @@ class _Dropping:
         state, width = self._state[0], self._width(past)
         self._make_room(int(state["arrived"]) + len(calls) - int(state["oldest"]), width)
         # 32 bits where sums stay below 2**31: twice as many lanes in each vector instruction.
-        narrow = self._limits.max(initial=0) < 2**30 and past.credits.max(initial=0) < 2**30
+        narrow = self._limits.max(initial=0) < 2**30 and past.dearest < 2**30
         dtype: type[np.signedinteger[Any]] = np.int32 if narrow else np.int64
         available = self._available[:width].astype(dtype)
         throttled = np.zeros_like(available)
@@ -271,7 +273,7 @@ class _Dropping:
             self._granted,
             self._awake,
             past.time,
-            past.credits.astype(dtype),
+            past.credits,
             past.levels,
             past.start,
             past.counts,
