@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import poisson
 
-from simulation.demand import Block, Drawn
+from simulation.demand import Block, Drawn, Portion
 from simulation.demand.calls import Calls, concatenate, packed
 from simulation.demand.demand import Demand
+from simulation.demand.wanted import Wanted
 from simulation.quantities import DAY
 from simulation.scenario.scenario import Scenario
 
@@ -56,23 +57,22 @@ class _OfTheTests(Demand, ABC):
         """Each day by itself."""
         return [Block(range(day, day + 1)) for day in range(self.days)]
 
-    def draw_block(
+    def draw_portion(
         self,
         replication: int,
         block: Block,
         first_calls: Sequence[int] | Ints | None = None,
         drawn: Drawn | None = None,  # noqa: ARG002
-    ) -> Calls:
-        """Return the calls of all clients in a block, ordered by time, client and call."""
+    ) -> Portion:
+        """Return what all clients want in a block."""
         clients = range(len(self.scenario.clients))
-        made = [0 for _ in clients] if first_calls is None else [int(n) for n in first_calls]
-        each = []
-        for day in block.days:
-            for client in clients:
-                each.append(self.draw_client(replication, client, day, made[client]))
-                made[client] += len(each[-1])
-        calls = concatenate(each)
-        return calls.take(np.argsort(calls.time, kind="stable"))
+        drawn_by = [
+            concatenate([self.draw_client(replication, client, day) for day in block.days])
+            for client in clients
+        ]
+        wanted = [Wanted(calls.time, calls.what, calls.credits) for calls in drawn_by]
+        firsts = np.zeros(len(wanted), np.int64) if first_calls is None else np.array(first_calls)
+        return Portion(block, wanted, firsts, self.scenario.clock.day_start(block.days[0]))
 
 
 def stationary_counts(

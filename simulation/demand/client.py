@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -10,41 +10,13 @@ from simulation.arrays import Ints
 from simulation.demand.arrivals import ArrivalProcess, Arrivals, TraceArrivals, arrivals_of
 from simulation.demand.calls import packed
 from simulation.demand.mix import Mix
+from simulation.demand.portion import Block
+from simulation.demand.wanted import Prices, Wanted
 from simulation.scenario import Client, Scenario, Trace
 
-__all__ = ["Block", "ClientDemand", "Drawn", "Wanted"]
+__all__ = ["ClientDemand", "Drawn"]
 
 _MOST_REMEMBERED = 1_000_000  # calls of a client that are the same in all replications
-
-
-class Block(NamedTuple):
-    """What is drawn at once: some local days, one after the other, or a part of one.
-
-    Attributes
-    ----------
-    days : range
-        At most 64.
-    part : (int, int) or None
-        Of the only day, where the part begins and ends, µs; None where the days are whole.
-    """
-
-    days: range
-    part: tuple[int, int] | None = None
-
-
-class Wanted(NamedTuple):
-    """What a client wants in a block, n calls in order of time.
-
-    Attributes
-    ----------
-    time : (n,) int64 array
-        µs since the scenario's start.
-    what : (n,) int64 array
-        Kind and records of each call, as `simulation.demand.calls.packed`.
-    """
-
-    time: Ints
-    what: Ints
 
 
 class ClientDemand:
@@ -56,6 +28,7 @@ class ClientDemand:
         self.arrivals: ArrivalProcess = arrivals_of(client, scenario)
         self.code = {api: code for code, api in enumerate(apis)}
         self._mix = Mix(client, scenario, self.code)
+        self._prices = Prices.of(scenario.card, apis)
         # What is not drawn is the same in all replications: when the calls come, or all of them.
         self._arrives = _Remembered(not client.arrivals.is_drawn)
         self._wants = _Remembered(not client.is_drawn)
@@ -96,7 +69,7 @@ class ClientDemand:
         if isinstance(self.arrivals, TraceArrivals) and self.arrivals.trace.counts is None:
             first = self.arrivals.first_row(block.days) + skipped
             what = self._recorded(self.arrivals.trace, slice(first, first + len(what)), what)
-        return Wanted(arrivals.times, what)
+        return Wanted(arrivals.times, what, self._prices.credits(what))
 
     def _recorded(self, trace: Trace, rows: slice, what: Ints) -> Ints:
         """Return what some rows of the trace name in place of what the mix drew."""
@@ -173,5 +146,5 @@ class _Remembered:
     def keep(self, of: range | Block, drawn: Arrivals | Wanted) -> None:
         """Remember it unless that takes too much memory."""
         if self._room > 0:
-            self._room -= len(drawn[0])
+            self._room -= len(drawn.times if isinstance(drawn, Arrivals) else drawn)
             self._drawn[of] = drawn

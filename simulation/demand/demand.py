@@ -7,7 +7,7 @@ the pool does with it.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import groupby, pairwise
 from math import ceil
@@ -16,8 +16,10 @@ import numpy as np
 
 from simulation.arrays import Ints
 from simulation.demand.calls import Calls, concatenate
-from simulation.demand.client import Block, ClientDemand, Drawn, Wanted
-from simulation.demand.order import WHOLE_CALL, keys_of, line_up
+from simulation.demand.client import ClientDemand, Drawn
+from simulation.demand.order import lined_up
+from simulation.demand.portion import Block, Portion
+from simulation.demand.wanted import Wanted
 from simulation.demand.workload import calls_a_day
 from simulation.scenario import Scenario
 
@@ -42,7 +44,7 @@ class Demand:
     scenario : Scenario
     like : Demand, optional
         Demand of another scenario: clients that are the same there are drawn by the same objects,
-        so that `draw_block` can draw them once for both.
+        so that `draw_portion` can draw them once for both.
     """
 
     def __init__(self, scenario: Scenario, like: Demand | None = None) -> None:
@@ -63,9 +65,6 @@ class Demand:
             else ClientDemand(client, scenario, self.apis)
             for client in scenario.clients
         ]
-        kinds = [scenario.card.calls.get(api) or scenario.card.calls["other"] for api in self.apis]
-        self._groups = np.array([kind.per_records or WHOLE_CALL for kind in kinds], np.int64)
-        self._costs = np.array([kind.credits for kind in kinds], np.int64)
         # Fetching memory anew from the system for each day takes as long as drawing the day. The
         # GNU C library keeps freed memory once an array just below its bound of 32 MiB was freed,
         # in the whole process and up to twice that size. A day of 333,333 calls is drawn in 16 ms,
@@ -142,19 +141,21 @@ class Demand:
         first_call : int
             How many calls the client made on the days before.
         """
-        wanted = self._clients[client].draw(replication, Block(range(day, day + 1)), {})
-        firsts = np.zeros(len(self._clients), np.int64)
+        block, nothing = Block(range(day, day + 1)), np.empty(0, np.int64)
+        wanted = [Wanted(nothing, nothing, nothing) for _ in self._clients]
+        wanted[client] = self._clients[client].draw(replication, block, {})
+        firsts = np.zeros(len(wanted), np.int64)
         firsts[client] = first_call
-        return self._lined_up({client: wanted}, day, firsts)
+        return lined_up(wanted, firsts, self.scenario.clock.day_start(day))
 
-    def draw_block(
+    def draw_portion(
         self,
         replication: int,
         block: Block,
         first_calls: Sequence[int] | Ints | None = None,
         drawn: Drawn | None = None,
-    ) -> Calls:
-        """Return the calls of all clients in a block, ordered by time, client and call.
+    ) -> Portion:
+        """Return what all clients want in a block, not yet lined up.
 
         Parameters
         ----------
@@ -166,39 +167,27 @@ class Demand:
             What is drawn already.
         """
         drawn = drawn or Drawn()
-        wanted = {n: drawn.of(client, replication, block) for n, client in enumerate(self._clients)}
+        wanted = [drawn.of(client, replication, block) for client in self._clients]
         firsts = np.zeros(len(wanted), np.int64) if first_calls is None else np.array(first_calls)
-        return self._lined_up(wanted, block.days[0], firsts)
-
-    def _lined_up(self, wanted: Mapping[int, Wanted], day: int, first_calls: Ints) -> Calls:
-        """Return the calls of some clients, by the client's number, from a day on."""
-        bits, start = (len(self._clients) - 1).bit_length(), self.scenario.clock.day_start(day)
-        counts = np.zeros(len(self._clients) + 1, np.int64)
-        for number, its in wanted.items():
-            counts[number + 1] = len(its.time)
-        begins = counts.cumsum()
-        # Times since the first day leave 20 bits and more for the client.
-        keys = np.concatenate([its.time for its in wanted.values()])
-        keys_of(keys, begins, bits, start)
-        keys.sort()
-        what = np.concatenate([its.what for its in wanted.values()])
-        here, numbers = begins[:-1].copy(), first_calls - begins[:-1]
-        columns = line_up(keys, bits, start, here, numbers, what, self._groups, self._costs)
-        return Calls(*columns)
+        return Portion(block, wanted, firsts, self.scenario.clock.day_start(block.days[0]))
 
     def draw_day(
         self, replication: int, day: int, first_calls: Sequence[int] | Ints | None = None
     ) -> Calls:
-        """Return the calls of all clients on one local day; else as `draw_block`."""
-        return self.draw_block(replication, Block(range(day, day + 1)), first_calls)
+        """Return the calls of all clients on one local day; else as `draw_portion`."""
+        return self.draw_portion(replication, Block(range(day, day + 1)), first_calls).calls()
 
-    def draw_blocks(self, replication: int, drawn: Drawn | None = None) -> Iterator[Calls]:
-        """Yield the calls of all clients in each block, numbered through all days."""
+    def draw_portions(self, replication: int, drawn: Drawn | None = None) -> Iterator[Portion]:
+        """Yield what all clients want in each block, calls numbered through all of them."""
         drawn, made = drawn or Drawn(), np.zeros(len(self._clients), np.int64)
         for block in self.blocks:
-            calls = self.draw_block(replication, block, made, drawn)
-            made += np.bincount(calls.client, minlength=len(made))
-            yield calls
+            portion = self.draw_portion(replication, block, made, drawn)
+            made += [len(wanted) for wanted in portion.wanted]
+            yield portion
+
+    def draw_blocks(self, replication: int) -> Iterator[Calls]:
+        """Yield the calls of all clients in each block, numbered through all of them."""
+        return (portion.calls() for portion in self.draw_portions(replication))
 
     def draw_days(self, replication: int) -> Iterator[Calls]:
         """Yield the calls of all clients on each local day, numbered through all days."""

@@ -20,8 +20,9 @@ from rich.table import Table
 
 from simulation import DAY, Scenario, run
 from simulation.arrays import Ints
-from simulation.demand import Block, Calls, Demand, concatenate
+from simulation.demand import Block, Calls, Demand, Portion, concatenate
 from simulation.demand import Drawn as DrawnBlock
+from simulation.demand.wanted import Wanted
 from simulation.engine.compiled.kernel import Day, Tape, decide
 from simulation.engine.compiled.lanes import EVENT, lanes_of
 from simulation.engine.compiled.model import CompiledModel, laws_of
@@ -105,15 +106,30 @@ class Drawn(Demand):
         self.drawn = list(Demand(scenario).draw_days(0))
         self.calls = sum(map(len, self.drawn))
         self.blocks = [Block(range(day, day + 1)) for day in range(self.days)]
+        self._portions = list(map(_InOrder, self.blocks, self.drawn))
 
-    def draw_block(
+    def draw_portion(
         self,
         replication: int,  # noqa: ARG002
         block: Block,
         first_calls: Sequence[int] | Ints | None = None,  # noqa: ARG002
         drawn: DrawnBlock | None = None,  # noqa: ARG002
-    ) -> Calls:
-        return self.drawn[block.days[0]]
+    ) -> Portion:
+        return self._portions[block.days[0]]
+
+
+class _InOrder(Portion):
+    """Calls that were put in order before the clock started."""
+
+    def __init__(self, block: Block, calls: Calls) -> None:
+        whose = [calls.take(np.flatnonzero(calls.client == n)) for n in range(CLIENTS)]
+        wanted = [Wanted(its.time, its.what, its.credits) for its in whose]
+        super().__init__(block, wanted, np.zeros(CLIENTS, np.int64), 0)
+        self._in_order = calls
+
+    def between(self, begin: int, end: int) -> Calls:
+        first, last = np.searchsorted(self._in_order.time, (begin, end)).tolist()
+        return self._in_order.take(slice(first, last))
 
 
 def c_loop(folder: Path) -> Callable[[Calls, int], float] | None:

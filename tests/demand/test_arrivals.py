@@ -11,8 +11,8 @@ import pytest
 
 from simulation import InputError
 from simulation.demand.arrivals import spread
-from simulation.demand.client import Block
 from simulation.demand.demand import Demand
+from simulation.demand.portion import Block
 from simulation.quantities import DAY, HOUR, MINUTE, SECOND
 from simulation.scenario.clock import Clock
 from simulation.scenario.poisson import Poisson

@@ -34,6 +34,11 @@ def _awake(available, limits, awake, in_use, most):  # type: ignore[no-untyped-d
 
 
 @compiled
+def _in_vectors(lanes, limits):  # type: ignore[no-untyped-def]
+    return min((lanes + VECTOR - 1) // VECTOR * VECTOR, limits.shape[0])
+
+
+@compiled
 def decide_dropping(  # type: ignore[no-untyped-def]
     state,
     limits,
@@ -85,8 +90,7 @@ def decide_dropping(  # type: ignore[no-untyped-def]
         for n in range(first, last):
             most = max(most, levels[n - start])
         before = lanes
-        lanes = _awake(available, limits, before, in_use, most)
-        lanes = min((lanes + VECTOR - 1) // VECTOR * VECTOR, limits.shape[0])
+        lanes = _in_vectors(_awake(available, limits, before, in_use, most), limits)
         for lane in range(before, lanes):
             available[lane] = limits[lane] - in_use
         decided += lanes * (last - first)
@@ -111,5 +115,6 @@ def decide_dropping(  # type: ignore[no-untyped-def]
                 granted[row, lane] = fits
     if time.shape[0] > start:
         state.in_use = levels[levels.shape[0] - 1]
+        lanes = _in_vectors(_awake(available, limits, lanes, state.in_use, 0), limits)
     state.oldest, state.arrived = oldest + back, arrived + time.shape[0] - start
     state.awake, state.decided = lanes, state.decided + decided

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,15 +19,12 @@ _STRETCH = 64  # calls that are looked at together before any of them is followe
 
 @compiled
 def _count(time, client, credits, counted, warmup, counts):  # type: ignore[no-untyped-def]
-    """Note which calls count; return how many, what they cost, and what the dearest call does."""
-    calls = cost = dearest = 0
+    """Note which calls count; return what the dearest call costs, whether it counts or not."""
+    dearest = 0
     for n in range(time.shape[0]):
-        its = counted[client[n]] and time[n] >= warmup
-        counts[n] = its
-        calls += its
-        cost += credits[n] * its
+        counts[n] = counted[client[n]] and time[n] >= warmup
         dearest = max(dearest, credits[n])
-    return calls, cost, dearest
+    return dearest
 
 
 @compiled
@@ -51,7 +50,7 @@ def _follow(  # type: ignore[no-untyped-def]
     count = (time.shape[0] - start + _STRETCH - 1) // _STRETCH
     begins, before = np.empty(count, np.int64), np.empty(count, np.int64)
     bounds = np.empty(count, np.int64)
-    oldest, busiest = 0, 0
+    oldest = 0
     # Which credits come back before which call is a branch that no processor foresees: it takes
     # longer than all else. So stretches are passed at once, as if nothing came back within them.
     for stretch in range(count):
@@ -68,13 +67,8 @@ def _follow(  # type: ignore[no-untyped-def]
         oldest, in_use = _released(time, credits, oldest, in_use, time[last - 1] - window)
         in_use += asked
         levels[last - 1 - start] = in_use  # the last is exact: the next ones begin with it
-        if bounds[stretch] > bounds[busiest]:
-            busiest = stretch
-    # Followed are those that may be of interest, first the one that may hold the most: after it
-    # hardly another one can.
-    for turn in range(-1, count):
-        stretch = busiest if turn < 0 else turn
-        if stretch < count and (bounds[stretch] > floor or bounds[stretch] > most):
+    for stretch in range(count):
+        if bounds[stretch] > floor or bounds[stretch] > most:
             first = start + stretch * _STRETCH
             last = min(first + _STRETCH, time.shape[0])
             oldest_then, in_use_then = begins[stretch], before[stretch]
@@ -97,43 +91,52 @@ class Past:
         Of the calls since a window before the first new one.
     start : int
         Where the new ones begin in them.
+    in_use : int
+        What is in use without a limit after the last call.
     levels, counts : (n - start,) int64 and bool array
         What is in use without a limit after each new call, and whether it counts. Where that is
         not above the limit of any pool that sleeps, more may stand there, but not above it either.
     highest : int
         The highest of the levels.
     most : int
-        The most ever in use: the pool size that throttles no call (rule 5).
-    counted_calls, counted_credits : int
-        Calls that counted so far, and what they cost together.
+        The most ever in use, as far as it is known.
     dearest : int
-        What the dearest call so far costs, whether it counts or not.
+        What the dearest call so far costs.
     """
 
     def __init__(self, window: int, counted: NDArray[np.bool_], warmup: int) -> None:
         self._window, self._counted, self._warmup = window, counted, warmup
         # Calls move through a buffer, and back to its front when it is full: not at each addition.
         self._times, self._costs = np.empty(1024, np.int64), np.empty(1024, np.int64)
-        self._first = self._last = 0
-        self.time, self.credits = self._times[:0], self._costs[:0]
         self.levels: Ints = np.empty(0, np.int64)
         self.counts: Flags = np.empty(0, np.bool_)
-        self.start = self.highest = self.most = self.dearest = 0
-        self.counted_calls = self.counted_credits = 0
-        self._in_use = 0
+        self.highest = self.most = self.dearest = 0
+        self.begin_with([])
 
-    def add(self, calls: Calls, floor: int) -> None:
+    def begin_with(self, calls: Sequence[Calls]) -> None:
+        """Take the calls of the last window, of which nothing else is known yet."""
+        self._first = self._last = self.in_use = 0
+        self.time, self.credits = self._times[:0], self._costs[:0]
+        for each in calls:
+            self._append(each)
+            self.in_use += int(each.credits.sum())
+        self.start = len(self.time)
+
+    def add(self, calls: Calls, floor: int, most: int) -> None:
         """Forget what is older than a window, and take new calls.
 
-        ``floor`` is the smallest limit that demand has not exceeded of late.
+        ``floor`` is the smallest limit that demand has not exceeded of late, ``most`` what is known
+        to be in use at some time.
         """
+        self.most = max(self.most, most)
+        self.start = self._last - self._first
         self._append(calls)
         self.levels, self.counts = np.empty(len(calls), np.int64), np.empty(len(calls), np.bool_)
-        self._in_use, oldest, self.most = _follow(
+        self.in_use, oldest, self.most = _follow(
             self.time,
             self.credits,
             self.start,
-            self._in_use,
+            self.in_use,
             self._window,
             self.levels,
             floor,
@@ -141,25 +144,23 @@ class Past:
         )
         self._first += oldest
         self.highest = int(self.levels.max(initial=0))
-        number, cost, dearest = _count(
+        dearest = _count(
             calls.time, calls.client, calls.credits, self._counted, self._warmup, self.counts
         )
-        self.counted_calls += number
-        self.counted_credits += cost
         self.dearest = max(self.dearest, dearest)
 
     def _append(self, calls: Calls) -> None:
         kept = slice(self._first, self._last)
-        self.start = self._last - self._first
-        count = self.start + len(calls)
+        before = self._last - self._first
+        count = before + len(calls)
         if self._first + count > len(self._times):
-            # At least as much room again as is used, so that a call is moved once on average.
+            # As much room again as is used, so that a call is moved once on average.
             room = max(len(self._times), 2 ** (2 * count - 1).bit_length())
             times, costs = np.empty(room, np.int64), np.empty(room, np.int64)
-            times[: self.start], costs[: self.start] = self._times[kept], self._costs[kept]
+            times[:before], costs[:before] = self._times[kept], self._costs[kept]
             self._times, self._costs, self._first = times, costs, 0
         self._last = self._first + count
-        new = slice(self._first + self.start, self._last)
+        new = slice(self._first + before, self._last)
         self._times[new], self._costs[new] = calls.time, calls.credits
         now = slice(self._first, self._last)
         self.time, self.credits = self._times[now], self._costs[now]

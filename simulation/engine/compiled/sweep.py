@@ -1,7 +1,8 @@
 """Many pool sizes on one replication's demand: how many calls each throttles and loses.
 
 All sizes see the same calls. A pool that has throttled nothing for a whole window is in the state
-of an unlimited pool; skip it until a call arrives that does not fit.
+of an unlimited pool; skip it until a call arrives that does not fit. Where all sizes are skipped,
+calls are not even put in order: an `Outline` says when that is so.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from simulation.arrays import Flags, Ints
-from simulation.demand import Block, Calls, Demand, Drawn
+from simulation.demand import Calls, Demand, Drawn, Portion
 from simulation.engine.compiled.dropping import VECTOR, decide_dropping
 from simulation.engine.compiled.kernel import Day, decide, wake
 from simulation.engine.compiled.lanes import WALK, lanes_of
 from simulation.engine.compiled.model import empty_tape, laws_of
+from simulation.engine.compiled.outline import Outline
 from simulation.engine.compiled.past import Past
 from simulation.scenario import Scenario
 
@@ -87,10 +89,10 @@ def sweep_together(pools: Sequence[Pools], replication: int) -> list[Swept]:
     if any(each.demand.blocks is not blocks for each in pools):
         return [sweep_together([each], replication)[0] for each in pools]
     drawn = Drawn()
-    calls_of = [each.demand.draw_blocks(replication, drawn) for each in pools]
-    for block, *calls in zip(blocks, *calls_of, strict=True):
-        for each, its in zip(sweeps, calls, strict=True):
-            each.take(block, its)
+    portions_of = [each.demand.draw_portions(replication, drawn) for each in pools]
+    for portions in zip(*portions_of, strict=True):
+        for each, portion in zip(sweeps, portions, strict=True):
+            each.take(portion)
     return [each.swept() for each in sweeps]
 
 
@@ -99,31 +101,74 @@ class _Sweep:
 
     def __init__(self, pools: Pools, replication: int) -> None:
         demand, scenario = pools.demand, pools.demand.scenario
-        window = scenario.card.window
-        self._clock = scenario.clock
-        self._lanes: _Lanes = _Dropping(pools.limits, window)
+        self._window, self._clock = scenario.card.window, scenario.clock
+        self._warmup, self._counted = scenario.warmup_end, pools.counted
+        self._smallest = _smallest(pools.limits, 0)
+        self._lanes: _Lanes = _Dropping(pools.limits, self._window)
         if not _drops_all(scenario):
             self._lanes = _Retrying(pools.limits, demand, replication)
-        self._past = Past(window, pools.counted, scenario.warmup_end)
+        self._past = Past(self._window, pools.counted, self._warmup)
+        self._outline = Outline(self._window, scenario.clock.horizon)
+        self._portions: list[tuple[int, Portion]] = []  # of the last window, and when each ends
+        self._decided = 0  # until when calls were put in order
+        self._calls = self._credits = 0
 
-    def take(self, block: Block, calls: Calls) -> None:
+    def take(self, portion: Portion) -> None:
         """Decide the calls of a block."""
-        self._past.add(calls, self._lanes.floor)
-        ends = [self._clock.day_end(day) for day in block.days]
-        if block.part is not None:
-            ends = [block.part[1]]
+        ends = [self._clock.day_end(day) for day in portion.block.days]
+        begins = [max(0, self._clock.day_start(day)) for day in portion.block.days]
+        if portion.block.part is not None:
+            begins, ends = ([moment] for moment in portion.block.part)
+        self._portions = [
+            (end, each) for end, each in self._portions if end > begins[0] - self._window
+        ]
+        self._portions.append((ends[-1], portion))
+        self._count(portion)
+        self._outline.add([each for _, each in self._portions])
+        bounds = list(map(self._outline.bound, begins, ends))
+        day = 0
+        while day < len(ends):
+            last = day
+            # Days that follow each other and may reach the smallest size are decided at once.
+            while last < len(ends) and bounds[last] > self._smallest:
+                last += 1
+            if last == day and not self._lanes.asleep:
+                last = day + 1
+            if last > day:
+                self._decide(begins[day], ends[day:last])
+            day = max(last, day + 1)
+
+    def _count(self, portion: Portion) -> None:
+        for wanted, counts in zip(portion.wanted, self._counted.tolist(), strict=True):
+            if counts:
+                first = int(np.searchsorted(wanted.time, self._warmup))
+                self._calls += len(wanted) - first
+                self._credits += int(wanted.credits[first:].sum())
+
+    def _decide(self, begin: int, ends: list[int]) -> None:
+        """Put the calls from a moment on in order, and decide them."""
+        if begin != self._decided:
+            # What was skipped left all pools in the state of one without a limit, which the calls
+            # of the last window tell.
+            before = [
+                portion.between(begin - self._window + 1, begin) for _, portion in self._portions
+            ]
+            self._past.begin_with(before)
+            self._lanes.skip_to(self._past)
+        calls = self._portions[-1][1].between(begin, ends[-1])
+        self._past.add(calls, self._lanes.floor, self._outline.most)
         self._lanes.decide(calls, self._past, ends)
+        self._decided = ends[-1]
 
     def swept(self) -> Swept:
         """Return what came of it."""
-        past, lanes = self._past, self._lanes
         return Swept(
-            calls=past.counted_calls,
-            credits=past.counted_credits,
-            throttled=lanes.throttled,
-            lost=lanes.lost,
-            enough=past.most,
-            work=lanes.work,
+            calls=self._calls,
+            credits=self._credits,
+            throttled=self._lanes.throttled,
+            lost=self._lanes.lost,
+            enough=max(self._outline.most, self._past.most),
+            work=self._lanes.work,
         )
 
 
@@ -147,6 +192,13 @@ class _Lanes(Protocol):
 
     def decide(self, calls: Calls, past: Past, ends: list[int]) -> None:
         """Decide the attempts of a block, whose days or part end then."""
+
+    def skip_to(self, past: Past) -> None:
+        """Go on after calls that were left out while all lanes slept."""
+
+    @property
+    def asleep(self) -> bool:
+        """Whether all lanes sleep."""
 
     @property
     def floor(self) -> int:
@@ -183,10 +235,17 @@ class _Retrying:
         self._asleep = np.empty(0, bool)
         self._tape = empty_tape(read=False)
 
+    def skip_to(self, past: Past) -> None:
+        pass  # a lane that wakes takes what it needs from the past
+
+    @property
+    def asleep(self) -> bool:
+        return bool(self._asleep.all())
+
     def decide(self, calls: Calls, past: Past, ends: list[int]) -> None:
         # Where the smallest size is not reached and none is awake, nothing is done at all. Else
         # a day at a time, so that lanes sleep again soon.
-        if past.highest <= self.floor and self._asleep.all():
+        if past.highest <= self.floor and self.asleep:
             return
         begin = 0
         for until, end in zip(ends, np.searchsorted(calls.time, ends).tolist(), strict=True):
@@ -256,6 +315,18 @@ class _Dropping:
         self._state = np.zeros(1, WALK)
         # Rings, as wide as lanes were ever awake.
         self._granted, self._awake = np.empty((1024, 0), np.uint8), np.empty(1024, np.int64)
+
+    def skip_to(self, past: Past) -> None:
+        # No lane was awake at any call of the last window.
+        state, width = self._state[0], self._width(past)
+        state["oldest"] = state["arrived"] = 0
+        self._make_room(past.start, width)
+        self._awake[: past.start] = 0
+        state["arrived"], state["in_use"] = past.start, past.in_use
+
+    @property
+    def asleep(self) -> bool:
+        return int(self._state["awake"][0]) == 0
 
     def decide(self, calls: Calls, past: Past, ends: list[int]) -> None:  # noqa: ARG002
         state, width = self._state[0], self._width(past)

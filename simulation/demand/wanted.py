@@ -1,0 +1,104 @@
+"""What a client wants: when it calls, what each call is, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from simulation.arrays import Ints
+from simulation.jit import compiled
+from simulation.rate_cards import RateCard
+
+__all__ = ["Prices", "Wanted"]
+
+_WHOLE_CALL = 2**40
+"""More records than any call has, so that the price of a group of as many is that of the call."""
+
+
+class Prices(NamedTuple):
+    """What each kind of call costs: ``costs`` for each group of records, begun ones included.
+
+    Attributes
+    ----------
+    groups, costs : (apis,) int64 array
+        Records in a group, and credits.
+    """
+
+    groups: Ints
+    costs: Ints
+
+    @classmethod
+    def of(cls, card: RateCard, apis: Sequence[str]) -> Prices:
+        """Return the prices of some kinds of call."""
+        kinds = [card.calls.get(api) or card.calls["other"] for api in apis]
+        groups = [kind.per_records or _WHOLE_CALL for kind in kinds]
+        costs = [kind.credits for kind in kinds]
+        return cls(np.array(groups, np.int64), np.array(costs, np.int64))
+
+    def credits(self, what: Ints) -> Ints:
+        """Return what calls cost, given as `simulation.demand.calls.packed`."""
+        credits = np.empty(len(what), np.int64)
+        _price(what, self.groups, self.costs, credits)
+        return credits
+
+
+@compiled
+def _price(what, groups, costs, credits):  # type: ignore[no-untyped-def]
+    for n in range(what.shape[0]):
+        api, records = what[n] >> 32, what[n] & (2**32 - 1)
+        # Without a branch, which kinds that are drawn would make unpredictable, and by floats,
+        # whose division takes a third of the time. Below 2**53 it is as exact.
+        credits[n] = costs[api] * np.int64((records + groups[api] - 1) / groups[api])
+
+
+@compiled
+def _add_up(time, credits, slots, first, length):  # type: ignore[no-untyped-def]
+    """Add credits up in slots of time; times are in order."""
+    slot, end = 0, (first + 1) * length
+    for n in range(time.shape[0]):
+        while time[n] >= end:
+            slot += 1
+            end += length
+        slots[slot] += credits[n]
+
+
+class Wanted:
+    """What a client wants in a block, n calls in order of time.
+
+    Attributes
+    ----------
+    time : (n,) int64 array
+        µs since the scenario's start.
+    what : (n,) int64 array
+        Kind and records of each call, as `simulation.demand.calls.packed`.
+    credits : (n,) int64 array
+        What each call costs.
+    """
+
+    def __init__(self, time: Ints, what: Ints, credits: Ints) -> None:
+        self.time, self.what, self.credits = time, what, credits
+        self._added_up: tuple[int, Ints] | None = None
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def between(self, begin: int, end: int) -> tuple[int, Wanted]:
+        """Return how many calls come before a moment, and those from it to another one, µs."""
+        first, last = np.searchsorted(self.time, (begin, end)).tolist()
+        here = slice(first, last)
+        return first, Wanted(self.time[here], self.what[here], self.credits[here])
+
+    def in_slots(self, length: int) -> tuple[int, Ints]:
+        """Return the first slot of some µs with a call, and the credits in each from it on.
+
+        Slots begin with the scenario. ``length`` is always the same, so this is added up once,
+        however many demands share the client.
+        """
+        if self._added_up is None:
+            first, last = (int(self.time[n]) // length for n in (0, -1)) if len(self) else (0, -1)
+            slots = np.zeros(last + 1 - first, np.int64)
+            _add_up(self.time, self.credits, slots, first, length)
+            self._added_up = first, slots
+        return self._added_up

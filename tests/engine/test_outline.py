@@ -1,0 +1,93 @@
+"""What is left out of a sweep changes nothing: the outline of demand is never below it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulation.demand import Demand
+from simulation.engine import sweep
+from simulation.engine.compiled.outline import Outline
+from simulation.engine.compiled.sweep import _Sweep
+from simulation.quantities import DAY
+from simulation.scenario import Scenario
+from tests.helpers import build, poisson, scheduled
+
+
+def levels_of(scenario: Scenario) -> tuple[Any, Any]:
+    """Return when calls come, and what is in use after each in a pool without a limit."""
+    calls, window = Demand(scenario).draw_replication(0), scenario.card.window
+    total = np.concatenate(([0], calls.credits.cumsum()))
+    back = np.searchsorted(calls.time, calls.time - window, side="right")
+    return calls.time, total[1:] - total[back]
+
+
+def outlined(scenario: Scenario) -> Outline:
+    """Return the outline of the first replication, each of its bounds compared with the levels."""
+    time, levels = levels_of(scenario)
+    demand = Demand(scenario)
+    outline = Outline(scenario.card.window, scenario.clock.horizon)
+    portions = []
+    for portion in demand.draw_portions(0):
+        portions.append(portion)
+        outline.add(portions)
+        for day in portion.block.days:
+            begin, end = max(0, scenario.clock.day_start(day)), scenario.clock.day_end(day)
+            within = levels[(time >= begin) & (time < end)]
+            assert outline.bound(begin, end) >= within.max(initial=0)
+    return outline
+
+
+@settings(max_examples=40)
+@given(
+    rates=st.lists(st.integers(1, 3000), min_size=1, max_size=3),
+    days=st.integers(1, 6),
+    seed=st.integers(0, 2**20),
+)
+def test_the_outline_is_never_below_demand_and_finds_the_most_that_is_in_use(
+    rates: list[int], days: int, seed: int
+) -> None:
+    clients = [poisson(f"p{n}", f"{rate} per day") for n, rate in enumerate(rates)]
+    clients.append(scheduled("s", "09:00", 40))
+    scenario = build(clients, horizon=f"{days} days", seed=seed)
+    assert outlined(scenario).most == levels_of(scenario)[1].max(initial=0)
+
+
+@pytest.mark.parametrize("retries", [False, True])
+def test_days_on_which_no_size_is_reached_are_not_put_in_order(
+    retries: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The burst on the fifth day is all that the sizes do not grant at once.
+    client = poisson("p", "500 per day")
+    if retries:
+        client["on_throttle"] = {"retry": {"first": "1 minute", "max_attempts": 4}}
+    burst = scheduled("b", "10:00", 4000)
+    burst["arrivals"]["schedule"]["days"] = ["2026-01-09"]
+    scenario = build([client, burst], horizon="12 days", start="2026-01-05")
+    decided: list[tuple[float, float]] = []
+    original = _Sweep._decide
+
+    def noted(self: _Sweep, begin: int, ends: list[int]) -> None:
+        decided.append((begin / DAY, ends[-1] / DAY))
+        original(self, begin, ends)
+
+    monkeypatch.setattr(_Sweep, "_decide", noted)
+    demand, everyone = Demand(scenario), np.ones(2, bool)
+    sizes = np.array([2000, 3000, 9000])
+    swept = sweep(demand, 0, sizes, everyone)
+    assert decided[0][0] == 4.0
+    assert decided[-1][1] <= 7.0
+    assert swept.throttled[0] > swept.throttled[1] > 0 == swept.throttled[2]
+    assert swept.calls == len(demand.draw_replication(0))
+    # A pool so small that all days have to be decided throttles as many at the other sizes.
+    decided.clear()
+    whole = sweep(demand, 0, np.array([10, 2000, 3000, 9000]), everyone)
+    assert decided[0][0] == 0.0
+    assert decided[-1][1] == 12.0
+    assert whole.throttled[1:].tolist() == swept.throttled.tolist()
+    assert whole.lost[1:].tolist() == swept.lost.tolist()
+    assert whole.enough == swept.enough
