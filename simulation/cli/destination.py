@@ -24,7 +24,7 @@ def draw(result: RunResult | Plan) -> str:
     from simulation.report import report
 
     if isinstance(result, Plan) and result.over_time is not None:
-        with progress("Simulating", "size") as watch:
+        with progress("Simulating", "replication") as watch:
             result.over_time.simulate(watch.advance)
     return report(result)
 

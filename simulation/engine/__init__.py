@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simulation.engine.compiled.model import CompiledModel
+    from simulation.engine.compiled.watch import Watched, watch
     from simulation.engine.compiled.sweep import (
         Pools, Swept, lanes_at_once, sweep, sweep_together,
     )

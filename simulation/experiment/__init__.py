@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from simulation.experiment.methods import (
         initialisation, inputs, page, quoted, random_numbers, what_was_bought,
     )
-    from simulation.experiment.over_time import coarser, timeline, weekly
+    from simulation.experiment.over_time import coarser, timeline, timeline_of, weekly
     from simulation.experiment.progress import Steps
     from simulation.experiment.replications import seconds_for
     from simulation.experiment.result import RunResult

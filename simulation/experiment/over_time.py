@@ -5,17 +5,35 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from simulation.arrays import Ints
 from simulation.experiment.result import RunResult
+from simulation.scenario import Scenario
 
-__all__ = ["coarser", "timeline", "weekly"]
+__all__ = ["coarser", "timeline", "timeline_of", "weekly"]
 
 
 def timeline(result: RunResult, most: int = 750) -> pd.DataFrame:
+    """Return what the pool does over time in a run; see `timeline_of`."""
+    intervals, runs = result.intervals, len(result.runs)
+    columns = ("credits_available", "throttled_attempts")
+    available, throttled = (intervals[name].to_numpy().reshape(runs, -1) for name in columns)
+    elapsed = _elapsed(result)
+    length = int(elapsed.iloc[1]) if available.shape[1] > 1 else result.scenario.horizon
+    return timeline_of(result.scenario, length, available, throttled, most)
+
+
+def timeline_of(
+    scenario: Scenario, length: int, available: Ints, throttled: Ints, most: int = 750
+) -> pd.DataFrame:
     """Return what the pool does over time, a row for each stretch of the run.
 
     Parameters
     ----------
-    result : RunResult
+    scenario : Scenario
+    length : int
+        Of the intervals, µs.
+    available, throttled : (n, k) int64 array
+        Credits available when each interval of a replication ends, and attempts throttled in it.
     most : int
         Rows at most; intervals are put together until they are as few.
 
@@ -27,28 +45,20 @@ def timeline(result: RunResult, most: int = 750) -> pd.DataFrame:
         ``throttled``, the share of replications in which it throttled an attempt; ``warming``,
         whether it begins within the warm-up.
     """
-    intervals = result.intervals
-    runs = len(result.runs)
-    count = len(intervals) // runs
-    together = -(-count // most)
-    starts = np.arange(0, count, together)
-
-    def of(column: str) -> np.ndarray:
-        values: np.ndarray = intervals[column].to_numpy().reshape(runs, count)
-        return values
-
-    available = np.minimum.reduceat(of("credits_available"), starts, axis=1)
-    throttled = np.add.reduceat(of("throttled_attempts"), starts, axis=1)
+    count = available.shape[1]
+    starts = np.arange(0, count, -(-count // most))
+    available = np.minimum.reduceat(available, starts, axis=1)
+    throttled = np.add.reduceat(throttled, starts, axis=1)
     low, median, high = np.quantile(available, [0.05, 0.5, 0.95], axis=0)
-    moments = intervals["start_at"].iloc[starts].dt.tz_convert(result.scenario.timezone)
+    moments = pd.to_datetime(scenario.clock.start_epoch + starts * length, unit="us", utc=True)
     return pd.DataFrame(
         {
-            "start": moments.dt.tz_localize(None).to_numpy(),
+            "start": moments.tz_convert(scenario.timezone).tz_localize(None).to_numpy(),
             "low": low,
             "median": median,
             "high": high,
             "throttled": (throttled > 0).mean(axis=0),
-            "warming": _elapsed(result).iloc[starts].to_numpy() < result.scenario.warmup_end,
+            "warming": starts * length < scenario.warmup_end,
         }
     )
 

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from simulation.demand import Demand
-from simulation.engine import sweep
-from simulation.experiment import RunResult, run, timeline, weekly
+from simulation.engine import sweep, watch
+from simulation.experiment import RunResult, run, timeline_of, weekly
+from simulation.quantities import HOUR
 from simulation.scenario import Scenario
 
 __all__ = ["OverTime", "sizes_to_compare"]
@@ -46,9 +47,9 @@ def sizes_to_compare(scenario: Scenario, named: Sequence[int] = (), most: int = 
 class OverTime:
     """The pool over time with several add-on sizes, and the org as it is now.
 
-    Each is simulated once, on the compiled engine, when it is first asked for; what is read back
-    from files is never simulated. At most 30 replications are simulated, and as many as make 40
-    million calls; never fewer than two of a scenario that has two.
+    All sizes are simulated at once, on the same demand, when one is first asked for; what is read
+    back from files is never simulated. At most 30 replications are simulated, and as many as make
+    40 million calls; never fewer than two of a scenario that has two.
 
     Parameters
     ----------
@@ -120,12 +121,7 @@ class OverTime:
 
     def timeline(self, size: int) -> pd.DataFrame:
         """Return a size's `simulation.experiment.timeline`, in whole credits."""
-        if size not in self._timelines:
-            # The run of the org as it is gives its timeline too, and is not made twice.
-            if size == self._scenario.org.addon_credits:
-                _ = self._now
-            else:
-                self._timelines[size] = _whole(timeline(self._run(size, self.replications)))
+        self._watch()
         return self._timelines[size]
 
     def simulate(self, progress: Callable[[int, int], None] | None = None) -> None:
@@ -134,12 +130,26 @@ class OverTime:
         Parameters
         ----------
         progress : callable, optional
-            Called with the sizes that are done and all of them.
+            Called with the replications that are done and all of them.
         """
-        for number, size in enumerate(self.sizes):
-            self.timeline(size)
+        self._watch(progress)
+        _ = self.now
+
+    def _watch(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Look at the pool over time with each of the sizes."""
+        if self._timelines:
+            return
+        limits = np.array([self._scenario.offer.limit(size) for size in self.sizes], np.int64)
+        watched = []
+        for replication in range(self.replications):
+            watched.append(watch(self._demand, replication, limits, HOUR))
             if progress is not None:
-                progress(number + 1, len(self.sizes))
+                progress(replication + 1, self.replications)
+        available, throttled = (np.stack(columns, axis=1) for columns in zip(*watched, strict=True))
+        self._timelines = {
+            size: _whole(timeline_of(self._scenario, HOUR, *columns))
+            for size, *columns in zip(self.sizes, available, throttled, strict=True)
+        }
 
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """Return the tables that are written beside a plan, by file name."""
@@ -170,16 +180,13 @@ class OverTime:
 
     @cached_property
     def _now(self) -> tuple[RunResult, pd.DataFrame]:
-        """The org as it is, and its week; its first replications are those of its timeline."""
-        size = self._scenario.org.addon_credits
-        # Words and figures on the org need more replications than a picture. Its picture takes the
-        # first of them, those of the other sizes: the same demand, so that only sizes differ.
-        result = self._run(size, self._affordable(1))
-        shown = result.intervals["replication"] < self.replications
-        compared = replace(
-            result, runs=result.runs[: self.replications], intervals=result.intervals[shown]
+        """The org as it is, and its week."""
+        result = run(
+            _with(self._scenario, self._scenario.org.addon_credits, self._affordable(1)),
+            engine="compiled",
+            keep_calls=False,
+            examine_start=False,
         )
-        self._timelines[size] = _whole(timeline(compared))
         intervals, alerts = _NOTHING
         return replace(result, intervals=intervals, alerts=alerts), weekly(result)
 
@@ -195,14 +202,6 @@ class OverTime:
         calls = max(1, demand.busiest_day * demand.days * sizes)
         most = max(2, min(_MOST_REPLICATIONS, _MOST_CALLS // calls))
         return min(self._scenario.replications, most)
-
-    def _run(self, size: int, replications: int) -> RunResult:
-        return run(
-            _with(self._scenario, size, replications),
-            engine="compiled",
-            keep_calls=False,
-            examine_start=False,
-        )
 
 
 _NOTHING = (pd.DataFrame(), pd.DataFrame())

@@ -78,7 +78,7 @@ def plan(
         for which there seems to be too little memory or time.
     progress : callable, optional
         Called with the steps done and those known to come; a step judges one replication, or
-        simulates one size over time. If it has a ``phase``, that is called with what is done.
+        draws one over time. If it has a ``phase``, that is called with what is done.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def plan_with(
         if output is not None:
             assert result.over_time is not None
             steps.phase("Drawing over time")
-            steps.expect(len(result.over_time.sizes))
+            steps.expect(result.over_time.replications)
             result.over_time.simulate(lambda _done, _of: steps.tick())
             save(result, output, "plan.json")
     return result

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from simulation.demand import Demand
 from simulation.engine import sweep
 from simulation.engine.compiled.outline import Outline
-from simulation.engine.compiled.sweep import _Sweep
+from simulation.engine.compiled.sweep import Sweep
 from simulation.quantities import DAY
 from simulation.scenario import Scenario
 from tests.helpers import build, poisson, scheduled
@@ -69,13 +69,13 @@ def test_days_on_which_no_size_is_reached_are_not_put_in_order(
     burst["arrivals"]["schedule"]["days"] = ["2026-01-09"]
     scenario = build([client, burst], horizon="12 days", start="2026-01-05")
     decided: list[tuple[float, float]] = []
-    original = _Sweep._decide
+    original = Sweep._decide
 
-    def noted(self: _Sweep, begin: int, ends: list[int]) -> None:
+    def noted(self: Sweep, begin: int, ends: list[int]) -> None:
         decided.append((begin / DAY, ends[-1] / DAY))
         original(self, begin, ends)
 
-    monkeypatch.setattr(_Sweep, "_decide", noted)
+    monkeypatch.setattr(Sweep, "_decide", noted)
     demand, everyone = Demand(scenario), np.ones(2, bool)
     sizes = np.array([2000, 3000, 9000])
     swept = sweep(demand, 0, sizes, everyone)

@@ -289,7 +289,7 @@ def _decide_lane(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR091
             continue
 
         # Here and at a retry the lane departs from a pool without a limit, so it cannot sleep yet.
-        lane.strayed = now
+        lane.strayed, lane.refused = now, lane.refused + 1
         charge = min(penalty, limit - used)
         if charge > 0:
             used += charge

@@ -60,6 +60,7 @@ LANE = _record(
     strayed=np.int64,  # when the last was that a pool without a limit would not have seen, µs
     throttled=np.int64,  # calls throttled at first, of those that count
     lost=np.int64,  # calls lost, of those that count
+    refused=np.int64,  # attempts throttled
     attempts=np.int64,  # attempts decided
 )
 """A lane: the pool, what waits for it, and what is counted."""

@@ -16,14 +16,13 @@ import numpy as np
 from simulation.arrays import Flags, Ints
 from simulation.demand import Calls, Demand, Drawn, Portion
 from simulation.engine.compiled.dropping import VECTOR, decide_dropping
-from simulation.engine.compiled.kernel import Day, decide, wake
-from simulation.engine.compiled.lanes import WALK, lanes_of
-from simulation.engine.compiled.model import empty_tape, laws_of
+from simulation.engine.compiled.lanes import WALK
 from simulation.engine.compiled.outline import Outline
 from simulation.engine.compiled.past import Past
+from simulation.engine.compiled.retrying import Retrying, smallest_behind
 from simulation.scenario import Scenario
 
-__all__ = ["Pools", "Swept", "lanes_at_once", "sweep", "sweep_together"]
+__all__ = ["Pools", "Sweep", "Swept", "lanes_at_once", "sweep", "sweep_together"]
 
 _SIDE_BY_SIDE = 100  # decisions side by side that take as long as one by itself
 
@@ -84,7 +83,7 @@ def sweep_together(pools: Sequence[Pools], replication: int) -> list[Swept]:
 
     It is decided a block at a time. Clients that the demands share are drawn once.
     """
-    sweeps = [_Sweep(each, replication) for each in pools]
+    sweeps = [Sweep(each, replication) for each in pools]
     blocks = pools[0].demand.blocks
     if any(each.demand.blocks is not blocks for each in pools):
         return [sweep_together([each], replication)[0] for each in pools]
@@ -96,17 +95,25 @@ def sweep_together(pools: Sequence[Pools], replication: int) -> list[Swept]:
     return [each.swept() for each in sweeps]
 
 
-class _Sweep:
-    """Pools of one demand, as far as they are decided."""
+class Sweep:
+    """Pools of one demand, as far as they are decided.
 
-    def __init__(self, pools: Pools, replication: int) -> None:
+    Parameters
+    ----------
+    pools : Pools
+    replication : int
+    lanes : optional
+        What decides them, in place of the fastest.
+    """
+
+    def __init__(self, pools: Pools, replication: int, lanes: _Lanes | None = None) -> None:
         demand, scenario = pools.demand, pools.demand.scenario
         self._window, self._clock = scenario.card.window, scenario.clock
         self._warmup, self._counted = scenario.warmup_end, pools.counted
-        self._smallest = _smallest(pools.limits, 0)
-        self._lanes: _Lanes = _Dropping(pools.limits, self._window)
-        if not _drops_all(scenario):
-            self._lanes = _Retrying(pools.limits, demand, replication)
+        self._smallest = smallest_behind(pools.limits, 0)
+        if lanes is None and _drops_all(scenario):
+            lanes = _Dropping(pools.limits, self._window)
+        self._lanes = lanes or Retrying(pools.limits, demand, replication)
         self._past = Past(self._window, pools.counted, self._warmup)
         self._outline = Outline(self._window, scenario.clock.horizon)
         self._portions: list[tuple[int, Portion]] = []  # of the last window, and when each ends
@@ -157,7 +164,7 @@ class _Sweep:
             self._lanes.skip_to(self._past)
         calls = self._portions[-1][1].between(begin, ends[-1])
         self._past.add(calls, self._lanes.floor, self._outline.most)
-        self._lanes.decide(calls, self._past, ends)
+        self._lanes.decide(calls, self._past, begin, ends)
         self._decided = ends[-1]
 
     def swept(self) -> Swept:
@@ -190,8 +197,8 @@ def _drops_all(scenario: Scenario) -> bool:
 class _Lanes(Protocol):
     """Pools of several sizes on one replication."""
 
-    def decide(self, calls: Calls, past: Past, ends: list[int]) -> None:
-        """Decide the attempts of a block, whose days or part end then."""
+    def decide(self, calls: Calls, past: Past, begin: int, ends: list[int]) -> None:
+        """Decide the attempts from a moment on, one stretch of time after the other."""
 
     def skip_to(self, past: Past) -> None:
         """Go on after calls that were left out while all lanes slept."""
@@ -215,86 +222,6 @@ class _Lanes(Protocol):
     @property
     def work(self) -> int:
         """How much was decided, see `Swept`."""
-
-
-def _smallest(limits: Ints, awake: int) -> int:
-    """Return the smallest limit behind those of the lanes that are awake; endless if all are."""
-    return int(limits[awake]) if awake < len(limits) else 2**62
-
-
-class _Retrying:
-    """Lanes one after the other, with the calls that their clients try again.
-
-    Only the lanes that ever throttled exist, which are the smallest: the rest have slept till now.
-    """
-
-    def __init__(self, limits: Ints, demand: Demand, replication: int) -> None:
-        self._limits = limits
-        self._laws = laws_of(demand, replication)
-        self._lanes = lanes_of(limits[:0])
-        self._asleep = np.empty(0, bool)
-        self._tape = empty_tape(read=False)
-
-    def skip_to(self, past: Past) -> None:
-        pass  # a lane that wakes takes what it needs from the past
-
-    @property
-    def asleep(self) -> bool:
-        return bool(self._asleep.all())
-
-    def decide(self, calls: Calls, past: Past, ends: list[int]) -> None:
-        # Where the smallest size is not reached and none is awake, nothing is done at all. Else
-        # a day at a time, so that lanes sleep again soon.
-        if past.highest <= self.floor and self.asleep:
-            return
-        begin = 0
-        for until, end in zip(ends, np.searchsorted(calls.time, ends).tolist(), strict=True):
-            self._decide_day(calls.take(slice(begin, end)), past, slice(begin, end), until)
-            begin = end
-
-    def _decide_day(self, calls: Calls, past: Past, part: slice, until: int) -> None:
-        count, window, levels = len(self._asleep), self._laws.window, past.levels[part]
-        # Lanes whose limit a pool without one would exceed today; limits rise.
-        short = int(np.searchsorted(self._limits, levels.max(initial=0)))
-        if short > count:
-            self._lanes = lanes_of(self._limits[count:short], self._lanes)
-            self._asleep = np.append(self._asleep, np.ones(short - count, bool))
-        first = np.where(self._asleep, -1, 0)
-        if self._asleep[:short].any():
-            known = slice(0, past.start + part.stop)
-            time, credits = past.time[known], past.credits[known]
-            self._lanes = wake(self._lanes, first, time, credits, levels, window)
-        if (first < 0).all():
-            return
-        day = Day(calls.time, calls.client, calls.call, calls.credits, past.counts[part])
-        self._lanes, _ = decide(self._lanes, self._laws, day, first, until, self._tape, 0)
-        state = self._lanes.state
-        waiting = state["soon"] + state["later"]
-        # A window after it last strayed, and with no call waiting, a lane is in the state of a pool
-        # without a limit again.
-        self._asleep = (first < 0) | ((waiting == 0) & (state["strayed"] <= until - window))
-
-    @property
-    def floor(self) -> int:
-        asleep = np.flatnonzero(self._asleep)
-        return _smallest(self._limits, int(asleep[0]) if len(asleep) else len(self._asleep))
-
-    @property
-    def throttled(self) -> Ints:
-        return self._of_all("throttled")
-
-    @property
-    def lost(self) -> Ints:
-        return self._of_all("lost")
-
-    @property
-    def work(self) -> int:
-        return int(self._lanes.state["attempts"].sum())
-
-    def _of_all(self, field: str) -> Ints:
-        counts = np.zeros(len(self._limits), np.int64)
-        counts[: len(self._asleep)] = self._lanes.state[field]
-        return counts
 
 
 def _whole_vectors(lanes: int) -> int:
@@ -328,7 +255,7 @@ class _Dropping:
     def asleep(self) -> bool:
         return int(self._state["awake"][0]) == 0
 
-    def decide(self, calls: Calls, past: Past, ends: list[int]) -> None:  # noqa: ARG002
+    def decide(self, calls: Calls, past: Past, begin: int, ends: list[int]) -> None:  # noqa: ARG002
         state, width = self._state[0], self._width(past)
         self._make_room(int(state["arrived"]) + len(calls) - int(state["oldest"]), width)
         # 32 bits where sums stay below 2**31: twice as many lanes in each vector instruction.
@@ -372,7 +299,7 @@ class _Dropping:
 
     @property
     def floor(self) -> int:
-        return _smallest(self._limits[: self._count], int(self._state["awake"][0]))
+        return smallest_behind(self._limits[: self._count], int(self._state["awake"][0]))
 
     @property
     def throttled(self) -> Ints:
