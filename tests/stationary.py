@@ -72,7 +72,7 @@ class _OfTheTests(Demand, ABC):
         ]
         wanted = [Wanted(calls.time, calls.what, calls.credits) for calls in drawn_by]
         firsts = np.zeros(len(wanted), np.int64) if first_calls is None else np.array(first_calls)
-        return Portion(block, wanted, firsts, self.scenario.clock.day_start(block.days[0]))
+        return Portion(block, wanted, self.scenario.clock, firsts)
 
 
 def stationary_counts(

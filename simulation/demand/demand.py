@@ -169,7 +169,7 @@ class Demand:
         drawn = drawn or Drawn()
         wanted = [drawn.of(client, replication, block) for client in self._clients]
         firsts = np.zeros(len(wanted), np.int64) if first_calls is None else np.array(first_calls)
-        return Portion(block, wanted, firsts, self.scenario.clock.day_start(block.days[0]))
+        return Portion(block, wanted, self.scenario.clock, firsts)
 
     def draw_day(
         self, replication: int, day: int, first_calls: Sequence[int] | Ints | None = None

@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from simulation.arrays import Ints
-from simulation.demand.calls import Calls
+from simulation.demand.calls import Calls, concatenate
 from simulation.demand.order import lined_up
 from simulation.demand.wanted import Wanted
+from simulation.scenario import Clock
 
-__all__ = ["Block", "Portion"]
+__all__ = ["Block", "Portion", "calls_between"]
 
 
 class Block(NamedTuple):
@@ -36,22 +37,25 @@ class Portion:
     Attributes
     ----------
     block : Block
+    begin, end : int
+        From when until when it is, µs.
     wanted : sequence of Wanted
         Of each client, in the order of their numbers.
 
     Parameters
     ----------
+    clock : Clock
+        Of the scenario.
     first_calls : (clients,) int64 array
         How many calls each client made before.
-    start : int
-        When the first day starts, µs.
     """
 
     def __init__(
-        self, block: Block, wanted: Sequence[Wanted], first_calls: Ints, start: int
+        self, block: Block, wanted: Sequence[Wanted], clock: Clock, first_calls: Ints
     ) -> None:
         self.block, self.wanted = block, wanted
-        self._first_calls, self._start = first_calls, start
+        self._first_calls, self._start = first_calls, clock.day_start(block.days[0])
+        self.begin, self.end = block.part or (max(0, self._start), clock.day_end(block.days[-1]))
 
     def __len__(self) -> int:
         return sum(map(len, self.wanted))
@@ -64,3 +68,15 @@ class Portion:
         """Return the calls from a moment to another one, µs, ordered by time, client and call."""
         skipped, wanted = zip(*(each.between(begin, end) for each in self.wanted), strict=True)
         return lined_up(wanted, self._first_calls + np.array(skipped), self._start)
+
+
+def calls_between(portions: Sequence[Portion], begin: int, end: int) -> Calls:
+    """Return the calls from a moment to another one, µs, of portions that follow each other."""
+    # The last is asked at least, so that there is something to join.
+    return concatenate(
+        [
+            each.between(begin, end)
+            for each in portions
+            if (each.begin < end and begin < each.end) or each is portions[-1]
+        ]
+    )

@@ -28,6 +28,7 @@ from simulation.engine.compiled.lanes import EVENT, lanes_of
 from simulation.engine.compiled.model import CompiledModel, laws_of
 from simulation.engine.compiled.sweep import sweep
 from simulation.report.page import write
+from simulation.scenario import Clock
 from tests.browser import CHROMIUM, Browser
 from tests.helpers import ROOT, moving_window
 
@@ -106,7 +107,9 @@ class Drawn(Demand):
         self.drawn = list(Demand(scenario).draw_days(0))
         self.calls = sum(map(len, self.drawn))
         self.blocks = [Block(range(day, day + 1)) for day in range(self.days)]
-        self._portions = list(map(_InOrder, self.blocks, self.drawn))
+        self._portions = [
+            _InOrder(scenario.clock, *each) for each in zip(self.blocks, self.drawn, strict=True)
+        ]
 
     def draw_portion(
         self,
@@ -121,10 +124,10 @@ class Drawn(Demand):
 class _InOrder(Portion):
     """Calls that were put in order before the clock started."""
 
-    def __init__(self, block: Block, calls: Calls) -> None:
+    def __init__(self, clock: Clock, block: Block, calls: Calls) -> None:
         whose = [calls.take(np.flatnonzero(calls.client == n)) for n in range(CLIENTS)]
         wanted = [Wanted(its.time, its.what, its.credits) for its in whose]
-        super().__init__(block, wanted, np.zeros(CLIENTS, np.int64), 0)
+        super().__init__(block, wanted, clock, np.zeros(CLIENTS, np.int64))
         self._in_order = calls
 
     def between(self, begin: int, end: int) -> Calls:

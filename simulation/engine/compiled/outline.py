@@ -12,7 +12,7 @@ from math import gcd
 import numpy as np
 
 from simulation.arrays import Ints
-from simulation.demand import Portion, concatenate
+from simulation.demand import Portion, calls_between
 from simulation.quantities import HOUR
 
 __all__ = ["Outline"]
@@ -78,10 +78,8 @@ class Outline:
         """Find what is in use at most in slots of the block, the last one left out."""
         begin, end = ((self._first + edge) * self._length for edge in (first, last))
         window = self._slots * self._length
-        new, back = (
-            concatenate([each.between(begin - past, end - past) for each in portions])
-            for past in (0, window)
-        )
+        new = calls_between(portions, begin, end)
+        back = calls_between(portions, begin - window, end - window)
         # What came a window before a call is back by then (rule 3.2).
         returned = np.concatenate(([0], back.credits.cumsum()))
         returned = returned[np.searchsorted(back.time, new.time - window, side="right")]

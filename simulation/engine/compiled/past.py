@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -111,16 +109,14 @@ class Past:
         self.levels: Ints = np.empty(0, np.int64)
         self.counts: Flags = np.empty(0, np.bool_)
         self.highest = self.most = self.dearest = 0
-        self.begin_with([])
-
-    def begin_with(self, calls: Sequence[Calls]) -> None:
-        """Take the calls of the last window, of which nothing else is known yet."""
-        self._first = self._last = self.in_use = 0
+        self._first = self._last = self.start = self.in_use = 0
         self.time, self.credits = self._times[:0], self._costs[:0]
-        for each in calls:
-            self._append(each)
-            self.in_use += int(each.credits.sum())
-        self.start = len(self.time)
+
+    def begin_with(self, calls: Calls) -> None:
+        """Take the calls of the last window, of which nothing else is known yet."""
+        self._first = self._last = 0
+        self._append(calls)
+        self.start, self.in_use = len(calls), int(calls.credits.sum())
 
     def add(self, calls: Calls, floor: int, most: int) -> None:
         """Forget what is older than a window, and take new calls.

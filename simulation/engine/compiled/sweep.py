@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from simulation.arrays import Flags, Ints
-from simulation.demand import Calls, Demand, Drawn, Portion
+from simulation.demand import Calls, Demand, Drawn, Portion, calls_between
 from simulation.engine.compiled.dropping import VECTOR, decide_dropping
 from simulation.engine.compiled.lanes import WALK
 from simulation.engine.compiled.outline import Outline
@@ -116,7 +116,7 @@ class Sweep:
         self._lanes = lanes or Retrying(pools.limits, demand, replication)
         self._past = Past(self._window, pools.counted, self._warmup)
         self._outline = Outline(self._window, scenario.clock.horizon)
-        self._portions: list[tuple[int, Portion]] = []  # of the last window, and when each ends
+        self._portions: list[Portion] = []  # that hold the last window
         self._decided = 0  # until when calls were put in order
         self._calls = self._credits = 0
 
@@ -126,12 +126,10 @@ class Sweep:
         begins = [max(0, self._clock.day_start(day)) for day in portion.block.days]
         if portion.block.part is not None:
             begins, ends = ([moment] for moment in portion.block.part)
-        self._portions = [
-            (end, each) for end, each in self._portions if end > begins[0] - self._window
-        ]
-        self._portions.append((ends[-1], portion))
+        back = portion.begin - self._window
+        self._portions = [*(each for each in self._portions if each.end > back), portion]
         self._count(portion)
-        self._outline.add([each for _, each in self._portions])
+        self._outline.add(self._portions)
         bounds = list(map(self._outline.bound, begins, ends))
         day = 0
         while day < len(ends):
@@ -157,12 +155,10 @@ class Sweep:
         if begin != self._decided:
             # What was skipped left all pools in the state of one without a limit, which the calls
             # of the last window tell.
-            before = [
-                portion.between(begin - self._window + 1, begin) for _, portion in self._portions
-            ]
-            self._past.begin_with(before)
+            back = begin - self._window + 1
+            self._past.begin_with(calls_between(self._portions, back, begin))
             self._lanes.skip_to(self._past)
-        calls = self._portions[-1][1].between(begin, ends[-1])
+        calls = self._portions[-1].between(begin, ends[-1])
         self._past.add(calls, self._lanes.floor, self._outline.most)
         self._lanes.decide(calls, self._past, begin, ends)
         self._decided = ends[-1]
