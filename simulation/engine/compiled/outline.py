@@ -12,7 +12,7 @@ from math import gcd
 import numpy as np
 
 from simulation.arrays import Ints
-from simulation.demand import Portion, calls_between
+from simulation.demand import Portion, asked_between
 from simulation.quantities import HOUR
 
 __all__ = ["Outline"]
@@ -78,12 +78,12 @@ class Outline:
         """Find what is in use at most in slots of the block, the last one left out."""
         begin, end = ((self._first + edge) * self._length for edge in (first, last))
         window = self._slots * self._length
-        new = calls_between(portions, begin, end)
-        back = calls_between(portions, begin - window, end - window)
+        time, credits = asked_between(portions, begin, end)
+        back_at, back = asked_between(portions, begin - window, end - window)
         # What came a window before a call is back by then (rule 3.2).
-        returned = np.concatenate(([0], back.credits.cumsum()))
-        returned = returned[np.searchsorted(back.time, new.time - window, side="right")]
-        most = int((self._levels[first] + new.credits.cumsum() - returned).max(initial=0))
+        returned = np.concatenate(([0], back.cumsum()))
+        returned = returned[np.searchsorted(back_at, time - window, side="right")]
+        most = int((self._levels[first] + credits.cumsum() - returned).max(initial=0))
         self._bounds[first:last] = most
         self.most = max(self.most, most)
 
