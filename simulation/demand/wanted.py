@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -83,6 +84,11 @@ class Wanted:
 
     def __len__(self) -> int:
         return len(self.time)
+
+    @cached_property
+    def total(self) -> int:
+        """What all calls cost together."""
+        return int(self.credits.sum())
 
     def between(self, begin: int, end: int) -> tuple[int, Wanted]:
         """Return how many calls come before a moment, and those from it to another one, µs."""

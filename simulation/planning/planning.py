@@ -155,10 +155,11 @@ def _plan(
     judges.after = first * (1 + len(others))  # those that check
     judges.together(*(each.judging(first) for each in (search, *others)))
     # How many replications can be afforded is known once some show how many calls one makes.
-    decide([search, *others], judges, options.max_replications or _most_replications(search))
+    most = options.max_replications or _most_replications(search)
+    decide([search, *others], judges, most, last_look=False)
     steps.phase("Checking on fresh replications")
     judges.after = search.count // 10  # what is checked in SimPy has no steps
-    fresh, *fresh_of = judges.together(*(each.fresh(each.to_show) for each in (search, *others)))
+    fresh, *fresh_of = judges.together(*(each.checking() for each in (search, *others)))
     indices, sizes = search.to_show, search.sizes
     between = judges.alone(open_between(search, fresh))
     # Of a size that is called surely enough, all that is said comes from replications that did not
@@ -170,9 +171,11 @@ def _plan(
     recommendation = _recommend(search, fresh, between, judges)
     alternatives = judge_alternatives(search, others, fresh_of)
     confirmation = None
-    if (most := options.confirm) != "none":
+    if options.confirm != "none":
         steps.phase("Checking in SimPy")
-        confirmation = confirm_sizes(demand, search.count, indices, sizes, search.limits, most)
+        confirmation = confirm_sizes(
+            demand, search.count, indices, sizes, search.limits, options.confirm
+        )
     return Plan(
         scenario=scenario,
         replications=search.count,

@@ -148,6 +148,17 @@ class Search:
         if not self.decided and self.to_show == before:
             self._unused = _of(seen, np.searchsorted(indices, before))
 
+    def checking(self) -> Asking[Evidence]:
+        """Take a last look where one is needed, and return what fresh replications say then.
+
+        Searches that check together draw the replications once that are a last look of one and
+        fresh for another.
+        """
+        if self.needs_last_look:
+            yield from self.looking_again()
+        fresh: Evidence = yield from self.fresh(self.to_show)
+        return fresh
+
     def _behind(self) -> Ints:
         """Return the indices of sizes that the recommendation depends on, but not fully judged."""
         chosen = self.chosen
@@ -356,7 +367,11 @@ def smallest_with_all_larger(meets: NDArray[np.bool_]) -> int | None:
 
 
 def decide(
-    searches: Sequence[Search], judges: Judges, most: int, decision: Decision | None = None
+    searches: Sequence[Search],
+    judges: Judges,
+    most: int,
+    decision: Decision | None = None,
+    last_look: bool = True,
 ) -> None:
     """Judge on more and more replications, up to ``most``, until a look at them decides.
 
@@ -364,7 +379,8 @@ def decide(
     and by the same looks: else one could look better only because it was looked at less, and no
     difference would be paired. Where a search is left open, a last look at twice as many follows.
     All these looks share the error, unless a ``decision`` is given: `Search.decided` and
-    `Search.bracket` are by them from here on.
+    `Search.bracket` are by them from here on. Without ``last_look`` that is left to
+    `Search.checking`.
     """
     lead = searches[0]
     decision = decision or Decision.at_doubling(lead.objective.probability, lead.count, most)
@@ -374,4 +390,5 @@ def decide(
         count = min(2 * lead.count, most)
         judges.after = count * len(searches)  # those that check
         judges.together(*(each.judging(count) for each in searches))
-    judges.together(*(each.looking_again() for each in searches if each.needs_last_look))
+    if last_look:
+        judges.together(*(each.looking_again() for each in searches if each.needs_last_look))

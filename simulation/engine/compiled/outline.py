@@ -87,6 +87,11 @@ class Outline:
         self._bounds[first:last] = most
         self.most = max(self.most, most)
 
+    @property
+    def highest(self) -> int:
+        """What is in use at most at a call of the block."""
+        return int(self._bounds.max(initial=0)) if self._slots else _ANYTHING
+
     def bound(self, begin: int, end: int) -> int:
         """Return what is in use at most at a call of the block from a moment to another one, µs."""
         if not self._slots:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from simulation.arrays import Ints
 from simulation.demand import Calls, Demand
-from simulation.engine.compiled.kernel import Day, decide, wake
+from simulation.engine.compiled.kernel import Day, Laws, decide, wake
 from simulation.engine.compiled.lanes import lanes_of
 from simulation.engine.compiled.model import empty_tape, laws_of
 from simulation.engine.compiled.past import Past
@@ -27,10 +29,14 @@ class Retrying:
 
     def __init__(self, limits: Ints, demand: Demand, replication: int) -> None:
         self._limits = limits
-        self._laws = laws_of(demand, replication)
+        self._demand, self._replication = demand, replication
         self._lanes = lanes_of(limits[:0])
         self._asleep = np.empty(0, bool)
         self._tape = empty_tape(read=False)
+
+    @cached_property
+    def _laws(self) -> Laws:
+        return laws_of(self._demand, self._replication)  # of replications that reach no size: none
 
     def skip_to(self, past: Past) -> None:
         """Go on after calls that were left out while all lanes slept."""

@@ -122,14 +122,16 @@ class Sweep:
 
     def take(self, portion: Portion) -> None:
         """Decide the calls of a block."""
-        ends = [self._clock.day_end(day) for day in portion.block.days]
-        begins = [max(0, self._clock.day_start(day)) for day in portion.block.days]
-        if portion.block.part is not None:
-            begins, ends = ([moment] for moment in portion.block.part)
         back = portion.begin - self._window
         self._portions = [*(each for each in self._portions if each.end > back), portion]
         self._count(portion)
         self._outline.add(self._portions)
+        if self._lanes.asleep and self._outline.highest <= self._smallest:
+            return
+        begins, ends = [portion.begin], [portion.end]
+        if portion.block.part is None:
+            ends = [self._clock.day_end(day) for day in portion.block.days]
+            begins += ends[:-1]
         bounds = list(map(self._outline.bound, begins, ends))
         day = 0
         while day < len(ends):
@@ -145,10 +147,12 @@ class Sweep:
 
     def _count(self, portion: Portion) -> None:
         for wanted, counts in zip(portion.wanted, self._counted.tolist(), strict=True):
-            if counts:
-                first = int(np.searchsorted(wanted.time, self._warmup))
-                self._calls += len(wanted) - first
-                self._credits += int(wanted.credits[first:].sum())
+            if counts and portion.end > self._warmup:
+                its = wanted
+                if portion.begin < self._warmup:
+                    _, its = wanted.between(self._warmup, portion.end)
+                self._calls += len(its)
+                self._credits += its.total
 
     def _decide(self, begin: int, ends: list[int]) -> None:
         """Put the calls from a moment on in order, and decide them."""
