@@ -8,8 +8,9 @@ import numpy as np
 
 from simulation.experiment import binomial_interval, mean_difference
 from simulation.planning.frontier import Evidence
+from simulation.planning.judgement import smallest_with_all_larger
 from simulation.planning.judging import Asking
-from simulation.planning.search import Search, smallest_with_all_larger
+from simulation.planning.search import Search
 
 __all__ = ["Between", "holds", "open_between"]
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulation.arrays import Floats, Ints
-from simulation.experiment import unseen_calls
+from simulation.experiment import mean_difference, mean_of, unseen_calls
 from simulation.scenario import Objective
 
-__all__ = ["Judgement", "at_least"]
+__all__ = ["Judgement", "at_least", "most_saved", "smallest_with_all_larger"]
 
 
 _ROUNDING = 1e-12  # shares that differ by less are the same
@@ -103,6 +104,11 @@ class Judgement:
         often = self.meets(objective).sum(axis=0) / self.replications
         return at_least(often, objective.probability)
 
+    def of(self, indices: Sequence[int] | Ints) -> Judgement:
+        """Return what it says of some of its sizes."""
+        kept = {name: getattr(self, name)[:, indices] for name in ("throttled", "lost")}
+        return replace(self, limits=self.limits[indices], **kept)
+
     def and_then(self, more: Judgement, indices: Ints) -> Judgement:
         """Return this judgement with further replications of some of the sizes merged in.
 
@@ -121,3 +127,31 @@ class Judgement:
             for name in ("calls", "credits", "enough", "work")
         }
         return Judgement(limits=self.limits, **columns, **rows)
+
+
+def smallest_with_all_larger(meets: NDArray[np.bool_]) -> int | None:
+    """Return the index from which on all are True, or None.
+
+    >>> smallest_with_all_larger(np.array([True, False, True, True]))
+    2
+    """
+    failing = np.flatnonzero(~meets)
+    first = int(failing[-1]) + 1 if len(failing) else 0
+    return first if first < len(meets) else None
+
+
+def most_saved(
+    best: Floats, other: Floats, larger: bool, unseen: float, confidence: float
+) -> float:
+    """Return how many calls fewer than the best another size may lose, on average.
+
+    A larger size may save calls that no replication shows lost: where it never loses more than the
+    best, what it saves is a count, whose interval allows for ``unseen`` calls.
+    """
+    # All sizes saw the same demand, so differences are paired: what they have in common, busy
+    # days above all, drops out (common random numbers; Glasserman and Yao 1992).
+    saved = best - other if larger else other - best
+    if (saved < 0).any():
+        return mean_difference(best - other, confidence).high
+    count = mean_of(saved, unseen, confidence)
+    return count.high if larger else -count.low

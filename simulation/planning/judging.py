@@ -109,7 +109,10 @@ def judge(
     processes.
     """
     demands = [each.demand for each in asked]
-    at_once = [lanes_at_once(demand) for demand in demands]
+    every = sorted({number for each in asked for number in each.replications})
+    # Workers that would have no replication share the sizes of those that there are.
+    ways = max(1, workers // max(1, len(every)))
+    at_once = [lanes_at_once(each.demand, len(each.limits), ways) for each in asked]
     counted = [_counted(demand) for demand in demands]
     run, function = in_threads, partial(_sweep, demands)
     if processes:
@@ -119,16 +122,16 @@ def judge(
         run, function = in_processes, partial(_sweep_elsewhere, scenarios)
     tallies = [_Tally(each) for each in asked]
 
-    def take(parts_of: dict[int, list[_Part]]) -> None:
+    def take(work: list[tuple[int, list[_Part]]]) -> None:
         tasks = []
-        for replication, parts in parts_of.items():
+        for replication, parts in work:
             sizes = [
                 (n, asked[n].limits[first : first + at_once[n]], counted[n]) for n, first in parts
             ]
             tasks.append(_Task(replication, sizes))
         # Closed if a sweep or ``done`` raises, so that no worker goes on in vain.
         with closing(run(function, tasks, workers)) as results:
-            for (replication, parts), swept in zip(parts_of.items(), results, strict=True):
+            for (replication, parts), swept in zip(work, results, strict=True):
                 for (n, first), each in zip(parts, swept, strict=True):
                     tallies[n].take(replication, slice(first, first + at_once[n]), each)
                     if done is not None and not first:
@@ -136,22 +139,24 @@ def judge(
 
     # The smallest sizes come first: their sweep tells which pool is enough, and so which of the
     # other sizes have to be simulated at all.
-    every = sorted({number for each in asked for number in each.replications})
-    wanted = {
-        number: [n for n, each in enumerate(asked) if number in each.replications]
-        for number in every
-    }
-    take({number: [(n, 0) for n in its] for number, its in wanted.items()})
-    more = {
-        number: [
-            (n, first)
-            for n in its
-            for first in range(at_once[n], len(asked[n].limits), at_once[n])
-            if tallies[n].not_enough(number, first)
+    first, more = list[tuple[int, list[_Part]]](), list[tuple[int, list[_Part]]]()
+    for number in every:
+        wanted = [n for n, each in enumerate(asked) if number in each.replications]
+        for way in range(ways):
+            begins = [(n, way * at_once[n]) for n in wanted]
+            its = [(n, begin) for n, begin in begins if not begin or begin < len(asked[n].limits)]
+            first += [(number, its)] if its else []
+    take(first)
+    for number in every:
+        its = [
+            (n, begin)
+            for n, each in enumerate(asked)
+            if number in each.replications
+            for begin in range(ways * at_once[n], len(each.limits), at_once[n])
+            if tallies[n].not_enough(number, begin)
         ]
-        for number, its in wanted.items()
-    }
-    take({number: parts for number, parts in more.items() if parts})
+        more += [(number, its[way::ways]) for way in range(ways) if its[way::ways]]
+    take(more)
     return [tally.judgement() for tally in tallies]
 
 

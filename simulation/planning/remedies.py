@@ -24,8 +24,10 @@ from simulation.scenario import Scenario
 __all__ = ["Pools", "Remedy", "license_price", "licenses_per_month", "remedies"]
 
 # Pools that are judged at once between one that fails and one that is enough. A sweep of many
-# pools draws the demand once, so two or three sweeps of 200 cost less than a bisection's many.
-_PROBES = 200
+# pools draws the demand once, so few sweeps of 32 cost less than a bisection's many; pools that
+# are far too small for clients that try again cost more than a draw.
+_PROBES = 32
+_ALL = 200  # where no more pools lie between, all of them are judged
 
 
 class Pools:
@@ -67,13 +69,14 @@ class Pools:
     def needed(self) -> int:
         """Return the smallest pool that meets it, above the largest that can be bought.
 
-        Of the pools between, 200 at a time are judged, around the last that fails.
+        Of the pools between, 32 at a time are judged, around the last that fails, and then all.
         """
         # A larger pool may throttle more calls (rule 5), so the answer is the one after the last
         # that fails, not after the first. One that fails between two probes may go unseen.
         fails, enough = self._largest, self._throttles_none
         while enough - fails > 1:
-            count = min(_PROBES, enough - fails - 1)
+            between = enough - fails - 1
+            count = between if between <= _ALL else _PROBES
             probes = [fails + (enough - fails) * n // (count + 1) for n in range(1, count + 1)]
             self.judge(probes)
             fails = max((each for each in probes if not self._judged[each]), default=fails)

@@ -17,17 +17,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simulation.arrays import Floats, Ints
+from simulation.arrays import Ints
 from simulation.demand import Demand
-from simulation.experiment import binomial_interval, mean_difference, mean_of
+from simulation.experiment import binomial_interval
 from simulation.planning.frontier import Evidence
-from simulation.planning.judgement import Judgement
+from simulation.planning.judgement import Judgement, most_saved, smallest_with_all_larger
 from simulation.planning.judging import Asked, Asking, Judges
 from simulation.planning.looks import DECISION_ERROR, Decision
 
-__all__ = ["NOTABLE_SAVING", "Search", "decide", "smallest_with_all_larger"]
+__all__ = ["NOTABLE_SAVING", "Search", "decide"]
 
 NOTABLE_SAVING = 0.01
 """Part of the cost: sizes that cannot save more than this are as good as the best."""
@@ -37,6 +36,13 @@ _ALL_SIZES_ATTEMPTS = 500_000_000
 
 _PILOT = 2
 """Replications on which all sizes are judged at least: fewer have no interval."""
+
+_HOPELESS = 0.1
+"""Share of calls that a size may throttle beyond what is wanted before it is given up at once.
+
+That is so only where all sizes on one replication may take more than those attempts. Then clients
+that try again make pools that are far too small the most work of all.
+"""
 
 _BEST_AND_BESIDE = 3
 """Sizes that a least cost stands on: the best and its neighbours, at the smallest size one more."""
@@ -82,6 +88,7 @@ class Search:
         self.certain = not demand.is_random
         self.decision = Decision.at_one_look(self.objective.probability)
         self._keep_current = keep_current
+        self._retries = any(each.on_throttle.retry is not None for each in self.scenario.clients)
         self._judged: Judgement | None = None
         self._last: Judgement | None = None  # all replications, those of the last look included
         self._unused: Judgement | None = None  # what it saw of sizes that it did not choose
@@ -102,7 +109,10 @@ class Search:
         """Judge up to ``count`` replications: all sizes on the first, then only those in doubt."""
         everything = np.arange(len(self.sizes))
         while self.count < count:
-            if self.count < _PILOT:
+            if self.count == 0 and count > 1 and self._may_take_long:
+                yield from self._judge(everything, 1, count)
+                yield from self._judge(self._hopeful(), _PILOT, count)
+            elif self.count < _PILOT:
                 # The pilot shows what a replication costs, and so on how many all sizes are judged.
                 yield from self._judge(everything, min(_PILOT, count), count)
                 work = max(1, int(self.judged.work.mean()))
@@ -115,6 +125,29 @@ class Search:
         # recommended, and so which ones it depends on: hence a loop.
         while len(behind := self._behind()):
             yield from self._judge(behind, count, count)
+
+    @property
+    def _may_take_long(self) -> bool:
+        """Whether one replication of all sizes may take as long as all sizes are worth."""
+        demand = self.demand
+        calls = demand.calls_a_day * demand.days
+        return self._retries and calls * len(self.sizes) > _ALL_SIZES_ATTEMPTS
+
+    def _hopeful(self) -> Ints:
+        """Return the indices of the sizes that one replication leaves any hope, and all larger."""
+        if self.objective.cost_of_lost_call is not None:
+            return np.arange(len(self.sizes))
+        hopeless = self.judged.shares[0] > self.objective.throttled_share + _HOPELESS
+        first = int(np.flatnonzero([True, *hopeless])[-1])
+        # The last that fails is judged further: it is what a recommendation would stand on.
+        hopeful: Ints = np.arange(max(0, first - 1), len(self.sizes))
+        if self._keep_current:
+            hopeful = np.union1d(hopeful, self._current())
+        return hopeful
+
+    def _current(self) -> Ints:
+        """Return the index of the size that the org has."""
+        return np.flatnonzero(self.sizes == self.scenario.org.addon_credits)
 
     @property
     def needs_last_look(self) -> bool:
@@ -144,9 +177,9 @@ class Search:
         seen = yield Asked(self.demand, again, self.limits[indices])
         doubtful = np.arange(first, end)
         before = self.to_show
-        self._last = self.judged.and_then(_of(seen, np.searchsorted(indices, doubtful)), doubtful)
+        self._last = self.judged.and_then(seen.of(np.searchsorted(indices, doubtful)), doubtful)
         if not self.decided and self.to_show == before:
-            self._unused = _of(seen, np.searchsorted(indices, before))
+            self._unused = seen.of(np.searchsorted(indices, before))
 
     def checking(self) -> Asking[Evidence]:
         """Take a last look where one is needed, and return what fresh replications say then.
@@ -179,8 +212,7 @@ class Search:
         # The next smaller size is the reason for the recommended one: it fails.
         wanted: Ints = np.arange(max(0, min(first, end) - 1), end)
         if self._keep_current:
-            now = np.flatnonzero(self.sizes == self.scenario.org.addon_credits)
-            wanted = np.union1d(wanted, now)
+            wanted = np.union1d(wanted, self._current())
         not_given_up: Ints = wanted[self.judged.replications[wanted] == self.count]
         return not_given_up
 
@@ -237,7 +269,7 @@ class Search:
         all, those that follow them, with ``skip`` 1, are fresh for it.
         """
         if self.certain:
-            judged = _of(self.judged, indices)
+            judged = self.judged.of(indices)
         elif not skip and self._unused is not None and list(indices) == self.to_show:
             judged = self._unused
         else:
@@ -316,7 +348,7 @@ class Search:
         notable = NOTABLE_SAVING * (prices[best] + a_call * lost[:, best].mean())
         rivals, largest = [], int(np.searchsorted(self.limits, judged.enough_for_unseen))
         for index in np.flatnonzero(judged.replications[: max(best, largest) + 1] == self.count):
-            saved = _most_saved(
+            saved = most_saved(
                 lost[:, best], lost[:, index], bool(index > best), unseen, confidence
             )
             less = prices[best] - prices[index] + saved * a_call
@@ -330,40 +362,6 @@ class Search:
         """Whether the first size that may be right is the first that surely is."""
         first, end = self._undecided()
         return first == end
-
-
-def _most_saved(
-    best: Floats, other: Floats, larger: bool, unseen: float, confidence: float
-) -> float:
-    """Return how many calls fewer than the best another size may lose, on average.
-
-    A larger size may save calls that no replication shows lost: where it never loses more than the
-    best, what it saves is a count, whose interval allows for ``unseen`` calls.
-    """
-    # All sizes saw the same demand, so differences are paired: what they have in common, busy
-    # days above all, drops out (common random numbers; Glasserman and Yao 1992).
-    saved = best - other if larger else other - best
-    if (saved < 0).any():
-        return mean_difference(best - other, confidence).high
-    count = mean_of(saved, unseen, confidence)
-    return count.high if larger else -count.low
-
-
-def _of(judged: Judgement, indices: Sequence[int] | Ints) -> Judgement:
-    """Return what a judgement says of some of its sizes."""
-    kept = {name: getattr(judged, name)[:, indices] for name in ("throttled", "lost")}
-    return replace(judged, limits=judged.limits[indices], **kept)
-
-
-def smallest_with_all_larger(meets: NDArray[np.bool_]) -> int | None:
-    """Return the index from which on all are True, or None.
-
-    >>> smallest_with_all_larger(np.array([True, False, True, True]))
-    2
-    """
-    failing = np.flatnonzero(~meets)
-    first = int(failing[-1]) + 1 if len(failing) else 0
-    return first if first < len(meets) else None
 
 
 def decide(

@@ -179,12 +179,19 @@ class Sweep:
         )
 
 
-def lanes_at_once(demand: Demand) -> int:
-    """Return how many lanes one sweep takes, for its memory's sake; no result depends on it."""
+def lanes_at_once(demand: Demand, sizes: int = 1, ways: int = 1) -> int:
+    """Return how many lanes one sweep takes; no result depends on it.
+
+    As many as its memory holds, and where several sweeps may go on at once, no more than each has
+    of the ``sizes``.
+    """
     window = 2 ** (max(demand.busiest_day, 1024) - 1).bit_length()
-    # Bytes of a lane's ring: flags of two days' calls, or grants of one window, 16 bytes each.
-    each = 2 * window if _drops_all(demand.scenario) else 16 * window
-    return max(8, int(_MEMORY // each))
+    # Lanes side by side hold a flag for each call of two windows, others the grants of one window,
+    # 16 bytes each.
+    if _drops_all(demand.scenario):
+        return max(8, int(_MEMORY // (2 * window)))
+    most = max(8, int(_MEMORY // (16 * window)))
+    return min(most, -(-max(1, sizes) // ways)) if ways > 1 else most
 
 
 def _drops_all(scenario: Scenario) -> bool:
