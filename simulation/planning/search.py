@@ -1,9 +1,9 @@
 """Sequential search: sizes that may still be the answer are judged further, the rest is dropped.
 
 Every size is judged on the first replications. Where that takes long, with retries and millions
-of calls, only the sizes that these leave in doubt are judged on the rest: the smallest that may
-still meet the objective, the next smaller one, and all larger ones, since a larger pool does
-not always throttle fewer calls.
+of calls, sizes that are far too small are judged on the first alone, and only the sizes that these
+leave in doubt are judged on the rest: the smallest that may still meet the objective, the next
+smaller one, and all larger ones, since a larger pool does not always throttle fewer calls.
 
 The search looks at the replications whenever their number has doubled. Where they leave a doubt
 at the largest number, the sizes in doubt are judged on as many again, for a last look at all of
@@ -35,7 +35,7 @@ _ALL_SIZES_ATTEMPTS = 500_000_000
 """Attempts, roughly, to spend on all sizes before the search starts to give some up."""
 
 _PILOT = 2
-"""Replications on which all sizes are judged at least: fewer have no interval."""
+"""Replications on which sizes are judged at least, but for hopeless ones: fewer have no interval."""
 
 _HOPELESS = 0.1
 """Share of calls that a size may throttle beyond what is wanted before it is given up at once.
