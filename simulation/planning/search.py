@@ -35,7 +35,7 @@ _ALL_SIZES_ATTEMPTS = 500_000_000
 """Attempts, roughly, to spend on all sizes before the search starts to give some up."""
 
 _PILOT = 2
-"""Replications on which sizes are judged at least, but for hopeless ones: fewer have no interval."""
+"""Replications on which sizes are judged at least, but hopeless ones: fewer have no interval."""
 
 _HOPELESS = 0.1
 """Share of calls that a size may throttle beyond what is wanted before it is given up at once.
