@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulation.demand import Demand
+from simulation.demand import Demand, Portion
 from simulation.engine import sweep
 from simulation.engine.compiled.outline import Outline
 from simulation.engine.compiled.sweep import Sweep
@@ -29,32 +29,64 @@ def levels_of(scenario: Scenario) -> tuple[Any, Any]:
 def outlined(scenario: Scenario) -> Outline:
     """Return the outline of the first replication, each of its bounds compared with the levels."""
     time, levels = levels_of(scenario)
-    demand = Demand(scenario)
     outline = Outline(scenario.card.window, scenario.clock.horizon)
-    portions = []
-    for portion in demand.draw_portions(0):
-        portions.append(portion)
+    portions: list[Portion] = []
+    for portion in Demand(scenario).draw_portions(0):
+        portions = [*outline.needed(portions, portion.begin), portion]
         outline.add(portions)
-        for day in portion.block.days:
-            begin, end = max(0, scenario.clock.day_start(day)), scenario.clock.day_end(day)
+        for part in range(8):
+            begin, end = (
+                portion.begin + (portion.end - portion.begin) * n // 8 for n in (part, part + 1)
+            )
             within = levels[(time >= begin) & (time < end)]
             assert outline.bound(begin, end) >= within.max(initial=0)
     return outline
 
 
-@settings(max_examples=40)
+@settings(max_examples=60)
 @given(
     rates=st.lists(st.integers(1, 3000), min_size=1, max_size=3),
     days=st.integers(1, 6),
     seed=st.integers(0, 2**20),
+    calls_a_block=st.sampled_from([60, 700, 2**16]),
 )
 def test_the_outline_is_never_below_demand_and_finds_the_most_that_is_in_use(
-    rates: list[int], days: int, seed: int
+    rates: list[int], days: int, seed: int, calls_a_block: int
 ) -> None:
     clients = [poisson(f"p{n}", f"{rate} per day") for n, rate in enumerate(rates)]
     clients.append(scheduled("s", "09:00", 40))
     scenario = build(clients, horizon=f"{days} days", seed=seed)
-    assert outlined(scenario).most == levels_of(scenario)[1].max(initial=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("simulation.demand.demand._CALLS_A_BLOCK", calls_a_block)
+        assert outlined(scenario).most == levels_of(scenario)[1].max(initial=0)
+
+
+@settings(max_examples=40)
+@given(
+    rate=st.integers(100, 3000),
+    retries=st.booleans(),
+    hours=st.integers(30, 150),
+    burst=st.integers(1, 3000),
+    calls_a_block=st.sampled_from([40, 500]),
+    timezone=st.sampled_from(["UTC", "Asia/Kathmandu"]),
+)
+def test_no_count_depends_on_how_days_are_cut(
+    rate: int, retries: bool, hours: int, burst: int, calls_a_block: int, timezone: str
+) -> None:
+    client = poisson("p", f"{rate} per day")
+    if retries:
+        client["on_throttle"] = {"retry": {"first": "20 minutes", "jitter": "full"}}
+    scenario = build(
+        [client, scheduled("b", "10:00", burst)], horizon=f"{hours} hours", timezone=timezone
+    )
+    sizes, everyone = np.linspace(0.2 * rate, 1.2 * rate + burst, 9).astype(np.int64), np.ones(2)
+    whole = sweep(Demand(scenario), 1, sizes, everyone.astype(bool))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("simulation.demand.demand._CALLS_A_BLOCK", calls_a_block)
+        cut = sweep(Demand(scenario), 1, sizes, everyone.astype(bool))
+    assert cut.throttled.tolist() == whole.throttled.tolist()
+    assert cut.lost.tolist() == whole.lost.tolist()
+    assert (cut.calls, cut.credits, cut.enough) == (whole.calls, whole.credits, whole.enough)
 
 
 @pytest.mark.parametrize("retries", [False, True])

@@ -39,7 +39,7 @@ class Outline:
         # A window is a whole number of slots. One of less than an hour has too many of them in a
         # block, and is over before leaving it out would pay.
         self._slots = gcd(window, _SLOTS) if window >= HOUR else 0
-        self._length = window // max(1, self._slots)
+        self._window, self._length = window, window // max(1, self._slots)
         # Slots in front, in which nothing is asked for, stand for the time before the run.
         count = self._slots + horizon // self._length + 1 if self._slots else 0
         self._asked = np.zeros(count, np.int64)
@@ -48,8 +48,14 @@ class Outline:
         self._levels: Ints = np.empty(0, np.int64)
         self.most = 0
 
+    def needed(self, portions: Sequence[Portion], moment: int) -> list[Portion]:
+        """Return those of some portions that `add` needs with one that begins at a moment, µs."""
+        # A portion may begin within a slot, which is followed from its own beginning on.
+        back = moment - self._window - self._length
+        return [each for each in portions if each.end > back]
+
     def add(self, portions: Sequence[Portion]) -> None:
-        """Take in the last of some portions; those before it hold at least what a window does."""
+        """Take in the last of some portions; before it stand those that are `needed`."""
         if not self._slots:
             return
         asked = [each.in_slots(self._length) for each in portions[-1].wanted if len(each)]
@@ -77,12 +83,11 @@ class Outline:
     def _follow(self, first: int, last: int, portions: Sequence[Portion]) -> None:
         """Find what is in use at most in slots of the block, the last one left out."""
         begin, end = ((self._first + edge) * self._length for edge in (first, last))
-        window = self._slots * self._length
         time, credits = asked_between(portions, begin, end)
-        back_at, back = asked_between(portions, begin - window, end - window)
+        back_at, back = asked_between(portions, begin - self._window, end - self._window)
         # What came a window before a call is back by then (rule 3.2).
         returned = np.concatenate(([0], back.cumsum()))
-        returned = returned[np.searchsorted(back_at, time - window, side="right")]
+        returned = returned[np.searchsorted(back_at, time - self._window, side="right")]
         most = int((self._levels[first] + credits.cumsum() - returned).max(initial=0))
         self._bounds[first:last] = most
         self.most = max(self.most, most)

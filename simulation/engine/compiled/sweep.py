@@ -116,14 +116,13 @@ class Sweep:
         self._lanes = lanes or Retrying(pools.limits, demand, replication)
         self._past = Past(self._window, pools.counted, self._warmup)
         self._outline = Outline(self._window, scenario.clock.horizon)
-        self._portions: list[Portion] = []  # that hold the last window
+        self._portions: list[Portion] = []  # that hold a window before the last
         self._decided = 0  # until when calls were put in order
         self._calls = self._credits = 0
 
     def take(self, portion: Portion) -> None:
         """Decide the calls of a block."""
-        back = portion.begin - self._window
-        self._portions = [*(each for each in self._portions if each.end > back), portion]
+        self._portions = [*self._outline.needed(self._portions, portion.begin), portion]
         self._count(portion)
         self._outline.add(self._portions)
         if self._lanes.asleep and self._outline.highest <= self._smallest:
