@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulation.demand import Demand, Portion
-from simulation.engine import sweep
+from simulation.engine import LOST, CompiledModel, sweep
 from simulation.engine.compiled.outline import Outline
 from simulation.engine.compiled.sweep import Sweep
 from simulation.quantities import DAY
 from simulation.scenario import Scenario
-from tests.helpers import build, poisson, scheduled
+from tests.helpers import ANY_LIMIT, build, poisson, scheduled
 
 
 def levels_of(scenario: Scenario) -> tuple[Any, Any]:
@@ -123,3 +124,28 @@ def test_days_on_which_no_size_is_reached_are_not_put_in_order(
     assert whole.throttled[1:].tolist() == swept.throttled.tolist()
     assert whole.lost[1:].tolist() == swept.lost.tolist()
     assert whole.enough == swept.enough
+
+
+@pytest.mark.parametrize(("window", "rate"), [("50 minutes", 9000), ("100 minutes", 6000)])
+def test_windows_too_short_for_an_outline_are_counted_as_long_ones_are(
+    window: str, rate: int, tmp_path: Path
+) -> None:
+    card = tmp_path / "short.yaml"
+    card.write_text(ANY_LIMIT.read_text() + f"\nwindow: {window}\n")
+    client = poisson("p", f"{rate} per day")
+    client["calls"] = [{"api": "two"}]
+    org = {"edition": "any", "user_licenses": 1}
+    scenario = build([client], horizon="3 days", rate_card=str(card), org=org)
+    _, levels = levels_of(scenario)
+    sizes = np.quantile(levels, [0.2, 0.9, 1.0]).astype(np.int64)
+    swept = sweep(Demand(scenario), 0, sizes, np.ones(1, bool))
+    assert swept.enough == levels.max()
+    assert swept.throttled[0] > swept.throttled[1] > 0 == swept.throttled[2]
+    lost = [
+        sum(
+            int((day.settled.outcome == LOST).sum())
+            for day in CompiledModel(scenario, 0, Demand(scenario), int(size)).run()
+        )
+        for size in sizes
+    ]
+    assert swept.throttled.tolist() == lost
