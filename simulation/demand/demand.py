@@ -67,8 +67,8 @@ class Demand:
         ]
         # Fetching memory anew from the system for each day takes as long as drawing the day. The
         # GNU C library keeps freed memory once an array just below its bound of 32 MiB was freed,
-        # in the whole process and up to twice that size. A day of 333,333 calls is drawn in 16 ms,
-        # and in 26 ms without the line below (best of 25, three times each, on 2 cores), by
+        # in the whole process and up to twice that size. A day of 333,333 calls is drawn in 17 ms,
+        # and in 39 ms without the line below (best of 25, on 2 cores), by
         #   python -m timeit -n 2 -r 25 -s "from simulation.demand import Demand
         #   from tests.benchmarks.compiled_engine import scenario
         #   demand = Demand(scenario(10_000_000, mix=True)); demand.draw_day(0, 3)" \
@@ -126,8 +126,8 @@ class Demand:
         clock, blocks = self.scenario.clock, list[Block]()
         for day in range(self.days):
             begin, end = max(0, clock.day_start(day)), clock.day_end(day)
-            parts = range(ceil(busy) + 1)
-            edges = [begin + part * (end - begin) // parts[-1] for part in parts]
+            count = ceil(busy)
+            edges = [begin + part * (end - begin) // count for part in range(count + 1)]
             blocks += [Block(range(day, day + 1), part) for part in pairwise(edges)]
         return blocks
 

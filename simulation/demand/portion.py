@@ -1,4 +1,4 @@
-"""The demand of a block: drawn client by client, and lined up where somebody asks for the order."""
+"""The demand of a block: drawn client by client, and put in order only on request."""
 
 from __future__ import annotations
 
@@ -58,9 +58,6 @@ class Portion:
         self._first_calls, self._start = first_calls, clock.day_start(block.days[0])
         self._joined: tuple[Ints, Ints, Ints] | None = None
         self.begin, self.end = block.part or (max(0, self._start), clock.day_end(block.days[-1]))
-
-    def __len__(self) -> int:
-        return sum(map(len, self.wanted))
 
     def calls(self) -> Calls:
         """Return the calls, ordered by time, client and call."""

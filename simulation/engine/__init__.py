@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simulation.engine.compiled.model import CompiledModel
-    from simulation.engine.compiled.watch import Watched, watch
     from simulation.engine.compiled.sweep import (
         Pools, Swept, lanes_at_once, sweep, sweep_together,
     )
+    from simulation.engine.compiled.watch import Watched, watch
     from simulation.engine.engine import Engine
     from simulation.engine.model import Model
     from simulation.engine.pool import CreditPool, TooManyRequests

@@ -139,7 +139,7 @@ def judge(
 
     # The smallest sizes come first: their sweep tells which pool is enough, and so which of the
     # other sizes have to be simulated at all.
-    first, more = list[tuple[int, list[_Part]]](), list[tuple[int, list[_Part]]]()
+    first = list[tuple[int, list[_Part]]]()
     for number in every:
         wanted = [n for n, each in enumerate(asked) if number in each.replications]
         for way in range(ways):
@@ -147,6 +147,7 @@ def judge(
             its = [(n, begin) for n, begin in begins if not begin or begin < len(asked[n].limits)]
             first += [(number, its)] if its else []
     take(first)
+    more = list[tuple[int, list[_Part]]]()
     for number in every:
         its = [
             (n, begin)

@@ -181,6 +181,7 @@ class OverTime:
     @cached_property
     def _now(self) -> tuple[RunResult, pd.DataFrame]:
         """The org as it is, and its week."""
+        # Words and figures on the org need more replications than a picture.
         result = run(
             _with(self._scenario, self._scenario.org.addon_credits, self._affordable(1)),
             engine="compiled",

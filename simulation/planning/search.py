@@ -109,14 +109,16 @@ class Search:
         """Judge up to ``count`` replications: all sizes on the first, then only those in doubt."""
         everything = np.arange(len(self.sizes))
         while self.count < count:
-            if self.count == 0 and count > 1 and self._may_take_long:
-                yield from self._judge(everything, 1, count)
-                yield from self._judge(self._hopeful(), _PILOT, count)
-            elif self.count < _PILOT:
-                # The pilot shows what a replication costs, and so on how many all sizes are judged.
-                yield from self._judge(everything, min(_PILOT, count), count)
-                work = max(1, int(self.judged.work.mean()))
-                self._pilot = max(_PILOT, _ALL_SIZES_ATTEMPTS // work)
+            if self.count < _PILOT:
+                hopeful = everything
+                if count > 1 and self._may_take_long:
+                    yield from self._judge(everything, 1, count)
+                    hopeful = self._hopeful()
+                yield from self._judge(hopeful, min(_PILOT, count), count)
+                # Where none was given up, what a replication costs says on how many all are judged.
+                if len(hopeful) == len(everything):
+                    work = max(1, int(self.judged.work.mean()))
+                    self._pilot = max(_PILOT, _ALL_SIZES_ATTEMPTS // work)
             elif self.count < self._pilot:
                 yield from self._judge(everything, min(count, self._pilot), count)
             else:
