@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
-import pyarrow.parquet as pq
 
-from simulation.formats import read_table
+from simulation.formats import read_parquet, read_table
 
 __all__ = ["BatchProgress", "BatchResult", "Did", "Interrupted"]
 
@@ -88,7 +87,7 @@ class BatchResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return totals and rows as ``creditsim batch --json`` prints them."""
-        rows = pq.read_table(self.folder / "portfolio.parquet").to_pylist()
+        rows = read_parquet(self.folder / "portfolio.parquet").to_pylist()
         return {
             "totals": self.totals,
             "orgs": rows,

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from math import isnan
 from typing import Any
 
 from simulation.experiment import Estimate, interval_columns
-from simulation.formats import DECIMAL_PLACES, TableRow
+from simulation.formats import LARGEST, TableRow
 from simulation.plain_text import encodable
 from simulation.planning import Cause, Plan, advised, surely_enough
 from simulation.report import advice_in_brief, best_alternative
 from simulation.scenario import Scenario
 
 __all__ = ["ALTERNATIVES", "PORTFOLIO", "alternative_rows", "fitting", "row_of", "scenario_row"]
-
-_LARGEST = {"count": 2**63, "money": Decimal(10) ** (38 - DECIMAL_PLACES)}  # that Parquet can hold
 
 PORTFOLIO = {
     "item": "text",
@@ -199,7 +196,7 @@ def fitting(row: TableRow) -> TableRow:
     ('failed', 'addon_credits: 9223372036854775808 is too large for the table')
     """
     for name, kind in PORTFOLIO.items():
-        value, most = row.get(name), _LARGEST.get(kind)
+        value, most = row.get(name), LARGEST.get(kind)
         if value is not None and most is not None and not abs(value) < most:
             what = f"{name}: {value} is too large for the table"
             failed = {"status": "failed", "error": what}

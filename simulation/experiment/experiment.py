@@ -140,7 +140,7 @@ def run(
     if keep_calls:
         kept: list[pa.Table] = []
         result = replicate(kept.append)
-        return replace(result, _read_calls=lambda: concatenate(kept).to_pandas())
+        return replace(result, _read_calls=lambda: concatenate(kept).to_pandas(use_threads=False))
     return replicate()
 
 

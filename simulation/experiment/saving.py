@@ -16,6 +16,7 @@ from simulation.formats import (
     OutputFolder,
     csv_text,
     digest,
+    read_parquet,
     reading,
     sealed,
     shown,
@@ -146,8 +147,6 @@ def calls_in(
     written = stamp(file or folder / name)
 
     def read() -> pd.DataFrame:
-        import pyarrow.parquet as pq
-
         with reading(folder) as place:
             if stamp(place(name)) != written:
                 raise InputError(f"{folder}: holds another result by now, read it again")
@@ -156,8 +155,7 @@ def calls_in(
                 what = "is not what was written here, write the result again with --out"
                 raise InputError([Problem(shown(folder / name), "", what)])
             try:
-                with place(name).open("rb") as content:
-                    return pq.read_table(content).to_pandas()
+                return read_parquet(place(name)).to_pandas(use_threads=False)
             except (OSError, ValueError) as error:
                 what = f"cannot be read ({in_a_line(error)[:200]}), write the result again"
                 raise InputError([Problem(shown(folder / name), "", what)]) from None

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     )
     from simulation.formats.plain_yaml import LONGEST_TEXT, unprintable, write_yaml
     from simulation.formats.spelling import did_you_mean
-    from simulation.formats.tables import DECIMAL_PLACES, TableRow, TableWriter, read_table
+    from simulation.formats.tables import LARGEST, TableRow, TableWriter, read_parquet, read_table
     from simulation.formats.words import (
         counted, dollars, exact, exact_percent, in_words, listed, money, number, percent, period,
         plural, say_duration, say_number,

@@ -3,33 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from simulation.formats.csv_files import csv_writer, for_spreadsheets
 
-__all__ = ["TableWriter", "read_table"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["LARGEST", "TableRow", "TableWriter", "read_parquet", "read_table"]
 
 
 _ROWS_PER_GROUP = 1000
 
 
-DECIMAL_PLACES = 6
+_DECIMAL_PLACES = 6
+
+
+LARGEST = {"count": 2**63, "money": Decimal(10) ** (38 - _DECIMAL_PLACES)}
+"""What a column of that kind holds less than, as Parquet limits it."""
 
 
 TableRow = dict[str, Any]
 
 
+def read_parquet(file: Path) -> pa.Table:
+    """Return a table, read from its file.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file cannot be read, or is not a whole Parquet file.
+    """
+    import pyarrow.parquet as pq
+
+    # Without Arrow's threads: a program that ends while one is alive may be aborted, or hang
+    # (apache/arrow, issues 34314 and 50482). Opened here, since Arrow takes some
+    # paths for addresses.
+    with file.open("rb") as content:
+        return pq.ParquetFile(content, pre_buffer=False).read(use_threads=False)
+
+
 def read_table(file: Path) -> pd.DataFrame:
     """Return a table that `TableWriter` wrote; counts with gaps stay whole, as do yes and no."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     kinds = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    with file.open("rb") as content:
-        frame: pd.DataFrame = pq.read_table(content).to_pandas(types_mapper=kinds.get)
+    frame: pd.DataFrame = read_parquet(file).to_pandas(types_mapper=kinds.get, use_threads=False)
     return frame
 
 
@@ -52,7 +75,7 @@ class TableWriter:
             "text": pa.string(),
             "count": pa.int64(),
             "share": pa.float64(),
-            "money": pa.decimal128(38, DECIMAL_PLACES),
+            "money": pa.decimal128(38, _DECIMAL_PLACES),
             "yes": pa.bool_(),
         }
         self._columns = columns
@@ -70,7 +93,7 @@ class TableWriter:
         self._csv.writerow(for_spreadsheets(_blank(value)) for value in whole.values())
         for name, kind in self._columns.items():
             if kind == "money" and whole[name] is not None:
-                whole[name] = round(whole[name], DECIMAL_PLACES)
+                whole[name] = round(whole[name], _DECIMAL_PLACES)
         self._waiting.append(whole)
         if len(self._waiting) == _ROWS_PER_GROUP:
             self._flush()

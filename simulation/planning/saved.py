@@ -26,7 +26,7 @@ from simulation.experiment import (
     calls_in,
     warmup_from,
 )
-from simulation.formats import digest, hashes_of, reading, reason_of, shown
+from simulation.formats import digest, hashes_of, read_parquet, reading, reason_of, shown
 from simulation.planning.confirmation import Confirmation
 from simulation.planning.over_time import OverTime
 from simulation.planning.reasons import Rejection
@@ -245,8 +245,7 @@ _NO_NUMBERS = {"client", "category", "grain", "name", "statistic"} | {
 def _table(file: Path, name: str) -> pd.DataFrame:
     """Return a table, read from its file; refuse one of another name."""
     with _looking_at(f"{name}.parquet"):
-        with file.open("rb") as content:
-            table: pd.DataFrame = pd.read_parquet(content)
+        table: pd.DataFrame = read_parquet(file).to_pandas(use_threads=False)
         expected = [*_BEGIN[name]]
         if [*table.columns[: len(expected)]] != expected:
             missing = [column for column in expected if column not in table.columns]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -482,3 +484,26 @@ def test_what_is_in_the_way_of_a_batch_is_named(name: str, tmp_path: Path) -> No
     with pytest.raises(InputError) as refused, BatchStore(tmp_path):
         pass
     assert str(refused.value).startswith(f"{place}: was not written by a batch and is in its way")
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads as Linux has them")
+def test_results_are_read_without_threads_of_arrow(results: dict[str, Path]) -> None:
+    # One that is alive when a program ends may abort it (apache/arrow, issue 34314): of 150
+    # commands that refused a damaged result with code 2, one ended so.
+    code = f"""
+import numpy, pathlib, pyarrow.parquet, simulation
+from simulation.formats import read_table
+
+def threads():  # but that of the memory allocator, which begins at a moment of its own
+    named = [name.read_text() for name in pathlib.Path("/proc/self/task").glob("*/comm")]
+    return len([name for name in named if "jemalloc" not in name])
+
+before = threads()
+assert len(simulation.load_result({str(results["run"])!r}).calls)
+assert len(simulation.load_result({str(results["plan"])!r}).frontier)
+assert len(read_table(pathlib.Path({str(results["batch"] / "portfolio.parquet")!r})))
+assert threads() == before, threads() - before
+"""
+    # Nor of OpenBLAS, of which NumPy and SciPy have one each.
+    alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=alone)
