@@ -1,7 +1,7 @@
 """Sequential search: sizes that may still be the answer are judged further, the rest is dropped.
 
-Every size is judged on the first replications. Where that takes long, with retries and millions
-of calls, sizes that are far too small are judged on the first alone, and only the sizes that these
+Every size is judged on the first four replications. Where one takes long, with retries and millions
+of calls, sizes that are far too small are judged on the first alone. Only the sizes that these
 leave in doubt are judged on the rest: the smallest that may still meet the objective, the next
 smaller one, and all larger ones, since a larger pool does not always throttle fewer calls.
 
@@ -31,24 +31,28 @@ __all__ = ["NOTABLE_SAVING", "Search", "decide"]
 NOTABLE_SAVING = 0.01
 """Part of the cost: sizes that cannot save more than this are as good as the best."""
 
-_ALL_SIZES_ATTEMPTS = 500_000_000
-"""Attempts, roughly, to spend on all sizes before the search starts to give some up."""
+_PILOT = 4
+"""Replications on which sizes are judged at least, but hopeless ones.
 
-_PILOT = 2
-"""Replications on which sizes are judged at least, but hopeless ones: fewer have no interval."""
+They tell most of the sizes that fail, and give each an interval: of the same spread, one from four
+is 3.4 times as wide as one from 20, and one from two 19 times.
+"""
+
+_LONG = 500_000_000
+"""Calls of a replication times sizes from which one replication of all sizes may take long."""
 
 _HOPELESS = 0.1
 """Share of calls that a size may throttle beyond what is wanted before it is given up at once.
 
-That is so only where all sizes on one replication may take more than those attempts. Then clients
-that try again make pools that are far too small the most work of all.
+That is so only where one replication of all sizes may take long. Then clients that try again make
+pools that are far too small the most work of all.
 """
 
 _BEST_AND_BESIDE = 3
 """Sizes that a least cost stands on: the best and its neighbours, at the smallest size one more."""
 
-_LOOKS = 9
-"""Looks at 2, 4, 8 … 512 replications, at each of which sizes may be given up.
+_LOOKS = 8
+"""Looks at 4, 8 … 512 replications, at each of which sizes may be given up.
 
 That spends nothing of the decision's error: what is decided stands on the recommended size, the
 next smaller one and all larger ones, and those are judged after all where they were given up.
@@ -92,7 +96,6 @@ class Search:
         self._judged: Judgement | None = None
         self._last: Judgement | None = None  # all replications, those of the last look included
         self._unused: Judgement | None = None  # what it saw of sizes that it did not choose
-        self._pilot = _PILOT  # replications on which all sizes are judged
 
     @property
     def judged(self) -> Judgement:
@@ -107,20 +110,12 @@ class Search:
 
     def judging(self, count: int) -> Asking[None]:
         """Judge up to ``count`` replications: all sizes on the first, then only those in doubt."""
-        everything = np.arange(len(self.sizes))
         while self.count < count:
-            if self.count < _PILOT:
-                hopeful = everything
-                if count > 1 and self._may_take_long:
-                    yield from self._judge(everything, 1, count)
-                    hopeful = self._hopeful()
-                yield from self._judge(hopeful, min(_PILOT, count), count)
-                # Where none was given up, what a replication costs says on how many all are judged.
-                if len(hopeful) == len(everything):
-                    work = max(1, int(self.judged.work.mean()))
-                    self._pilot = max(_PILOT, _ALL_SIZES_ATTEMPTS // work)
-            elif self.count < self._pilot:
-                yield from self._judge(everything, min(count, self._pilot), count)
+            if not self.count:
+                pilot = 1 if self._may_take_long else min(_PILOT, count)
+                yield from self._judge(np.arange(len(self.sizes)), pilot, count)
+            elif self.count < _PILOT:
+                yield from self._judge(self._hopeful(), min(_PILOT, count), count)
             else:
                 yield from self._judge(self._in_doubt(), min(2 * self.count, count), count)
         # A size that was given up too early is judged after all. That may change which size is
@@ -130,14 +125,13 @@ class Search:
 
     @property
     def _may_take_long(self) -> bool:
-        """Whether one replication of all sizes may take as long as all sizes are worth."""
+        """Whether one replication of all sizes may take long; only where clients try again."""
         demand = self.demand
-        calls = demand.calls_a_day * demand.days
-        return self._retries and calls * len(self.sizes) > _ALL_SIZES_ATTEMPTS
+        return self._retries and demand.calls_a_day * demand.days * len(self.sizes) > _LONG
 
     def _hopeful(self) -> Ints:
         """Return the indices of the sizes that one replication leaves any hope, and all larger."""
-        if self.objective.cost_of_lost_call is not None:
+        if self.objective.cost_of_lost_call is not None or not self._may_take_long:
             return np.arange(len(self.sizes))
         hopeless = self.judged.shares[0] > self.objective.throttled_share + _HOPELESS
         first = int(np.flatnonzero([True, *hopeless])[-1])

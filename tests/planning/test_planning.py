@@ -329,7 +329,12 @@ def test_replications_that_are_added_do_not_change_those_before() -> None:
     assert more.judgement is not None
     assert np.array_equal(few.judgement.throttled, more.judgement.throttled[:10])
     doubled = plan(random_case(), max_replications=20, **QUICK)
-    assert doubled.to_dict()["frontier"] == more.to_dict()["frontier"]
+    # Sizes that they give up are judged on as many as the looks have that tell.
+    last = [
+        [row for row in each.to_dict()["frontier"] if row["replications"] == 20]
+        for each in (doubled, more)
+    ]
+    assert last[0] == last[1] != []
 
 
 def test_the_same_plan_twice_is_the_same_to_the_byte(tmp_path: Path) -> None:

@@ -46,8 +46,9 @@ def both(
 ) -> tuple[Plan, Plan]:
     """Plan with every size on all replications, and with as few as the search may."""
     plans = []
-    for attempts in (10**12, 0):
-        monkeypatch.setattr(simulation.planning.search, "_ALL_SIZES_ATTEMPTS", attempts)
+    for pilot, long in ((replications, 10**12), (simulation.planning.search._PILOT, 0)):
+        monkeypatch.setattr(simulation.planning.search, "_PILOT", pilot)
+        monkeypatch.setattr(simulation.planning.search, "_LONG", long)
         settings: dict[str, Any] = {"max_replications": replications, "confirm": "none"}
         plans.append(plan(scenario, replications=replications, **settings))
     return plans[0], plans[1]
@@ -131,16 +132,14 @@ def test_what_was_given_up_wrongly_is_judged_after_all(monkeypatch: pytest.Monke
     assert (result.frontier.loc[rows, "replications"] == 40).all()
 
 
-def test_all_sizes_are_judged_on_as_many_replications_as_the_first_two_say(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    first = plan(case(5), replications=2, max_replications=2, confirm="none").judgement
-    assert first is not None
-    monkeypatch.setattr(
-        simulation.planning.search, "_ALL_SIZES_ATTEMPTS", int(6.5 * first.work.mean())
-    )
-    result = plan(case(5), replications=40, max_replications=40, confirm="none")
-    assert result.frontier["replications"].min() == 6  # cheap rounds later do not raise it
+@pytest.mark.parametrize("first", [1, 2, 3, 4, 40])
+def test_all_sizes_are_judged_on_the_first_four_replications(first: int) -> None:
+    goal = {"throttled_share": "5%", "probability": "95%"}
+    scenario = case(5, objective=goal)
+    result = plan(scenario, replications=first, max_replications=40, confirm="none")
+    counts = result.frontier["replications"]
+    assert counts.min() == 4  # what they leave no doubt of is judged no further …
+    assert counts.max() == 40  # … and the rest to the end
 
 
 @pytest.mark.parametrize("retries", [False, True])
@@ -164,7 +163,9 @@ def searched(goal: dict[str, Any], replications: int = 8) -> Search:
     scenario = case(4, objective=goal)
     sizes, limits = np.array(scenario.offer.sizes), np.array(scenario.offer.limits)
     search = Search(Demand(scenario), sizes, limits)
-    Judges().alone(search.judging(replications))
+    with pytest.MonkeyPatch.context() as all_sizes:
+        all_sizes.setattr(simulation.planning.search, "_PILOT", replications)
+        Judges().alone(search.judging(replications))
     return search
 
 
