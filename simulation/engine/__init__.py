@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simulation.engine.compiled.model import CompiledModel
+    from simulation.engine.compiled.peak import calls_at_peak
+    from simulation.engine.compiled.starts import throttled_from
     from simulation.engine.compiled.sweep import (
         Pools, Swept, lanes_at_once, sweep, sweep_together,
     )

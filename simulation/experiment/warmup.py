@@ -16,7 +16,7 @@ import numpy as np
 
 from simulation.arrays import Ints
 from simulation.demand import Demand
-from simulation.engine import CompiledModel
+from simulation.engine import throttled_from
 from simulation.quantities import DAY, parse_duration, write_duration
 from simulation.scenario import Scenario
 
@@ -138,14 +138,11 @@ class _Pilots:
         # Two at least, so that one odd replication does not decide; one where all are the same.
         pilots = max(2, min(_PILOTS, _PILOT_CALLS // calls)) if demand.is_random else 1
         self._window, self._horizon = scenario.card.window, scenario.horizon
+        counts = np.sum([_throttled_by_hour(demand, pilot) for pilot in range(pilots)], axis=0)
         # Summed from the end: what comes after any warm-up is then one difference of two rows.
-        self._from = []  # what a full and a spent pool throttle from each window on, by hour
-        for in_use in (0, scenario.limit):
-            each = [_throttled_by_hour(demand, pilot, in_use) for pilot in range(pilots)]
-            counts = np.sum(each, axis=0)
-            later = np.zeros((len(counts) + 1, _HOURS), np.int64)
-            later[:-1] = np.cumsum(counts[::-1], axis=0)[::-1]
-            self._from.append(later)
+        later = np.zeros((2, counts.shape[1] + 1, _HOURS), np.int64)
+        later[:, :-1] = np.cumsum(counts[:, ::-1], axis=1)[:, ::-1]
+        self._from = later  # what a full and a spent pool throttle from each window on, by hour
 
     def after(self, length: int) -> tuple[float, bool]:
         """Return the share that the start still adds, takes or moves after a warm-up of ``length``.
@@ -163,18 +160,19 @@ class _Pilots:
         return moved / both if both else 0.0, left_out
 
 
-def _throttled_by_hour(demand: Demand, replication: int, in_use: int) -> Ints:
-    """Return the calls throttled in each 24th of each window, (windows, 24).
+def _throttled_by_hour(demand: Demand, replication: int) -> Ints:
+    """Return the calls throttled in each 24th of each window, (2, windows, 24).
 
-    ``in_use`` credits are in use at the start and come back evenly over the first window.
+    The first pool is full at the start, the second one spent: what is in use then comes back evenly
+    over the first window.
     """
     scenario = demand.scenario
     window = scenario.card.window
-    counts = np.zeros((scenario.horizon // window + 1) * _HOURS, np.int64)
     part = max(1, window // _HOURS)
-    for day in CompiledModel(scenario, replication, demand).run(in_use):
-        settled = day.settled
-        times = settled.calls.time[settled.throttled_attempts > 0]
-        parts = np.minimum(times // part, len(counts) - 1)
-        counts += np.bincount(parts, minlength=len(counts))
-    return counts.reshape(-1, _HOURS)
+    throttled = throttled_from(demand, replication, (0, scenario.limit), part)
+    whole = (scenario.horizon // window + 1) * _HOURS
+    counts = np.zeros((2, whole), np.int64)
+    counts[:, : throttled.shape[1]] = throttled[:, :whole]
+    # Where a window is no whole number of parts, what is too much counts in the last one.
+    counts[:, -1] += throttled[:, whole:].sum(axis=1)
+    return counts.reshape(2, -1, _HOURS)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.demand import Demand
+from simulation.engine import calls_at_peak
 from simulation.experiment import Estimate, mean_of
 
 __all__ = ["Cause", "biggest_cause", "shares_of_peak"]
@@ -52,20 +53,9 @@ def biggest_cause(demand: Demand, replications: int) -> Cause | None:
 def shares_of_peak(demand: Demand, replication: int) -> NDArray[np.float64]:
     """Return each client's share of the credits asked for in the window that asks for most.
 
-    A window ends with a call and holds what came after the moment a window before it; of equal
-    ones it is the first. Shares are 0 where nothing is asked for.
+    Shares are 0 where nothing is asked for.
     """
-    calls = demand.draw_replication(replication)
-    names = len(demand.scenario.clients)
-    if not len(calls):
-        return np.zeros(names)
-    # What was taken at s is free again at s + 24 h (rule 3.2), so a window is open at its start:
-    # hence side="right". Sums of windows are differences of one running sum.
-    total = np.cumsum(calls.credits)
-    first = np.searchsorted(calls.time, calls.time - demand.scenario.card.window, side="right")
-    in_window = total - total[first] + calls.credits[first]
-    last = int(in_window.argmax())
-    window = slice(int(first[last]), last + 1)
-    asked = np.bincount(calls.client[window], calls.credits[window], minlength=names)
+    calls = calls_at_peak(demand, replication)
+    asked = np.bincount(calls.client, calls.credits, minlength=len(demand.scenario.clients))
     shares: NDArray[np.float64] = asked / max(1.0, asked.sum())
     return shares

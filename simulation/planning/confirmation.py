@@ -56,8 +56,7 @@ def confirm_sizes(
     budget = 2**62 if most_calls == "all" else most_calls
     compared = days = calls = 0
     for replication in range(replications):
-        # Drawing demand is cheap beside deciding it in SimPy, so calls are counted beforehand.
-        counts = np.cumsum([len(day) for day in demand.draw_days(replication)])
+        counts = _counts(demand, replication, budget - calls)
         if calls and calls + counts[-1] > budget:
             break
         # A replication is compared whole, since differences may show late; only where the first one
@@ -74,6 +73,16 @@ def confirm_sizes(
         calls=calls,
         identical=True,
     )
+
+
+def _counts(demand: Demand, replication: int, most: int) -> NDArray[np.int64]:
+    """Return how many calls come by the end of each day, as far as they are not too many."""
+    counts = list[int]()
+    for day in demand.draw_days(replication):
+        counts.append(len(day) + (counts[-1] if counts else 0))
+        if counts[-1] > most:
+            break
+    return np.array(counts, np.int64)
 
 
 def _compare(demand: Demand, replication: int, limit: int, days: int) -> None:

@@ -224,10 +224,11 @@ def chosen(
     They are counted by window and hour, from 0.
     """
 
-    def counts(demand: Demand, replication: int, held: int) -> np.ndarray:
-        by_hour = np.zeros((demand.scenario.horizon // DAY + 1, 24), np.int64)
-        for place, calls in (spent if held else full).items():
-            by_hour[place] = calls
+    def counts(demand: Demand, replication: int) -> np.ndarray:
+        by_hour = np.zeros((2, demand.scenario.horizon // DAY + 1, 24), np.int64)
+        for pool, throttled in zip(by_hour, (full, spent), strict=True):
+            for place, calls in throttled.items():
+                pool[place] = calls
         return by_hour
 
     monkeypatch.setattr(simulation.experiment.warmup, "_throttled_by_hour", counts)
@@ -313,14 +314,13 @@ def test_throttled_calls_are_counted_by_window_and_part_of_it(tmp_path: Path) ->
         scheduled("b", "23:30", 20),
     ]
     demand = Demand(any_limit(10, clients, horizon="30 hours"))
-    full = _throttled_by_hour(demand, 0, 0)
+    full, spent = _throttled_by_hour(demand, 0)
     assert full.shape == (2, 24)
     assert {tuple(map(int, at)): int(full[*at]) for at in np.argwhere(full)} == {
         (0, 1): 5,
         (0, 23): 20,
         (1, 1): 5,
     }
-    spent = _throttled_by_hour(demand, 0, 10)
     assert spent[0, 1] == 15
     assert spent[1, 1] > 5  # retries were granted after 04:30, and are not back
     card = {**yaml.safe_load(ANY_LIMIT.read_text()), "window": "6 hours"}
@@ -328,7 +328,7 @@ def test_throttled_calls_are_counted_by_window_and_part_of_it(tmp_path: Path) ->
     twice = {"at": ["01:30", "07:45"], "calls": 2}
     client = {"name": "c", "arrivals": {"schedule": twice}, "calls": [{"api": "other"}]}
     quarters = any_limit(1, [client], rate_card=str(tmp_path / "card.yaml"), horizon="13 hours")
-    found = _throttled_by_hour(Demand(quarters), 0, 0)
+    found, _ = _throttled_by_hour(Demand(quarters), 0)
     assert found.shape == (3, 24)
     assert np.argwhere(found).tolist() == [[0, 6], [1, 7]]
 
@@ -337,21 +337,21 @@ def test_throttled_calls_are_counted_by_window_and_part_of_it(tmp_path: Path) ->
 def test_pilot_runs_are_fewer_where_they_are_long_but_never_one(
     most_calls: float, pilots: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    simulated: list[tuple[int, int]] = []
+    simulated: list[int] = []
 
-    def noted(demand: Demand, replication: int, held: int) -> np.ndarray:
-        simulated.append((replication, held))
-        return _throttled_by_hour(demand, replication, held)
+    def noted(demand: Demand, replication: int) -> np.ndarray:
+        simulated.append(replication)
+        return _throttled_by_hour(demand, replication)
 
     demand = Demand(any_limit(9, [poisson("a", "30 per day")], horizon="3 days", warmup=None))
     calls = demand.busiest_day * demand.days
     monkeypatch.setattr(simulation.experiment.warmup, "_throttled_by_hour", noted)
     monkeypatch.setattr(simulation.experiment.warmup, "_PILOT_CALLS", int(most_calls * calls))
     with_warmup(demand.scenario)
-    assert simulated == [(pilot, held) for held in (0, 9) for pilot in range(pilots)]
+    assert simulated == [*range(pilots)]
     simulated.clear()
     with_warmup(any_limit(9, [scheduled("a", "02:00", 50)], horizon="3 days", warmup=None))
-    assert simulated == [(0, 0), (0, 9)]  # nothing is random
+    assert simulated == [0]  # nothing is random
 
 
 def test_candidates_are_all_windows_of_half_the_run_thinned_where_they_are_too_many(

@@ -68,7 +68,7 @@ class Laws(NamedTuple):
 
 
 class Tape(NamedTuple):
-    """Log of one lane: outcomes and events. Empty arrays turn it off."""
+    """Log of one lane: outcomes and events. Empty arrays turn it off, or all but ``refused``."""
 
     outcome: NDArray[np.int8]  # of the calls that are not yet handed out
     attempts: NDArray[np.int32]
@@ -303,7 +303,7 @@ def _decide_lane(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR091
             client, number, counts = np.int64(clients[here]), numbers[here], counted[here]
             row = base + here
             lane.throttled += counts
-            if taped:
+            if refused.shape[0] > 0:
                 refused[here] = True
         else:
             client = calls[entry].order // _ORDERS_PER_CLIENT

@@ -166,6 +166,10 @@ class Sweep:
         self._lanes.decide(calls, self._past, begin, ends)
         self._decided = ends[-1]
 
+    def calls(self, begin: int, end: int) -> Calls:
+        """Return the calls from a moment of the last window to another one, µs, in order."""
+        return calls_between(self._portions, begin, end)
+
     def swept(self) -> Swept:
         """Return what came of it."""
         return Swept(
