@@ -22,6 +22,7 @@ __all__ = ["Asked", "Asking", "Judges", "judge"]
 T = TypeVar("T")
 
 _WORTH_PROCESSES_S = 2.0  # of work: processes take a second to start
+_MOST_SENT = 2**20  # bytes of scenarios that go with each task: recorded usage may be far more
 _Part = tuple[int, int]  # a demand's number, and the first of its sizes
 _BUSY_BLOCK = 4_000  # calls from which threads help: below, a block is a matter of Python
 
@@ -119,7 +120,8 @@ def judge(
         # Bytes of the scenarios are small beside drawn demands, and a key by which each process
         # keeps the demands that it has made for the tasks that follow.
         scenarios = pickle.dumps(tuple(demand.scenario for demand in demands))
-        run, function = in_processes, partial(_sweep_elsewhere, scenarios)
+        if len(scenarios) <= _MOST_SENT:
+            run, function = in_processes, partial(_sweep_elsewhere, scenarios)
     tallies = [_Tally(each) for each in asked]
 
     def take(work: list[tuple[int, list[_Part]]]) -> None:
@@ -180,6 +182,7 @@ class Judges:
     def __init__(self, workers: int = 1, steps: Steps | None = None) -> None:
         self._workers, self.steps = workers, steps or Steps()
         self._pace = 0.0  # seconds a replication, of late
+        self._in_processes = False
         self.after = 0
 
     def together(self, *asking: Asking[Any]) -> list[Any]:
@@ -207,11 +210,15 @@ class Judges:
         """Return what is judged of each that is asked."""
         # How the work is spread is a matter of time alone, so the clock may decide it.
         count = sum(len(each.replications) for each in asked)
-        self.steps.expect(count, self.after + sum(each.later for each in asked))
+        later = self.after + sum(each.later for each in asked)
+        self.steps.expect(count, later)
+        # Threads take turns at all that is not compiled, which is so much of a sweep of few lanes
+        # that two of them sweep mid-market no faster than one. Processes that run are kept.
+        if self._workers > 1 and (count + later) * self._pace > _WORTH_PROCESSES_S:
+            self._in_processes = True
         busy = any(each.demand.calls_a_block > _BUSY_BLOCK for each in asked)
-        processes = not busy and self._workers > 1 and count * self._pace > _WORTH_PROCESSES_S
-        workers = self._workers if busy or processes else 1
+        workers = self._workers if busy or self._in_processes else 1
         begun = perf_counter()
-        judged = judge(asked, workers, processes, self.steps.tick)
+        judged = judge(asked, workers, self._in_processes, self.steps.tick)
         self._pace = (perf_counter() - begun) / count
         return judged

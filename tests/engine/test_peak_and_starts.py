@@ -11,6 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulation.arrays import Ints
 from simulation.demand import Demand
 from simulation.engine import CompiledModel, calls_at_peak, sweep, throttled_from
 from simulation.quantities import DAY, HOUR
@@ -67,14 +68,14 @@ def test_the_peak_is_the_first_of_the_fullest_windows(
         assert np.array_equal(getattr(found, name), getattr(expected, name)), name
 
 
-def by_runs(scenario: Scenario, held: tuple[int, ...], length: int) -> list[list[int]]:
+def by_runs(scenario: Scenario, held: tuple[int, ...], length: int) -> Ints:
     """Return the calls that the pool throttles from each start, by full runs."""
     counts = []
     for credits in held:
         days = [day.settled for day in CompiledModel(scenario, 0).run(credits)]
         times = np.concatenate([day.calls.time[day.throttled_attempts > 0] for day in days])
         counts.append(np.bincount(times // length, minlength=-(-scenario.horizon // length)))
-    return np.array(counts).tolist()
+    return np.array(counts)
 
 
 @settings(max_examples=60)
@@ -115,7 +116,7 @@ def test_a_pool_throttles_from_each_start_what_runs_from_there_throttle(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("simulation.demand.demand._CALLS_A_BLOCK", calls_a_block)
         found = throttled_from(Demand(scenario), 0, held, length)
-    assert found.tolist() == by_runs(scenario, held, length)
+    assert np.array_equal(found, by_runs(scenario, held, length))
 
 
 @pytest.mark.parametrize("window", [*WINDOWS])

@@ -259,19 +259,23 @@ def test_calls_that_no_replication_shows_lost_may_be_worth_a_larger_size(
 
 
 @pytest.mark.parametrize(
-    ("workers", "pace", "busy", "expected"),
+    ("workers", "pace", "later", "busy", "expected"),
     [
-        (1, 60.0, False, (1, False)),
-        (2, 1.0, False, (1, False)),  # two replications of a second each are not worth it
-        (2, 1.1, False, (2, True)),
-        (3, 0.0, False, (1, False)),
-        (3, 0.0, True, (3, False)),
-        (1, 0.0, True, (1, False)),
+        (1, 60.0, 0, False, (1, False)),
+        (2, 1.0, 0, False, (1, False)),  # two replications of a second each are not worth it
+        (2, 1.1, 0, False, (2, True)),
+        (2, 0.6, 1, False, (1, False)),
+        (2, 0.6, 2, False, (2, True)),  # four are, those that come later among them
+        (3, 0.0, 9, False, (1, False)),
+        (3, 0.0, 9, True, (3, False)),
+        (3, 1.1, 0, True, (3, True)),
+        (1, 0.0, 9, True, (1, False)),
     ],
 )
 def test_workers_are_started_where_there_is_work_enough(
     workers: int,
     pace: float,
+    later: int,
     busy: bool,
     expected: tuple[int, bool],
     monkeypatch: pytest.MonkeyPatch,
@@ -290,8 +294,10 @@ def test_workers_are_started_where_there_is_work_enough(
     monkeypatch.setattr(simulation.planning.judging, "_BUSY_BLOCK", 0 if busy else few)
     judges = Judges(workers)
     judges._pace = pace
-    judges.answer([Asked(demand, range(2), limits)])
-    assert asked == [expected]
+    judges.answer([Asked(demand, range(2), limits, later)])
+    judges._pace = 0.0
+    judges.answer([Asked(demand, range(2), limits)])  # processes that run are kept
+    assert asked == [expected] * 2
 
 
 def test_progress_counts_each_step_and_what_is_known_to_come() -> None:
@@ -365,3 +371,19 @@ def test_where_no_credits_are_asked_for_no_client_is_the_cause() -> None:
     assert not len(demand.draw_replication(0))
     assert simulation.planning.causes.shares_of_peak(demand, 0).tolist() == [0.0, 0.0]
     assert simulation.planning.causes.biggest_cause(demand, 5) is None
+
+
+def test_scenarios_too_large_to_send_with_each_task_are_judged_in_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(*_: Any) -> None:
+        raise AssertionError("began processes")
+
+    demand, limits = Demand(case(4)), np.arange(0, 90, 3)
+    monkeypatch.setattr(simulation.planning.judging, "in_processes", refused)
+    asked = [Asked(demand, range(2), limits)]
+    with pytest.raises(AssertionError, match="began processes"):
+        simulation.planning.judging.judge(asked, 2, processes=True)
+    monkeypatch.setattr(simulation.planning.judging, "_MOST_SENT", 10)
+    (found,) = simulation.planning.judging.judge(asked, 2, processes=True)
+    assert np.array_equal(found.throttled, judge(demand, [0, 1], limits).throttled)
