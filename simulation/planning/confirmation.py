@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from itertools import islice
+from math import ceil
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from simulation.demand import Demand
 from simulation.engine import CallRecords, CompiledModel, DayRecords, Model
+from simulation.experiment import Steps
 
 __all__ = ["Confirmation", "confirm_sizes", "differences"]
 
@@ -44,8 +46,11 @@ def confirm_sizes(
     sizes: NDArray[np.int64],
     limits: NDArray[np.int64],
     most_calls: int | Literal["all"],
+    steps: Steps | None = None,
 ) -> Confirmation:
     """Return how much both engines agree on: whole replications, up to a number of calls.
+
+    Each day of each size is one of the ``steps``.
 
     Raises
     ------
@@ -54,6 +59,9 @@ def confirm_sizes(
     """
     # Larger than any number of calls, and still an integer of NumPy.
     budget = 2**62 if most_calls == "all" else most_calls
+    steps = steps or Steps()
+    days = min(replications * demand.days, ceil(budget / max(1.0, demand.calls_a_day)))
+    steps.expect(days * len(indices), alike=False)
     compared = days = calls = 0
     for replication in range(replications):
         counts = _counts(demand, replication, budget - calls)
@@ -64,7 +72,7 @@ def confirm_sizes(
         # of nothing would confirm nothing.
         reached = min(len(counts), 1 + int(np.searchsorted(counts, budget)))
         for index in indices:
-            _compare(demand, replication, int(limits[index]), reached)
+            _compare(demand, replication, int(limits[index]), reached, steps)
         compared, days, calls = compared + 1, days + reached, calls + int(counts[reached - 1])
     return Confirmation(
         addon_credits=[int(sizes[index]) for index in indices],
@@ -85,7 +93,7 @@ def _counts(demand: Demand, replication: int, most: int) -> NDArray[np.int64]:
     return np.array(counts, np.int64)
 
 
-def _compare(demand: Demand, replication: int, limit: int, days: int) -> None:
+def _compare(demand: Demand, replication: int, limit: int, days: int, steps: Steps) -> None:
     """Compare the first days of one replication."""
     # Both engines run in step, a day at a time: the records of a run are never in memory together.
     models = (
@@ -100,6 +108,7 @@ def _compare(demand: Demand, replication: int, limit: int, days: int) -> None:
                 f"{replication} at a limit of {limit}: SimPy says {mine}, the compiled loop "
                 f"{theirs}; please report this scenario"
             )
+        steps.tick()
 
 
 def differences(one: DayRecords, other: DayRecords) -> Iterator[tuple[str, int, object, object]]:

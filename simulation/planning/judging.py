@@ -6,7 +6,6 @@ import pickle
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from functools import partial
-from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -25,6 +24,7 @@ _WORTH_PROCESSES_S = 2.0  # of work: processes take a second to start
 _MOST_SENT = 2**20  # bytes of scenarios that go with each task: recorded usage may be far more
 _Part = tuple[int, int]  # a demand's number, and the first of its sizes
 _BUSY_BLOCK = 4_000  # calls from which threads help: below, a block is a matter of Python
+_PARTS = 4  # for each worker, of the sizes on the only replication: each tells how long they take
 
 
 class Asked(NamedTuple):
@@ -33,8 +33,8 @@ class Asked(NamedTuple):
     demand: Demand
     replications: range
     limits: Ints
-    later: int = 0
-    """About how many more replications will be asked for."""
+    later: int | None = 0
+    """About how many more replications will be asked for; None where those take far less."""
 
 
 Asking = Generator[Asked, Judgement, T]
@@ -63,6 +63,20 @@ def _sweep(demands: Sequence[Demand], task: _Task) -> list[Swept]:
 
 def _sweep_elsewhere(scenarios: bytes, task: _Task) -> list[Swept]:
     return _sweep(demands_of(scenarios), task)
+
+
+def _sweeps(
+    demands: Sequence[Demand], workers: int, processes: bool
+) -> Callable[[Sequence[_Task]], Generator[list[Swept], None, None]]:
+    """Return what sweeps the sizes of some tasks, in processes if that is wanted and can be."""
+    if processes:
+        # Bytes of the scenarios are small beside drawn demands, and a key by which each process
+        # keeps the demands that it has made for the tasks that follow.
+        scenarios = pickle.dumps(tuple(demand.scenario for demand in demands))
+        if len(scenarios) <= _MOST_SENT:
+            elsewhere = partial(_sweep_elsewhere, scenarios)
+            return lambda tasks: in_processes(elsewhere, tasks, workers)
+    return lambda tasks: in_threads(partial(_sweep, demands), tasks, workers)
 
 
 class _Tally:
@@ -99,29 +113,23 @@ def judge(
     asked: Sequence[Asked],
     workers: int = 1,
     processes: bool = False,
-    done: Callable[[], None] | None = None,
+    done: Callable[[float], None] | None = None,
 ) -> list[Judgement]:
     """Return throttled and lost calls of pool sizes, by replication, of each that is asked.
 
     A size that is enough for all that is asked in any window throttles no call, retries or
     not, so only smaller ones are simulated. A replication that several ask for is swept at once, so
-    that clients that their demands share are drawn once. ``done`` is called for each replication
-    and demand. Results do not depend on the number of workers, nor on whether they are threads or
-    processes.
+    that clients that their demands share are drawn once. ``done`` is called with parts of a
+    replication of a demand, which make one together. Results do not depend on the number of
+    workers, nor on whether they are threads or processes.
     """
     demands = [each.demand for each in asked]
     every = sorted({number for each in asked for number in each.replications})
     # Workers that would have no replication share the sizes of those that there are.
-    ways = max(1, workers // max(1, len(every)))
+    ways = _PARTS * workers // len(every) if workers > len(every) else 1
     at_once = [lanes_at_once(each.demand, len(each.limits), ways) for each in asked]
     counted = [_counted(demand) for demand in demands]
-    run, function = in_threads, partial(_sweep, demands)
-    if processes:
-        # Bytes of the scenarios are small beside drawn demands, and a key by which each process
-        # keeps the demands that it has made for the tasks that follow.
-        scenarios = pickle.dumps(tuple(demand.scenario for demand in demands))
-        if len(scenarios) <= _MOST_SENT:
-            run, function = in_processes, partial(_sweep_elsewhere, scenarios)
+    run = _sweeps(demands, workers, processes)
     tallies = [_Tally(each) for each in asked]
 
     def take(work: list[tuple[int, list[_Part]]]) -> None:
@@ -132,12 +140,13 @@ def judge(
             ]
             tasks.append(_Task(replication, sizes))
         # Closed if a sweep or ``done`` raises, so that no worker goes on in vain.
-        with closing(run(function, tasks, workers)) as results:
+        with closing(run(tasks)) as results:
             for (replication, parts), swept in zip(work, results, strict=True):
                 for (n, first), each in zip(parts, swept, strict=True):
                     tallies[n].take(replication, slice(first, first + at_once[n]), each)
-                    if done is not None and not first:
-                        done()
+                    if done is not None and first < ways * at_once[n]:
+                        # The sizes may be cut into fewer parts than there are ways.
+                        done(1 / max(1, min(ways, -(-len(asked[n].limits) // at_once[n]))))
 
     # The smallest sizes come first: their sweep tells which pool is enough, and so which of the
     # other sizes have to be simulated at all.
@@ -181,7 +190,7 @@ class Judges:
 
     def __init__(self, workers: int = 1, steps: Steps | None = None) -> None:
         self._workers, self.steps = workers, steps or Steps()
-        self._pace = 0.0  # seconds a replication, of late
+        self._sizes = 0  # judged last, of each demand
         self._in_processes = False
         self.after = 0
 
@@ -210,15 +219,17 @@ class Judges:
         """Return what is judged of each that is asked."""
         # How the work is spread is a matter of time alone, so the clock may decide it.
         count = sum(len(each.replications) for each in asked)
-        later = self.after + sum(each.later for each in asked)
-        self.steps.expect(count, later)
+        later = self.after + sum(each.later or 0 for each in asked)
+        if any(each.later is None for each in asked):
+            later = 0
+        sizes = max(len(each.limits) for each in asked)
+        # What far more sizes take says little of what a few do.
+        self.steps.expect(count, later, alike=sizes > self._sizes // 2)
+        self._sizes = sizes
         # Threads take turns at all that is not compiled, which is so much of a sweep of few lanes
         # that two of them sweep mid-market no faster than one. Processes that run are kept.
-        if self._workers > 1 and (count + later) * self._pace > _WORTH_PROCESSES_S:
+        if self._workers > 1 and (count + later) * (self.steps.pace or 0.0) > _WORTH_PROCESSES_S:
             self._in_processes = True
         busy = any(each.demand.calls_a_block > _BUSY_BLOCK for each in asked)
         workers = self._workers if busy or self._in_processes else 1
-        begun = perf_counter()
-        judged = judge(asked, workers, self._in_processes, self.steps.tick)
-        self._pace = (perf_counter() - begun) / count
-        return judged
+        return judge(asked, workers, self._in_processes, self.steps.tick)

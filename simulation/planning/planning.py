@@ -21,6 +21,7 @@ from simulation.planning.frontier import (
     check_sizes,
     frontier_table,
 )
+from simulation.planning.judgement import Judgement
 from simulation.planning.judging import Judges
 from simulation.planning.options import Confirmed, PlanOptions
 from simulation.planning.reasons import Rejection, reasons_for, rejections
@@ -36,6 +37,8 @@ DEFAULT_MAX_REPLICATIONS = 480
 
 DEFAULT_MAX_CALLS = 200_000_000
 """Calls after which a search ends: as many replications as make this many."""
+
+_AN_ATTEMPT_IN_SIMPY_S = 2.5e-6  # roughly: 1.6 million took 3.5 s on two shared cores
 
 Progress = Callable[[int, int], None]
 
@@ -152,14 +155,18 @@ def _plan(
     others = [_search(Demand(each, demand), compared) for each in changed]
     first = scenario.replications if demand.is_random else 1
     steps.phase("Searching")
-    judges.after = first * (1 + len(others))  # those that check
+    steps.rest = _seconds_to_confirm(search, None, options)
+    judges.after = 2 * first * (1 + len(others))  # those that check, and more looks
     judges.together(*(each.judging(first) for each in (search, *others)))
+    steps.rest = _seconds_to_confirm(search, search.judged, options)
     # How many replications can be afforded is known once some show how many calls one makes.
     most = options.max_replications or _most_replications(search)
     decide([search, *others], judges, most, last_look=False)
     steps.phase("Checking on fresh replications")
-    judges.after = search.count // 10  # what is checked in SimPy has no steps
+    judges.after = 0
+    steps.rest = _seconds_to_confirm(search, search.judged, options)
     fresh, *fresh_of = judges.together(*(each.checking() for each in (search, *others)))
+    steps.rest = _seconds_to_confirm(search, fresh.judged, options)
     indices, sizes = search.to_show, search.sizes
     between = judges.alone(open_between(search, fresh))
     # Of a size that is called surely enough, all that is said comes from replications that did not
@@ -173,8 +180,9 @@ def _plan(
     confirmation = None
     if options.confirm != "none":
         steps.phase("Checking in SimPy")
+        steps.rest = 0.0
         confirmation = confirm_sizes(
-            demand, search.count, indices, sizes, search.limits, options.confirm
+            demand, search.count, indices, sizes, search.limits, options.confirm, steps
         )
     return Plan(
         scenario=scenario,
@@ -187,6 +195,19 @@ def _plan(
         confirmation=confirmation,
         judgement=search.judged,
     )
+
+
+def _seconds_to_confirm(search: Search, judged: Judgement | None, options: PlanOptions) -> float:
+    """Return about how long it takes to decide calls again in SimPy, by what was judged."""
+    if options.confirm == "none":
+        return 0.0
+    each = search.demand.calls_a_day * search.demand.days
+    calls = each * max(search.count, search.scenario.replications)
+    if options.confirm != "all":
+        calls = min(calls, options.confirm)
+    # Calls that are tried again and again take longer.
+    attempts = judged.work[0] / (len(judged.limits) * max(1.0, each)) if judged else 1.0
+    return calls * max(1.0, attempts) * min(2, len(search.sizes)) * _AN_ATTEMPT_IN_SIMPY_S
 
 
 def _most_replications(search: Search) -> int:

@@ -112,8 +112,12 @@ class Search:
         """Judge up to ``count`` replications: all sizes on the first, then only those in doubt."""
         while self.count < count:
             if not self.count:
-                pilot = 1 if self._may_take_long else min(_PILOT, count)
-                yield from self._judge(np.arange(len(self.sizes)), pilot, count)
+                everything = np.arange(len(self.sizes))
+                if self._may_take_long:
+                    # What follows takes far less: hopeless sizes take the most.
+                    yield from self._judge(everything, 1, None)
+                else:
+                    yield from self._judge(everything, min(_PILOT, count), count)
             elif self.count < _PILOT:
                 yield from self._judge(self._hopeful(), min(_PILOT, count), count)
             else:
@@ -231,15 +235,14 @@ class Search:
         # size, and at 0 where none fails. The last, since a larger pool may throttle more (rule 5).
         return int(np.flatnonzero([True, *fails])[-1]), None
 
-    def _judge(self, indices: Ints, upto: int, count: int) -> Asking[None]:
+    def _judge(self, indices: Ints, upto: int, count: int | None) -> Asking[None]:
         behind = self._judged.replications[indices] if self._judged else np.zeros(len(indices), int)
         # A judgement has no gaps: sizes that were given up at different times lack different
         # replications, so those that lack the same ones are swept together.
         for first in np.unique(behind[behind < upto]):
             these = indices[behind == first]
-            judged = yield Asked(
-                self.demand, range(int(first), upto), self.limits[these], count - upto
-            )
+            later = None if count is None else count - upto
+            judged = yield Asked(self.demand, range(int(first), upto), self.limits[these], later)
             self._judged = judged if self._judged is None else self._judged.and_then(judged, these)
 
     @property
@@ -382,7 +385,8 @@ def decide(
         each.decision = decision
     while not lead.decided and lead.count < most:
         count = min(2 * lead.count, most)
-        judges.after = count * len(searches)  # those that check
+        # Those that check, and of a look that may not decide about half of what the next one adds.
+        judges.after = count * len(searches) * (2 if count < most else 1)
         judges.together(*(each.judging(count) for each in searches))
     if last_look:
         judges.together(*(each.looking_again() for each in searches if each.needs_last_look))

@@ -253,7 +253,7 @@ def test_a_forecast_leaves_out_what_comes_before_the_first_day(
     now, said = [0.0], list[str]()
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     monkeypatch.setattr("simulation.cli.forecast.seconds_for", lambda *_: 1.0)
-    advance = forecast(scenario, Watch(lambda *_: None, said.append, said.append), workers=1)
+    advance = forecast(scenario, Watch("", said.append), workers=1)
     now[0] = 500.0  # pilot runs, compilation
     for day in range(1, 1000):
         now[0] += seconds_a_day

@@ -293,9 +293,9 @@ def test_workers_are_started_where_there_is_work_enough(
     few = int(demand.calls_a_block) + 1
     monkeypatch.setattr(simulation.planning.judging, "_BUSY_BLOCK", 0 if busy else few)
     judges = Judges(workers)
-    judges._pace = pace
+    monkeypatch.setattr(Steps, "pace", pace)
     judges.answer([Asked(demand, range(2), limits, later)])
-    judges._pace = 0.0
+    monkeypatch.setattr(Steps, "pace", 0.0)
     judges.answer([Asked(demand, range(2), limits)])  # processes that run are kept
     assert asked == [expected] * 2
 
