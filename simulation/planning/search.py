@@ -1,9 +1,9 @@
 """Sequential search: sizes that may still be the answer are judged further, the rest is dropped.
 
-Every size is judged on the first four replications. Where one takes long, with retries and millions
-of calls, sizes that are far too small are judged on the first alone. Only the sizes that these
-leave in doubt are judged on the rest: the smallest that may still meet the objective, the next
-smaller one, and all larger ones, since a larger pool does not always throttle fewer calls.
+Every size is judged on the first eight replications. Where one takes long, with retries and
+millions of calls, sizes that are far too small are judged on the first alone. Only the sizes that
+these leave in doubt are judged on the rest: the smallest that may still meet the objective, the
+next smaller one, and all larger ones, since a larger pool does not always throttle fewer calls.
 
 The search looks at the replications whenever their number has doubled. Where they leave a doubt
 at the largest number, the sizes in doubt are judged on as many again, for a last look at all of
@@ -31,11 +31,11 @@ __all__ = ["NOTABLE_SAVING", "Search", "decide"]
 NOTABLE_SAVING = 0.01
 """Part of the cost: sizes that cannot save more than this are as good as the best."""
 
-_PILOT = 4
+_PILOT = 8
 """Replications on which sizes are judged at least, but hopeless ones.
 
-They tell most of the sizes that fail, and give each an interval: of the same spread, one from four
-is 3.4 times as wide as one from 20, and one from two 19 times.
+They tell most of the sizes that fail, and give each an interval: of the same spread, one from eight
+is 1.8 times as wide as one from 20, one from four 3.4 times, and one from two 19 times.
 """
 
 _LONG = 500_000_000
@@ -51,8 +51,8 @@ pools that are far too small the most work of all.
 _BEST_AND_BESIDE = 3
 """Sizes that a least cost stands on: the best and its neighbours, at the smallest size one more."""
 
-_LOOKS = 8
-"""Looks at 4, 8 … 512 replications, at each of which sizes may be given up.
+_LOOKS = 7
+"""Looks at 8, 16 … 512 replications, at each of which sizes may be given up.
 
 That spends nothing of the decision's error: what is decided stands on the recommended size, the
 next smaller one and all larger ones, and those are judged after all where they were given up.
