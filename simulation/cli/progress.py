@@ -39,7 +39,7 @@ class Watch:
     done : int
         The steps done.
     part : float
-        Which part of the time that all takes is over, as far as it is known; it never falls.
+        The share of the whole time that is over, as far as it is known; it never falls.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Watch:
 
     @property
     def seconds(self) -> float:
-        """How many seconds are over."""
+        """Seconds since the start."""
         return time.monotonic() - self._begun
 
     @property

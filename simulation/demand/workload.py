@@ -47,7 +47,9 @@ _BYTES_A_SIZE = 50.0  # of a purchasable size in one replication
 _BYTES_A_CLIENT = 30_000.0
 _BYTES_A_LATE_CALL = 16.0  # of all replications: delay and account, for exact percentiles
 _SECONDS_A_CALL = {"simpy": 2e-5, "compiled": 5e-7}
-_SECONDS_A_JUDGED_CALL = 1e-8  # at one purchasable size; two replications are judged at all
+_SECONDS_A_JUDGED_CALL = (
+    1e-8  # at one purchasable size; eight replications are judged at all of them
+)
 _SECONDS_A_CLIENT_DAY = 1e-4
 _SECONDS_A_DAY = 1e-3
 
@@ -140,7 +142,7 @@ def workload_of(
     seconds += days * (clients * _SECONDS_A_CLIENT_DAY + _SECONDS_A_DAY)
     if sizes:
         memory += n * sizes * _BYTES_A_SIZE
-        seconds = n * seconds + 2 * drawn * sizes * _SECONDS_A_JUDGED_CALL
+        seconds = n * seconds + min(n, 8) * drawn * sizes * _SECONDS_A_JUDGED_CALL
     else:
         memory += n * (clients + 6) * _BYTES_A_ROW
         memory += n * (scenario.horizon / interval) * _BYTES_AN_INTERVAL

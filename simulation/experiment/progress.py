@@ -11,7 +11,7 @@ _NEARLY = 1e-9  # parts of a step add up to a little less than one
 
 
 class Steps:
-    """A count of the steps done and of those expected, which it reports, and of the time left.
+    """A count of steps done and expected, and an estimate of the time left; it reports both.
 
     Parameters
     ----------

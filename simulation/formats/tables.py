@@ -24,7 +24,7 @@ _DECIMAL_PLACES = 6
 
 
 LARGEST = {"count": 2**63, "money": Decimal(10) ** (38 - _DECIMAL_PLACES)}
-"""What a column of that kind holds less than, as Parquet limits it."""
+"""What the values of a kind stay below, so that Parquet can hold them."""
 
 
 TableRow = dict[str, Any]

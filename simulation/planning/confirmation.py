@@ -60,8 +60,9 @@ def confirm_sizes(
     # Larger than any number of calls, and still an integer of NumPy.
     budget = 2**62 if most_calls == "all" else most_calls
     steps = steps or Steps()
-    days = min(replications * demand.days, ceil(budget / max(1.0, demand.calls_a_day)))
-    steps.expect(days * len(indices), alike=False)
+    whole = min(replications, int(budget / max(1.0, demand.calls_a_day * demand.days)))
+    first = min(demand.days, ceil(budget / max(1.0, demand.calls_a_day)))
+    steps.expect(max(first, whole * demand.days) * len(indices), alike=False)
     compared = days = calls = 0
     for replication in range(replications):
         counts = _counts(demand, replication, budget - calls)
@@ -84,7 +85,7 @@ def confirm_sizes(
 
 
 def _counts(demand: Demand, replication: int, most: int) -> NDArray[np.int64]:
-    """Return how many calls come by the end of each day, as far as they are not too many."""
+    """Return how many calls come by the end of each day, until there are more than ``most``."""
     counts = list[int]()
     for day in demand.draw_days(replication):
         counts.append(len(day) + (counts[-1] if counts else 0))

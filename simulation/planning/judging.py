@@ -24,7 +24,7 @@ _WORTH_PROCESSES_S = 2.0  # of work: processes take a second to start
 _MOST_SENT = 2**20  # bytes of scenarios that go with each task: recorded usage may be far more
 _Part = tuple[int, int]  # a demand's number, and the first of its sizes
 _BUSY_BLOCK = 4_000  # calls from which threads help: below, a block is a matter of Python
-_PARTS = 4  # for each worker, of the sizes on the only replication: each tells how long they take
+_PARTS = 4  # for each worker, of the sizes on one replication that takes long: each tells how long
 
 
 class Asked(NamedTuple):
@@ -34,7 +34,8 @@ class Asked(NamedTuple):
     replications: range
     limits: Ints
     later: int | None = 0
-    """About how many more replications will be asked for; None where those take far less."""
+    """About how many more replications will be asked for; None where one takes long, and those that
+    follow take far less."""
 
 
 Asking = Generator[Asked, Judgement, T]
@@ -68,7 +69,7 @@ def _sweep_elsewhere(scenarios: bytes, task: _Task) -> list[Swept]:
 def _sweeps(
     demands: Sequence[Demand], workers: int, processes: bool
 ) -> Callable[[Sequence[_Task]], Generator[list[Swept], None, None]]:
-    """Return what sweeps the sizes of some tasks, in processes if that is wanted and can be."""
+    """Return a function that sweeps tasks, in processes where that is wanted and pays."""
     if processes:
         # Bytes of the scenarios are small beside drawn demands, and a key by which each process
         # keeps the demands that it has made for the tasks that follow.
@@ -119,14 +120,16 @@ def judge(
 
     A size that is enough for all that is asked in any window throttles no call, retries or
     not, so only smaller ones are simulated. A replication that several ask for is swept at once, so
-    that clients that their demands share are drawn once. ``done`` is called with parts of a
-    replication of a demand, which make one together. Results do not depend on the number of
-    workers, nor on whether they are threads or processes.
+    that clients that their demands share are drawn once. ``done`` is called with the part of a
+    replication of a demand that a task has done; the parts of one add up to 1. Results do not
+    depend on the number of workers, nor on whether they are threads or processes.
     """
     demands = [each.demand for each in asked]
     every = sorted({number for each in asked for number in each.replications})
     # Workers that would have no replication share the sizes of those that there are.
-    ways = _PARTS * workers // len(every) if workers > len(every) else 1
+    ways = max(1, workers // max(1, len(every)))
+    if any(each.later is None for each in asked):
+        ways *= _PARTS
     at_once = [lanes_at_once(each.demand, len(each.limits), ways) for each in asked]
     counted = [_counted(demand) for demand in demands]
     run = _sweeps(demands, workers, processes)
@@ -190,7 +193,7 @@ class Judges:
 
     def __init__(self, workers: int = 1, steps: Steps | None = None) -> None:
         self._workers, self.steps = workers, steps or Steps()
-        self._sizes = 0  # judged last, of each demand
+        self._sizes = 0  # the most of a demand that were judged last
         self._in_processes = False
         self.after = 0
 
@@ -223,8 +226,9 @@ class Judges:
         if any(each.later is None for each in asked):
             later = 0
         sizes = max(len(each.limits) for each in asked)
-        # What far more sizes take says little of what a few do.
-        self.steps.expect(count, later, alike=sizes > self._sizes // 2)
+        # What a sweep of many sizes takes says little of one of few, and the other way round.
+        alike = self._sizes // 2 < sizes <= 2 * self._sizes
+        self.steps.expect(count, later, alike)
         self._sizes = sizes
         # Threads take turns at all that is not compiled, which is so much of a sweep of few lanes
         # that two of them sweep mid-market no faster than one. Processes that run are kept.

@@ -1,9 +1,10 @@
 """Sequential search: sizes that may still be the answer are judged further, the rest is dropped.
 
-Every size is judged on the first eight replications. Where one takes long, with retries and
-millions of calls, sizes that are far too small are judged on the first alone. Only the sizes that
-these leave in doubt are judged on the rest: the smallest that may still meet the objective, the
-next smaller one, and all larger ones, since a larger pool does not always throttle fewer calls.
+Every size is judged on the first eight replications, and on more where that takes little. Where a
+replication takes long, with retries and millions of calls, sizes that are far too small are judged
+on the first alone. Only the sizes that these leave in doubt are judged on the rest: the smallest
+that may still meet the objective, the next smaller one, and all larger ones, since a larger pool
+does not always throttle fewer calls.
 
 The search looks at the replications whenever their number has doubled. Where they leave a doubt
 at the largest number, the sizes in doubt are judged on as many again, for a last look at all of
@@ -32,21 +33,20 @@ NOTABLE_SAVING = 0.01
 """Part of the cost: sizes that cannot save more than this are as good as the best."""
 
 _PILOT = 8
-"""Replications on which sizes are judged at least, but hopeless ones.
+"""Replications on which every size is judged, except hopeless ones.
 
-They tell most of the sizes that fail, and give each an interval: of the same spread, one from eight
-is 1.8 times as wide as one from 20, one from four 3.4 times, and one from two 19 times.
+They rule out most of the sizes that fail, and give each an interval: of the same spread, one from
+eight is 1.8 times as wide as one from 20, one from four 3.4 times, and one from two 19 times.
 """
+
+_ALL_SIZES_ATTEMPTS = 4_000_000
+"""Attempts, roughly, to spend on all sizes before the search starts to give some up."""
 
 _LONG = 500_000_000
 """Calls of a replication times sizes from which one replication of all sizes may take long."""
 
 _HOPELESS = 0.1
-"""Share of calls that a size may throttle beyond what is wanted before it is given up at once.
-
-That is so only where one replication of all sizes may take long. Then clients that try again make
-pools that are far too small the most work of all.
-"""
+"""Share of calls beyond what is wanted with which one long replication gives a size up."""
 
 _BEST_AND_BESIDE = 3
 """Sizes that a least cost stands on: the best and its neighbours, at the smallest size one more."""
@@ -110,16 +110,15 @@ class Search:
 
     def judging(self, count: int) -> Asking[None]:
         """Judge up to ``count`` replications: all sizes on the first, then only those in doubt."""
+        everything = np.arange(len(self.sizes))
         while self.count < count:
-            if not self.count:
-                everything = np.arange(len(self.sizes))
-                if self._may_take_long:
-                    # What follows takes far less: hopeless sizes take the most.
-                    yield from self._judge(everything, 1, None)
-                else:
-                    yield from self._judge(everything, min(_PILOT, count), count)
+            if not self.count and self._may_take_long:
+                # What follows takes far less: hopeless sizes take the most.
+                yield from self._judge(everything, 1, None)
             elif self.count < _PILOT:
                 yield from self._judge(self._hopeful(), min(_PILOT, count), count)
+            elif self.count < self._affordable:
+                yield from self._judge(everything, min(self._affordable, count), count)
             else:
                 yield from self._judge(self._in_doubt(), min(2 * self.count, count), count)
         # A size that was given up too early is judged after all. That may change which size is
@@ -129,13 +128,21 @@ class Search:
 
     @property
     def _may_take_long(self) -> bool:
-        """Whether one replication of all sizes may take long; only where clients try again."""
-        demand = self.demand
-        return self._retries and demand.calls_a_day * demand.days * len(self.sizes) > _LONG
+        """Whether one replication of all sizes may take long, and tells which are hopeless."""
+        if not self._retries or self.objective.cost_of_lost_call is not None:
+            return False
+        return self.demand.calls_a_day * self.demand.days * len(self.sizes) > _LONG
+
+    @property
+    def _affordable(self) -> int:
+        """Replications on which all sizes may be judged, by what the first ones took."""
+        if self.judged.replications.min() < min(_PILOT, self.count):
+            return 0  # some were given up
+        return _ALL_SIZES_ATTEMPTS // max(1, int(self.judged.work[:_PILOT].mean()))
 
     def _hopeful(self) -> Ints:
         """Return the indices of the sizes that one replication leaves any hope, and all larger."""
-        if self.objective.cost_of_lost_call is not None or not self._may_take_long:
+        if not self._may_take_long:
             return np.arange(len(self.sizes))
         hopeless = self.judged.shares[0] > self.objective.throttled_share + _HOPELESS
         first = int(np.flatnonzero([True, *hopeless])[-1])
@@ -163,8 +170,7 @@ class Search:
 
         Where it does not, they are the fresh ones. Those that would have decided are not among
         them, so an undecided size is shown a little too near to what is wanted: by 0.1 points at
-        95.5 %, and by 0.5 at 96.5 %, where half of the plans are decided. Over all plans, decided
-        or not, the intervals hold as often as they say.
+        95.5 %, by 0.5 at 96.5 %. Over all plans, decided or not, the intervals hold.
         """
         first, end = self._undecided()
         # A size that was given up counts as failing though no look said so. Where the lower end of
@@ -385,7 +391,7 @@ def decide(
         each.decision = decision
     while not lead.decided and lead.count < most:
         count = min(2 * lead.count, most)
-        # Those that check, and of a look that may not decide about half of what the next one adds.
+        # As many fresh ones follow, and half of what a look that does not decide would add.
         judges.after = count * len(searches) * (2 if count < most else 1)
         judges.together(*(each.judging(count) for each in searches))
     if last_look:

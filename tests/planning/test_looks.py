@@ -201,8 +201,8 @@ def test_a_last_look_sees_the_sizes_in_doubt_and_leaves_the_others_as_they_are()
             continue
         first, surely = search.bracket()
         counts = search._last.replications
-        assert set(counts[1:]) == {240, 480}
-        assert counts[0] <= counts[3] == 240  # the first is given up unless its luck holds
+        assert set(counts) == {240, 480}
+        assert counts[0] == counts[3] == 240
         assert search.count == 240
         kinds.add((search.decided, search.last_look_chose))
         if search.decided:
@@ -303,6 +303,7 @@ def test_sizes_that_were_given_up_early_change_no_decision(
         decide([full], judges, 240)
         with monkeypatch.context() as few:
             few.setattr(simulation.planning.search, "_LONG", 0)
+            few.setattr(simulation.planning.search, "_ALL_SIZES_ATTEMPTS", 0)
             if rashly:
                 few.setattr(Search, "_in_doubt", lambda _: np.array([4, 5]))
             lean, judges = invented([0.2, 0.3, 0.93, 0.957, 0.968, 0.99], seed)

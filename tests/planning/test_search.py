@@ -46,8 +46,8 @@ def both(
 ) -> tuple[Plan, Plan]:
     """Plan with every size on all replications, and with as few as the search may."""
     plans = []
-    for pilot, long in ((replications, 10**12), (simulation.planning.search._PILOT, 0)):
-        monkeypatch.setattr(simulation.planning.search, "_PILOT", pilot)
+    for attempts, long in ((10**12, 10**12), (0, 0)):
+        monkeypatch.setattr(simulation.planning.search, "_ALL_SIZES_ATTEMPTS", attempts)
         monkeypatch.setattr(simulation.planning.search, "_LONG", long)
         settings: dict[str, Any] = {"max_replications": replications, "confirm": "none"}
         plans.append(plan(scenario, replications=replications, **settings))
@@ -133,13 +133,27 @@ def test_what_was_given_up_wrongly_is_judged_after_all(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("first", [1, 3, 8, 40])
-def test_all_sizes_are_judged_on_the_first_eight_replications(first: int) -> None:
+def test_all_sizes_are_judged_on_the_first_eight_replications(
+    first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulation.planning.search, "_ALL_SIZES_ATTEMPTS", 0)
     goal = {"throttled_share": "5%", "probability": "95%"}
     scenario = case(5, objective=goal)
     result = plan(scenario, replications=first, max_replications=40, confirm="none")
     counts = result.frontier["replications"]
     assert counts.min() == 8  # what they leave no doubt of is judged no further …
     assert counts.max() == 40  # … and the rest to the end
+
+
+def test_all_sizes_are_judged_on_more_replications_where_the_first_ones_took_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = plan(case(5), replications=8, max_replications=8, confirm="none").judgement
+    assert first is not None
+    work = int(first.work.mean())
+    monkeypatch.setattr(simulation.planning.search, "_ALL_SIZES_ATTEMPTS", 13 * work + work // 2)
+    result = plan(case(5), replications=40, max_replications=40, confirm="none")
+    assert result.frontier["replications"].min() == 13  # cheap rounds later do not raise it
 
 
 @pytest.mark.parametrize("retries", [False, True])
@@ -163,9 +177,7 @@ def searched(goal: dict[str, Any], replications: int = 8) -> Search:
     scenario = case(4, objective=goal)
     sizes, limits = np.array(scenario.offer.sizes), np.array(scenario.offer.limits)
     search = Search(Demand(scenario), sizes, limits)
-    with pytest.MonkeyPatch.context() as all_sizes:
-        all_sizes.setattr(simulation.planning.search, "_PILOT", replications)
-        Judges().alone(search.judging(replications))
+    Judges().alone(search.judging(replications))
     return search
 
 

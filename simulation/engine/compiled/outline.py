@@ -18,7 +18,7 @@ from simulation.quantities import HOUR
 __all__ = ["Outline"]
 
 _SLOTS = 480  # in a window at most: of 3 minutes, where that is 24 hours
-_ANYTHING = 2**63 - 1  # more credits than any size, and than `smallest_behind` says without one
+_ANYTHING = 2**63 - 1  # more than any size, and than the 2**62 of `smallest_behind`
 
 
 class Outline:

@@ -15,32 +15,31 @@ __all__ = ["calls_at_peak"]
 def calls_at_peak(demand: Demand, replication: int) -> Calls:
     """Return the calls of the window in which most credits are asked for, in order.
 
-    A window ends with a call and holds what came after the moment a window before it; of equal
-    ones it is the first. Where nothing costs a credit there are no calls.
+    A window ends with a call and is open at its start (rule 3.2); of several that hold as much it
+    is the first. Where nothing costs a credit there are no calls.
     """
     nobody = np.zeros(len(demand.scenario.clients), bool)
     most = max(1, sweep(demand, replication, np.empty(0, np.int64), nobody).enough)
-    # Only the days on which one credit less would not do are put in order, and the first call that
-    # needs the last one ends the search.
+    # Only days on which demand may exceed a pool of one credit less are put in order; the first
+    # call that exceeds it ends the window.
     peak = _Peak(most)
     sweeping = Sweep(Pools(demand, np.array([most - 1]), nobody), replication, peak)
     for portion in demand.draw_portions(replication):
         sweeping.take(portion)
         if peak.moment is not None:
-            # What came a window before it is back (rule 3.2): a window is open at its start.
             return sweeping.calls(peak.moment + 1 - demand.scenario.card.window, peak.moment + 1)
     return sweeping.calls(0, 0)
 
 
 class _Peak:
-    """Looks for the first call after which some credits are in use; decides nothing."""
+    """Looks for the first call after which the most credits are in use; decides nothing."""
 
     asleep, work = True, 0
 
     def __init__(self, most: int) -> None:
         self._most, self.floor = most, most - 1
         self.moment: int | None = None
-        self.throttled: Ints = np.zeros(1, np.int64)
+        self.throttled: Ints = np.zeros(1, np.int64)  # what a sweep counts is not asked for
         self.lost = self.throttled
 
     def skip_to(self, past: Past) -> None:

@@ -1,4 +1,4 @@
-"""A pool started in several states on one replication's demand: which calls each throttles."""
+"""A pool started in several states on one replication's demand: how many calls each throttles."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["throttled_from"]
 
 
 def throttled_from(demand: Demand, replication: int, held: Sequence[int], length: int) -> Ints:
-    """Return how many calls the scenario's pool throttles from each start, (starts, k).
+    """Return how many calls the scenario's pool throttles from each start, (starts, k) int64.
 
     They are counted in k intervals by when they were submitted, those of the warm-up among them.
 
@@ -74,10 +74,10 @@ class _Starts:
 
     def __init__(self, demand: Demand, replication: int, held: Sequence[int], length: int) -> None:
         self.pools = [_Start(demand, replication, each, length) for each in held]
-        self.throttled = self.lost = np.zeros(1, np.int64)
+        self.throttled = self.lost = np.zeros(1, np.int64)  # what a sweep counts is not asked for
 
     def skip_to(self, past: Past) -> None:
-        """Go on after calls that were left out while no start was told any more."""
+        """Go on after calls that were left out while each was in the state of an endless pool."""
 
     def decide(self, calls: Calls, past: Past, begin: int, ends: list[int]) -> None:
         """Decide the attempts from a moment on."""
