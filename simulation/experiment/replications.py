@@ -19,14 +19,20 @@ from simulation.engine import CompiledModel, DayRecords, Engine, Model
 from simulation.experiment.statistics import ReplicationStatistics
 from simulation.experiment.tables import Replicated, call_table
 from simulation.experiment.usage import Intervals
-from simulation.experiment.workers import BUSY_DAY, ahead, in_processes
+from simulation.experiment.workers import (
+    BUSY_DAY,
+    ahead,
+    in_processes,
+    processes_are_kept,
+)
 
 __all__ = ["ENGINES", "replicate", "replications", "seconds_for"]
 
 ENGINES: dict[str, type[Engine]] = {"simpy": Model, "compiled": CompiledModel}
 """The reference, and the same simulation, call for call, at the speed of planning."""
 
-_WORTH_PROCESSES_S = 4.0  # of work: processes take a second to start
+_WORTH_PROCESSES_S = 4.0  # of work: processes take a second to start …
+_WORTH_KEPT_ONES_S = 0.3  # … where none are there from work before
 
 Keep = Callable[[pa.Table], None]
 Progress = Callable[[int, int], None]
@@ -133,7 +139,8 @@ def replications(
     begun = perf_counter()
     yield here(numbers[0])
     left = (perf_counter() - begun) * (count - 1)
-    if workers == 1 or count <= 2 or left <= _WORTH_PROCESSES_S:
+    worth = _WORTH_KEPT_ONES_S if processes_are_kept() else _WORTH_PROCESSES_S
+    if workers == 1 or count <= 2 or left <= worth:
         yield from map(here, numbers[1:])
         return
     with TemporaryDirectory(dir=folder, prefix=".calls-") as aside:

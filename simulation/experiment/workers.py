@@ -22,6 +22,7 @@ __all__ = [
     "cores",
     "in_processes",
     "in_threads",
+    "processes_are_kept",
     "serve_only",
     "start_trackers",
 ]
@@ -30,6 +31,7 @@ BUSY_DAY = 20_000
 """Calls a day from which threads help: below, a day is a matter of Python, and they wait."""
 
 _LOOK_FOR_PARENT_S = 0.5
+_KEPT_S = 8.0  # loky ends processes that have nothing to do after ten
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -99,12 +101,29 @@ def in_processes(
             coming.extend(pool.submit(function, task) for task in tasks)
         while coming:
             yield coming.popleft().result()
+        _kept.until = time.monotonic() + _KEPT_S
     except BrokenExecutor:
         what = "a worker process was killed, most likely for want of memory: use fewer workers"
+        _kept.until = -1.0
         raise InputError(what) from None
     except BaseException:
+        _kept.until = -1.0
         pool.shutdown(wait=True, kill_workers=True)
         raise
+
+
+class _Kept:
+    """Until when the processes of before are kept."""
+
+    until = -1.0
+
+
+_kept = _Kept()
+
+
+def processes_are_kept() -> bool:
+    """Return whether processes of before are there, so that `in_processes` need not start any."""
+    return time.monotonic() < _kept.until
 
 
 def serve_only(parent: int) -> None:

@@ -61,6 +61,7 @@ class OverTime:
     def __init__(self, scenario: Scenario, named: Sequence[int] = ()) -> None:
         self._scenario, self._named = scenario, named
         self._timelines: dict[int, pd.DataFrame] = {}
+        self._of_now: tuple[RunResult, pd.DataFrame] | None = None
 
     @classmethod
     def of_tables(cls, scenario: Scenario, tables: Mapping[str, pd.DataFrame]) -> OverTime:
@@ -93,6 +94,7 @@ class OverTime:
             alerts=_NOTHING[1],
             summary=tables["now_summary.parquet"],
         )
+        kept._of_now = kept.now, kept.hours
         return kept
 
     @cached_property
@@ -105,6 +107,11 @@ class OverTime:
         """How many replications each timeline is of."""
         return self._affordable(len(self.sizes))
 
+    @property
+    def to_simulate(self) -> int:
+        """How many replications `simulate` simulates."""
+        return self.replications + self._affordable(1)
+
     @cached_property
     def now(self) -> RunResult:
         """The org with the add-on credits that it has; without intervals and alerts.
@@ -112,12 +119,12 @@ class OverTime:
         The words on it need more replications than a picture of one size of many: as many as can
         be afforded for one size.
         """
-        return self._now[0]
+        return self._simulate_now()[0]
 
     @cached_property
     def hours(self) -> pd.DataFrame:
         """Its throttled attempts by weekday and hour: `simulation.experiment.weekly`."""
-        return self._now[1]
+        return self._simulate_now()[1]
 
     def timeline(self, size: int) -> pd.DataFrame:
         """Return a size's `simulation.experiment.timeline`, in whole credits."""
@@ -130,10 +137,11 @@ class OverTime:
         Parameters
         ----------
         progress : callable, optional
-            Called with the replications that are done and all of them.
+            Called with the replications that are done and all of them: those of all sizes, then
+            those of the org as it is.
         """
         self._watch(progress)
-        _ = self.now
+        self._simulate_now(progress)
 
     def _watch(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Look at the pool over time with each of the sizes."""
@@ -144,7 +152,7 @@ class OverTime:
         for replication in range(self.replications):
             watched.append(watch(self._demand, replication, limits, HOUR))
             if progress is not None:
-                progress(replication + 1, self.replications)
+                progress(replication + 1, self.to_simulate)
         available, throttled = (np.stack(columns, axis=1) for columns in zip(*watched, strict=True))
         self._timelines = {
             size: _whole(timeline_of(self._scenario, HOUR, *columns))
@@ -178,18 +186,29 @@ class OverTime:
             "now_hours.parquet": hours.rename("mean_throttled_attempts").reset_index(),
         }
 
-    @cached_property
-    def _now(self) -> tuple[RunResult, pd.DataFrame]:
-        """The org as it is, and its week."""
-        # Words and figures on the org need more replications than a picture.
-        result = run(
-            _with(self._scenario, self._scenario.org.addon_credits, self._affordable(1)),
-            engine="compiled",
-            keep_calls=False,
-            examine_start=False,
-        )
-        intervals, alerts = _NOTHING
-        return replace(result, intervals=intervals, alerts=alerts), weekly(result)
+    def _simulate_now(
+        self, progress: Callable[[int, int], None] | None = None
+    ) -> tuple[RunResult, pd.DataFrame]:
+        """Return the org as it is, and its week."""
+        if self._of_now is None:
+            # Words and figures on the org need more replications than a picture.
+            count, days = self._affordable(1), self._demand.days
+
+            def advance(done: int, _: int) -> None:
+                if progress is not None and done % days == 0:
+                    progress(self.replications + done // days, self.to_simulate)
+
+            result = run(
+                _with(self._scenario, self._scenario.org.addon_credits, count),
+                engine="compiled",
+                keep_calls=False,
+                examine_start=False,
+                progress=advance,
+            )
+            intervals, alerts = _NOTHING
+            kept = replace(result, intervals=intervals, alerts=alerts)
+            self._of_now = kept, weekly(result)
+        return self._of_now
 
     @cached_property
     def _demand(self) -> Demand:

@@ -15,6 +15,7 @@ from simulation.experiment import Steps, Warmup, cores, save, with_warmup
 from simulation.formats import PLAN_FILES, OutputFolder, named_path
 from simulation.planning.alternatives import judge_alternatives
 from simulation.planning.confirmation import confirm_sizes
+from simulation.planning.deciding import decide
 from simulation.planning.fresh import Between, open_between
 from simulation.planning.frontier import (
     Evidence,
@@ -27,7 +28,7 @@ from simulation.planning.options import Confirmed, PlanOptions
 from simulation.planning.reasons import Rejection, reasons_for, rejections
 from simulation.planning.remedies import Pools, Remedy, remedies
 from simulation.planning.result import Plan, Recommendation, over_time_of, status_of
-from simulation.planning.search import Search, decide
+from simulation.planning.search import Search
 from simulation.scenario import Scenario, as_scenario
 
 __all__ = ["DEFAULT_MAX_REPLICATIONS", "plan", "plan_with"]
@@ -136,7 +137,7 @@ def plan_with(
         if output is not None:
             assert result.over_time is not None
             steps.phase("Drawing over time")
-            steps.expect(result.over_time.replications, alike=False)
+            steps.expect(result.over_time.to_simulate, alike=False)
             result.over_time.simulate(lambda _done, _of: steps.tick())
             save(result, output, "plan.json")
     return result

@@ -24,10 +24,10 @@ from simulation.demand import Demand
 from simulation.experiment import binomial_interval
 from simulation.planning.frontier import Evidence
 from simulation.planning.judgement import Judgement, most_saved, smallest_with_all_larger
-from simulation.planning.judging import Asked, Asking, Judges
+from simulation.planning.judging import Asked, Asking
 from simulation.planning.looks import DECISION_ERROR, Decision
 
-__all__ = ["NOTABLE_SAVING", "Search", "decide"]
+__all__ = ["NOTABLE_SAVING", "Search"]
 
 NOTABLE_SAVING = 0.01
 """Part of the cost: sizes that cannot save more than this are as good as the best."""
@@ -40,7 +40,11 @@ eight is 1.8 times as wide as one from 20, one from four 3.4 times, and one from
 """
 
 _ALL_SIZES_ATTEMPTS = 4_000_000
-"""Attempts, roughly, to spend on all sizes before the search starts to give some up."""
+"""Attempts, roughly, to spend on all sizes before the search starts to give some up.
+
+For the least cost 100 times as many: calls lost on rare occasions, which a few replications do not
+show, may make a size the dearer one.
+"""
 
 _LONG = 500_000_000
 """Calls of a replication times sizes from which one replication of all sizes may take long."""
@@ -116,7 +120,9 @@ class Search:
                 # What follows takes far less: hopeless sizes take the most.
                 yield from self._judge(everything, 1, None)
             elif self.count < _PILOT:
-                yield from self._judge(self._hopeful(), min(_PILOT, count), count)
+                # The first two tell what the others take, and so whether processes are started.
+                upto = _PILOT if self.count else 2
+                yield from self._judge(self._hopeful(), min(upto, count), count)
             elif self.count < self._affordable:
                 yield from self._judge(everything, min(self._affordable, count), count)
             else:
@@ -138,7 +144,10 @@ class Search:
         """Replications on which all sizes may be judged, by what the first ones took."""
         if self.judged.replications.min() < min(_PILOT, self.count):
             return 0  # some were given up
-        return _ALL_SIZES_ATTEMPTS // max(1, int(self.judged.work[:_PILOT].mean()))
+        attempts = _ALL_SIZES_ATTEMPTS
+        if self.objective.cost_of_lost_call is not None:
+            attempts *= 100
+        return attempts // max(1, int(self.judged.work[:_PILOT].mean()))
 
     def _hopeful(self) -> Ints:
         """Return the indices of the sizes that one replication leaves any hope, and all larger."""
@@ -202,11 +211,15 @@ class Search:
         """Return the indices of sizes that the recommendation depends on, but not fully judged."""
         chosen = self.chosen
         first = len(self.sizes) - 1 if chosen is None else max(0, chosen - 1)
-        last = len(self.sizes)
-        if self.objective.cost_of_lost_call is not None:
-            last = first + _BEST_AND_BESIDE
-        missed = self.judged.replications[first:last] < self.count
-        return first + np.flatnonzero(missed)
+        missed = self.judged.replications < self.count
+        if self.objective.cost_of_lost_call is None:
+            missed[:first] = False
+        else:
+            # A size that was given up, and yet cost less on its replications than the best on all.
+            means = np.nanmean(self.evidence.monthly_costs(), axis=0)
+            beside = np.arange(len(missed)) - first
+            missed &= (means < means[chosen]) | ((beside >= 0) & (beside < _BEST_AND_BESIDE))
+        return np.flatnonzero(missed)
 
     def _in_doubt(self) -> Ints:
         """Return the indices of the sizes that may be right, the next smaller one and all larger.
@@ -367,32 +380,3 @@ class Search:
         """Whether the first size that may be right is the first that surely is."""
         first, end = self._undecided()
         return first == end
-
-
-def decide(
-    searches: Sequence[Search],
-    judges: Judges,
-    most: int,
-    decision: Decision | None = None,
-    last_look: bool = True,
-) -> None:
-    """Judge on more and more replications, up to ``most``, until a look at them decides.
-
-    The first search is the one that is to be decided; the others follow it, on as many replications
-    and by the same looks: else one could look better only because it was looked at less, and no
-    difference would be paired. Where a search is left open, a last look at twice as many follows.
-    All these looks share the error, unless a ``decision`` is given: `Search.decided` and
-    `Search.bracket` are by them from here on. Without ``last_look`` that is left to
-    `Search.checking`.
-    """
-    lead = searches[0]
-    decision = decision or Decision.at_doubling(lead.objective.probability, lead.count, most)
-    for each in searches:
-        each.decision = decision
-    while not lead.decided and lead.count < most:
-        count = min(2 * lead.count, most)
-        # As many fresh ones follow, and half of what a look that does not decide would add.
-        judges.after = count * len(searches) * (2 if count < most else 1)
-        judges.together(*(each.judging(count) for each in searches))
-    if last_look:
-        judges.together(*(each.looking_again() for each in searches if each.needs_last_look))

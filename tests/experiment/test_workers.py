@@ -24,7 +24,14 @@ from simulation import InputError, load_scenario, plan, run
 from simulation.cli.forecast import forecast
 from simulation.cli.progress import Watch
 from simulation.engine.records import DayRecords
-from simulation.experiment.workers import ahead, cores, in_processes, in_threads, serve_only
+from simulation.experiment.workers import (
+    ahead,
+    cores,
+    in_processes,
+    in_threads,
+    processes_are_kept,
+    serve_only,
+)
 from simulation.formats.words import in_words
 from simulation.scenario.scenario import Scenario
 from simulation.signals import STOPPING
@@ -126,7 +133,27 @@ def _die(_: int) -> int:
 def test_a_worker_that_is_killed_ends_in_one_line_that_says_what_to_do() -> None:
     with pytest.raises(InputError, match=r"a worker process was killed.*: use fewer workers"):
         list(in_processes(_die, [1, 2], 2))
+    assert not processes_are_kept()
     assert list(in_processes(_square, [3], 2)) == [9]  # the next time there are new ones
+    assert processes_are_kept()
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_processes_of_before_are_used_for_work_that_is_not_worth_their_start(
+    kept: bool, scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = []
+
+    def noted(*given: Any) -> Any:
+        used.append(given)
+        return in_processes(*given)
+
+    monkeypatch.setattr(simulation.experiment.replications, "in_processes", noted)
+    monkeypatch.setattr(simulation.experiment.replications, "_WORTH_KEPT_ONES_S", 0)
+    monkeypatch.setattr(simulation.experiment.replications, "processes_are_kept", lambda: kept)
+    result = run(scenario, engine="compiled", workers=2)
+    assert bool(used) is kept
+    assert result.runs.equals(run(scenario, engine="compiled", workers=1).runs)
 
 
 def test_ctrl_c_while_processes_work_says_one_line_and_leaves_nothing(tmp_path: Path) -> None:

@@ -84,7 +84,23 @@ def test_of_the_least_cost_the_sizes_on_either_side_are_judged_after_all() -> No
     assert chosen > 1
     others = [place for place in range(len(search.sizes)) if place != chosen]
     with_given_up(search, others)
+    search.judged.lost[:2, others] += 1_000  # none costs less on these
     assert search._behind().tolist() == [chosen - 1, chosen + 1]
+
+
+def test_a_size_that_cost_less_on_the_replications_that_it_has_is_judged_after_all() -> None:
+    search = searched({"cost_of_lost_call": 0.2})
+    chosen, most = search.chosen, len(search.sizes)
+    assert chosen is not None
+    far = chosen + 4
+    with_given_up(search, [place for place in range(most) if abs(place - chosen) > 1])
+    assert far not in search._behind().tolist()
+    # What the best and those beside it lose on later replications makes them dearer.
+    search.judged.lost[2:, chosen - 1 : chosen + 2] += 10_000
+    search.judged.lost[:2, far] = 0
+    assert search.chosen is not None
+    assert abs(search.chosen - chosen) <= 1
+    assert far in search._behind().tolist()
 
 
 def test_fresh_replications_are_those_that_the_search_did_not_see() -> None:

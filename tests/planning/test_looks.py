@@ -11,11 +11,12 @@ from scipy.stats import binom
 
 import simulation.planning.search
 from simulation.demand.demand import Demand
+from simulation.planning.deciding import decide
 from simulation.planning.fresh import holds, open_between
 from simulation.planning.judgement import Judgement
 from simulation.planning.judging import Asked, Judges
 from simulation.planning.looks import Bounds, Decision, Looks
-from simulation.planning.search import Search, decide
+from simulation.planning.search import Search
 from tests.helpers import build, poisson, share_tolerance
 
 DOUBLING = (30, 60, 120, 240, 480, 960)

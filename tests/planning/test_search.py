@@ -18,11 +18,12 @@ from simulation import Plan, plan
 from simulation.demand.demand import Demand
 from simulation.experiment.estimates import binomial_interval
 from simulation.experiment.progress import Steps
+from simulation.planning.deciding import decide
 from simulation.planning.frontier import Evidence, frontier_table
 from simulation.planning.judgement import Judgement
 from simulation.planning.judging import Asked, Judges
 from simulation.planning.looks import Decision, Looks
-from simulation.planning.search import Search, decide
+from simulation.planning.search import Search
 from simulation.quantities import DAY, DAYS_PER_MONTH
 from simulation.scenario.scenario import Scenario
 from tests.helpers import build, judge, poisson
@@ -399,3 +400,17 @@ def test_scenarios_too_large_to_send_with_each_task_are_judged_in_threads(
     monkeypatch.setattr(simulation.planning.judging, "_MOST_SENT", 10)
     (found,) = simulation.planning.judging.judge(asked, 2, processes=True)
     assert np.array_equal(found.throttled, judge(demand, [0, 1], limits).throttled)
+
+
+@pytest.mark.parametrize("cost", [0.02, 0.2, 2.0])
+def test_a_size_whose_losses_are_rare_is_not_given_up_for_the_first_replications(
+    cost: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No call may be lost in the first eight replications, so that each larger size seems to cost
+    # its price more and nothing else.
+    for seed in range(12):
+        clients = [poisson("a", "25 per day", "one"), poisson("b", "2 per day", "five")]
+        scenario = case(seed, objective={"cost_of_lost_call": cost}, horizon="3 days")
+        full, quick = both(scenario.changed({"clients": clients}), monkeypatch, 60)
+        mine, theirs = quick.recommendation, full.recommendation
+        assert (mine.status, mine.addon_credits) == (theirs.status, theirs.addon_credits), seed
