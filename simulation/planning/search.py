@@ -39,10 +39,10 @@ They rule out most of the sizes that fail, and give each an interval: of the sam
 eight is 1.8 times as wide as one from 20, one from four 3.4 times, and one from two 19 times.
 """
 
-_ALL_SIZES_ATTEMPTS = 4_000_000
+_ALL_SIZES_ATTEMPTS = 1_500_000
 """Attempts, roughly, to spend on all sizes before the search starts to give some up.
 
-For the least cost 100 times as many: calls lost on rare occasions, which a few replications do not
+For the least cost 300 times as many: calls lost on rare occasions, which a few replications do not
 show, may make a size the dearer one.
 """
 
@@ -146,7 +146,7 @@ class Search:
             return 0  # some were given up
         attempts = _ALL_SIZES_ATTEMPTS
         if self.objective.cost_of_lost_call is not None:
-            attempts *= 100
+            attempts *= 300
         return attempts // max(1, int(self.judged.work[:_PILOT].mean()))
 
     def _hopeful(self) -> Ints:
