@@ -117,10 +117,11 @@ class OutputFolder:
         self._names, self._force = {*names}, force
         self._hashes: dict[str, str] = {}
         self._home = self._part = folder
-        self._lock = -1
+        self._lock, self._is_new = -1, False
 
     def __enter__(self) -> OutputFolder:
         with writable(self.folder):
+            self._is_new = not self.folder.exists()
             self.folder.mkdir(parents=True, exist_ok=True)
             self._home = real_path(self.folder)
             self._part = self._home / _PART
@@ -168,6 +169,9 @@ class OutputFolder:
         if is_still(self._lock, self._part):  # unless it was renamed to be the result
             shutil.rmtree(self._part, ignore_errors=True)
         os.close(self._lock)
+        if self._is_new and not self.placed:
+            with suppress(OSError):  # another run may have begun to write to it
+                self._home.rmdir()
 
     def part(self, name: str) -> Path:
         """Return the path at which to write a file until it is put in place."""

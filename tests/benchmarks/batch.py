@@ -52,7 +52,7 @@ print(json.dumps([time.perf_counter() - begun, peak]))
 SIMULATING = """
 import sys, time
 import simulation.planning.confirmation, simulation.planning.frontier, simulation.planning.causes
-import simulation.planning.planning as planning, simulation.planning.search as search
+import simulation.planning.planning as planning, simulation.planning.judging as judging
 from simulation.batch import job as batch_job
 from simulation.batch.portfolio import read_portfolio
 from simulation.planning.options import PlanOptions
@@ -66,7 +66,8 @@ def timed(function):
         finally:
             spent.append(time.perf_counter() - begun)
     return wrapper
-search.judge = timed(search.judge)
+judging.judge = timed(judging.judge)
+planning.with_warmup = timed(planning.with_warmup)
 planning.confirm_sizes = timed(planning.confirm_sizes)
 simulation.planning.causes.biggest_cause = timed(simulation.planning.causes.biggest_cause)
 options = PlanOptions(max_replications=30, confirm=int(confirm), workers=1)

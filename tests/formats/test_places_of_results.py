@@ -406,3 +406,21 @@ def test_the_page_is_part_of_the_result_that_it_shows(file: Path, tmp_path: Path
     done = creditsim("batch", file, "--out", out, "--confirm", "none")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "holds portfolio.csv that creditsim did not write" in done.stderr
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+def test_an_interrupt_before_anything_is_written_leaves_no_folder_that_was_not_there(
+    was_there: bool, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    if was_there:
+        out.mkdir()
+
+    def interrupted() -> None:
+        with OutputFolder(out, RUN_FILES) as output:
+            output.part("summary.json").write_text("{")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert [path.name for path in tmp_path.rglob("*")] == (["out"] if was_there else [])
