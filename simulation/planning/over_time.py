@@ -75,7 +75,7 @@ class OverTime:
         kept.sizes = sorted(kept._timelines)
         kept.replications = int(timelines["replications"].iloc[0])
         hours = tables["now_hours.parquet"].pivot(index="weekday", columns="hour")
-        kept.hours = hours["mean_throttled_attempts"].rename_axis(index=None, columns=None)
+        its_hours = hours["mean_throttled_attempts"].rename_axis(index=None, columns=None)
         runs = tables["now_runs.parquet"]
         overall, clients, categories = (
             runs[runs["grain"] == grain]
@@ -84,7 +84,7 @@ class OverTime:
             .reset_index(drop=True)
             for grain in ("overall", "client", "category")
         )
-        kept.now = RunResult(
+        now = RunResult(
             scenario=_with(scenario, scenario.org.addon_credits, len(overall)),
             engine="compiled",
             runs=overall.drop(columns="overall"),
@@ -94,7 +94,7 @@ class OverTime:
             alerts=_NOTHING[1],
             summary=tables["now_summary.parquet"],
         )
-        kept._of_now = kept.now, kept.hours
+        kept._of_now = now, its_hours
         return kept
 
     @cached_property
@@ -112,7 +112,7 @@ class OverTime:
         """How many replications `simulate` simulates."""
         return self.replications + self._affordable(1)
 
-    @cached_property
+    @property
     def now(self) -> RunResult:
         """The org with the add-on credits that it has; without intervals and alerts.
 
@@ -121,7 +121,7 @@ class OverTime:
         """
         return self._simulate_now()[0]
 
-    @cached_property
+    @property
     def hours(self) -> pd.DataFrame:
         """Its throttled attempts by weekday and hour: `simulation.experiment.weekly`."""
         return self._simulate_now()[1]

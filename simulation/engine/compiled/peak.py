@@ -18,17 +18,18 @@ def calls_at_peak(demand: Demand, replication: int) -> Calls:
     A window ends with a call and is open at its start (rule 3.2); of several that hold as much it
     is the first. Where nothing costs a credit there are no calls.
     """
-    nobody = np.zeros(len(demand.scenario.clients), bool)
-    most = max(1, sweep(demand, replication, np.empty(0, np.int64), nobody).enough)
+    # How many calls a size throttles is not asked for, so no client's calls have to count.
+    counted = np.zeros(len(demand.scenario.clients), bool)
+    most = max(1, sweep(demand, replication, np.empty(0, np.int64), counted).enough)
     # Only days on which demand may exceed a pool of one credit less are put in order; the first
     # call that exceeds it ends the window.
     peak = _Peak(most)
-    sweeping = Sweep(Pools(demand, np.array([most - 1]), nobody), replication, peak)
+    second_pass = Sweep(Pools(demand, np.array([most - 1]), counted), replication, peak)
     for portion in demand.draw_portions(replication):
-        sweeping.take(portion)
+        second_pass.take(portion)
         if peak.moment is not None:
-            return sweeping.calls(peak.moment + 1 - demand.scenario.card.window, peak.moment + 1)
-    return sweeping.calls(0, 0)
+            return second_pass.calls(peak.moment + 1 - demand.scenario.card.window, peak.moment + 1)
+    return second_pass.calls(0, 0)
 
 
 class _Peak:

@@ -32,9 +32,9 @@ def throttled_from(demand: Demand, replication: int, held: Sequence[int], length
     """
     starts = _Starts(demand, replication, held, length)
     # What a sweep counts of whole runs is not asked for, so no client's calls have to count.
-    nobody = np.zeros(len(demand.scenario.clients), bool)
+    counted = np.zeros(len(demand.scenario.clients), bool)
     limit = np.array([demand.scenario.limit])
-    sweep = Sweep(Pools(demand, limit, nobody), replication, starts)
+    sweep = Sweep(Pools(demand, limit, counted), replication, starts)
     for portion in demand.draw_portions(replication):
         sweep.take(portion)
     return np.array([each.counts for each in starts.pools])
