@@ -31,6 +31,7 @@ from pydantic import (
 from simulation.bounds import MOST_CLIENTS, MOST_REPLICATIONS
 from simulation.errors import InputError, KeyPath, KeyProblem, KeyProblems, Problem
 from simulation.formats import Document, Part, PositiveDuration, counted, thawed
+from simulation.moments import read_start, read_zone
 from simulation.quantities import WHOLE, Duration, write_duration
 from simulation.rate_cards import DEFAULT_RATE_CARD, Category, Offer, RateCard
 from simulation.scenario.alternative_checks import alternative_problems
@@ -48,7 +49,6 @@ from simulation.scenario.checks import (
 )
 from simulation.scenario.clients import Client
 from simulation.scenario.clock import Clock
-from simulation.scenario.moments import read_start, read_zone
 from simulation.scenario.named_files import read_named_files
 from simulation.scenario.objective import Alternative, Objective
 from simulation.scenario.org import Org

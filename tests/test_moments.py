@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from simulation import InputError, load_scenario
 from simulation.batch.portfolio_files import csv_items
-from simulation.scenario.moments import read_date, read_moment
+from simulation.moments import read_date, read_moment
 from simulation.scenario.traces import read_call_trace
 from tests.helpers import build, poisson, scheduled
 
