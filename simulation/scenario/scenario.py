@@ -35,6 +35,7 @@ from simulation.quantities import WHOLE, Duration, write_duration
 from simulation.rate_cards import DEFAULT_RATE_CARD, Category, Offer, RateCard
 from simulation.scenario.alternative_checks import alternative_problems
 from simulation.scenario.call_checks import CallKinds
+from simulation.scenario.call_durations import ClientDurations, duration_remarks, durations_of
 from simulation.scenario.checks import (
     client_problems,
     length_problems,
@@ -259,8 +260,24 @@ class Scenario(Part):
 
     @property
     def is_random(self) -> bool:
-        """Whether replications differ: some arrivals, mix, records or jitter are drawn."""
-        return any(client.is_drawn or client.has_jitter for client in self.clients)
+        """Whether replications differ: arrivals, mix, records, durations or jitter are drawn."""
+        return any(client.is_drawn or client.has_jitter for client in self.clients) or (
+            self.needs_durations and self.draws_durations
+        )
+
+    @property
+    def needs_durations(self) -> bool:
+        """Whether calls last: something counts the calls that are open at once."""
+        return False  # neither a rate card nor a client can count them yet
+
+    @property
+    def draws_durations(self) -> bool:
+        """Whether the durations of some calls differ between replications, if calls last."""
+        return any(self.durations_of(client).are_drawn for client in self.clients)
+
+    def durations_of(self, client: Client) -> ClientDurations:
+        """Return how long the calls of a client stay open, if calls last."""
+        return durations_of(client, self._card, self._traces.get(client.name))
 
     @cached_property
     def clock(self) -> Clock:
@@ -315,6 +332,8 @@ class Scenario(Part):
                 remark._replace(path=(*here, *remark.path))
                 for remark in client.arrivals.remarks(self.clock)
             )
+        if not self.needs_durations:
+            found += duration_remarks(self.clients)
         return [self.problem(path, what) for path, what, *_ in found]
 
     def fingerprint(self) -> str:
