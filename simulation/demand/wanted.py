@@ -76,10 +76,12 @@ class Wanted:
         Kind and records of each call, as `simulation.demand.calls.packed`.
     credits : (n,) int64 array
         What each call costs.
+    duration : (n,) int64 array or None
+        How long each call stays open once it is accepted, µs; None where no call lasts.
     """
 
-    def __init__(self, time: Ints, what: Ints, credits: Ints) -> None:
-        self.time, self.what, self.credits = time, what, credits
+    def __init__(self, time: Ints, what: Ints, credits: Ints, duration: Ints | None = None) -> None:
+        self.time, self.what, self.credits, self.duration = time, what, credits, duration
         self._added_up: tuple[int, Ints] | None = None
 
     def __len__(self) -> int:
@@ -94,7 +96,8 @@ class Wanted:
         """Return how many calls come before a moment, and those from it to another one, µs."""
         first, last = np.searchsorted(self.time, (begin, end)).tolist()
         here = slice(first, last)
-        return first, Wanted(self.time[here], self.what[here], self.credits[here])
+        duration = None if self.duration is None else self.duration[here]
+        return first, Wanted(self.time[here], self.what[here], self.credits[here], duration)
 
     def in_slots(self, length: int) -> tuple[int, Ints]:
         """Return the first slot of some µs with a call, and the credits in each from it on.

@@ -289,8 +289,10 @@ def _refill(meter: Meter, scenario: Scenario) -> tuple[int, int]:
     pace = meter.refill_for(card.edition(scenario.org.edition))
     if meter.counts_credits:
         pace *= card.units_per_credit
-    largest = scenario.offer.largest_limit if meter.is_pool else meter.size_for(
-        card.edition(scenario.org.edition)
+    largest = (
+        scenario.offer.largest_limit
+        if meter.is_pool
+        else meter.size_for(card.edition(scenario.org.edition))
     )
     if _in_units(card, meter, largest) * pace.denominator > _MOST_SCALED:
         raise InputError(
@@ -321,8 +323,10 @@ def _before(scenario: Scenario) -> Ints:
         credits = initial.credits * card.units_per_credit
         parts = min(credits, _START_PARTS)
         rows = [
-            ((part + 1) * window // parts - window,
-             (part + 1) * credits // parts - part * credits // parts)
+            (
+                (part + 1) * window // parts - window,
+                (part + 1) * credits // parts - part * credits // parts,
+            )
             for part in range(parts)
         ]
         return np.array(rows, np.int64).reshape(-1, 2)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from simulation.demand import Demand
+from simulation.demand import Calls, Demand
 from simulation.engine import OUTCOMES, CallRecords
 from simulation.experiment.groups import groups_of
 from simulation.experiment.intervals import Estimate
@@ -158,7 +158,8 @@ class RunTables:
 def call_table(records: CallRecords, demand: Demand, replication: int) -> pa.Table:
     """Return calls and outcomes as an Arrow table: the columns of ``calls.parquet``.
 
-    Times are µs in UTC; ``settled_at`` is null where a call is unfinished.
+    Times are µs in UTC; ``settled_at`` is null where a call is unfinished, ``duration_us``
+    where no call lasts.
     """
     calls, scenario = records.calls, demand.scenario
     epoch = scenario.clock.start_epoch
@@ -185,5 +186,13 @@ def call_table(records: CallRecords, demand: Demand, replication: int) -> pa.Tab
             "settled_at": pa.array(records.settled_at + epoch, mask=records.settled_at < 0).cast(
                 instant
             ),
+            "duration_us": _durations(calls),
         }
     )
+
+
+def _durations(calls: Calls) -> pa.Array:
+    """Return durations as a column; null where no call lasts."""
+    if calls.duration is None:
+        return pa.nulls(len(calls), pa.int64())
+    return pa.array(calls.duration)

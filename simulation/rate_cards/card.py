@@ -21,6 +21,7 @@ from simulation.errors import InputError, KeyProblem, KeyProblems
 from simulation.formats import Credits, Document, Part, did_you_mean
 from simulation.quantities import DAY, WHOLE, Duration, Share, write_duration
 from simulation.rate_cards import prices
+from simulation.rate_cards.durations import DEFAULT_DURATION, CallDuration
 from simulation.rate_cards.meters import POOL, Meter, alike_meters
 from simulation.rate_cards.offer import Offer
 from simulation.rate_cards.shipped import shipped_rate_cards
@@ -236,6 +237,14 @@ class RateCard(Part):
     def category(self, api: str) -> Category:
         """Return the category of a call kind; ids that the card does not list are ``other``."""
         return self.calls[api].category if api in self.calls else "other"
+
+    def duration(self, api: str) -> CallDuration:
+        """Return how long a call stays open where its scenario does not say.
+
+        Ids that the card does not list last as long as ``other``.
+        """
+        kind = self.calls.get(api) or self.calls["other"]
+        return kind.duration or DEFAULT_DURATION
 
     def slab_edges(self) -> list[int]:
         """Return where each slab ends, in add-on credits counted from the first slab on."""

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from simulation.bounds import MOST_CREDITS, MOST_CREDITS_A_CALL, MOST_DOLLARS, MOST_PER_LICENSE
 from simulation.formats import Credits, Part, Records, frozen
 from simulation.quantities import NUMBER, WHOLE, Count
+from simulation.rate_cards.durations import CallDuration
 
 __all__ = [
     "CallCredits",
@@ -44,7 +45,7 @@ class Edition(Part):
 
 
 class CallKind(Part):
-    """What one kind of call costs.
+    """What one kind of call costs, and how long it stays open where a scenario does not say.
 
     With ``per_records`` the credits are due for each group of this many records, begun groups
     included.
@@ -54,6 +55,7 @@ class CallKind(Part):
     credits: CallCredits
     per_records: Records | None = None
     max_records: Records | None = None
+    duration: CallDuration | None = None
 
 
 class Slab(Part):

@@ -9,6 +9,7 @@ from simulation.bounds import MOST_CREDITS_A_CALL
 from simulation.errors import KeyPath, KeyProblem
 from simulation.formats import did_you_mean
 from simulation.rate_cards import RateCard
+from simulation.scenario.call_durations import duration_problems
 from simulation.scenario.clients import Client
 from simulation.scenario.clock import Clock
 from simulation.scenario.names import misread_names
@@ -92,6 +93,8 @@ def trace_problems(
         return
     if trace.apis is None and not client.calls:
         yield KeyProblem((*path, "calls"), "is missing, and the trace names no api: add it")
+    elif trace.apis is not None and (differing := [*duration_problems(client, path)]):
+        yield from differing
     elif outside := _outside(trace, clock):
         yield KeyProblem((*path, *client.arrivals.file_key), outside, trace.file)
     elif wrong := _wrong_row(trace, client, kinds):

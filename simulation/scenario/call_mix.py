@@ -20,6 +20,7 @@ from simulation.bounds import LEAST_WEIGHT, MOST_WEIGHT
 from simulation.errors import KeyProblem, KeyProblems
 from simulation.formats import Part, Records, Weight, details_of, twice
 from simulation.quantities import NUMBER, parse_whole
+from simulation.rate_cards import CallDuration
 
 __all__ = ["CallMix", "RecordCount"]
 
@@ -158,4 +159,9 @@ class CallMix(Part):
     )
     weight: Annotated[float, Field(ge=LEAST_WEIGHT, le=MOST_WEIGHT), NUMBER] = Field(
         1.0, description="how often, beside the other kinds"
+    )
+    duration: CallDuration | None = Field(
+        None,
+        description="how long it stays open once accepted: a duration, or one of {uniform, "
+        "lognormal: ...}; the rate card's unless given",
     )
