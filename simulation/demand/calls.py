@@ -37,7 +37,7 @@ class Calls:
     what : (n,) int64 array
         The call kind's index in `Demand.apis`, and how many records it carries, as `packed`.
     credits : (n,) int64 array
-        What the call costs.
+        What the call costs, in the card's smallest unit.
     duration : (n,) int64 array or None
         How long the call stays open once it is accepted, µs; None where no call lasts.
     """

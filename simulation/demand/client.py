@@ -107,7 +107,10 @@ class ClientDemand:
         return is_named, packed(api, records)
 
     def cheapest(self) -> dict[int, int]:
-        """Return the least that a call of each kind can cost, by the kind's index."""
+        """Return the least that a call of each kind can cost, by the kind's index.
+
+        In the card's smallest unit.
+        """
         card, least = self.scenario.card, dict[int, int]()
         trace = self.arrivals.trace if isinstance(self.arrivals, TraceArrivals) else None
 
@@ -115,18 +118,22 @@ class ClientDemand:
         said = recorded[recorded > 0] if recorded is not None else np.empty(0, np.int64)
         open_somewhere = len(said) < (0 if recorded is None else len(recorded))
 
-        def note(api: str, records: int) -> None:
+        def note(api: str, fewest: int, most: int) -> None:
             code = self.code[api]
-            least[code] = min(card.credits(api, records), least.get(code, 2**62))
+            least[code] = min(card.least_units(api, fewest, most), least.get(code, 2**62))
 
         for call in self.client.calls:
-            if len(said):
-                note(call.api, int(said.min()))
+            # More records may cost less where a card has tiers, and only then each number matters.
+            each = np.unique(said) if card.kind(call.api).tiers else np.sort(said)[:1]
+            for number in each.tolist():
+                note(call.api, number, number)
             if not len(said) or open_somewhere:
-                note(call.api, call.records.smallest)
+                for fewest, most in call.records.spans(card.most_records(call.api)):
+                    note(call.api, fewest, most)
         for row, api in enumerate((trace and trace.apis) or ()):
             if api:
-                note(api, 1 if recorded is None else max(1, int(recorded[row])))
+                records = 1 if recorded is None else max(1, int(recorded[row]))
+                note(api, records, records)
         return least
 
 

@@ -219,7 +219,10 @@ class Demand:
 
     @cached_property
     def cheapest(self) -> dict[tuple[int, int], int]:
-        """The least credits that a call can cost, for each (client, api) that occurs."""
+        """The least that a call can cost, for each (client, api) that occurs.
+
+        In the card's smallest unit.
+        """
         return {
             (number, code): cost
             for number, client in enumerate(self._clients)

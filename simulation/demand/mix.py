@@ -105,6 +105,5 @@ def _records(call: CallMix, scenario: Scenario) -> _Records:
     assert mean is not None
     far = _FAR * sqrt(mean) + 4 * _FAR
     drawn = np.arange(max(0, floor(mean - far)), ceil(mean + far))
-    kind = scenario.card.calls.get(call.api)
-    most_records = kind.max_records if kind else None
+    most_records = scenario.card.most_records(call.api)
     return _Records(0, 1, pdtr(drawn, mean), np.clip(drawn, 1, most_records))

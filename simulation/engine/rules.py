@@ -261,7 +261,7 @@ def _made(scenario: Scenario, apis: Sequence[str], replication: int) -> Rules:
         clock_times=clock_times.array,
         delays=delays.array,
         conduct=conduct,
-        throttled_attempt_credits=card.throttled_attempt_credits,
+        throttled_attempt_credits=card.in_units(card.throttled_attempt_credits),
         warmup=scenario.warmup_end,
         horizon=clock.horizon,
         start=_before(scenario),
@@ -350,5 +350,5 @@ def _recorded_before(scenario: Scenario, trace: Any, window: int) -> Ints:
             if since < at < 0:
                 api = (trace.apis and trace.apis[row]) or "other"
                 records = 1 if trace.records is None else max(1, int(trace.records[row]))
-                rows.append((at, card.in_units(card.credits(api, records))))
+                rows.append((at, card.units(api, records)))
     return np.array(sorted(rows), np.int64).reshape(-1, 2)

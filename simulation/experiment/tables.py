@@ -31,6 +31,7 @@ class Replicated(NamedTuple):
     values: list[dict[str, float]]
     """The statistics of each group, in the order of `simulation.experiment.groups.groups_of`."""
     intervals: dict[str, NDArray[np.int64]]
+    """Those of `simulation.experiment.usage.Intervals`."""
     crossings: list[Crossing]
     late: Late
 
@@ -112,7 +113,12 @@ class RunTables:
         count = len(replicated.intervals["calls"])
         starts = np.arange(count, dtype=np.int64) * self._length
         frame = {"replication": replication, "start_at": self._instants(starts)}
-        self._intervals.append(pd.DataFrame({**frame, **replicated.intervals}))
+        card = self._scenario.card
+        sums = {
+            name: card.in_credits(column) if name.startswith("credits_") else column
+            for name, column in replicated.intervals.items()
+        }
+        self._intervals.append(pd.DataFrame({**frame, **sums}))
         self._late.append(replicated.late)
         for crossing in replicated.crossings:
             self._alerts.append({"replication": replication, **vars(crossing)})
@@ -124,7 +130,8 @@ class RunTables:
 
     def throttled_share(self) -> Estimate[float]:
         """Return the throttled share by the replications so far, as the summary will have it."""
-        return throttled_share(pd.DataFrame(self._rows["overall"]))
+        unit = self._scenario.card.smallest_unit
+        return throttled_share(pd.DataFrame(self._rows["overall"]), unit)
 
     def result(self, engine: str) -> RunResult:
         """Return the result of the replications taken in so far."""
@@ -178,7 +185,7 @@ def call_table(records: CallRecords, demand: Demand, replication: int) -> pa.Tab
             "api": named(calls.api, demand.apis),
             "category": named(category[calls.api], categories),
             "records": pa.array(calls.records),
-            "credits": pa.array(calls.credits),
+            "credits": pa.array(scenario.card.in_credits(calls.credits)),
             "submitted_at": pa.array(calls.time + epoch).cast(instant),
             "attempts": pa.array(records.attempts),
             "throttled_attempts": pa.array(records.throttled_attempts),
