@@ -7,10 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import yaml
 from hypothesis import strategies as st
 
 from simulation.scenario.scenario import Scenario
-from tests.helpers import CHARGING, any_limit
+from tests.helpers import ANY_LIMIT, CHARGING, any_limit
 
 _FILES = TemporaryDirectory()  # traces that were drawn; gone when the tests end
 
@@ -133,6 +134,158 @@ bad_cells = st.one_of(
     st.text(st.characters(codec="utf-8"), max_size=30),
 )
 """Cells of a portfolio that mean nothing, or more than was bargained for."""
+
+
+_pace = st.sampled_from(["1 per second", "1 per 7 minutes", "3 per hour", "7 per day"])
+
+_any_meter = {
+    "counts": st.sampled_from(["credits", "calls"]),
+    "scope": st.sampled_from(["org", "client", "group"]),
+    "applies_to": st.sampled_from(
+        [None, None, ["one", "fifty"], [{"more_than": 5}], ["two", {"api": "one", "more_than": 3}]]
+    ),
+}
+_resets = st.fixed_dictionaries(
+    {
+        "every": st.sampled_from(["hour", "day", "month"]),
+        "at": st.sampled_from(["00:00", "00:10"]),
+        "timezone": st.sampled_from(["org", "America/New_York", "Asia/Kolkata"]),
+    }
+)
+_meter = st.one_of(
+    st.fixed_dictionaries(
+        {
+            **_any_meter,
+            "kind": st.just("rolling"),
+            "size": st.integers(500, 1500) | st.integers(500, 520),
+            "window": st.sampled_from(["1 us", "10 minutes", "1 hour", "30 hours"]),
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            **_any_meter,
+            "kind": st.just("calendar"),
+            "size": st.integers(500, 600),
+            "resets": _resets,
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            **_any_meter,
+            "kind": st.just("bucket"),
+            "size": st.integers(500, 540),
+            "refill": _pace,
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            "scope": _any_meter["scope"],
+            "applies_to": _any_meter["applies_to"],
+            "kind": st.just("concurrent"),
+            "size": st.integers(1, 4),
+        }
+    ),
+)
+
+
+def _small(meter: dict[str, Any]) -> dict[str, Any]:
+    """Return a meter of calls with a size that a few of them reach."""
+    if meter.get("counts") == "calls":
+        meter = {**meter, "size": 1 + meter["size"] % 12}
+    return {key: value for key, value in meter.items() if value is not None}
+
+
+_pool = st.sampled_from(
+    [
+        None,
+        None,
+        {"kind": "rolling"},
+        {"kind": "calendar", "resets": {"timezone": "Europe/Berlin"}},
+        {"kind": "bucket", "refill": "1 per minute"},
+        {"kind": "concurrent"},
+    ]
+)
+
+_duration = st.sampled_from(
+    ["1 us", "1 ms", "10 minutes", {"uniform": ["1 s", "1 hour"]}]
+    + [{"lognormal": {"median": "2 minutes", "p95": "3 hours"}}]
+)
+
+_queue = st.fixed_dictionaries(
+    {"wait": st.sampled_from(["until_available", 'until "00:00"', "10 minutes", "7 hours"])},
+    optional={"max_wait": st.sampled_from(["1 us", "1 hour", "1 day"])},
+).map(lambda queue: {"queue": queue})
+
+_at_once = _retry.map(
+    lambda law: {"retry": {**law["retry"], "first": 0, "then": law["retry"]["first"]}}
+)
+
+_each = st.none() | st.fixed_dictionaries(
+    {"calls": st.integers(1, 6), "every": st.sampled_from([0, "1 us", "10 minutes"])}
+)
+
+
+@st.composite
+def metered_scenarios(draw: st.DrawFn, most_clients: int = 4) -> Scenario:
+    """Draw a scenario of many meters whose clients hold themselves back in every way."""
+    meters = [_small(each) for each in draw(st.lists(_meter, max_size=4))]
+    limits: list[dict[str, Any]] = [
+        {**each, "name": f"meter-{number}"} for number, each in enumerate(meters)
+    ]
+    if (pool := draw(_pool)) is not None:
+        limits.insert(draw(st.integers(0, len(limits))), {**pool, "name": "pool", "size": "pool"})
+    kind = "rolling" if pool is None else pool["kind"]
+    data = yaml.safe_load(ANY_LIMIT.read_text())
+    if kind != "concurrent":
+        data["throttled_attempt_credits"] = draw(st.sampled_from([0, 0, 1, 3]))
+    data["reports_usage_from"] = draw(st.sampled_from(["0%", "50%", "100%"]))
+    text = yaml.safe_dump({**data, "limits": limits})
+    card = Path(_FILES.name) / f"{sha256(text.encode()).hexdigest()[:20]}.yaml"
+    card.write_text(text)
+    clients = [
+        _metered_client(draw, place, kind) for place in range(draw(st.integers(1, most_clients)))
+    ]
+    limit = draw(st.one_of(st.integers(1, 60), st.integers(61, 3000)))
+    if kind == "concurrent":
+        limit = draw(st.integers(1, 6))
+    keys: dict[str, Any] = {}
+    if kind != "concurrent" and draw(st.booleans()):
+        keys["initial_usage"] = {"credits": draw(st.integers(0, limit))}
+    return any_limit(
+        limit,
+        clients,
+        rate_card=str(card),
+        horizon=draw(st.sampled_from(["1 hour", "1 day", "50 hours", "3 days"])),
+        warmup=draw(st.sampled_from([0, "30 minutes"])),
+        start=draw(st.sampled_from(["2026-01-05", "2026-03-28 20:30", "2026-10-24 00:00:01"])),
+        timezone=draw(st.sampled_from(["UTC", "Europe/Berlin", "Australia/Lord_Howe"])),
+        seed=draw(st.integers(0, 2**32)),
+        **keys,
+    )
+
+
+def _metered_client(draw: st.DrawFn, place: int, kind: str) -> dict[str, Any]:
+    (law, keys), *_ = draw(st.one_of(*_LAWS)).items()
+    calls = draw(st.lists(_call, min_size=1, max_size=3))
+    client: dict[str, Any] = {
+        "name": f"client-{place}",
+        "arrivals": {law: keys},
+        "calls": [{**call, "duration": draw(_duration)} for call in calls],
+        "on_throttle": draw(st.one_of(st.just("drop"), _retry, _at_once, _queue, _queue)),
+    }
+    some: dict[str, Any] = {
+        "pace": _pace,
+        "max_concurrent": st.integers(1, 3),
+        "group": st.sampled_from(["a", "b"]),
+    }
+    if kind in ("rolling", "calendar"):
+        some["quota"] = st.sampled_from(["25%", "100%", 7, 40])
+    if kind != "concurrent":
+        some["reserve"] = st.sampled_from(["20%", "99%", 5, 60])
+    for key, values in some.items():
+        if draw(st.integers(0, 2)) == 0:
+            client[key] = draw(values)
+    return client
 
 
 @st.composite

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +23,12 @@ from simulation.engine.records import (
     merge,
 )
 
-__all__ = ["Journal", "Ledger"]
+if TYPE_CHECKING:
+    from simulation.engine.metered_client import Waiting
+
+__all__ = ["Journal", "Ledger", "MeteredLedger"]
+
+AnyLedger = TypeVar("AnyLedger", bound="Ledger")
 
 
 class Ledger:
@@ -76,7 +84,53 @@ class Ledger:
         settled_at[outcome == UNFINISHED] = -1
         settled_at[_keys(self._settled_at)] = _values(self._settled_at)
         attempts = throttled + (outcome == SUCCEEDED)
-        return CallRecords(self.calls, attempts.astype(np.int32), throttled, outcome, settled_at)
+        attempts = attempts.astype(np.int32)
+        return CallRecords.of_pool(self.calls, attempts, throttled, outcome, settled_at)
+
+
+class MeteredLedger(Ledger):
+    """The calls of one client on one day, of which those that waited know what became of them."""
+
+    def __init__(self, calls: Calls, accounts: Ints) -> None:
+        super().__init__(calls, accounts)
+        self._waiting: dict[int, Waiting] = {}
+
+    def wait(self, position: int, call: Waiting) -> None:
+        """Note that a call is not accepted at once; it is pending until it is settled."""
+        self._waiting[position] = call
+        self.pending += 1
+
+    def at_once(self, position: int) -> None:
+        """Take back that a call waits: it was accepted at once after all."""
+        del self._waiting[position]
+        self.pending -= 1
+
+    def first_attempts(self) -> tuple[Entries, Entries]:
+        """Return the attempts accepted at once; all others are noted when they are made."""
+        at_once = np.ones(len(self.calls), bool)
+        at_once[list(self._waiting)] = False
+        none = Entries.of([], [], [])
+        return replace(self._entries(at_once), back_at=self.ends_at(at_once)), none
+
+    def ends_at(self, which: NDArray[np.bool_]) -> Ints:
+        """Return when some calls would end that are accepted at once."""
+        duration = self.calls.duration
+        return self.calls.time[which] + (0 if duration is None else duration[which])
+
+    def records(self) -> CallRecords:
+        """Return the calls with their outcomes."""
+        count = len(self.calls)
+        outcome, settled_at = np.zeros(count, np.int8), self.calls.time.copy()
+        attempts, held = np.ones(count, np.int32), np.zeros(count, np.int32)
+        by = np.full(count, -1, np.int8)
+        for position, call in self._waiting.items():
+            outcome[position] = UNFINISHED if call.outcome < 0 else call.outcome
+            settled_at[position], by[position] = call.settled_at, call.by
+            attempts[position], held[position] = call.attempts, call.held
+        throttled = attempts - (outcome == SUCCEEDED)
+        return CallRecords(
+            self.calls, attempts, throttled.astype(np.int32), outcome, settled_at, held, by
+        )
 
 
 def _keys(noted: dict[int, int]) -> Ints:
@@ -97,22 +151,38 @@ class Journal:
     def __init__(self) -> None:
         self._open: deque[dict[int, Ledger]] = deque()
         self._first_open = 0
-        self._retries: dict[bool, tuple[list[int], list[int], list[int]]] = {
-            accepted: ([], [], []) for accepted in (True, False)
+        self._retries: dict[bool, tuple[list[int], ...]] = {
+            accepted: ([], [], [], []) for accepted in (True, False)
         }
 
     def open(self, day: int, client: int, calls: Calls, accounts: Ints) -> Ledger:
         """Start the ledger of one client's calls of one day."""
+        return self._opened(day, client, Ledger(calls, accounts))
+
+    def open_metered(self, day: int, client: int, calls: Calls, accounts: Ints) -> MeteredLedger:
+        """Start such a ledger of a client that many meters may throttle."""
+        return self._opened(day, client, MeteredLedger(calls, accounts))
+
+    def _opened(self, day: int, client: int, ledger: AnyLedger) -> AnyLedger:
         while self._first_open + len(self._open) <= day:
             self._open.append({})
-        ledger = Ledger(calls, accounts)
         self._open[day - self._first_open][client] = ledger
         return ledger
 
-    def retried(self, accepted: bool, now: int, credits: int, account: int) -> None:
+    def retried(
+        self, accepted: bool, now: int, credits: int, account: int, ends_at: int = -1
+    ) -> None:
         """Note an attempt after the first; the ledgers know of first attempts."""
-        for column, value in zip(self._retries[accepted], (now, credits, account), strict=True):
+        values = (now, credits, account, ends_at)
+        for column, value in zip(self._retries[accepted], values, strict=True):
             column.append(value)
+
+    def noted(self, accepted: bool, now: int, ledger: MeteredLedger, position: int) -> None:
+        """Note an attempt of a call that waits, or that is throttled."""
+        calls = ledger.calls
+        lasting = 0 if calls.duration is None else int(calls.duration[position])
+        credits, account = int(calls.credits[position]), int(ledger.accounts[position])
+        self.retried(accepted, now, credits, account, now + lasting)
 
     def close_day(
         self, day: int, start: int, end: int, unbooked: list[tuple[int, int]], last: bool
@@ -142,12 +212,17 @@ class Journal:
             [now for now, _ in unbooked], [credits for _, credits in unbooked], [-1] * len(unbooked)
         )
         # By client: `in_order` keeps this order among what happened at one instant.
-        granted = [first[0] for first in firsts] + [Entries.of(*self._retries[True]), others]
-        throttled = [first[1] for first in firsts] + [Entries.of(*self._retries[False])]
+        granted = [first[0] for first in firsts] + [_entries(self._retries[True]), others]
+        throttled = [first[1] for first in firsts] + [_entries(self._retries[False])]
         for columns in self._retries.values():
             for column in columns:
                 column.clear()
         return in_order(granted), in_order(throttled)
+
+
+def _entries(columns: Sequence[Sequence[int]]) -> Entries:
+    *those, back_at = columns
+    return replace(Entries.of(*those), back_at=np.array(back_at, np.int64))
 
 
 def _by_client(ledgers: dict[int, Ledger]) -> list[Ledger]:

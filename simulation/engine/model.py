@@ -7,16 +7,21 @@ first, then attempts by the client's number and the call's.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import simpy
 
 from simulation.demand import jitter_key
 from simulation.engine.engine import Engine
+from simulation.engine.gate import Gate, MeteredPool
+from simulation.engine.giving_back import GivingBack, before_start
 from simulation.engine.journal import Journal
+from simulation.engine.metered_client import MeteredClient
 from simulation.engine.policies import Process, Retries
 from simulation.engine.pool import Alarm, CreditPool, TooManyRequests
 from simulation.engine.records import IMPOSSIBLE, LOST, DayRecords
+from simulation.engine.rules import Rules
 from simulation.scenario import Client
 
 __all__ = ["Model"]
@@ -66,12 +71,18 @@ class Model(Engine):
     """
 
     def _set_up(self) -> None:
-        card = self.scenario.card
+        scenario, card = self.scenario, self.scenario.card
         self.env = simpy.Environment(initial_time=0)
-        self.pool = CreditPool(self.env, self.limit, card.window, card)
         self.journal = Journal()
-        for number, client in enumerate(self.scenario.clients):
-            self.env.process(self._client(number, client))
+        self._metered: _Metered | None = None
+        self.pool: CreditPool | MeteredPool
+        if not scenario.is_plain:
+            self._metered = _Metered(self)
+            self.pool = MeteredPool(self.env, self._metered.gate, self.limit, card)
+            return
+        self.pool = CreditPool(self.env, self.limit, card.window, card)
+        for number, client in enumerate(scenario.clients):
+            self.env.process(self._client(number, client, self.pool))
 
     def run(self) -> Iterator[DayRecords]:
         """Simulate day by day until the horizon; yield what each local day leaves behind."""
@@ -82,13 +93,17 @@ class Model(Engine):
                 self.env.run(until=end)
             # What processes of the user's own consumed; clients' calls are in the journal.
             unbooked, self.pool.unbooked = self.pool.unbooked, []
-            yield self.journal.close_day(day, start, end, unbooked, last=end == clock.horizon)
+            last = end == clock.horizon
+            if self._metered is None:
+                yield self.journal.close_day(day, start, end, unbooked, last)
+            else:
+                yield self._metered.close_day(day, start, end, unbooked, last)
             start = end
 
-    def _client(self, number: int, client: Client) -> Process:
+    def _client(self, number: int, client: Client, pool: CreditPool) -> Process:
         """Make a client's calls, each at its time; draw them at the start of each day."""
         # Bound once, for the loop that makes every call of the run.
-        env, pool, wake_at, consume = self.env, self.pool, Alarm(self.env).at, self.pool.take
+        env, wake_at, consume = self.env, Alarm(self.env).at, pool.take
         retry: Retries | None = None
         if (law := client.on_throttle.retry) is not None:
             key = jitter_key(self.scenario.seed, self.replication, client.name)
@@ -117,3 +132,39 @@ class Model(Engine):
                         ledger.throttled(n)
                         env.process(retry.process(ledger, n, order + n))
             order += len(calls)
+
+
+class _Metered:
+    """What stands behind a model of many meters: its gate, and its clients."""
+
+    def __init__(self, model: Model) -> None:
+        self._model, demand, env = model, model.demand, model.env
+        self._rules = rules = Rules.of(demand, model.replication)
+        limits = rules.limits(model.units)
+        self.gate = Gate(env, rules, limits)
+        self._giving_back = GivingBack(rules)
+        self._clients = [
+            MeteredClient(env, self.gate, model.journal, rules, limits, number)
+            for number in range(len(rules.conduct))
+        ]
+        clock = model.scenario.clock
+        for number, client in enumerate(self._clients):
+            order = _FIRST_ORDER + number * _ORDERS_PER_CLIENT
+            env.process(client.process(demand, clock, model.replication, order))
+
+    def close_day(
+        self, day: int, start: int, end: int, unbooked: list[tuple[int, int]], last: bool
+    ) -> DayRecords:
+        """Return what the day left behind, as `Journal.close_day` and with what meters tell."""
+        if last:
+            for client in self._clients:
+                client.lose_what_waited()
+        left = self._model.journal.close_day(day, start, end, unbooked, last)
+        peaks = np.array([meter.peak for meter in self.gate.meters])
+        return replace(
+            left,
+            grants=self._giving_back.of(left.grants),
+            throttles=replace(left.throttles, back_at=None),
+            before=None if day else before_start(self._rules),
+            peaks=self._rules.in_units(peaks),
+        )

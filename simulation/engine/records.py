@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.arrays import Ints
+from simulation.arrays import Floats, Ints
 from simulation.demand import Calls
 from simulation.demand import concatenate as concatenate_calls
 
@@ -45,6 +45,10 @@ class CallRecords:
         Index in `OUTCOMES`.
     settled_at : (n,) int64 array
         When the call succeeded or its client gave up, µs; -1 if unfinished.
+    held_back : (n,) int32 array
+        Attempts that were due and that the client itself did not make.
+    throttled_by : (n,) int8 array
+        The meter of the card that refused the first throttled attempt; -1 where none was.
     """
 
     calls: Calls
@@ -52,6 +56,22 @@ class CallRecords:
     throttled_attempts: NDArray[np.int32]
     outcome: NDArray[np.int8]
     settled_at: Ints
+    held_back: NDArray[np.int32]
+    throttled_by: NDArray[np.int8]
+
+    @classmethod
+    def of_pool(
+        cls,
+        calls: Calls,
+        attempts: NDArray[np.int32],
+        throttled_attempts: NDArray[np.int32],
+        outcome: NDArray[np.int8],
+        settled_at: Ints,
+    ) -> CallRecords:
+        """Return records of calls that only the pool throttled, and no client held back."""
+        by = (throttled_attempts > 0).astype(np.int8) - np.int8(1)
+        nothing = np.zeros(len(calls), np.int32)
+        return cls(calls, attempts, throttled_attempts, outcome, settled_at, nothing, by)
 
     def __len__(self) -> int:
         return len(self.calls)
@@ -69,11 +89,14 @@ class Entries:
         What the attempt costs, in the card's smallest unit.
     account : (n,) int64 array
         client × number of call kinds + call kind; -1 for a process of the user's own.
+    back_at : (n,) int64 array or None
+        When what was granted comes back; None where that is a window after ``time``.
     """
 
     time: Ints
     credits: Ints
     account: Ints
+    back_at: Ints | None = None
 
     @classmethod
     def of(cls, time: Sequence[int], credits: Sequence[int], account: Sequence[int]) -> Entries:
@@ -96,6 +119,11 @@ class DayRecords:
         horizon; every call appears in one day's records, in order of submission.
     grants, throttles : Entries
         What happened in the pool on this day.
+    before : Entries or None
+        On the first day, what was granted before the start and is in use.
+    peaks : (m,) float64 array or None
+        The most used of each of the card's meters since the warm-up; None where the pool is the
+        only one, whose use the grants tell.
     """
 
     day: int
@@ -104,16 +132,25 @@ class DayRecords:
     settled: CallRecords
     grants: Entries
     throttles: Entries
+    before: Entries | None = None
+    peaks: Floats | None = None
 
 
 def in_order(parts: Sequence[Entries]) -> Entries:
-    """Return entries joined, in order of time; those of one instant as they are given."""
+    """Return entries joined, in order of time; those of one instant as they are given.
+
+    They come back as they say, where all of them say so.
+    """
     time, credits, account = (
         np.concatenate([getattr(part, name) for part in parts])
         for name in ("time", "credits", "account")
     )
     order = np.argsort(time, kind="stable")
-    return Entries(time[order], credits[order], account[order])
+    backs = [part.back_at for part in parts if len(part.time)]
+    back_at = None
+    if backs and all(back is not None for back in backs):
+        back_at = np.concatenate([back for back in backs if back is not None])[order]
+    return Entries(time[order], credits[order], account[order], back_at)
 
 
 def _column(values: Sequence[int]) -> Ints:
@@ -126,7 +163,8 @@ def concatenate(parts: Sequence[CallRecords]) -> CallRecords:
         none = np.empty(0, np.int64)
         narrow = none.astype(np.int32)
         calls = Calls(none, narrow, none, none, none)
-        return CallRecords(calls, narrow, narrow, none.astype(np.int8), none)
+        tiny = none.astype(np.int8)
+        return CallRecords(calls, narrow, narrow, tiny, none, narrow, tiny)
     if len(parts) == 1:
         return parts[0]
     calls = concatenate_calls([part.calls for part in parts])

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.arrays import Ints
+from simulation.arrays import Floats, Ints
 from simulation.demand import Demand, jitter_key
 from simulation.errors import InputError
 from simulation.quantities import DAY
@@ -169,6 +169,14 @@ class Rules:
                 keeps[number]["reserve"] = _units_of(card, client.reserve, limit)
                 keeps[number]["told_from"] = ceil(round(card.reports_usage_from * limit, 6))
         return Limits(limit, sizes, keeps)
+
+    def in_units(self, parts: Ints) -> Floats:
+        """Return amounts of the card's meters, given in their parts, in credits or calls."""
+        per_credit = self.scenario.card.units_per_credit
+        of_credits = np.where(self.meters["counts_credits"], per_credit, 1)
+        divisors: Ints = (self.meters["scale"] * of_credits)[: self.vendors]
+        found: Floats = parts[: self.vendors] / divisors
+        return found
 
     def charged(self, meter: int, credits: int) -> int:
         """Return what a call takes from a meter, in its own parts."""

@@ -126,7 +126,9 @@ def differences(one: DayRecords, other: DayRecords) -> Iterator[tuple[str, int, 
             a, b = getattr(mine, column), getattr(theirs, column)
             if a is None and b is None:  # durations, where no call lasts
                 continue
-            if len(a) != len(b):
+            if a is None or b is None:
+                yield f"whether {name} have a column {column}, row", 0, a is None, b is None
+            elif len(a) != len(b):
                 yield f"the number of {name}, column {column}, row", 0, len(a), len(b)
             # Equal values of another type would be other bytes in calls.parquet.
             elif a.dtype != b.dtype:
@@ -134,3 +136,5 @@ def differences(one: DayRecords, other: DayRecords) -> Iterator[tuple[str, int, 
             elif not np.array_equal(a, b):
                 row = int(np.flatnonzero(a != b)[0])
                 yield f"{name}.{column}, row", row, a[row], b[row]
+    if one.peaks is not None and not np.array_equal(one.peaks, other.peaks):
+        yield "the peaks of meters, row", 0, one.peaks, other.peaks

@@ -74,10 +74,11 @@ class Wait(Part):
         if isinstance(value, str) and (until := _UNTIL.fullmatch(value.strip())):
             return {"clock": read_time(until[1])}
         try:
-            return {"span": parse_duration(value)}
+            parse_duration(value)  # read again as a part of the model, which names its key
         except ValueError as error:
             also = 'until_available, or until "00:00"'
             raise ValueError(f"{error}, or {also}") from None
+        return {"span": value}
 
     @property
     def is_for_room(self) -> bool:

@@ -25,6 +25,7 @@ __all__ = [
     "Lanes",
     "hold",
     "lanes_of",
+    "record",
     "slot_bits",
     "with_more_calls",
     "with_more_grants",
@@ -37,7 +38,7 @@ _SLOTS = 2**13  # a power of two, so that a mask finds a slot
 _NEVER = -(2**62)  # µs: before any run, and far from overflow
 
 
-def _record(**fields: type[np.generic]) -> np.dtype[np.void]:
+def record(**fields: type[np.generic]) -> np.dtype[np.void]:
     """Return a type of records whose fields are read by name, in loops and in plain Python.
 
     A loop is kept on disk under the names and types of the fields that it was compiled for. So a
@@ -46,7 +47,7 @@ def _record(**fields: type[np.generic]) -> np.dtype[np.void]:
     return np.dtype((np.record, np.dtype(list(fields.items()), align=True)))
 
 
-LANE = _record(
+LANE = record(
     limit=np.int64,  # credits
     used=np.int64,  # credits of the grants from `oldest` on
     oldest=np.int64,  # number of the oldest grant that is not yet released
@@ -65,10 +66,10 @@ LANE = _record(
 )
 """A lane: the pool, what waits for it, and what is counted."""
 
-GRANT = _record(time=np.int64, credits=np.int64)
+GRANT = record(time=np.int64, credits=np.int64)
 """Credits taken from the pool, which come back a window after ``time``."""
 
-CALL = _record(
+CALL = record(
     due=np.int64,  # when it is tried again, µs
     order=np.int64,  # client and number of the call in one: who is first of two at one instant
     credits=np.int64,
@@ -79,13 +80,13 @@ CALL = _record(
 )
 """A call that waits for a retry."""
 
-RETRY = _record(due=np.int64, order=np.int64, call=np.int64)
+RETRY = record(due=np.int64, order=np.int64, call=np.int64)
 """An entry of a heap: what it is sorted by, beside each other in memory, and the call."""
 
-EVENT = _record(time=np.int64, row=np.int64, credits=np.int64, kind=np.int64)
+EVENT = record(time=np.int64, row=np.int64, credits=np.int64, kind=np.int64)
 """What happened in the pool besides first attempts."""
 
-POLICY = _record(
+POLICY = record(
     max_attempts=np.int64,
     first_delay=np.int64,  # where the client's delays begin in `Laws.delays`,
     last_delay=np.int64,  # and the last of them, which repeats
@@ -95,7 +96,7 @@ POLICY = _record(
 """What a client does when throttled."""
 
 
-WALK = _record(
+WALK = record(
     oldest=np.int64,  # number of the oldest call whose credits may be out
     arrived=np.int64,  # number of the next call
     in_use=np.int64,  # credits in use in a pool without a limit

@@ -18,6 +18,7 @@ from simulation.engine.compiled.kernel import (
     decide,
 )
 from simulation.engine.compiled.lanes import EVENT, POLICY, hold, lanes_of, slot_bits
+from simulation.engine.compiled.metered_model import run_metered
 from simulation.engine.engine import Engine
 from simulation.engine.records import (
     SUCCEEDED,
@@ -75,6 +76,9 @@ class CompiledModel(Engine):
         ``held`` are in use at the start and come back evenly over the first window, in the card's
         smallest unit.
         """
+        if not self.scenario.is_plain:
+            yield from run_metered(self)
+            return
         clock, start = self.scenario.clock, 0
         laws = laws_of(self.demand, self.replication)
         lanes = lanes_of([self.scenario.card.in_units(self.limit)])
@@ -152,7 +156,8 @@ class _OpenCalls:
             attempts = tape.attempts[here]
             throttled = attempts - (outcome == SUCCEEDED).astype(np.int32)
             calls = self._days.pop(0)
-            done.append(CallRecords(calls, attempts, throttled, outcome, tape.settled_at[here]))
+            settled_at = tape.settled_at[here]
+            done.append(CallRecords.of_pool(calls, attempts, throttled, outcome, settled_at))
             row = here.stop
         self._accounts = self._accounts[row:]
         self.tape = tape._replace(

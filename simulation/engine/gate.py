@@ -1,0 +1,127 @@
+"""The gate that every attempt passes: all meters of the card, and the clients that wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import simpy
+
+from simulation.engine.meters import Concurrent, Meter, meters_of
+from simulation.engine.pool import Alarm, TooManyRequests
+from simulation.engine.rules import Limits, Rules
+from simulation.rate_cards import RateCard
+
+__all__ = ["Gate", "MeteredPool"]
+
+_END = -1  # at one instant, calls end before everything else
+_COUNTING = 0  # and peaks are looked at before the first attempt
+
+
+class Gate:
+    """All meters of a card, asked in its order; what a process sees of the vendor.
+
+    Attributes
+    ----------
+    meters : list of Meter
+        The card's.
+    quotas : Meter or None
+        What clients may take themselves, where some have a quota.
+    waiting : list of callables
+        What is called, once, when the next call ends.
+    """
+
+    def __init__(self, env: simpy.Environment, rules: Rules, limits: Limits) -> None:
+        self._env, self._warmup = env, rules.warmup
+        every = meters_of(rules, limits)
+        self.meters = every[: rules.vendors]
+        self.quotas: Meter | None = every[rules.vendors] if len(every) > rules.vendors else None
+        self.pool = self.meters[rules.pool]
+        self.waiting: list[Callable[[], None]] = []
+        self._charge = rules.throttled_attempt_credits
+        self.unbooked: list[tuple[int, int]] = []
+        if rules.warmup < rules.horizon:
+            Alarm(env, self._begin_to_count).at(rules.warmup, _COUNTING)
+
+    def _begin_to_count(self, _: simpy.Event) -> None:
+        for meter in self.meters:
+            meter.note_peak(self._warmup)
+
+    def counting(self, api: int, records: int) -> list[Meter]:
+        """Return the card's meters that count a call."""
+        return [meter for meter in self.meters if meter.counts(api, records)]
+
+    def refuser(self, meters: list[Meter], client: int, credits: int, now: int) -> Meter | None:
+        """Return the first meter that refuses an attempt, or None."""
+        for meter in meters:
+            if meter.refuses(client, credits, now):
+                return meter
+        return None
+
+    def charge(self, now: int) -> None:
+        """Take from the pool what a throttled attempt costs."""
+        if self._charge:
+            free = (self.pool.sizes[0] - self.pool.used(0, now)) // self.pool.scale
+            if (cost := min(self._charge, free)) > 0:
+                self.take([self.pool], 0, cost, now)
+                self.unbooked.append((now, cost))
+
+    def take(self, meters: list[Meter], client: int, credits: int, now: int) -> None:
+        """Take an accepted attempt from all meters that count it."""
+        for meter in meters:
+            used = meter.take(client, credits, now)
+            if now >= self._warmup and used > meter.peak:
+                meter.peak = used
+
+    def open(
+        self, meters: list[Meter], client: int, ends_at: int, ended: Callable[[], None]
+    ) -> None:
+        """Keep a call open until a moment, and call ``ended`` then."""
+        concurrent = [meter for meter in meters if isinstance(meter, Concurrent)]
+
+        def end(_: simpy.Event) -> None:
+            for meter in concurrent:
+                meter.end(client)
+            ended()
+            waiting, self.waiting = self.waiting, []
+            for wake in waiting:
+                wake()
+
+        Alarm(self._env, end).at(ends_at, _END)
+
+
+class MeteredPool:
+    """The pool for processes of one's own: they ask no other meter of the card."""
+
+    def __init__(self, env: simpy.Environment, gate: Gate, limit: int, card: RateCard) -> None:
+        self._env, self._gate, self.limit, self._card = env, gate, limit, card
+
+    @property
+    def unbooked(self) -> list[tuple[int, int]]:
+        """What was consumed and not booked, in the card's smallest unit, in order of time."""
+        return self._gate.unbooked
+
+    @unbooked.setter
+    def unbooked(self, entries: list[tuple[int, int]]) -> None:
+        self._gate.unbooked = entries
+
+    @property
+    def used(self) -> int | float:
+        """Credits that are consumed now; calls, where the pool counts calls."""
+        pool = self._gate.pool
+        used = -(-pool.used(0, int(self._env.now)) // pool.scale)
+        return self._card.in_credits(used) if pool.counts_credits else used
+
+    @property
+    def available(self) -> int | float:
+        """Credits that can be consumed now."""
+        return self.limit - self.used
+
+    def consume(self, credits: float) -> None:
+        """Consume credits now, or raise `TooManyRequests` and consume nothing."""
+        now, pool = int(self._env.now), self._gate.pool
+        cost = self._card.in_units(credits)
+        if pool.refuses(0, cost, now):
+            self._gate.charge(now)
+            raise TooManyRequests(self._card.throttled_response)
+        self._gate.take([pool], 0, cost, now)
+        self.unbooked.append((now, cost))

@@ -1,0 +1,307 @@
+"""A client of the SimPy model that many meters may throttle, and that may hold itself back."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from typing import TYPE_CHECKING
+
+import simpy
+
+from simulation.demand import Calls, uniform
+from simulation.engine.gate import Gate
+from simulation.engine.journal import Journal, MeteredLedger
+from simulation.engine.meters import Concurrent, Meter
+from simulation.engine.policies import Process
+from simulation.engine.pool import Alarm
+from simulation.engine.records import IMPOSSIBLE, LOST, SUCCEEDED
+from simulation.engine.rules import (
+    DROP,
+    NEVER,
+    QUEUE_FOR,
+    QUEUE_FOR_ROOM,
+    RETRY,
+    Limits,
+    Rules,
+)
+
+if TYPE_CHECKING:
+    from simulation.demand import Demand
+    from simulation.scenario import Clock
+
+__all__ = ["MeteredClient", "Waiting"]
+
+
+class Waiting:
+    """A call that was not accepted at once, and how far it is."""
+
+    __slots__ = (
+        *("attempts", "by", "credits", "duration", "held", "ledger", "meters", "number", "order"),
+        *("outcome", "position", "settled_at", "submitted", "tries"),
+    )
+
+    def __init__(
+        self, ledger: MeteredLedger, position: int, order: int, meters: list[Meter]
+    ) -> None:
+        calls = ledger.calls
+        self.ledger, self.position, self.order, self.meters = ledger, position, order, meters
+        self.number, self.submitted = int(calls.call[position]), int(calls.time[position])
+        self.credits = int(calls.credits[position])
+        self.duration = 0 if calls.duration is None else int(calls.duration[position])
+        self.tries = self.attempts = self.held = 0
+        self.by = -1  # the meter that throttled it first
+        self.outcome = self.settled_at = -1
+        ledger.wait(position, self)
+
+    def settle(self, outcome: int, when: int) -> None:
+        """Note how it ended."""
+        self.outcome, self.settled_at = outcome, when
+        self.ledger.pending -= 1
+
+
+class MeteredClient:
+    """A client: when it makes an attempt, and what it does with one that is refused.
+
+    Its calls may stand in a line: if it queues, keeps a pace, or bounds its open calls. Only the
+    first call of the line is looked at; the others follow it, in order.
+    """
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        gate: Gate,
+        journal: Journal,
+        rules: Rules,
+        limits: Limits,
+        number: int,
+    ) -> None:
+        self._env, self._gate, self._journal, self._number = env, gate, journal, number
+        conduct = rules.conduct[number]
+        self._policy, self._has_line = int(conduct["policy"]), bool(conduct["has_line"])
+        self._max_attempts, self._wait = int(conduct["max_attempts"]), int(conduct["wait"])
+        begin, end = int(conduct["first_delay"]), int(conduct["last_delay"]) + 1
+        self._delays: list[int] = rules.delays[begin:end].tolist()
+        self._jittered, self._key = bool(conduct["jittered"]), int(conduct["key"])
+        begin, end = int(conduct["clock_begin"]), int(conduct["clock_end"])
+        self._clock_times: list[int] = rules.clock_times[begin:end].tolist()
+        self._max_wait, self._interval = int(conduct["max_wait"]), int(conduct["interval"])
+        self._max_open, self._horizon = int(conduct["max_open"]), rules.horizon
+        self._quota = gate.quotas if conduct["has_quota"] else None
+        self._has_reserve = bool(conduct["has_reserve"])
+        keeps = limits.keeps[number]
+        self._reserve, self._told_from = int(keeps["reserve"]), int(keeps["told_from"])
+        self._line: deque[Waiting] = deque()
+        self._alarm = Alarm(env, self._look)
+        self._paused, self._next_slot, self._open, self._for_room = 0, 0, 0, False
+        self._simple = not (self._has_line or self._quota or self._has_reserve)
+
+    def process(self, demand: Demand, clock: Clock, replication: int, first_order: int) -> Process:
+        """Submit the client's calls, each at its time; draw them at the start of each day."""
+        env, wake_at, gate, number = self._env, Alarm(self._env).at, self._gate, self._number
+        order, made = first_order, 0
+        counting: dict[int, list[Meter]] = {}
+        for day in range(demand.days):
+            yield env.timeout(max(0, clock.day_start(day) - env.now))
+            calls = demand.draw_client(replication, number, day, made)
+            accounts = number * len(demand.apis) + calls.api.astype(int)
+            ledger = self._journal.open_metered(day, number, calls, accounts)
+            made += len(calls)
+            costs, whats = calls.credits.tolist(), calls.what.tolist()
+            for n, time in enumerate(calls.time.tolist()):
+                meters = counting.get(whats[n])
+                if meters is None:
+                    api, records = whats[n] >> 32, whats[n] & 0xFFFFFFFF
+                    meters = counting[whats[n]] = gate.counting(api, records)
+                yield wake_at(time, order + n)
+                if self._simple:
+                    by = gate.refuser(meters, number, costs[n], time)
+                    if by is None:
+                        self._accept(meters, costs[n], _duration(calls, n), time)
+                        continue
+                    call = Waiting(ledger, n, order + n, meters)
+                    self._throttled(call, by, time)
+                    self._go_on(call, False, time)
+                else:
+                    self._due(Waiting(ledger, n, order + n, meters))
+            order += len(calls)
+
+    def _accept(self, meters: list[Meter], credits: int, duration: int, now: int) -> None:
+        self._gate.take(meters, self._number, credits, now)
+        if self._quota is not None:
+            self._quota.take(self._number, credits, now)
+        if duration and (self._max_open < NEVER or any(isinstance(m, Concurrent) for m in meters)):
+            self._open += 1
+            self._gate.open(meters, self._number, now + duration, self._ended)
+
+    def _ended(self) -> None:
+        self._open -= 1
+
+    def _due(self, call: Waiting) -> None:
+        """Try a call that is due, or let it stand in line."""
+        if not self._has_line:
+            self._try(call, False)
+        elif self._line:
+            call.held += 1
+            self._line.append(call)
+        else:
+            self._look_at(call)
+
+    def _look(self, _: simpy.Event) -> None:
+        """Look at the first call in line."""
+        call, now = self._line[0], int(self._env.now)
+        if now - call.submitted > self._max_wait:
+            self._leave_line(now)
+            call.settle(LOST, call.submitted + self._max_wait)
+        else:
+            self._look_at(call)
+
+    def _look_at(self, call: Waiting) -> None:
+        now = int(self._env.now)
+        is_first = bool(self._line)
+        when = self._pause_over(call, now)
+        if when == now:
+            self._try(call, is_first)
+            return
+        if not is_first:
+            call.held += 1
+            self._line.append(call)
+        self._await(when)
+
+    def _pause_over(self, call: Waiting, now: int) -> int | None:
+        """Return when the client looks again, now if nothing keeps it; None: when a call ends."""
+        later = max(self._paused, self._next_slot)
+        if later > now:
+            return later
+        if self._open >= self._max_open:
+            return None
+        if self._for_room:
+            room = self._room_at(call, now)
+            self._for_room = room != now
+            return room
+        return now
+
+    def _await(self, when: int | None) -> None:
+        if when is None:
+            self._gate.waiting.append(self._wake_now)
+        elif when < self._horizon:
+            self._alarm.at(when, self._line[0].order)
+
+    def _wake_now(self) -> None:
+        self._alarm.at(int(self._env.now), self._line[0].order)
+
+    def _leave_line(self, now: int) -> None:
+        self._line.popleft()
+        if self._line and now < self._horizon:
+            self._alarm.at(now, self._line[0].order)
+
+    def _most_beside_reserve(self, credits: int) -> int:
+        pool = self._gate.pool
+        kept = pool.sizes[0] - (self._reserve + credits) * pool.scale
+        # Below this usage the vendor tells nothing, so that the client makes the attempt.
+        return max(self._told_from * pool.scale - 1, kept)
+
+    def _room_at(self, call: Waiting, now: int) -> int | None:
+        """Return when there is room for a call; None: perhaps when a call ends."""
+        latest, at_an_end = now, False
+        needs = [(meter, meter.most_beside(self._number, call.credits)) for meter in call.meters]
+        if self._quota is not None:
+            needs.append((self._quota, self._quota.most_beside(self._number, call.credits)))
+        if self._has_reserve:
+            needs.append((self._gate.pool, self._most_beside_reserve(call.credits)))
+        for meter, most in needs:
+            moment = meter.room_at(self._number, most, now)
+            if moment is None:
+                at_an_end = True
+            else:
+                latest = max(latest, moment)
+        return None if latest == now and at_an_end else latest
+
+    def _try(self, call: Waiting, is_first: bool) -> None:
+        """Make an attempt, unless quota or reserve hold it back."""
+        now, credits = int(self._env.now), call.credits
+        quota, holds = self._quota, False
+        if quota is not None and quota.refuses(self._number, credits, now):
+            holds = True
+        elif self._has_reserve:
+            holds = self._gate.pool.used(0, now) > self._most_beside_reserve(credits)
+        if holds:
+            call.held += 1
+            call.tries += 1
+            self._go_on(call, is_first, now)
+            return
+        if self._interval:
+            self._next_slot = now + self._interval
+        by = self._gate.refuser(call.meters, self._number, credits, now)
+        if by is not None:
+            self._throttled(call, by, now)
+            self._go_on(call, is_first, now)
+            return
+        self._accept(call.meters, credits, call.duration, now)
+        if is_first:
+            self._leave_line(now)
+        call.attempts += 1
+        if now == call.submitted and call.attempts == 1 and not call.held:
+            call.ledger.at_once(call.position)  # as most calls: nothing is kept of it
+            return
+        self._journal.noted(True, now, call.ledger, call.position)
+        call.settle(SUCCEEDED, now)
+
+    def _throttled(self, call: Waiting, by: Meter, now: int) -> None:
+        call.tries += 1
+        call.attempts += 1
+        self._journal.noted(False, now, call.ledger, call.position)
+        self._gate.charge(now)
+        if call.by < 0:
+            call.by = self._gate.meters.index(by)
+
+    def _go_on(self, call: Waiting, is_first: bool, now: int) -> None:
+        """Give a refused call up, try it again later, or stop the queue."""
+        client, credits = self._number, call.credits
+        is_impossible = call.attempts > 0 and any(
+            meter.is_below(client, credits) for meter in call.meters
+        )
+        gives_up = (
+            is_impossible
+            or self._policy == DROP
+            or (self._policy == RETRY and call.tries >= self._max_attempts)
+            or (self._quota is not None and self._quota.is_below(client, credits))
+        )
+        if gives_up or self._policy == RETRY:
+            if is_first:
+                self._leave_line(now)
+            if gives_up:
+                call.settle(IMPOSSIBLE if is_impossible else LOST, now)
+                return
+            due = now + self._delay(call)
+            if due < self._horizon:
+                Alarm(self._env, lambda _: self._due(call)).at(due, call.order)
+            return
+        if not is_first:
+            self._line.append(call)
+        if self._policy == QUEUE_FOR_ROOM:
+            self._for_room = True
+            self._await(self._room_at(call, now))
+            return
+        if self._policy == QUEUE_FOR:
+            self._paused = now + self._wait
+        else:
+            which = bisect_right(self._clock_times, now)
+            times = self._clock_times
+            self._paused = times[which] if which < len(times) else NEVER
+        self._await(self._paused)
+
+    def _delay(self, call: Waiting) -> int:
+        longest = self._delays[min(call.tries, len(self._delays)) - 1]
+        if not self._jittered:
+            return longest
+        return int(uniform(self._key, call.number, call.tries) * longest)
+
+    def lose_what_waited(self) -> None:
+        """Note the calls in line as lost that were too old before the horizon."""
+        for call in self._line:
+            if call.submitted + self._max_wait < self._horizon:
+                call.settle(LOST, call.submitted + self._max_wait)
+
+
+def _duration(calls: Calls, n: int) -> int:
+    return 0 if calls.duration is None else int(calls.duration[n])

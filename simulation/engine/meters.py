@@ -1,0 +1,212 @@
+"""The meters of a rate card as the SimPy model asks them: each accepts or refuses, and gives back.
+
+What comes back is taken back when a meter is next asked, before it answers: that is the same as at
+the instant itself, since nothing looks in between. Only the end of a call is an event, since
+clients may wait for it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from bisect import bisect_right
+from collections import deque
+
+from simulation.engine.rules import BUCKET, CALENDAR, CONCURRENT, NEVER, ROLLING, Limits, Rules
+
+__all__ = ["Meter", "meters_of"]
+
+
+class Meter(ABC):
+    """One rule that can throttle: one count for the org, or one for each client or group.
+
+    Parameters
+    ----------
+    rules : Rules
+    limits : Limits
+        Of a pool of one size.
+    number : int
+        Which of the rules' meters it is.
+
+    Attributes
+    ----------
+    peak : int
+        The most used at once, as far as `note_peak` was told to look.
+    """
+
+    def __init__(self, rules: Rules, limits: Limits, number: int) -> None:
+        its = rules.meters[number]
+        self.name = rules.names[number] if number < rules.vendors else "quota"
+        self.least = rules.least[number].tolist()
+        first = int(its["first"])
+        self.whose = (rules.instance[number] - first).tolist()  # which count each client takes from
+        self.sizes = limits.sizes[first : int(its["end"])].tolist()
+        self.counts_credits, self.scale = bool(its["counts_credits"]), int(its["scale"])
+        self.peak = 0
+
+    def counts(self, api: int, records: int) -> bool:
+        """Return whether it counts calls of a kind and a number of records."""
+        return bool(records > self.least[api])
+
+    def cost(self, credits: int) -> int:
+        """Return what an attempt takes from it, in its parts."""
+        return (credits if self.counts_credits else 1) * self.scale
+
+    def refuses(self, client: int, credits: int, now: int) -> bool:
+        """Return whether it refuses an attempt."""
+        whose = self.whose[client]
+        return self.used(whose, now) + self.cost(credits) > self.sizes[whose]
+
+    def is_below(self, client: int, credits: int) -> bool:
+        """Return whether a call costs more than the whole of it."""
+        return self.cost(credits) > self.sizes[self.whose[client]]
+
+    def most_beside(self, client: int, credits: int) -> int:
+        """Return the most that may be used of it for an attempt to be accepted."""
+        return self.sizes[self.whose[client]] - self.cost(credits)
+
+    def note_peak(self, now: int) -> None:
+        """Note what is used now, in case that it is the most."""
+        self.peak = max(self.peak, *(self.used(whose, now) for whose in range(len(self.sizes))))
+
+    @abstractmethod
+    def used(self, whose: int, now: int) -> int:
+        """Return what is used now of one of its counts, in parts."""
+
+    @abstractmethod
+    def take(self, client: int, credits: int, now: int) -> int:
+        """Take an accepted attempt; return what is used then."""
+
+    @abstractmethod
+    def room_at(self, client: int, most: int, now: int) -> int | None:
+        """Return when at most ``most`` is used, if nothing is taken until then.
+
+        None where that is when some call ends.
+        """
+
+
+class Rolling(Meter):
+    """What is taken comes back a window later."""
+
+    def __init__(self, rules: Rules, limits: Limits, number: int) -> None:
+        super().__init__(rules, limits, number)
+        self._window = int(rules.meters[number]["window"])
+        self._taken = [deque[tuple[int, int]]() for _ in self.sizes]
+        self._used = [0] * len(self.sizes)
+        if number == rules.pool:
+            self._taken[0].extend(map(tuple, rules.start.tolist()))
+            self._used[0] = int(rules.start[:, 1].sum())
+
+    def used(self, whose: int, now: int) -> int:
+        taken, edge = self._taken[whose], now - self._window
+        while taken and taken[0][0] <= edge:
+            self._used[whose] -= taken.popleft()[1]
+        return self._used[whose]
+
+    def take(self, client: int, credits: int, now: int) -> int:
+        whose, cost = self.whose[client], credits if self.counts_credits else 1
+        self._taken[whose].append((now, cost))
+        self._used[whose] += cost
+        return self._used[whose]
+
+    def room_at(self, client: int, most: int, now: int) -> int | None:
+        whose = self.whose[client]
+        left = self.used(whose, now)
+        if left <= most:
+            return now
+        for time, cost in self._taken[whose]:
+            left -= cost
+            if left <= most:
+                return time + self._window
+        return NEVER
+
+
+class Calendar(Meter):
+    """All that is taken comes back at the next reset."""
+
+    def __init__(self, rules: Rules, limits: Limits, number: int) -> None:
+        super().__init__(rules, limits, number)
+        its = rules.meters[number]
+        self._resets = rules.resets[int(its["resets_begin"]) : int(its["resets_end"])].tolist()
+        self._used, self._next = [0] * len(self.sizes), 0
+        if number == rules.pool:
+            self._used[0] = int(rules.start[:, 1].sum())
+
+    def used(self, whose: int, now: int) -> int:
+        if self._next < len(self._resets) and self._resets[self._next] <= now:
+            self._next = bisect_right(self._resets, now)
+            self._used = [0] * len(self.sizes)
+        return self._used[whose]
+
+    def take(self, client: int, credits: int, now: int) -> int:
+        whose = self.whose[client]
+        self._used[whose] = self.used(whose, now) + (credits if self.counts_credits else 1)
+        return self._used[whose]
+
+    def room_at(self, client: int, most: int, now: int) -> int | None:
+        if self.used(self.whose[client], now) <= most:
+            return now
+        return self._resets[self._next] if self._next < len(self._resets) else NEVER
+
+
+class Bucket(Meter):
+    """What is taken comes back at a steady pace; it is counted in parts that come back whole."""
+
+    def __init__(self, rules: Rules, limits: Limits, number: int) -> None:
+        super().__init__(rules, limits, number)
+        self._refill = int(rules.meters[number]["refill"])
+        self._used, self._since = [0] * len(self.sizes), [0] * len(self.sizes)
+        if number == rules.pool:
+            self._used[0] = int(rules.start[:, 1].sum()) * self.scale
+
+    def used(self, whose: int, now: int) -> int:
+        back = (now - self._since[whose]) * self._refill
+        self._used[whose] = max(0, self._used[whose] - back)
+        self._since[whose] = now
+        return self._used[whose]
+
+    def take(self, client: int, credits: int, now: int) -> int:
+        whose = self.whose[client]
+        self._used[whose] = self.used(whose, now) + self.cost(credits)
+        return self._used[whose]
+
+    def room_at(self, client: int, most: int, now: int) -> int | None:
+        missing = self.used(self.whose[client], now) - most
+        return now if missing <= 0 else now - (-missing // self._refill)
+
+
+class Concurrent(Meter):
+    """Calls that are open; what is taken comes back when the call ends."""
+
+    def __init__(self, rules: Rules, limits: Limits, number: int) -> None:
+        super().__init__(rules, limits, number)
+        self._open = [0] * len(self.sizes)
+
+    def used(self, whose: int, now: int) -> int:  # noqa: ARG002 - calls end by events
+        return self._open[whose]
+
+    def take(self, client: int, credits: int, now: int) -> int:  # noqa: ARG002
+        whose = self.whose[client]
+        self._open[whose] += 1
+        return self._open[whose]
+
+    def end(self, client: int) -> None:
+        """End a call of a client."""
+        self._open[self.whose[client]] -= 1
+
+    def room_at(self, client: int, most: int, now: int) -> int | None:
+        return now if self._open[self.whose[client]] <= most else None
+
+
+_KINDS: dict[int, type[Meter]] = {
+    ROLLING: Rolling,
+    CALENDAR: Calendar,
+    BUCKET: Bucket,
+    CONCURRENT: Concurrent,
+}
+
+
+def meters_of(rules: Rules, limits: Limits) -> list[Meter]:
+    """Return the meters of some rules: the card's in its order, then that of clients' quotas."""
+    return [
+        _KINDS[int(its["kind"])](rules, limits, number) for number, its in enumerate(rules.meters)
+    ]
