@@ -9,7 +9,7 @@ from itertools import pairwise
 from math import gcd, lcm
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainValidator, TypeAdapter, field_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, WrapValidator, field_validator
 
 from simulation.bounds import MOST_CREDITS_A_CALL
 from simulation.errors import KeyProblem, KeyProblems
@@ -123,13 +123,14 @@ class Tiers(Part):
         return listed((exact(cost) for cost in self.costs), "or")
 
 
-def _cost(value: Any) -> int | float | Tiers:
+def _cost(value: Any, _: Any) -> int | float | Tiers:
+    # Which of both is meant is plain, so messages are those of one, not of a union.
     if isinstance(value, dict):
         return Tiers.model_validate(value)
     return _CREDITS.validate_python(value)
 
 
-CallCost = Annotated[int | float | Tiers, PlainValidator(_cost)]
+CallCost = Annotated[int | float | Tiers, WrapValidator(_cost)]
 """A number of credits, or tiers."""
 
 

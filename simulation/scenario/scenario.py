@@ -111,7 +111,8 @@ class Scenario(Part):
         min_length=1, max_length=MOST_CLIENTS, description="who makes calls, in this order"
     )
     other_apis: tuple[str, ...] = Field(
-        (), description="call kinds of your own, which cost what `other` costs"
+        (),
+        description="call kinds of your own; those that the card does not list cost as `other`",
     )
     objective: Objective = Field(
         default_factory=Objective, description="what a purchase must achieve"
