@@ -105,14 +105,14 @@ class Tiers(Part):
         ]
 
     def in_words(self) -> str:
-        """Return what calls cost, in words.
+        r"""Return what calls cost, in words, a line for each tier.
 
         >>> Tiers(up_to={200: 1, 1000: 2}).in_words()
-        '1 up to 200 records, 2 up to 1,000'
+        '1 up to 200 records\n2 up to 1,000 records'
         """
-        (first, cost), *others = self.up_to.items()
-        said = [f"{exact(cost)} up to {first:,} records"]
-        return ", ".join([*said, *(f"{exact(cost)} up to {last:,}" for last, cost in others)])
+        return "\n".join(
+            f"{exact(cost)} up to {last:,} records" for last, cost in self.up_to.items()
+        )
 
     def costs_in_words(self) -> str:
         """Return the costs alone, in words.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from simulation import InputError, RateCard, run
 from simulation.demand.wanted import Prices
-from simulation.rate_cards.costs import Tiers, common_unit
+from simulation.rate_cards.costs import common_unit
 from simulation.scenario.scenario import Scenario
 from tests.helpers import ANY_LIMIT, QUARTERS, build, creditsim, scheduled
 
@@ -186,7 +187,7 @@ def test_parts_of_a_credit_need_a_smallest_unit_and_the_message_names_it(tmp_pat
     paths = ["calls.fast.credits", "calls.query.credits.up_to.20", "throttled_attempt_credits"]
     assert sorted(found) == paths
     assert found["calls.fast.credits"] == (
-        "0.25 is not a whole multiple of the card's smallest unit, 1 credits: write "
+        "0.25 is not a whole multiple of the card's smallest unit of credits, 1: write "
         "'smallest_unit: 0.05' on the card, or a whole multiple"
     )
     card = RateCard.load(own_card(tmp_path, {"fast": quarter, "query": tiered}, smallest_unit=0.25))
@@ -260,13 +261,13 @@ def test_credits_that_are_no_whole_number_of_units_are_refused() -> None:
 
 def test_tiers_are_shown_in_words_and_in_json(tmp_path: Path) -> None:
     shown = creditsim("rate-cards", "zoho-crm-2026").stdout
-    assert "1 up to 200" in shown
-    assert (
-        Tiers.model_validate(TIERS).in_words()
-        == "1 up to 200 records, 2 up to 1,000, 3 up to 2,000"
+    assert re.search(
+        r"coql_query +crud +1 up to 200 records +2000 *\n +2 up to 1,000 records", shown
     )
     card = own_card(tmp_path, {"query": KIND}, smallest_unit=0.5, throttled_attempt_credits=0.5)
-    assert "and costs 0.5 credits" in " ".join(creditsim("rate-cards", card).stdout.split())
+    words = " ".join(creditsim("rate-cards", card).stdout.split())
+    assert "and costs 0.5 credits. Its smallest amount is 0.5 of a credit." in words
+    assert "smallest amount" not in shown
     dumped = RateCard.load(card).model_dump(mode="json")
     assert dumped["calls"]["query"]["credits"] == {"up_to": {"200": 1, "1000": 2, "2000": 3}}
     assert (dumped["smallest_unit"], dumped["calls"]["one"]["credits"]) == (0.5, 1)
