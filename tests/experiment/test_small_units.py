@@ -12,6 +12,7 @@ import simpy
 import yaml
 
 from simulation import CreditPool, Model, RateCard, TooManyRequests, plan, run
+from simulation.planning.judgement import Judgement
 from simulation.scenario.scenario import Scenario
 from tests.helpers import CARDS, QUARTERS, build, poisson, printed_json, scheduled
 
@@ -91,6 +92,31 @@ def test_events_that_no_replication_shows_are_as_many_calls_in_any_unit(tmp_path
     for name in ("throttled_share", "lost_calls", "throttled_attempts"):
         assert quarter.estimate(name) == whole.estimate(name)
     assert whole.estimate("lost_calls").high > 1
+    mine, theirs = (each.estimate("credits_used", "client", "nightly") for each in (quarter, whole))
+    assert mine.low == pytest.approx(theirs.low / 4, rel=1e-12)
+    assert mine.low < mine.mean  # none was lost, and some may be
+
+
+def test_the_pool_for_an_event_that_is_not_shown_is_as_large_in_any_unit() -> None:
+    counts = np.zeros((8, 1), np.int64)
+    calls, peaks = np.full(8, 400), np.array([400, 400, 400, 400, 400, 400, 800, 1200])
+
+    def judged(parts: int) -> Judgement:
+        return Judgement(
+            limits=np.array([2000 // parts]),
+            calls=calls,
+            credits=2 * calls / parts,
+            throttled=counts,
+            lost=counts,
+            enough=peaks // parts,
+            work=calls,
+            unit=1 / parts,
+        )
+
+    whole, quarter = judged(1), judged(4)
+    assert whole.enough_for_unseen == 1200 + (1200 - 800)
+    assert quarter.enough_for_unseen == whole.enough_for_unseen / 4
+    assert quarter.unseen.tolist() == whole.unseen.tolist() == [200]
 
 
 def test_the_pilots_choose_the_same_warm_up_in_any_unit(tmp_path: Path) -> None:
