@@ -39,6 +39,8 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 CARDS = ROOT / "tests" / "cards"
 ANY_LIMIT = CARDS / "any-limit.yaml"
 CHARGING = ANY_LIMIT.with_name("charging.yaml")
+QUARTERS = ANY_LIMIT.with_name("quarters.yaml")
+CHARGING_QUARTERS = ANY_LIMIT.with_name("charging-quarters.yaml")
 
 
 def judge(demand: Demand, replications: Sequence[int], limits: NDArray[np.int64]) -> Judgement:
@@ -118,6 +120,7 @@ def recount(scenario: Scenario, replication: int = 0) -> list[Ended]:
     All that it shares with the product is the demand and the jitter's uniform numbers.
     """
     demand, horizon = Demand(scenario), scenario.horizon
+    limit = scenario.limit * scenario.card.units_per_credit  # demand counts in smallest units
     firsts = [0] * len(scenario.clients)
     due: list[tuple[int, int, int, int, int]] = []  # time, client, call, credits, attempt
     for day in range(demand.days):
@@ -136,10 +139,10 @@ def recount(scenario: Scenario, replication: int = 0) -> list[Ended]:
         assert 0 <= now < horizon
         used = sum(cost for since, cost in accepted if now - DAY < since <= now)
         retry = scenario.clients[place].on_throttle.retry
-        if used + credits <= scenario.limit:
+        if used + credits <= limit:
             accepted.append((now, credits))
             end = Ended(place, call, "succeeded", attempt, attempt - 1, now)
-        elif credits > scenario.limit:
+        elif credits > limit:
             end = Ended(place, call, "impossible", attempt, attempt, now)
         elif retry is None or attempt == retry.max_attempts:
             end = Ended(place, call, "lost", attempt, attempt, now)
@@ -179,12 +182,12 @@ def as_ended(calls: pd.DataFrame, scenario: Scenario) -> list[Ended]:
     )
 
 
-def most_held(calls: pd.DataFrame, window: int = DAY) -> int:
+def most_held(calls: pd.DataFrame, window: int = DAY) -> float:
     """Return the most credits accepted in any window, by comparing every pair of calls."""
     good = calls[calls["outcome"] == OUTCOMES[0]]
     times, credits = good["end"].to_numpy(), good["credits"].to_numpy()
     held = (times[:, None] - window < times[None, :]) & (times[None, :] <= times[:, None])
-    return int((held * credits[None, :]).sum(axis=1).max(initial=0)) if len(times) else 0
+    return float((held * credits[None, :]).sum(axis=1).max(initial=0)) if len(times) else 0.0
 
 
 def creditsim(

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import strategies as st
 
 from simulation.scenario.scenario import Scenario
-from tests.helpers import ANY_LIMIT, CHARGING, any_limit
+from tests.helpers import ANY_LIMIT, CHARGING, CHARGING_QUARTERS, QUARTERS, any_limit
 
 _FILES = TemporaryDirectory()  # traces that were drawn; gone when the tests end
 
@@ -292,15 +292,18 @@ def _metered_client(draw: st.DrawFn, place: int, kind: str) -> dict[str, Any]:
 def scenarios(draw: st.DrawFn, most_clients: int = 5, everything: bool = False) -> Scenario:
     """Draw a scenario: ties, bursts, costs above the limit, limits from 0 to more than enough.
 
-    With ``everything`` also recorded demand, and a rate card on which refusals cost credits.
+    Its card has whole credits, or tiers and parts of a credit. With ``everything`` also recorded
+    demand, and rate cards on which refusals cost credits.
     """
     arrivals = st.one_of(*_LAWS)
     starts = ["2026-01-05", "2026-03-28 20:30", "2026-10-24 00:00:01"]
-    card = {}
+    cards = [None, None, QUARTERS]
     if everything:
         arrivals = st.one_of(*_LAWS, _calls, _buckets)
         starts = starts[:1]  # recorded demand begins there
-        card = draw(st.sampled_from([{}, {}, {"rate_card": str(CHARGING)}]))
+        cards += [CHARGING, CHARGING_QUARTERS]
+    named = draw(st.sampled_from(cards))
+    card = {} if named is None else {"rate_card": str(named)}
     clients: list[dict[str, Any]] = [
         {
             "name": f"client-{place}",

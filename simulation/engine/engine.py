@@ -32,7 +32,7 @@ class Engine(ABC):
         scenario: Scenario,
         replication: int = 0,
         demand: Demand | None = None,
-        limit: int | None = None,
+        limit: float | None = None,
     ) -> None:
         self.scenario = scenario
         self.replication = replication

@@ -76,7 +76,7 @@ class CreditPool:
     ----------
     env : simpy.Environment
         Time is an integer count of µs.
-    limit : int
+    limit : int or float
         The size of the pool, credits.
     window : int
         How long a credit stays consumed, µs.
@@ -108,7 +108,7 @@ class CreditPool:
     """
 
     def __init__(
-        self, env: simpy.Environment, limit: int, window: int = DAY, card: RateCard | None = None
+        self, env: simpy.Environment, limit: float, window: int = DAY, card: RateCard | None = None
     ) -> None:
         card = card or RateCard.load(DEFAULT_RATE_CARD)
         self.env = env

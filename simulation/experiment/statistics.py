@@ -43,12 +43,13 @@ class Settled(NamedTuple):
 class Figures(NamedTuple):
     """The figures of a group of calls at the end of a replication, from which statistics are made.
 
-    ``sums`` has the statistics that are sums over calls, ``peak`` the most credits in use in any
-    window, ``exhausted`` how long the pool could not pay the group's cheapest call, µs, and
-    ``first_throttle`` when a call was throttled first, µs; only where one was.
+    ``sums`` has the statistics that are sums over calls, credits in the card's smallest unit,
+    ``peak`` the most credits in use in any window, ``exhausted`` how long the pool could not pay
+    the group's cheapest call, µs, and ``first_throttle`` when a call was throttled first, µs; only
+    where one was.
     """
 
-    sums: Mapping[str, int | float]
+    sums: Mapping[str, int]
     peak: int | float
     exhausted: int
     first_throttle: int
@@ -283,11 +284,7 @@ class ReplicationStatistics:
         return Late(delays[order], accounts[order])
 
     def _of_group(self, index: int, group: Group, delays: NDArray[np.int64]) -> dict[str, float]:
-        sums = dict[str, int | float]()
-        for name, column in self._sums.items():
-            value = int(column[group.members].sum())
-            in_credits = STATISTICS[name].in_credits
-            sums[name] = self._card.in_credits(value) if in_credits else value
+        sums = {name: int(column[group.members].sum()) for name, column in self._sums.items()}
         found = Figures(
             sums,
             self._card.in_credits(self.usage.peaks[index]),
@@ -299,6 +296,9 @@ class ReplicationStatistics:
             for name, statistic in STATISTICS.items()
             if name not in QUANTILES
         }
+        for name, value in sums.items():
+            if STATISTICS[name].in_credits:
+                values[name] = self._card.in_credits(value)
         never = sums["calls"] - sums["succeeded_calls"]
         for name, (q, of_all) in QUANTILES.items():
             count, endless = (sums["calls"], never) if of_all else (sums["succeeded_calls"], 0)

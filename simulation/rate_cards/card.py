@@ -136,9 +136,9 @@ class RateCard(Part):
         for path, amount in costs.items():
             if Fraction(str(amount)) % unit:
                 what = (
-                    f"{amount} is not a whole multiple of the card's smallest unit, "
-                    f"{self.smallest_unit} credits: write 'smallest_unit: {will_do:g}' on the "
-                    "card, or a whole multiple"
+                    f"{amount} is not a whole multiple of the card's smallest unit of credits, "
+                    f"{self.smallest_unit}: write 'smallest_unit: {will_do:g}' on the card, or a "
+                    "whole multiple"
                 )
                 yield KeyProblem(path, what)
         amounts = [(path, amount, MOST_CREDITS_A_CALL) for path, amount in costs.items()]

@@ -9,7 +9,7 @@ from itertools import pairwise
 from math import gcd, lcm
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainValidator, TypeAdapter, field_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, WrapValidator, field_validator
 
 from simulation.bounds import MOST_CREDITS_A_CALL
 from simulation.errors import KeyProblem, KeyProblems
@@ -105,14 +105,14 @@ class Tiers(Part):
         ]
 
     def in_words(self) -> str:
-        """Return what calls cost, in words.
+        r"""Return what calls cost, in words, a line for each tier.
 
         >>> Tiers(up_to={200: 1, 1000: 2}).in_words()
-        '1 up to 200 records, 2 up to 1,000'
+        '1 up to 200 records\n2 up to 1,000 records'
         """
-        (first, cost), *others = self.up_to.items()
-        said = [f"{exact(cost)} up to {first:,} records"]
-        return ", ".join([*said, *(f"{exact(cost)} up to {last:,}" for last, cost in others)])
+        return "\n".join(
+            f"{exact(cost)} up to {last:,} records" for last, cost in self.up_to.items()
+        )
 
     def costs_in_words(self) -> str:
         """Return the costs alone, in words.
@@ -123,13 +123,14 @@ class Tiers(Part):
         return listed((exact(cost) for cost in self.costs), "or")
 
 
-def _cost(value: Any) -> int | float | Tiers:
+def _cost(value: Any, _: Any) -> int | float | Tiers:
+    # Which of both is meant is plain, so messages are those of one, not of a union.
     if isinstance(value, dict):
         return Tiers.model_validate(value)
     return _CREDITS.validate_python(value)
 
 
-CallCost = Annotated[int | float | Tiers, PlainValidator(_cost)]
+CallCost = Annotated[int | float | Tiers, WrapValidator(_cost)]
 """A number of credits, or tiers."""
 
 

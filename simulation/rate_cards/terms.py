@@ -93,7 +93,7 @@ class CallKind(Part):
         return {("credits",): self.credits}
 
     def cost_in_words(self) -> str:
-        """Return what a call costs, in words."""
+        """Return what a call costs, in words, a line for each tier."""
         if isinstance(self.credits, Tiers):
             return self.credits.in_words()
         per = f" per {self.per_records} records" if self.per_records else ""

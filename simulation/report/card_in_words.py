@@ -10,8 +10,11 @@ __all__ = ["card_facts"]
 def card_facts(card: RateCard) -> list[str]:
     """Return what holds for every org on a rate card, a sentence each."""
     refused = f"A throttled attempt is answered HTTP {card.throttled_response.status}"
-    return [
+    said = [
         f"At most {card.purchase_cap_credits:,} add-on credits, in steps of {card.addon_step:,}.",
         f"A credit comes back {card.window_in_words} after it was taken.",
         f"{refused} and costs {card.throttled_attempt_credits} credits.",
     ]
+    if card.units_per_credit > 1:
+        said.append(f"Its smallest amount is {card.smallest_unit} of a credit.")
+    return said

@@ -102,7 +102,8 @@ class Scenario(Part):
         min_length=1, max_length=MOST_CLIENTS, description="who makes calls, in this order"
     )
     other_apis: tuple[str, ...] = Field(
-        (), description="call kinds of your own, which cost what `other` costs"
+        (),
+        description="call kinds of your own; those that the card does not list cost as `other`",
     )
     initial_usage: InitialUsage | None = Field(
         None, description="what is in use at the start, in place of a warm-up"

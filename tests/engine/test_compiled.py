@@ -45,7 +45,7 @@ from tests.strategies import scenarios
 pytestmark = pytest.mark.proof
 
 
-def compare(demand: Demand, replication: int, limit: int) -> int:
+def compare(demand: Demand, replication: int, limit: float) -> int:
     """Assert that both engines leave the same behind each day; return how many decisions."""
     decisions = 0
     engines = [
@@ -59,7 +59,7 @@ def compare(demand: Demand, replication: int, limit: int) -> int:
     return decisions
 
 
-def compiled(demand: Demand, limit: int, replication: int = 0) -> CallRecords:
+def compiled(demand: Demand, limit: float, replication: int = 0) -> CallRecords:
     days = CompiledModel(demand.scenario, replication, demand, limit).run()
     return concatenate([day.settled for day in days])
 
@@ -294,8 +294,8 @@ def test_a_sweep_counts_what_single_runs_count(scenario: Scenario, sizes: list[i
     counted = np.arange(len(scenario.clients)) % 3 != 1
     limits = np.unique(sizes)
     swept = sweep(demand, 0, limits, counted)
-    for place, limit in enumerate(limits):
-        records = compiled(demand, int(limit))
+    for place, limit in enumerate(limits.tolist()):
+        records = compiled(demand, scenario.card.in_credits(limit))
         counts = counted[records.calls.client] & (records.calls.time >= scenario.warmup_end)
         lost = np.isin(records.outcome, (LOST, IMPOSSIBLE))
         assert swept.calls == counts.sum()
@@ -337,9 +337,10 @@ def test_what_is_enough_is_exactly_the_smallest_pool_that_throttles_no_call(
 ) -> None:
     demand = Demand(scenario)
     enough = sweep(demand, 0, np.array([0]), np.ones(len(scenario.clients), bool)).enough
-    assert not compiled(demand, enough).throttled_attempts.any()
+    card = scenario.card
+    assert not compiled(demand, card.in_credits(enough)).throttled_attempts.any()
     if enough:
-        assert compiled(demand, enough - 1).throttled_attempts.any()
+        assert compiled(demand, card.in_credits(enough - 1)).throttled_attempts.any()
 
 
 @pytest.mark.parametrize("apis", [["one"], ["one", "two", "five"]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from simulation.experiment.statistics import QUANTILES, STATISTICS, ReplicationS
 from simulation.experiment.summary import throttled_share
 from simulation.experiment.usage import Intervals
 from simulation.quantities import DAY, HOUR, SECOND
+from simulation.scenario.call_mix import RecordCount
 from simulation.scenario.scenario import Scenario
 from tests.helpers import any_limit, build, poisson, scheduled
 from tests.strategies import scenarios
@@ -102,7 +104,7 @@ def test_peaks_and_exhausted_hours_equal_a_walk_through_every_instant(scenario: 
     result = run(scenario)
     good = result.calls[result.calls["outcome"] == "succeeded"]
     epoch = scenario.clock.start_epoch
-    cheapest = int(_cheapest(scenario))
+    cheapest = _cheapest(scenario)
     walked = _walk(good, epoch, scenario, cheapest)
     assert result.runs["peak_window_credits"][0] == walked[0]
     assert result.runs["exhausted_hours"][0] == pytest.approx(walked[1] / HOUR, abs=1e-9)
@@ -113,23 +115,32 @@ def test_peaks_and_exhausted_hours_equal_a_walk_through_every_instant(scenario: 
     assert result.intervals["credits_available"].tolist() == [scenario.limit - h for h in held]
 
 
-def _cheapest(scenario: Scenario) -> int:
+def _cheapest(scenario: Scenario) -> float:
     return min(
-        scenario.card.credits(call.api, call.records.smallest)
+        scenario.card.credits(call.api, records)
         for client in scenario.clients
         for call in client.calls
+        for records in _possible(call.records)
     )
 
 
-def _walk(good: pd.DataFrame, epoch: int, scenario: Scenario, cheapest: int) -> tuple[int, int]:
+def _possible(law: RecordCount) -> Iterable[int]:
+    if law.fixed is not None:
+        return [law.fixed]
+    if law.uniform is not None:
+        return range(law.uniform[0], law.uniform[1] + 1)
+    return law.choices or range(1, 101)
+
+
+def _walk(good: pd.DataFrame, epoch: int, scenario: Scenario, cheapest: float) -> tuple[float, int]:
     """Return the most credits held and the time exhausted, step by step."""
-    steps: dict[int, int] = {0: 0}
+    steps: dict[int, float] = {0: 0}
     for at, credits in zip(
         good["settled_at"].astype("int64") - epoch, good["credits"], strict=True
     ):
         steps[at] = steps.get(at, 0) + credits
         steps[at + DAY] = steps.get(at + DAY, 0) - credits
-    held = peak = exhausted = 0
+    held, peak, exhausted = 0.0, 0.0, 0
     moments = [t for t in sorted(steps) if t < scenario.horizon]
     for now, then in zip(moments, [*moments[1:], scenario.horizon], strict=True):
         held += steps[now]
@@ -139,11 +150,11 @@ def _walk(good: pd.DataFrame, epoch: int, scenario: Scenario, cheapest: int) -> 
     return peak, exhausted
 
 
-def _held_before(good: pd.DataFrame, epoch: int, scenario: Scenario) -> list[int]:
+def _held_before(good: pd.DataFrame, epoch: int, scenario: Scenario) -> list[float]:
     times = good["settled_at"].astype("int64").to_numpy() - epoch
     ends = [min(end, scenario.horizon) for end in range(HOUR, scenario.horizon + HOUR, HOUR)]
     credits = good["credits"].to_numpy()
-    return [int(credits[(times < end) & (times + DAY >= end)].sum()) for end in ends]
+    return [float(credits[(times < end) & (times + DAY >= end)].sum()) for end in ends]
 
 
 def test_what_was_held_only_during_the_warm_up_counts_in_no_peak() -> None:
