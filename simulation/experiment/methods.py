@@ -155,6 +155,8 @@ def _trace(scenario: Scenario, client: Client) -> str:
     if (read := law.count_trace or law.trace) is not None and read.columns:
         named = ", ".join(f"`{of}` is {quoted(name)}" for of, name in read.columns.items())
         said += f" Of its columns, {named}."
+    if law.each is not None:
+        said += f" {law.each.in_words()}"
     return said
 
 
