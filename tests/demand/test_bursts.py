@@ -125,6 +125,15 @@ def test_a_burst_reaches_over_midnight_and_belongs_to_both_days() -> None:
     assert demand.draw_day(0, 1).time.tolist()[:2] == [DAY, DAY + 30 * SECOND]
 
 
+def test_a_burst_may_end_on_the_stroke_of_midnight() -> None:
+    client = with_each(scheduled("a", "23:59:59.999999", 1), 2, "1 us")
+    demand = Demand(build([client], horizon="2 days"))
+    assert [demand.draw_day(0, day).time.tolist() for day in range(2)] == [
+        [DAY - 1],
+        [DAY, 2 * DAY - 1],
+    ]
+
+
 def test_a_burst_that_began_before_the_run_on_its_first_day_goes_on() -> None:
     client = with_each(scheduled("a", "06:00", 1), 100, "1 min")
     drawn = times(build([client], start="2026-01-05 07:00", horizon="12 hours"))
