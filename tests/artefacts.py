@@ -24,6 +24,7 @@ from simulation.formats.parts import FrozenDict
 from simulation.rate_cards.assumptions import register_of_assumptions
 from simulation.rate_cards.durations import CallDuration, LogNormal
 from simulation.scenario.arrival_laws import CountTrace, TraceFile
+from simulation.scenario.bursts import Each
 from simulation.scenario.call_mix import CallMix, RecordCount
 from simulation.scenario.clients import Client
 from simulation.scenario.objective import Alternative, Objective
@@ -57,6 +58,7 @@ _SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("`arrivals: {schedule: …}`", Schedule),
     ("`arrivals: {trace: …}`", TraceFile),
     ("`trace: {counts: …}`", CountTrace),
+    ("`each: …`, on every law", Each),
     ("A call of the mix", CallMix),
     ("`records`, unless a number", RecordCount),
     ("`duration`, unless a duration alone", CallDuration),
@@ -80,7 +82,8 @@ _DEFAULTS = {
 
 
 def _rows(model: type[BaseModel]) -> Iterator[str]:
-    for name, field in model.model_fields.items():
+    # What all laws have stands behind what each has.
+    for name, field in sorted(model.model_fields.items(), key=lambda item: item[0] == "each"):
         if (model, name) in {(RecordCount, "fixed"), (CallDuration, "fixed")}:
             continue
         default: Any = _DEFAULTS.get((model.__name__, name), field.default)

@@ -34,6 +34,18 @@ _SECOND_DAYS = ["2026-01-06", "2026-03-29", "2026-10-25"]  # of a run, whichever
 
 _times = st.sampled_from(["00:00", "00:10", "06:00", "06:00:00.000001", "12:00", "23:59"])
 
+_each: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.just({}),
+    st.just({}),
+    st.fixed_dictionaries(
+        {
+            "calls": st.integers(1, 5),
+            "every": st.sampled_from([0, "1 us", "10 minutes", "20 hours"]),
+        }
+    ).map(lambda burst: {"each": burst}),
+)
+# Once scenarios need durations, calls get a `duration` here: "1 us", uniform and log-normal.
+
 _schedule = st.one_of(
     st.fixed_dictionaries(
         {
@@ -46,15 +58,19 @@ _schedule = st.one_of(
     st.fixed_dictionaries(
         {"every": st.sampled_from(["10 minutes", "1 hour", "7 hours"]), "calls": st.integers(1, 3)}
     ),
-).map(lambda law: {"schedule": law})
+)
+_schedule = st.tuples(_schedule, _each).map(lambda parts: {"schedule": {**parts[0], **parts[1]}})
 
-_poisson = st.fixed_dictionaries(
-    {
-        "rate": st.integers(1, 60).map(lambda n: f"{n} per day"),
-        "profile": st.sampled_from(["flat", "office_hours"]),
-        "daily_variation": st.sampled_from([0, "30%"]),
-    }
-).map(lambda law: {"poisson": law})
+_poisson = st.tuples(
+    st.fixed_dictionaries(
+        {
+            "rate": st.integers(1, 60).map(lambda n: f"{n} per day"),
+            "profile": st.sampled_from(["flat", "office_hours"]),
+            "daily_variation": st.sampled_from([0, "30%"]),
+        }
+    ),
+    _each,
+).map(lambda parts: {"poisson": {**parts[0], **parts[1]}})
 
 _LAWS = (_schedule, _poisson)  # those that name no file
 
@@ -78,29 +94,30 @@ _row = st.tuples(
 )
 
 
-def _trace(rows: list[tuple[str, str, int]]) -> dict[str, Any]:
+def _trace(rows: list[tuple[str, str, int]], each: dict[str, Any]) -> dict[str, Any]:
     text = "timestamp,api,records\n" + "".join(f"{t}:00,{api},{n}\n" for t, api, n in rows)
     file = Path(_FILES.name) / f"{sha256(text.encode()).hexdigest()[:20]}.csv"
     file.write_text(text)
-    return {"trace": {"file": str(file)}}
+    return {"trace": {"file": str(file), **each}}
 
 
-def _counts(rows: list[tuple[str, int]]) -> dict[str, Any]:
+def _counts(rows: list[tuple[str, int]], each: dict[str, Any]) -> dict[str, Any]:
     text = "timestamp,count\n" + "".join(f"{t}:00,{n}\n" for t, n in rows)
     file = Path(_FILES.name) / f"{sha256(text.encode()).hexdigest()[:20]}.csv"
     file.write_text(text)
-    return {"counts": {"file": str(file), "bucket": "10 minutes"}}
+    return {"counts": {"file": str(file), "bucket": "10 minutes", **each}}
 
 
-_calls = st.lists(_row, min_size=1, max_size=40).map(
-    lambda rows: _trace([("2026-01-05T00:00", "one", 1), *sorted(rows)])
+_calls = st.tuples(st.lists(_row, min_size=1, max_size=40), _each).map(
+    lambda parts: _trace([("2026-01-05T00:00", "one", 1), *sorted(parts[0])], parts[1])
 )
-_buckets = st.dictionaries(st.integers(1, 71), st.integers(0, 30)).map(
-    lambda counts: _counts(
+_buckets = st.tuples(st.dictionaries(st.integers(1, 71), st.integers(0, 30)), _each).map(
+    lambda parts: _counts(
         [
             (f"2026-01-{5 + hour // 24:02}T{hour % 24:02}:00", n)
-            for hour, n in [(0, 3), *sorted(counts.items())]
-        ]
+            for hour, n in [(0, 3), *sorted(parts[0].items())]
+        ],
+        parts[1],
     )
 )
 

@@ -21,11 +21,12 @@ from simulation.demand.kernels import NO_ROOM, TOO_MANY, draw_factors, draw_pois
 from simulation.demand.streams import names_of
 from simulation.errors import InputError
 from simulation.quantities import DAY, DAYS_PER_MONTH
-from simulation.scenario import Client, Clock, Law, Poisson, Scenario, Schedule, Trace
+from simulation.scenario import Client, Clock, Each, Law, Poisson, Scenario, Schedule, Trace
 
 __all__ = [
     "ArrivalProcess",
     "Arrivals",
+    "BurstArrivals",
     "DailyArrivals",
     "PoissonArrivals",
     "ScheduledArrivals",
@@ -33,6 +34,7 @@ __all__ = [
     "arrivals_of",
 ]
 
+_MOST_BEGINS = 16  # days whose bursts are remembered: those that one day needs
 _MOST_BLOCKS = 1024  # of days whose hours are remembered: all of a run, but for very long ones
 
 
@@ -46,10 +48,21 @@ class Arrivals(NamedTuple):
     days : (3, d) int64 array
         Numbers of the days, how many calls of each come before the start, and how many are in
         ``times``.
+    rows : (n,) int64 array or None
+        The row of a trace that each call is of; None where there is none, or a row is many calls.
     """
 
     times: Ints
     days: Ints
+    rows: Ints | None = None
+
+    def part(self, begin: int, end: int) -> Arrivals:
+        """Return those of its only day from a moment to another one, µs."""
+        first, last = np.searchsorted(self.times, (begin, end)).tolist()
+        (day,), (early,), _ = self.days.tolist()
+        days = np.array([[day], [early + first], [last - first]], np.int64)
+        rows = None if self.rows is None else self.rows[first:last]
+        return Arrivals(self.times[first:last], days, rows)
 
 
 class ArrivalProcess(Protocol):
@@ -70,16 +83,23 @@ class DailyArrivals(ABC):
     def draw_day(self, replication: int, day: int) -> Ints:
         """Return the times of a whole local day's calls, in order, whatever of it is in the run."""
 
+    def rows_of(self, replication: int, day: int) -> Ints | None:  # noqa: ARG002
+        """Return the row of a trace that each call of `draw_day` is of, if each is of one."""
+        return None
+
     def draw(self, replication: int, days: range) -> Arrivals:
         """Return when the calls of some local days come."""
         # Cut after all is drawn, so that another horizon changes no call that it keeps.
-        kept, columns = [], []
+        kept, columns, rows = [], [], list[Ints]()
         for day in days:
             times = self.draw_day(replication, day)
             first, end = np.searchsorted(times, [0, self._clock.horizon]).tolist()
             kept.append(times[first:end])
             columns.append((day, first, end - first))
-        return Arrivals(np.concatenate(kept), np.array(columns, np.int64).T.copy())
+            if (its := self.rows_of(replication, day)) is not None:
+                rows.append(its[first:end])
+        joined = np.concatenate(rows) if rows else None
+        return Arrivals(np.concatenate(kept), np.array(columns, np.int64).T.copy(), joined)
 
 
 class _Means(NamedTuple):
@@ -102,7 +122,7 @@ class _Means(NamedTuple):
     together: float
 
 
-class PoissonArrivals:
+class PoissonArrivals(DailyArrivals):
     """A Poisson process whose rate follows hour, weekday, growth, events and a daily factor.
 
     The day's factor is gamma distributed with mean 1 and the coefficient of variation
@@ -111,9 +131,10 @@ class PoissonArrivals:
     """
 
     def __init__(self, client: str, law: Poisson, clock: Clock, seed: int) -> None:
+        super().__init__(clock)
         self._client = client
         self._law = law
-        self._clock = clock
+        self._most = MOST_CALLS_A_DAY / law.calls_each
         self._weights = law.weekly_weights()
         self._means = lru_cache(_MOST_BLOCKS)(self._mean_counts)  # the same in all replications
         variation = law.daily_variation
@@ -121,8 +142,18 @@ class PoissonArrivals:
         self._names = names_of(seed, client, "arrivals")
         self._volume = names_of(seed, client, "volume")
 
+    def draw_day(self, replication: int, day: int) -> Ints:
+        """Return the times of a whole local day's calls, in order, whatever of it is in the run."""
+        # As if the run began with the day and never ended.
+        begin = self._clock.day_start(day)
+        return self._draw(replication, range(day, day + 1), begin, 2**62).times + begin
+
     def draw(self, replication: int, days: range) -> Arrivals:
         """Return when the calls of some local days come."""
+        return self._draw(replication, days, 0, self._clock.horizon)
+
+    def _draw(self, replication: int, days: range, begin: int, until: int) -> Arrivals:
+        """Return the calls of some local days from a moment on, and until another one after it."""
         hours, means, columns, expected = self._means(days)
         columns = columns.copy()
         factors = np.ones(len(days))
@@ -136,13 +167,13 @@ class PoissonArrivals:
                 times,
                 columns,
                 factors,
-                hours.edges,
+                hours.edges - begin if begin else hours.edges,
                 means,
                 hours.first,
                 replication,
-                self._clock.horizon,
+                until,
                 self._names,
-                float(MOST_CALLS_A_DAY),
+                self._most,
             )
             if made == TOO_MANY:
                 self._refuse(days, hours.first, means, factors)
@@ -152,7 +183,7 @@ class PoissonArrivals:
 
     def _refuse(self, days: range, first: Ints, means: Floats, factors: Floats) -> None:
         of_day = [means[hour:end].sum() for hour, end in pairwise(first)]
-        calls = np.array(of_day) * factors
+        calls = np.array(of_day) * factors * self._law.calls_each
         worst = int(np.argmax(~(calls <= MOST_CALLS_A_DAY)))
         raise InputError(
             f"client {self._client!r} would make {calls[worst]:.3g} calls on "
@@ -276,9 +307,12 @@ class TraceArrivals(DailyArrivals):
         self._times = trace.times - clock.start_epoch
         self._longest = int(trace.lengths.max())
 
-    def first_row(self, days: range) -> int:
-        """Return the first row of a trace of calls that falls in some local days of the run."""
-        return int(np.searchsorted(self._times, max(0, self._clock.day_start(days[0]))))
+    def rows_of(self, replication: int, day: int) -> Ints | None:  # noqa: ARG002
+        """Return the row of each call of `draw_day`; None where a row is a count of calls."""
+        if self.trace.counts is not None:
+            return None
+        edges = [self._clock.day_start(day), self._clock.day_start(day + 1)]
+        return np.arange(*np.searchsorted(self._times, edges), dtype=np.int64)
 
     def draw_day(self, replication: int, day: int) -> Ints:  # noqa: ARG002
         """Return the times of a local day's calls, in order."""
@@ -298,7 +332,54 @@ class TraceArrivals(DailyArrivals):
         return np.sort(times[(times >= start) & (times < end)])
 
 
-_PROCESSES: dict[type[Law], Callable[[str, Any, Clock, int], ArrivalProcess]] = {
+class BurstArrivals(DailyArrivals):
+    """Bursts: each arrival of another process is the first of several calls, evenly apart.
+
+    No burst begins before the first local day of the run.
+    """
+
+    def __init__(self, begins: DailyArrivals, each: Each, clock: Clock) -> None:
+        super().__init__(clock)
+        self._each = each
+        self._begins = lru_cache(_MOST_BEGINS)(begins.draw_day)
+        self._rows = begins.rows_of
+
+    def draw_day(self, replication: int, day: int) -> Ints:
+        """Return the times of a local day's calls, in order."""
+        return self._draw_day(replication, day)[0]
+
+    def rows_of(self, replication: int, day: int) -> Ints | None:
+        """Return the row of a trace that each call of `draw_day` is of, if each is of one."""
+        rows = [self._rows(replication, each) for each in self._reaching(day)]
+        known = [its for its in rows if its is not None]
+        return np.concatenate(known)[self._draw_day(replication, day)[1]] if known else None
+
+    def _reaching(self, day: int) -> range:
+        """Return the local days whose bursts may reach into a day, itself included."""
+        start, first = self._clock.day_start(day), day
+        while first > 0 and self._clock.day_start(first) + self._each.length > start:
+            first -= 1
+        return range(first, day + 1)
+
+    def _draw_day(self, replication: int, day: int) -> tuple[Ints, Ints]:
+        """Return the times of a local day's calls, in order, and which burst each is of."""
+        start, end = self._clock.day_start(day), self._clock.day_start(day + 1)
+        begins = np.concatenate([self._begins(replication, one) for one in self._reaching(day)])
+        # The first call of each burst on this day, and the first behind it.
+        first, behind = np.zeros_like(begins), np.full_like(begins, self._each.calls)
+        if every := self._each.every:
+            first = np.maximum(-((begins - start) // every), 0)
+            behind = np.minimum(-((begins - end) // every), behind)
+        counts = np.maximum(behind - first, 0)
+        burst = np.repeat(np.arange(len(begins)), counts)
+        number = np.arange(len(burst)) - np.repeat(counts.cumsum() - counts - first, counts)
+        times = begins[burst] + number * every
+        # Calls of one moment stay in the order of their bursts.
+        order = np.argsort(times, kind="stable")
+        return times[order], burst[order]
+
+
+_PROCESSES: dict[type[Law], Callable[[str, Any, Clock, int], DailyArrivals]] = {
     Poisson: PoissonArrivals,
     Schedule: ScheduledArrivals,
 }
@@ -307,7 +388,10 @@ _PROCESSES: dict[type[Law], Callable[[str, Any, Clock, int], ArrivalProcess]] = 
 
 def arrivals_of(client: Client, scenario: Scenario) -> ArrivalProcess:
     """Return the arrival process of one client of a scenario."""
-    law = client.arrivals.law
-    if law is None:
-        return TraceArrivals(scenario.trace_of(client), scenario.clock)
-    return _PROCESSES[type(law)](client.name, law, scenario.clock, scenario.seed)
+    law, each, clock = client.arrivals.law, client.arrivals.each, scenario.clock
+    process: DailyArrivals = (
+        TraceArrivals(scenario.trace_of(client), clock)
+        if law is None
+        else _PROCESSES[type(law)](client.name, law, clock, scenario.seed)
+    )
+    return process if each is None or each.calls == 1 else BurstArrivals(process, each, clock)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from simulation.arrays import Flags, Ints
-from simulation.demand.arrivals import ArrivalProcess, Arrivals, TraceArrivals, arrivals_of
+from simulation.demand.arrivals import ArrivalProcess, Arrivals, arrivals_of
 from simulation.demand.calls import packed
 from simulation.demand.durations import Durations
 from simulation.demand.mix import Mix
@@ -38,6 +38,9 @@ class ClientDemand:
         # Two calls of the mix may be of one kind, and last differently.
         entries = range(len(client.calls)) if durations else self._codes.tolist()
         self._mix = Mix(client, scenario, entries)
+        self._trace = None if client.arrivals.file is None else scenario.trace_of(client)
+        named = (self._trace and self._trace.apis) or ()
+        self._api_of_row = np.array([self.code.get(name, -1) for name in named], np.int64)
         self._prices = Prices.of(scenario.card, apis)
         # What is not drawn is the same in all replications: when the calls come, or all of them.
         self._arrives = _Remembered(not client.arrivals.is_drawn)
@@ -70,22 +73,16 @@ class ClientDemand:
         return arrivals
 
     def _want(self, replication: int, block: Block, arrivals: Arrivals) -> Wanted:
-        skipped = 0
         if block.part is not None:
-            skipped, end = np.searchsorted(arrivals.times, block.part).tolist()
-            (day,), (early,), _ = arrivals.days.tolist()
-            days = np.array([[day], [early + skipped], [end - skipped]], np.int64)
-            arrivals = Arrivals(arrivals.times[skipped:end], days)
+            arrivals = arrivals.part(*block.part)
         what = self._mix.draw(replication, arrivals)
         entry = None
         if self._durations is not None:
             entry = what >> 32
             api = self._codes[entry] if len(self._codes) else entry
             what = packed(api, what & (2**32 - 1))
-        if isinstance(self.arrivals, TraceArrivals) and self.arrivals.trace.counts is None:
-            first = self.arrivals.first_row(block.days) + skipped
-            rows = slice(first, first + len(what))
-            named, what = self._recorded(self.arrivals.trace, rows, what)
+        if self._trace is not None and arrivals.rows is not None:
+            named, what = self._recorded(self._trace, arrivals.rows, what)
             if entry is not None and named is not None:
                 entry = np.where(named, -1, entry)
         duration = None
@@ -93,11 +90,11 @@ class ClientDemand:
             duration = self._durations.draw(replication, arrivals, entry, what >> 32)
         return Wanted(arrivals.times, what, self._prices.credits(what), duration)
 
-    def _recorded(self, trace: Trace, rows: slice, what: Ints) -> tuple[Flags | None, Ints]:
+    def _recorded(self, trace: Trace, rows: Ints, what: Ints) -> tuple[Flags | None, Ints]:
         """Return which rows of a trace name a kind, and what they name in place of the mix's."""
         api, records, is_named = what >> 32, what & (2**32 - 1), None
         if trace.apis is not None:
-            from_trace = np.array([self.code.get(name, -1) for name in trace.apis[rows]], np.int64)
+            from_trace = self._api_of_row[rows]
             is_named = from_trace >= 0
             api = np.where(is_named, from_trace, api)
             records = np.where(is_named, 1, records)
@@ -112,8 +109,7 @@ class ClientDemand:
         In the card's smallest unit.
         """
         card, least = self.scenario.card, dict[int, int]()
-        trace = self.arrivals.trace if isinstance(self.arrivals, TraceArrivals) else None
-
+        trace = self._trace
         recorded = trace.records if trace else None
         said = recorded[recorded > 0] if recorded is not None else np.empty(0, np.int64)
         open_somewhere = len(said) < (0 if recorded is None else len(recorded))

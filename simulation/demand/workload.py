@@ -168,7 +168,8 @@ def _calls_by_day(scenario: Scenario, client: Client) -> tuple[Floats, float]:
     inside = (times >= -trace.lengths) & (times < scenario.horizon)
     day = np.clip(times[inside] // DAY, 0, days - 1)  # of 24 hours: near enough
     counts = None if trace.counts is None else trace.counts[inside]
-    return np.bincount(day, counts, days).astype(np.float64), 1.0
+    calls = 1 if client.arrivals.each is None else client.arrivals.each.calls
+    return np.bincount(day, counts, days).astype(np.float64) * calls, 1.0
 
 
 def check_workload(

@@ -121,12 +121,13 @@ def inputs(scenario: Scenario) -> Iterator[str]:
 
 
 def _sentences(scenario: Scenario, client: Client) -> Iterator[str]:
-    law = client.arrivals.law
-    yield _trace(scenario, client) if law is None else law.in_words()
+    arrivals = client.arrivals.law
+    yield _trace(scenario, client) if arrivals is None else arrivals.in_words()
     mix = ", ".join(
         f"{quoted(call.api)}{_records(call.records)}"
         + (f" (weight {exact(call.weight)})" if len(client.calls) > 1 else "")
-        for call in client.calls
+        + (f", open for {law.in_words()}" if scenario.needs_durations else "")
+        for call, law in zip(client.calls, scenario.durations_of(client).of_call, strict=True)
     )
     yield f"Calls: {mix}." if mix else "Calls: as the trace names them."
     yield _when_throttled(client.on_throttle)
@@ -155,6 +156,8 @@ def _trace(scenario: Scenario, client: Client) -> str:
     if (read := law.count_trace or law.trace) is not None and read.columns:
         named = ", ".join(f"`{of}` is {quoted(name)}" for of, name in read.columns.items())
         said += f" Of its columns, {named}."
+    if law.each is not None:
+        said += f" {law.each.in_words()}"
     return said
 
 

@@ -6,6 +6,7 @@ Says when clients mean to call and never draws a call: random numbers begin in `
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from simulation.scenario.bursts import Each
     from simulation.scenario.call_mix import CallMix, RecordCount
     from simulation.scenario.clients import Client
     from simulation.scenario.clock import Clock

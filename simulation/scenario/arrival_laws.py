@@ -9,12 +9,16 @@ from pydantic import Field, model_validator
 
 from simulation.errors import KeyPath, KeyProblem
 from simulation.formats import FrozenDict, Part, PositiveDuration, listed
+from simulation.scenario.bursts import Each
 from simulation.scenario.clock import Clock
 from simulation.scenario.laws import Law
 from simulation.scenario.poisson import Poisson
 from simulation.scenario.schedule import Schedule
 
 __all__ = ["Arrivals", "CountTrace", "TraceFile", "kinds"]
+
+
+_BURST = "{calls: ..., every: ...}: a burst in place of each recorded call"
 
 
 class CountTrace(Part):
@@ -25,6 +29,7 @@ class CountTrace(Part):
     columns: dict[Literal["timestamp", "count"], str] = Field(
         default_factory=FrozenDict, description="what the file calls `timestamp` and `count`"
     )
+    each: Each | None = Field(None, description=_BURST)
 
 
 class TraceFile(Part):
@@ -37,6 +42,7 @@ class TraceFile(Part):
         default_factory=FrozenDict, description="what the file calls these columns"
     )
     counts: CountTrace | None = Field(None, description="or counts of calls per bucket")
+    each: Each | None = Field(None, description=_BURST)
 
     @model_validator(mode="after")
     def _one_kind(self) -> TraceFile:
@@ -44,6 +50,8 @@ class TraceFile(Part):
             raise ValueError(
                 "needs one of 'file' (a row is a call) and 'counts' (calls per bucket)"
             )
+        if self.each is not None and self.counts is not None and self.counts.each is not None:
+            raise ValueError("has 'each' twice, write it here or under 'counts'")
         return self
 
 
@@ -71,6 +79,14 @@ class Arrivals(Part):
         """The law; None where calls are recorded ones."""
         law = getattr(self, self.kind)
         return law if isinstance(law, Law) else None
+
+    @property
+    def each(self) -> Each | None:
+        """What every arrival makes, wherever it is written; None where it is a call."""
+        if self.law is not None:
+            return self.law.each
+        of_counts = self.count_trace.each if self.count_trace else None
+        return of_counts or (self.trace.each if self.trace else None)
 
     @property
     def is_drawn(self) -> bool:

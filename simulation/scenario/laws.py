@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from simulation.arrays import Floats, Ints
 from simulation.errors import KeyPath
 from simulation.formats import Part
+from simulation.scenario.bursts import Each
 from simulation.scenario.clock import Clock
 
 __all__ = ["DAYS_PER_WEEK", "WEEKDAYS", "Found", "Law", "outside", "run_of", "weekdays_of"]
@@ -33,14 +35,32 @@ class Law(Part, ABC):
     draws_number: ClassVar[bool]
     """Whether the number of its calls differs between replications."""
 
+    each: Each | None = Field(
+        None, description="{calls: ..., every: ...}: a burst in place of each call"
+    )
+
     @abstractmethod
+    def mean_arrivals(self, clock: Clock) -> Floats:
+        """Return the mean number of arrivals on each local day of the run, (days,)."""
+
     def mean_calls(self, clock: Clock) -> Floats:
-        """Return the mean number of calls on each local day of the run, (days,)."""
+        """Return the mean number of calls that begin on each local day of the run, (days,)."""
+        return self.mean_arrivals(clock) * self.calls_each
+
+    @property
+    def calls_each(self) -> int:
+        """The calls that an arrival makes."""
+        return 1 if self.each is None else self.each.calls
 
     @property
     def times_drawn(self) -> float:
-        """How often each of its calls is drawn: more than once if bursts reach into later days."""
+        """How often each of its calls is drawn: more than once if they reach into later days."""
         return 1.0
+
+    @property
+    def arrival(self) -> str:
+        """What its sentence calls an arrival."""
+        return "call" if self.each is None else "arrival"
 
     @property
     @abstractmethod

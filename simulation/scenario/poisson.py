@@ -178,8 +178,8 @@ class Poisson(Law):
         weights /= weights.mean()
         return weights
 
-    def mean_calls(self, clock: Clock) -> Floats:
-        """Return the mean number of calls on each local day of the run, (days,)."""
+    def mean_arrivals(self, clock: Clock) -> Floats:
+        """Return the mean number of arrivals on each local day of the run, (days,)."""
         by_day = np.full(clock.days, self.rate)
         if self.profile != "flat":
             weekly = self.weekly_weights().reshape(DAYS_PER_WEEK, 24).mean(axis=1)
@@ -199,7 +199,7 @@ class Poisson(Law):
 
     def in_words(self) -> str:
         """Return the law as a sentence, with all digits that it was given with."""
-        said = f"calls at random (Poisson), {exact(self.rate)} a day on average"
+        said = f"{self.arrival}s at random (Poisson), {exact(self.rate)} a day on average"
         if self.profile == "flat":
             said += ", at the same rate all day"
         elif isinstance(self.profile, str):
@@ -219,13 +219,14 @@ class Poisson(Law):
             said += f"; dates with a factor: {', '.join(shown)}" + (
                 f" and {more:,} more" * bool(more)
             )
-        return f"{said}."
+        return f"{said}." if self.each is None else f"{said}. {self.each.in_words()}"
 
     def problems(self, clock: Clock) -> Iterator[Found]:
         """Yield more calls than a day can hold."""
-        if (most := self._most_calls_a_day(clock)) > MOST_CALLS_A_DAY:
+        if (most := self._most_arrivals_a_day(clock) * self.calls_each) > MOST_CALLS_A_DAY:
+            included = "growth and events" if self.each is None else "growth, events and bursts"
             what = (
-                f"gives {most:.3g} calls on the busiest day, growth and events included, "
+                f"gives {most:.3g} calls on the busiest day, {included} included, "
                 f"write one that gives at most {MOST_CALLS_A_DAY:,}"
             )
             yield ("rate",), what
@@ -237,8 +238,8 @@ class Poisson(Law):
         if not self._ever_calls(clock):
             yield (), f"gives no call in {run_of(clock)}, its weights or factors are 0 there"
 
-    def _most_calls_a_day(self, clock: Clock) -> float:
-        """Return the mean calls on the busiest day of a run; inf where no float holds it."""
+    def _most_arrivals_a_day(self, clock: Clock) -> float:
+        """Return the mean arrivals on the busiest day of a run; inf where no float holds it."""
         hours: list[float] = [*self._hours] * (DAYS_PER_WEEK * 24 // len(self._hours))
         mean = math.fsum(hours) / DAYS_PER_WEEK
         shares = [math.fsum(hours[24 * day : 24 * day + 24]) / mean for day in range(DAYS_PER_WEEK)]

@@ -10,8 +10,9 @@ import numpy as np
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from simulation.arrays import Floats
+from simulation.bounds import MOST_CALLS_A_DAY
 from simulation.errors import KeyProblem, KeyProblems
-from simulation.formats import PositiveDuration, did_you_mean, twice
+from simulation.formats import PositiveDuration, counted, did_you_mean, twice
 from simulation.moments import read_date, read_time
 from simulation.quantities import DAY, LONGEST, Count, Duration, write_duration
 from simulation.scenario.clock import Clock
@@ -107,8 +108,8 @@ class Schedule(Law):
             raise ValueError("needs one of 'at' (times of the day) and 'every' (a period)")
         return self
 
-    def mean_calls(self, clock: Clock) -> Floats:
-        """Return the number of calls on each local day of the run, (days,)."""
+    def mean_arrivals(self, clock: Clock) -> Floats:
+        """Return the number of arrivals on each local day of the run, (days,)."""
         weekdays = np.isin(np.arange(DAYS_PER_WEEK), [d for d in self.days if isinstance(d, int)])
         on = weekdays[weekdays_of(clock)]
         for day in self.days:
@@ -142,12 +143,16 @@ class Schedule(Law):
                 WEEKDAYS[day].title() if isinstance(day, int) else str(day) for day in self.days
             ]
             days = f" on {', '.join(names)}"
-        count = "1 call" if self.calls == 1 else f"{self.calls:,} calls"
+        count = counted(self.calls, self.arrival)
         over = f" spread over {write_duration(self.over)}" if self.over else ""
-        return f"by the clock, {count} {when}{days}{over}."
+        said = f"by the clock, {count} {when}{days}{over}."
+        return said if self.each is None else f"{said} {self.each.in_words()}"
 
     def problems(self, clock: Clock) -> Iterator[Found]:
-        """Yield a client that never calls, however long a run is."""
+        """Yield a client that never calls, however long a run is, and more than a day can hold."""
+        if self.each is not None and (most := self.mean_calls(clock).max()) > MOST_CALLS_A_DAY:
+            what = f"gives {most:.3g} calls on a day, write so few that there are at most "
+            yield ("each", "calls"), f"{what}{MOST_CALLS_A_DAY:,}"
         if self._first_call(clock) is None:
             what = (
                 f"gives no call in a run from {clock.start.date().isoformat()} on, however long: "
@@ -194,7 +199,12 @@ class Schedule(Law):
         for begin in begins:
             if begin >= 0:
                 yield begin
-            elif self.over:
-                number = -(begin * self.calls // self.over)  # the first that comes at 0 or later
+            else:
+                # How many of its calls come before 0.
+                number = -(begin * self.calls // self.over) if self.over else self.calls
                 if number < self.calls:
                     yield begin + number * self.over // self.calls
+                # The last burst that begins before 0 reaches furthest.
+                last = begin + (min(number, self.calls) - 1) * self.over // self.calls
+                if self.each is not None and last + self.each.length >= 0 and self.each.every:
+                    yield last % self.each.every

@@ -134,6 +134,16 @@ def test_calls_of_one_kind_may_last_differently_in_a_mix() -> None:
         np.testing.assert_array_equal(getattr(plain, column), getattr(calls, column))
 
 
+def test_durations_say_nothing_of_records_and_times() -> None:
+    mix = [{"api": "upsert_records", "records": {"uniform": [1, 100]}, "duration": LAWS[1]}]
+    client = {**poisson("a", "20000 per day"), "calls": mix}
+    calls = Demand(build([client]), durations=True).draw_day(0, 0)
+    assert calls.duration is not None
+    gaps = np.diff(calls.time, prepend=0)
+    for other in (calls.records, gaps, np.roll(gaps, 1)):
+        assert abs(np.corrcoef(calls.duration, other)[0, 1]) < 4 / np.sqrt(len(calls))
+
+
 def test_recorded_calls_last_as_the_mix_says_of_their_kind_else_as_the_card_does(
     tmp_path: Path,
 ) -> None:
