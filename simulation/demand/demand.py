@@ -21,6 +21,7 @@ from simulation.demand.order import lined_up
 from simulation.demand.portion import Block, Portion
 from simulation.demand.wanted import Wanted
 from simulation.demand.workload import calls_a_day
+from simulation.rate_cards import RateCard
 from simulation.scenario import Scenario
 
 __all__ = ["Demand", "demands_of"]
@@ -82,8 +83,8 @@ class Demand:
             mine.seed == scenario.seed
             and (mine.start, mine.timezone, mine.horizon)
             == (scenario.start, scenario.timezone, scenario.horizon)
-            and mine.card == scenario.card
             and self.apis == apis
+            and _costs_alike(mine.card, scenario.card, apis)
         )
 
     @property
@@ -215,6 +216,12 @@ class Demand:
             for number, client in enumerate(self._clients)
             for code, cost in client.cheapest().items()
         }
+
+
+def _costs_alike(one: RateCard, other: RateCard, apis: tuple[str, ...]) -> bool:
+    """Return whether calls of these kinds are the same, and cost the same, on two cards."""
+    kinds = (*apis, "other")  # which says what kinds cost that a card does not list
+    return one == other or all(one.calls.get(api) == other.calls.get(api) for api in kinds)
 
 
 @lru_cache(maxsize=4)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from simulation.rate_cards.assumptions import register_of_assumptions
     from simulation.rate_cards.card import ALERT_LEVELS, RateCard
+    from simulation.rate_cards.in_force import card_in_force, superseded_by
     from simulation.rate_cards.offer import Offer, Quote
     from simulation.rate_cards.shipped import DEFAULT_RATE_CARD, shipped_rate_cards
     from simulation.rate_cards.terms import Category, ThrottledResponse

@@ -49,6 +49,9 @@ def read_named_files(
     for index, client in enumerate(() if unread.touches(("timezone",)) else clients):
         if client.arrivals.file is None:
             continue
+        if client.name in document.kept:
+            traces[client.name] = document.kept[client.name]
+            continue
         from simulation.scenario.traces import read_trace  # the rest can do without NumPy
 
         try:

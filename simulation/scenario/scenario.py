@@ -339,6 +339,21 @@ class Scenario(Part):
         """
         return self._document.changed(values).validate(Scenario)
 
+    def on_card(self, rate_card: str, addon_credits: int) -> Scenario:
+        """Return the scenario on another card that ships, without alternatives.
+
+        Its traces are not read again, since they may be on another machine.
+
+        Raises
+        ------
+        InputError
+            If the scenario does not fit the card.
+        """
+        values = {"rate_card": rate_card, "org.addon_credits": addon_credits, "alternatives": []}
+        document = self._document.changed(values)
+        document.kept = self._traces
+        return document.validate(Scenario, blame=False)
+
     def with_alternative(self, alternative: Alternative) -> Scenario:
         """Return the scenario with a named change made to it, and no alternatives of its own.
 
