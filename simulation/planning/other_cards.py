@@ -32,7 +32,7 @@ class OtherCard:
     Attributes
     ----------
     rate_card : str
-    in_force_since : date or None
+    in_force_since : date
     limit : int or None
         The limit there with the add-on credits that the org has, or with the most that are for
         sale there if those are fewer; None where the scenario does not fit the card.
@@ -49,7 +49,7 @@ class OtherCard:
     """
 
     rate_card: str
-    in_force_since: date | None
+    in_force_since: date
     limit: int | None
     status: Status | Literal["does_not_fit"]
     addon_credits: int | None
@@ -59,8 +59,7 @@ class OtherCard:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as ``creditsim plan --json`` prints it."""
-        since = self.in_force_since
-        return {**asdict(self), "in_force_since": None if since is None else since.isoformat()}
+        return {**asdict(self), "in_force_since": self.in_force_since.isoformat()}
 
     @classmethod
     def from_dict(cls, given: dict[str, Any]) -> OtherCard:
@@ -108,6 +107,7 @@ class OnCardInForce:
             size = None if other.chosen is None else int(other.sizes[other.chosen])
             decided = other.decided and holds(other, fresh)
         fits = self.scenario is not None
+        assert self._card.in_force_since is not None
         return OtherCard(
             rate_card=self._card.name,
             in_force_since=self._card.in_force_since,
@@ -120,9 +120,7 @@ class OnCardInForce:
         )
 
 
-def on_card_in_force(
-    scenario: Scenario, check: Callable[[Scenario], None]
-) -> OnCardInForce | None:
+def on_card_in_force(scenario: Scenario, check: Callable[[Scenario], None]) -> OnCardInForce | None:
     """Return a scenario put on the card in force; None where it is on no superseded card."""
     card = superseded_by(scenario.card)
     return None if card is None else OnCardInForce(card, scenario, check)

@@ -31,6 +31,7 @@ __all__ = [
     "surely_enough",
 ]
 
+
 @dataclass(frozen=True, kw_only=True)
 class Recommendation:
     """What to buy, and why.
