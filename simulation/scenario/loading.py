@@ -9,7 +9,7 @@ from typing import Any
 
 from simulation.errors import InputError, Problem
 from simulation.formats import TRACE_MEGABYTES, Access, Document, names_orgs, shown
-from simulation.scenario.chosen_card import chosen_card, on_chosen_card
+from simulation.scenario.card_choice import chosen_card, on_chosen_card
 from simulation.scenario.scenario import Scenario
 
 __all__ = ["as_scenario", "load_scenario"]
