@@ -24,6 +24,7 @@ class BatchOptions(NamedTuple):
     plan: PlanOptions
     report: bool
     retry_failed: bool
+    rate_card: str = ""
 
 
 class Kept(NamedTuple):
@@ -77,7 +78,7 @@ def classify(
 
 
 def _job(item: Item, store: BatchStore, options: BatchOptions, versions: str) -> Job:
-    scenario = item.load(options.assignments)
+    scenario = item.load(options.assignments, options.rate_card)
     options.plan.check(scenario, "--max-replications")
     yaml = scenario.to_yaml(store.path(item.folder))
     return Job(scenario, options.plan, options.report, yaml, versions)

@@ -34,7 +34,7 @@ from simulation.formats import (
     unprintable,
     value_of,
 )
-from simulation.scenario import Scenario
+from simulation.scenario import Scenario, on_chosen_card
 
 __all__ = ["Item", "csv_items", "matching", "yaml_items"]
 
@@ -73,8 +73,10 @@ class Item:
     problem: str = ""
     access: Access = ANYWHERE
 
-    def load(self, assignments: Sequence[str] = ()) -> Scenario:
+    def load(self, assignments: Sequence[str] = (), rate_card: str = "") -> Scenario:
         """Return the checked scenario, with ``key=value`` assignments made last.
+
+        ``rate_card`` is a card in its own one's place, as `chosen_card` returns it.
 
         Raises
         ------
@@ -86,7 +88,7 @@ class Item:
         try:
             document = _template(self.file).changed(dict(self.values), self.source)
             document.access = self.access
-            return document.overridden(assignments).validate(Scenario)
+            return on_chosen_card(document, rate_card).overridden(assignments).validate(Scenario)
         except InputError as error:
             raise InputError(map(self._located, error.problems)) from None
         except Exception as error:  # a cell may break the reading of its own org only

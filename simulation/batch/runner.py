@@ -27,6 +27,7 @@ from simulation.batch.tables import write_tables
 from simulation.experiment import cores
 from simulation.formats import TRACE_MEGABYTES, Access, Document, named_path, refused
 from simulation.planning import Confirmed, PlanOptions
+from simulation.scenario import chosen_card
 
 __all__ = ["plan_portfolio"]
 
@@ -55,6 +56,7 @@ def plan_portfolio(
     report: bool = False,
     confined: bool = True,
     trace_megabytes: int | None = TRACE_MEGABYTES,
+    rate_card: Path | str | None = None,
     force: bool = False,
     progress: Callable[[BatchProgress], None] | None = None,
 ) -> BatchResult:
@@ -83,6 +85,8 @@ def plan_portfolio(
         Whether to draw a page for the portfolio and one for each org.
     confined, trace_megabytes
         As for `simulation.load_scenario`, but confined by default.
+    rate_card : Path or str, optional
+        A card in place of each org's own; a relative path starts at the current folder.
     force : bool
         Whether tables in ``out`` that no batch wrote may be replaced.
     progress : callable, optional
@@ -103,13 +107,14 @@ def plan_portfolio(
         On Ctrl-C; what is finished is kept, and the tables name the rest ``pending``.
     """
     folder = named_path(out, "out")
+    card = chosen_card(rate_card, set)
     named = [paths] if isinstance(paths, Path | str) else paths
     portfolio = read_portfolio(named, Access(confined, trace_megabytes))
     given = {"seed": seed, "replications": replications}
     assignments = (*set, *(f"{key}={value}" for key, value in given.items() if value is not None))
     # Each plan is made by one worker, so it is not asked to share its work among several.
     planned = PlanOptions(max_replications=max_replications, confirm=confirm, workers=1)
-    options = BatchOptions(assignments, planned, report, retry_failed)
+    options = BatchOptions(assignments, planned, report, retry_failed, card)
     for assignment in options.assignments:
         Document({}).overridden([assignment])  # refuses what is no assignment, before any work
     workforce = processes(cores(workers)) if scheduler is None else cluster(scheduler)

@@ -59,6 +59,7 @@ def batch(
             paths,
             out=out,
             set=asked.set_ or (),
+            rate_card=asked.rate_card,
             replications=asked.replications,
             max_replications=asked.max_replications,
             seed=asked.seed,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,9 @@ from simulation.bounds import MOST_CREDITS, MOST_LICENSES
 from simulation.cli.app import print_json
 from simulation.cli.options import AsJson, whole_option
 from simulation.rate_cards import DEFAULT_RATE_CARD
+
+if TYPE_CHECKING:
+    from simulation.rate_cards import RateCard
 
 __all__ = ["quote", "rate_cards"]
 
@@ -46,11 +49,12 @@ def rate_cards(
     name: Annotated[str | None, typer.Argument(help="Show this card, by name or path.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the rate cards, or show one with its sources.
+    """List the rate cards and say which are in force, or show one with its sources.
 
     Example: creditsim rate-cards kaizen-34
     """
-    from simulation.rate_cards import RateCard, shipped_rate_cards
+    from simulation.rate_cards import RateCard, shipped_rate_cards, superseded_by
+    from simulation.report import in_force_in_words
 
     if name is not None:
         card = RateCard.load(name)
@@ -64,7 +68,22 @@ def rate_cards(
         return
     cards = [RateCard.load(shipped) for shipped in shipped_rate_cards()]
     if as_json:
-        print_json([{"name": card.name, "title": card.title} for card in cards])
-    else:
-        for card in cards:
-            print(f"{card.name:<16}{card.title}")
+        print_json([_listed(card, superseded_by(card)) for card in cards])
+        return
+    said = [in_force_in_words(card) for card in cards]
+    width = max(map(len, said)) + 2
+    for card, status in zip(cards, said, strict=True):
+        print(f"{card.name:<16}{status:<{width}}{card.title}")
+
+
+def _listed(card: RateCard, newest: RateCard | None) -> dict[str, Any]:
+    """Return what the list says of a card; ``in_force`` is null where it bears no date."""
+    since = card.in_force_since
+    return {
+        "name": card.name,
+        "title": card.title,
+        "vendor": card.vendor,
+        "in_force_since": None if since is None else since.isoformat(),
+        "in_force": None if since is None else newest is None,
+        "superseded_by": None if newest is None else newest.name,
+    }

@@ -9,7 +9,7 @@ from simulation.cli.console import table_of
 from simulation.formats import counted, money
 from simulation.quantities import DAYS_PER_MONTH
 from simulation.rate_cards import Quote, RateCard
-from simulation.report import card_facts
+from simulation.report import card_facts, in_force_in_words
 
 __all__ = ["quote_view", "rate_card_view"]
 
@@ -55,8 +55,10 @@ def rate_card_view(card: RateCard) -> RenderableType:
         slabs.add_row(f"up to {edge:,}", f"{slab.price_per_1000}", full)
     sources = [Text(f"• {s.title} ({s.date})\n  {s.url}") for s in card.sources]
     notes = [Text(f"• {note}") for note in card.notes]
+    status = " · ".join(filter(None, (card.vendor, in_force_in_words(card))))
     return Group(
         Text(f"{card.name}: {card.title}", style="bold"),
+        *([Text(status[0].upper() + status[1:])] if status else []),
         editions,
         calls,
         slabs,

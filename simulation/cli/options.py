@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AsJson",
     "Assignments",
+    "ChosenCard",
     "Confined",
     "Force",
     "PlanArguments",
@@ -148,6 +149,14 @@ Confined = Annotated[
 TraceMegabytes = Annotated[
     int, whole_option("--trace-megabytes", 1, 1_000_000, "The largest trace that may be read.")
 ]
+ChosenCard = Annotated[
+    str | None,
+    typer.Option(
+        "--rate-card",
+        metavar="NAME|PATH",
+        help="In place of the scenario's; a path starts at the current folder.",
+    ),
+]
 Force = Annotated[
     bool,
     typer.Option(
@@ -171,6 +180,7 @@ class PlanArguments(NamedTuple):
     """The options of plans, of one org or of many."""
 
     set_: Assignments = None
+    rate_card: ChosenCard = None
     seed: Seed = None
     replications: Replications = None
     max_replications: MaxReplications = None

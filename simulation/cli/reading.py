@@ -16,13 +16,23 @@ __all__ = ["load", "print_remark"]
 
 
 def load(
-    path: Path, assignments: list[str] | None, access: Access, **options: int | None
+    path: Path,
+    assignments: list[str] | None,
+    access: Access,
+    rate_card: str | None = None,
+    **options: int | None,
 ) -> Scenario:
     """Return a scenario with the changes of ``--set``, and of options named like its keys."""
     from simulation.scenario import load_scenario
 
     given = [f"{key}={value}" for key, value in options.items() if value is not None]
-    scenario = load_scenario(path, [*(assignments or []), *given], **access._asdict())
+    scenario = load_scenario(
+        path,
+        [*(assignments or []), *given],
+        confined=access.confined,
+        trace_megabytes=access.trace_megabytes,
+        rate_card=rate_card,
+    )
     for remark in scenario.remarks():
         print_remark(remark)
     return scenario

@@ -13,6 +13,7 @@ from simulation.cli.destination import Destination, draw_saved
 from simulation.cli.options import (
     AsJson,
     Assignments,
+    ChosenCard,
     Confined,
     Force,
     PlanArguments,
@@ -39,6 +40,7 @@ __all__ = ["plan", "report", "run"]
 def run(
     scenario: ScenarioFile,
     set_: Assignments = None,
+    rate_card: ChosenCard = None,
     seed: Seed = None,
     replications: Annotated[
         int | None,
@@ -77,7 +79,7 @@ def run(
     Example: creditsim run scenarios/mid-market.yaml --set org.addon_credits=20000
     """
     access = Access(confined, trace_megabytes)
-    checked = load(scenario, set_, access, seed=seed, replications=replications)
+    checked = load(scenario, set_, access, rate_card, seed=seed, replications=replications)
 
     from simulation.cli.console import Console
     from simulation.cli.forecast import forecast
@@ -128,7 +130,7 @@ def plan(
     """
     access = Access(confined, asked.trace_megabytes)
     given = {"seed": asked.seed, "replications": asked.replications}
-    checked = load(scenario, asked.set_, access, **given)
+    checked = load(scenario, asked.set_, access, asked.rate_card, **given)
 
     from simulation.cli.console import Console
     from simulation.cli.plan_view import plan_view

@@ -14,7 +14,13 @@ from simulation.cli.timeline_view import Timeline
 from simulation.experiment import RunResult, Warmup, timeline
 from simulation.formats import number, percent, period
 from simulation.rate_cards import ALERT_LEVELS
-from simulation.report import precision_finding, run_figures, run_findings, start_finding
+from simulation.report import (
+    precision_finding,
+    run_figures,
+    run_findings,
+    start_finding,
+    superseded_in_words,
+)
 
 __all__ = ["run_view", "start_view"]
 
@@ -25,6 +31,7 @@ def run_view(result: RunResult, precision: str | None = None) -> RenderableType:
         Text(result.scenario.describe(), style="dim"),
         Text(""),
         Text(" ".join(run_findings(result)), style="bold"),
+        *map(Text, superseded_in_words(result.scenario.card)),
         *start_view(result.warmup),
         *([] if precision is None else [Text(""), Text(precision_finding(result, precision))]),
         Text(""),

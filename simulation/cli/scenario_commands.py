@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulation.bounds import MOST_LICENSES
 from simulation.cli.app import fail, print_json
-from simulation.cli.options import AsJson, Assignments, Confined, TraceMegabytes, path_argument
+from simulation.cli.options import (
+    AsJson,
+    Assignments,
+    Confined,
+    TraceMegabytes,
+    path_argument,
+    whole_option,
+)
 from simulation.cli.reading import load, print_remark
 from simulation.formats import TRACE_MEGABYTES, Access, shown
 from simulation.plain_text import one_line
+from simulation.rate_cards import DEFAULT_RATE_CARD
 
 if TYPE_CHECKING:
     from simulation.scenario import Scenario
@@ -23,14 +32,45 @@ __all__ = ["new", "schema", "validate"]
 def new(
     path: Annotated[Path, path_argument("PATH", "Where to write it.")] = Path("scenario.yaml"),
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    rate_card: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            help=f"Its rate card, {DEFAULT_RATE_CARD} unless given; `creditsim rate-cards` says "
+            "which is in force.",
+        ),
+    ] = None,
+    edition: Annotated[
+        str | None, typer.Option(help="Edition of the rate card, or an alias.")
+    ] = None,
+    licenses: Annotated[
+        int | None, whole_option("--licenses", 0, MOST_LICENSES, "User licenses.")
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Where hours and weekdays are read, such as Asia/Kolkata.")
+    ] = None,
 ) -> None:
-    """Write a commented scenario to start from.
+    """Write a commented scenario to start from; it starts on the coming Monday, today if it is one.
 
-    Example: creditsim new my-org.yaml
+    Example: creditsim new my-org.yaml --rate-card zoho-crm-2026 --edition enterprise --licenses 25
     """
+    from simulation.rate_cards import RateCard, superseded_by
     from simulation.scenario import write_starter
 
-    write_starter(path, force)
+    write_starter(
+        path,
+        force,
+        rate_card=rate_card,
+        edition=edition,
+        user_licenses=licenses,
+        timezone=timezone,
+    )
+    if rate_card is None:
+        newest = superseded_by(RateCard.load(DEFAULT_RATE_CARD))
+        in_force = "it is in force"
+        if newest is not None:
+            in_force = f"in force is {newest.name}, chosen with --rate-card {newest.name}"
+        print(f"It is on rate card {DEFAULT_RATE_CARD}; {in_force}.")
     named = shlex.quote(shown(path))
     print(f"Wrote {named}. Change it to your org, then: creditsim validate {named}")
 

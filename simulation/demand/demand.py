@@ -21,6 +21,7 @@ from simulation.demand.order import lined_up
 from simulation.demand.portion import Block, Portion
 from simulation.demand.wanted import Wanted
 from simulation.demand.workload import calls_a_day
+from simulation.rate_cards import RateCard
 from simulation.scenario import Scenario
 
 __all__ = ["Demand", "demands_of"]
@@ -89,9 +90,9 @@ class Demand:
             mine.seed == theirs.seed
             and (mine.start, mine.timezone, mine.horizon)
             == (theirs.start, theirs.timezone, theirs.horizon)
-            and mine.card == theirs.card
             and self.apis == other.apis
             and self.has_durations == other.has_durations
+            and _costs_alike(mine.card, theirs.card, self.apis)
         )
 
     @property
@@ -228,6 +229,15 @@ class Demand:
             for number, client in enumerate(self._clients)
             for code, cost in client.cheapest().items()
         }
+
+
+def _costs_alike(one: RateCard, other: RateCard, apis: tuple[str, ...]) -> bool:
+    """Return whether calls of these kinds are the same, and cost the same, on two cards."""
+    kinds = (*apis, "other")  # which says what kinds cost that a card does not list
+    return one == other or (
+        one.smallest_unit == other.smallest_unit
+        and all(one.calls.get(api) == other.calls.get(api) for api in kinds)
+    )
 
 
 @lru_cache(maxsize=4)

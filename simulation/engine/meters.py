@@ -38,8 +38,10 @@ class Meter(ABC):
         self.name = rules.names[number] if number < rules.vendors else "quota"
         self.least = rules.least[number].tolist()
         first = int(its["first"])
-        self.whose = (rules.instance[number] - first).tolist()  # which count each client takes from
-        self.sizes = limits.sizes[first : int(its["end"])].tolist()
+        self.whose: list[int] = (
+            rules.instance[number] - first
+        ).tolist()  # which count each client takes from
+        self.sizes: list[int] = limits.sizes[first : int(its["end"])].tolist()
         self.counts_credits, self.scale = bool(its["counts_credits"]), int(its["scale"])
         self.peak = 0
 
@@ -126,7 +128,9 @@ class Calendar(Meter):
     def __init__(self, rules: Rules, limits: Limits, number: int) -> None:
         super().__init__(rules, limits, number)
         its = rules.meters[number]
-        self._resets = rules.resets[int(its["resets_begin"]) : int(its["resets_end"])].tolist()
+        self._resets: list[int] = rules.resets[
+            int(its["resets_begin"]) : int(its["resets_end"])
+        ].tolist()
         self._used, self._next = [0] * len(self.sizes), 0
         if number == rules.pool:
             self._used[0] = int(rules.start[:, 1].sum())

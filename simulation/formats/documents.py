@@ -79,6 +79,8 @@ class Document:
         The nested data.
     unread : dict
         What is wrong with values that could not be read, by key path; they are None in ``data``.
+    kept : mapping
+        What was read before of files that it names, so that they are not read again.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Document:
         self.folder = Path(folder)
         self.access = access
         self.unread: dict[KeyPath, str] = {}
+        self.kept: Mapping[str, Any] = {}
         self._lines: dict[KeyPath, int] = {}
         self._overrides: dict[KeyPath, str] = {}
         self._replaced: list[tuple[str, KeyPath, Any]] = []

@@ -49,14 +49,17 @@ class Access(NamedTuple):
         Whether rate card and traces have to lie in the scenario's folder, links followed.
     trace_megabytes : int or None
         The largest trace, in millions of bytes; None for no bound.
+    chosen : str
+        A file that the user has named beside the scenario, which may lie anywhere.
     """
 
     confined: bool = False
     trace_megabytes: int | None = TRACE_MEGABYTES
+    chosen: str = ""
 
     def check(self, folder: Path, file: str) -> None:
         """Raise InputError where a scenario in this folder may not name this file."""
-        if not self.confined:
+        if not self.confined or file == self.chosen:
             return
         try:
             inside = real_path(folder / file).is_relative_to(real_path(folder))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from simulation.planning.causes import Cause, biggest_cause
     from simulation.planning.options import Confirmed, PlanOptions
+    from simulation.planning.other_cards import OtherCard
     from simulation.planning.planning import plan, plan_with
     from simulation.planning.reasons import calls_of, wanted
     from simulation.planning.result import (

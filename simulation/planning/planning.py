@@ -25,6 +25,7 @@ from simulation.planning.frontier import (
 from simulation.planning.judgement import Judgement
 from simulation.planning.judging import Judges
 from simulation.planning.options import Confirmed, PlanOptions
+from simulation.planning.other_cards import OnCardInForce, on_card_in_force
 from simulation.planning.reasons import Rejection, reasons_for, rejections
 from simulation.planning.remedies import Pools, Remedy, remedies
 from simulation.planning.result import Plan, Recommendation, over_time_of, status_of
@@ -123,6 +124,7 @@ def plan_with(
     for number, each in enumerate(changed):
         with scenario.telling_alternative(number):
             check(each)
+    in_force = on_card_in_force(scenario, check)
     # A folder is refused before the work, not after it, and is there whole or not at all. One that
     # the caller has opened stays the caller's to close.
     with ExitStack() as stack:
@@ -131,7 +133,7 @@ def plan_with(
             folder = OutputFolder(named_path(output, "out"), PLAN_FILES, options.force)
             output = stack.enter_context(folder)
         steps = Steps(progress)
-        result = _plan(scenario, warmup, changed, options, steps)
+        result = _plan(scenario, warmup, changed, in_force, options, steps)
         result = replace(result, over_time=over_time_of(result))
         # Without a folder nothing is simulated over time before a picture asks for it.
         if output is not None:
@@ -147,15 +149,19 @@ def _plan(
     scenario: Scenario,
     warmup: Warmup | None,
     changed: list[Scenario],
+    in_force: OnCardInForce | None,
     options: PlanOptions,
     steps: Steps,
 ) -> Plan:
     judges = Judges(cores(options.workers), steps)
     demand = Demand(scenario)
-    # The scenario and its alternatives are judged together: clients that they share are drawn once.
+    # The scenario, its alternatives and the scenario on the card in force are judged together:
+    # clients that they share are drawn once.
     compared = bool(changed)
     search = _search(demand, compared)
     others = [_search(Demand(each, demand), compared) for each in changed]
+    if in_force is not None and in_force.scenario is not None:
+        others.append(_search(Demand(in_force.scenario, demand), False))
     first = scenario.replications if demand.is_random else 1
     steps.phase("Searching")
     steps.rest = _seconds_to_confirm(search, None, options)
@@ -180,7 +186,12 @@ def _plan(
         again = pd.concat([again, frontier_table(between.safe)], ignore_index=True)
         indices = [*indices, int(np.searchsorted(sizes, between.safe.sizes[0]))]
     recommendation = _recommend(search, fresh, between, judges)
-    alternatives = judge_alternatives(search, others, fresh_of)
+    count = len(changed)
+    alternatives = judge_alternatives(search, others[:count], fresh_of[:count])
+    other_cards = []
+    if in_force is not None:
+        there = zip(others[count:], fresh_of[count:], strict=True)
+        other_cards.append(in_force.judged(*next(there, (None, None))))
     confirmation = None
     if options.confirm != "none":
         steps.phase("Checking in SimPy")
@@ -198,6 +209,7 @@ def _plan(
         alternatives=alternatives,
         confirmation=confirmation,
         judgement=search.judged,
+        other_cards=other_cards,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
@@ -13,9 +13,11 @@ from simulation.experiment import CONFIDENCE, Estimate, Warmup
 from simulation.planning.confirmation import Confirmation
 from simulation.planning.judgement import Judgement
 from simulation.planning.methods import plan_methods
+from simulation.planning.other_cards import OtherCard
 from simulation.planning.over_time import OverTime
 from simulation.planning.reasons import Rejection
 from simulation.planning.remedies import Remedy
+from simulation.planning.status import Status, status_of
 from simulation.scenario import Objective, Scenario
 
 __all__ = [
@@ -28,15 +30,6 @@ __all__ = [
     "status_of",
     "surely_enough",
 ]
-
-Status = Literal["none_needed", "buy", "not_reachable"]
-
-
-def status_of(size: int | None) -> Status:
-    """Return what a recommended size means; ``size`` is None where none meets the objective."""
-    if size is None:
-        return "not_reachable"
-    return "buy" if size else "none_needed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +143,8 @@ class Plan:
         The warm-up, and whether the start still shows after it.
     recommendation : Recommendation
     alternatives : list of AlternativeResult
+    other_cards : list of OtherCard
+        On a superseded card, what the card in force of the same vendor would give the org.
     confirmation : Confirmation or None
         What the SimPy model decided again, call for call.
     replications : int
@@ -171,6 +166,7 @@ class Plan:
     confirmation: Confirmation | None
     judgement: Judgement | None = field(repr=False)
     over_time: OverTime | None = field(default=None, repr=False)
+    other_cards: list[OtherCard] = field(default_factory=list)
 
     @property
     def objective(self) -> Objective:
@@ -211,6 +207,7 @@ class Plan:
             "fresh": [_row(row) for row in self.fresh.to_dict("records")],
             "recommendation": self.recommendation.to_dict(),
             "alternatives": [each.to_dict() for each in self.alternatives],
+            "other_cards": [each.to_dict() for each in self.other_cards],
             "confirmation": None if self.confirmation is None else asdict(self.confirmation),
         }
 

@@ -28,6 +28,7 @@ from simulation.experiment import (
 )
 from simulation.formats import digest, hashes_of, read_parquet, reading, reason_of, shown
 from simulation.planning.confirmation import Confirmation
+from simulation.planning.other_cards import OtherCard
 from simulation.planning.over_time import OverTime
 from simulation.planning.reasons import Rejection
 from simulation.planning.remedies import Remedy
@@ -327,6 +328,7 @@ def _plan(file: Locate, scenario: Scenario, given: dict[str, Any]) -> Plan:
         confirmation=None if confirmed is None else Confirmation(**confirmed),
         over_time=_over_time(file, scenario, given),
         judgement=None,
+        other_cards=[OtherCard.from_dict(each) for each in given.get("other_cards", ())],
     )
     _check(Recommendation, plan.recommendation)
     for alternative in plan.alternatives:

@@ -30,6 +30,7 @@ from simulation.rate_cards.shipped import shipped_rate_cards
 from simulation.rate_cards.terms import (
     CallKind,
     Category,
+    Day,
     Edition,
     Slab,
     Source,
@@ -61,6 +62,8 @@ class RateCard(Part):
     name: str
     title: str
     sources: tuple[Source, ...]
+    vendor: Annotated[str, Field(min_length=1)] | None = None
+    in_force_since: Day | None = None
     window: Duration = DAY
     addon_step: Annotated[int, Field(ge=1, le=MOST_CREDITS), WHOLE] = 1000
     purchase_cap_credits: Credits

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
 from simulation.bounds import MOST_CREDITS, MOST_DOLLARS, MOST_PER_LICENSE
 from simulation.errors import KeyProblem, KeyProblems
@@ -17,6 +19,7 @@ from simulation.rate_cards.durations import CallDuration
 __all__ = [
     "CallKind",
     "Category",
+    "Day",
     "Edition",
     "Slab",
     "Source",
@@ -25,6 +28,23 @@ __all__ = [
 
 Category = Literal["meta", "crud", "bulk", "convert", "other"]
 Dollars = Annotated[Decimal, Field(ge=0, le=MOST_DOLLARS, decimal_places=9), NUMBER]
+
+_IS_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
+
+
+def _read_day(value: Any) -> Any:
+    """Return the date that a card names, written as YYYY-MM-DD."""
+    if isinstance(value, str) and _IS_DAY(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise ValueError(f"{value!r} is not a date, write it such as 2026-01-05")
+
+
+Day = Annotated[date, BeforeValidator(_read_day)]
 
 
 class Source(Part):

@@ -6,7 +6,10 @@ Shows what a result holds, and never simulates.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulation.report.card_in_words import card_facts
+    from simulation.report.card_in_words import (
+        card_facts, in_force_in_words, superseded_in_words,
+    )
+    from simulation.report.cards_compared import other_cards_in_words
     from simulation.report.page import report
     from simulation.report.plan_in_words import (
         advice_in_brief, best_alternative, plan_findings, what_it_is,

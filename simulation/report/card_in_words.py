@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from simulation.rate_cards import RateCard
+from simulation.rate_cards import RateCard, superseded_by
 
-__all__ = ["card_facts"]
+__all__ = ["card_facts", "in_force_in_words", "superseded_in_words"]
 
 
 def card_facts(card: RateCard) -> list[str]:
@@ -18,3 +18,20 @@ def card_facts(card: RateCard) -> list[str]:
     if card.units_per_credit > 1:
         said.append(f"Its smallest amount is {card.smallest_unit} of a credit.")
     return said
+
+
+def in_force_in_words(card: RateCard) -> str:
+    """Return in a few words whether a card is in force; empty where it does not say."""
+    newest = superseded_by(card)
+    if newest is not None:
+        return f"superseded by {newest.name}"
+    return "" if card.in_force_since is None else f"in force since {card.in_force_since}"
+
+
+def superseded_in_words(card: RateCard) -> list[str]:
+    """Return a sentence about a superseded card, which nothing was simulated for; else none."""
+    newest = superseded_by(card)
+    if newest is None:
+        return []
+    said = f"superseded by {newest.name}, in force since {newest.in_force_since}"
+    return [f"Rate card {card.name} is {said}: to see what changes, add --rate-card {newest.name}."]

@@ -18,7 +18,8 @@ from simulation.formats import OutputFile, dollars, number, percent, period, plu
 from simulation.planning import Plan, advised
 from simulation.rate_cards import register_of_assumptions
 from simulation.report import figures
-from simulation.report.card_in_words import card_facts
+from simulation.report.card_in_words import card_facts, superseded_in_words
+from simulation.report.cards_compared import other_cards_in_words
 from simulation.report.plan_in_words import plan_findings
 from simulation.report.run_in_words import run_figures, run_findings, start_finding
 from simulation.scenario import Scenario
@@ -77,6 +78,9 @@ def report(
         org=scenario.outline(),
         advice=advice,
         run=run_findings(run) if plan and run else [],
+        other_cards=superseded_in_words(scenario.card)
+        if plan is None
+        else other_cards_in_words(plan),
         not_kept=_NOT_KEPT if run is None else "",
         start=start_finding(result.warmup),
         plan=plan,

@@ -9,6 +9,7 @@ from typing import Any
 
 from simulation.errors import InputError, Problem
 from simulation.formats import TRACE_MEGABYTES, Access, Document, names_orgs, shown
+from simulation.scenario.card_choice import chosen_card, on_chosen_card
 from simulation.scenario.scenario import Scenario
 
 __all__ = ["as_scenario", "load_scenario"]
@@ -27,6 +28,7 @@ def load_scenario(
     *,
     confined: bool = False,
     trace_megabytes: int | None = TRACE_MEGABYTES,
+    rate_card: Path | str | None = None,
 ) -> Scenario:
     """Return the scenario of a file, checked.
 
@@ -40,20 +42,23 @@ def load_scenario(
         Whether its rate card and traces have to lie in its folder, links followed.
     trace_megabytes : int or None
         The largest trace that is read, in millions of bytes; None for no bound.
+    rate_card : Path or str, optional
+        A card in place of the file's own; a relative path starts at the current folder.
 
     Raises
     ------
     InputError
         With one line for each thing that is wrong: file, line, key and remedy.
     """
+    assignments = [set] if isinstance(set, str) else [*set]
+    card = chosen_card(rate_card, assignments)
     try:
         document = Document.read(path, access=Access(confined, trace_megabytes))
     except InputError:
         _refuse_portfolio(Path(path), ())
         raise
     _refuse_portfolio(Path(path), document.data)
-    assignments = [set] if isinstance(set, str) else set
-    return document.overridden(assignments).validate(Scenario)
+    return on_chosen_card(document, card).overridden(assignments).validate(Scenario)
 
 
 def _refuse_portfolio(path: Path, data: Collection[Any]) -> None:

@@ -66,6 +66,9 @@ def read_named_files(
     for key, name, law in () if unread.touches(("timezone",)) else laws:
         if law.file is None:
             continue
+        if name in document.kept:
+            traces[name] = document.kept[name]
+            continue
         from simulation.scenario.traces import read_trace  # the rest can do without NumPy
 
         try:

@@ -30,12 +30,13 @@ from pydantic import (
 
 from simulation.bounds import MOST_CLIENTS, MOST_REPLICATIONS
 from simulation.errors import InputError, KeyPath, KeyProblem, KeyProblems, Problem
-from simulation.formats import Document, Part, PositiveDuration, counted, thawed
+from simulation.formats import Document, PositiveDuration, counted, thawed
 from simulation.moments import read_start, read_zone
 from simulation.quantities import WHOLE, Duration, write_duration
 from simulation.rate_cards import DEFAULT_RATE_CARD, Category, Offer, RateCard
 from simulation.scenario.alternative_checks import alternative_problems
 from simulation.scenario.call_durations import ClientDurations, durations_of
+from simulation.scenario.checked import CheckedPart
 from simulation.scenario.clients import Client
 from simulation.scenario.clock import Clock
 from simulation.scenario.conduct import InitialUsage
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["Scenario"]
 
 
-class Scenario(Part):
+class Scenario(CheckedPart):
     """An organisation, the clients that use its credits, and what to find out about them.
 
     >>> scenario = Scenario.model_validate({
@@ -119,44 +120,6 @@ class Scenario(Part):
     _document: Document = PrivateAttr()
     _card: RateCard = PrivateAttr()
     _traces: dict[str, Trace] = PrivateAttr(default_factory=dict)
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Return a copy without changes; refuse changes, which nothing would check here.
-
-        Raises
-        ------
-        InputError
-            If there is an ``update``: `changed` makes changes, and checks them.
-        """
-        if update:
-            keys = ", ".join(map(repr, update))
-            raise InputError(
-                f"a copy with another {keys} would not be checked, and would run otherwise than it "
-                "says: use scenario.changed({'org.addon_credits': 5000}) and the like"
-            )
-        return super().model_copy(deep=deep)
-
-    def copy(self, **options: Any) -> Self:
-        """Return a copy without changes, as `model_copy`."""
-        deep = bool(options.pop("deep", False))
-        changes = options.pop("update", None) or {}
-        return self.model_copy(update={**options, **changes}, deep=deep)
-
-    if not TYPE_CHECKING:
-
-        @classmethod
-        def model_construct(cls, *_: Any, **__: Any) -> Self:
-            """Refuse to make a scenario that nothing has checked.
-
-            Raises
-            ------
-            InputError
-                Always: `model_validate` makes scenarios, and `changed` others like them.
-            """
-            raise InputError(
-                "a scenario is always checked: use Scenario.model_validate(...) or "
-                "load_scenario(...), or scenario.changed(...) for another like one that is there"
-            )
 
     @model_validator(mode="wrap")
     @classmethod
@@ -352,6 +315,21 @@ class Scenario(Part):
             If a key is unknown or a value does not fit.
         """
         return self._document.changed(values).validate(Scenario)
+
+    def on_card(self, rate_card: str, addon_credits: int) -> Scenario:
+        """Return the scenario on another card that ships, without alternatives.
+
+        Its traces are not read again, since they may be on another machine.
+
+        Raises
+        ------
+        InputError
+            If the scenario does not fit the card.
+        """
+        values = {"rate_card": rate_card, "org.addon_credits": addon_credits, "alternatives": []}
+        document = self._document.changed(values)
+        document.kept = self._traces
+        return document.validate(Scenario, blame=False)
 
     def with_alternative(self, alternative: Alternative) -> Scenario:
         """Return the scenario with a named change made to it, and no alternatives of its own.

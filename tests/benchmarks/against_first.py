@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import yaml
@@ -45,7 +46,7 @@ def seconds(arguments: list[str], folder: Path, **env: str) -> float:
 def files(folder: Path, orgs: int) -> dict[str, Path]:
     """Write what is planned: scenarios with alternatives that both versions know."""
     made = {"mid-market": SCENARIOS / "mid-market.yaml", "starter": folder / "starter.yaml"}
-    write_starter(made["starter"])
+    write_starter(made["starter"], today=date(2026, 1, 5))  # the same in every measurement
     large = yaml.safe_load((SCENARIOS / "enterprise.yaml").read_text())
     large["org"]["edition"] = "professional"
     made["far too small"] = folder / "far-too-small.yaml"
