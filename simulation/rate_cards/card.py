@@ -6,6 +6,7 @@ cards that ship lie in ``simulation/rate_cards``, with their sources and what th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from importlib import resources
@@ -18,8 +19,9 @@ from pydantic import Field, model_validator
 from simulation.bounds import MOST_CREDITS
 from simulation.errors import InputError, KeyProblem, KeyProblems
 from simulation.formats import Credits, Document, Part, did_you_mean
-from simulation.quantities import DAY, WHOLE, Duration, write_duration
+from simulation.quantities import DAY, WHOLE, Duration, Share, write_duration
 from simulation.rate_cards import prices
+from simulation.rate_cards.meters import POOL, Meter, alike_meters
 from simulation.rate_cards.offer import Offer
 from simulation.rate_cards.shipped import shipped_rate_cards
 from simulation.rate_cards.terms import (
@@ -40,6 +42,8 @@ __all__ = ["ALERT_LEVELS", "RateCard"]
 
 ALERT_LEVELS = (50, 80, 90, 100)
 """Per cent of the limit: from 50 on the vendor sends a header, at the others an e-mail."""
+
+_POOL = Meter.model_validate({"name": "credits", "kind": "rolling", "size": POOL})
 
 Numbers = TypeVar("Numbers", int, "NDArray[np.int64]")
 
@@ -63,10 +67,12 @@ class RateCard(Part):
     addon_step: Annotated[int, Field(ge=1, le=MOST_CREDITS), WHOLE] = 1000
     purchase_cap_credits: Credits
     throttled_attempt_credits: CallCredits = 0
+    reports_usage_from: Share = 0.5
     throttled_response: ThrottledResponse
     editions: dict[str, Edition]
     calls: dict[str, CallKind]
     addon_slabs: tuple[Slab, ...]
+    limits: tuple[Meter, ...] = ()
     notes: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -88,9 +94,35 @@ class RateCard(Part):
                 seen[name] = edition
         if "other" not in self.calls:
             problems.append(KeyProblem(("calls",), "has no 'other', say what any other call costs"))
+        problems += self._meter_problems()
         if problems:
             raise KeyProblems(problems)
         return self
+
+    def _meter_problems(self) -> Iterator[KeyProblem]:
+        yield from alike_meters(self.limits)
+        least = {api: self.credits(api, 1) for api in self.calls}
+        for number, meter in enumerate(self.limits):
+            if meter.name == _POOL.name and not any(each.is_pool for each in self.limits):
+                what = f"{meter.name!r} is the pool's own name, give this meter another"
+                yield KeyProblem(("limits", number, "name"), what)
+            for path, what, *_ in meter.problems(self.editions, self.calls, least):
+                yield KeyProblem(("limits", number, *path), what)
+
+    @cached_property
+    def meters(self) -> tuple[Meter, ...]:
+        """All that can throttle, in the order in which it is asked; the pool is among them.
+
+        Where no meter of ``limits`` is the pool, it is a rolling one that is asked first.
+        """
+        if any(meter.is_pool for meter in self.limits):
+            return self.limits
+        return (_POOL, *self.limits)
+
+    @cached_property
+    def pool(self) -> Meter:
+        """The meter whose size is the limit."""
+        return next(meter for meter in self.meters if meter.is_pool)
 
     @classmethod
     def load(cls, name: str | Path, folder: Path | str = ".") -> RateCard:

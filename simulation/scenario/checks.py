@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 
 from simulation.errors import InputError, KeyPath, KeyProblem
 from simulation.formats import did_you_mean
+from simulation.moments import wrong_start
 from simulation.quantities import DAY, write_duration
 from simulation.rate_cards import RateCard
 from simulation.scenario.call_checks import CallKinds, call_problems, trace_problems
 from simulation.scenario.clients import Client
 from simulation.scenario.clock import Clock
-from simulation.scenario.moments import wrong_start
 from simulation.scenario.names import alike_names
 from simulation.scenario.objective import Objective
 from simulation.scenario.org import Org

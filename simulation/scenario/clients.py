@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
+from simulation.bounds import MOST_CONCURRENT
 from simulation.formats import Part, listed
+from simulation.paces import Pace
+from simulation.quantities import WHOLE
 from simulation.scenario.arrival_laws import Arrivals, kinds
 from simulation.scenario.call_mix import CallMix
+from simulation.scenario.conduct import SomeOfPool
 from simulation.scenario.policies import OnThrottle
 
 __all__ = ["Client"]
@@ -24,7 +30,20 @@ class Client(Part):
     )
     on_throttle: OnThrottle = Field(
         default_factory=lambda: OnThrottle.model_validate("drop"),
-        description="drop, or {retry: ...}",
+        description="drop, {retry: ...} or {queue: ...}",
+    )
+    quota: SomeOfPool | None = Field(
+        None, description="takes at most this share of the pool, or credits, in any window"
+    )
+    reserve: SomeOfPool | None = Field(
+        None, description="makes no attempt that would leave less than this of the pool free"
+    )
+    pace: Pace | None = Field(None, description="makes at most so many attempts, evenly spaced")
+    max_concurrent: Annotated[int, Field(ge=1, le=MOST_CONCURRENT), WHOLE] | None = Field(
+        None, description="has at most so many calls open"
+    )
+    group: str | None = Field(
+        None, min_length=1, max_length=100, description="the group whose meters it shares"
     )
 
     @property
@@ -35,6 +54,20 @@ class Client(Part):
             or len(self.calls) > 1
             or any(call.records.fixed is None for call in self.calls)
         )
+
+    @property
+    def has_line(self) -> bool:
+        """Whether its calls wait for each other: it queues, keeps a pace, or bounds open calls."""
+        return (
+            self.on_throttle.queue is not None
+            or self.pace is not None
+            or self.max_concurrent is not None
+        )
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether it may not make an attempt that is due."""
+        return self.has_line or self.quota is not None or self.reserve is not None
 
     @property
     def has_jitter(self) -> bool:

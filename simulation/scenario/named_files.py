@@ -10,13 +10,17 @@ from zoneinfo import ZoneInfo
 from simulation.errors import InputError, KeyPath, KeyProblem
 from simulation.formats import Document, shown
 from simulation.rate_cards import DEFAULT_RATE_CARD, RateCard
+from simulation.scenario.arrival_laws import Arrivals
 from simulation.scenario.clients import Client
 from simulation.scenario.partial_reading import Unread
 
 if TYPE_CHECKING:
     from simulation.scenario.traces import Trace
 
-__all__ = ["NamedFiles", "read_named_files"]
+__all__ = ["BEFORE", "NamedFiles", "read_named_files"]
+
+BEFORE = ""
+"""What the trace of the calls before the start is called; clients have longer names."""
 
 
 class NamedFiles(NamedTuple):
@@ -28,9 +32,16 @@ class NamedFiles(NamedTuple):
 
 
 def read_named_files(
-    rate_card: str, clients: Sequence[Client], zone: ZoneInfo, document: Document, unread: Unread
+    rate_card: str,
+    clients: Sequence[Client],
+    before: Arrivals | None,
+    zone: ZoneInfo,
+    document: Document,
+    unread: Unread,
 ) -> NamedFiles:
     """Return the rate card and the traces that a document names, each if it may be read.
+
+    The trace of what came ``before`` the start stands under `BEFORE` among those of clients.
 
     A card that ships stands in for one that cannot be read, whose key then counts as unread.
     Timestamps without an offset are local times of ``zone``; without a zone no trace is read.
@@ -46,18 +57,22 @@ def read_named_files(
         problems += _asked_for(("rate_card",), folder / rate_card, error)
         unread.add(("rate_card",))
         card = RateCard.load(DEFAULT_RATE_CARD)
-    for index, client in enumerate(() if unread.touches(("timezone",)) else clients):
-        if client.arrivals.file is None:
+    laws: list[tuple[KeyPath, str, Arrivals]] = [
+        (("clients", index, *client.arrivals.file_key), client.name, client.arrivals)
+        for index, client in enumerate(clients)
+    ]
+    if before is not None:
+        laws.append((("initial_usage", *before.file_key[1:]), BEFORE, before))
+    for key, name, law in () if unread.touches(("timezone",)) else laws:
+        if law.file is None:
             continue
         from simulation.scenario.traces import read_trace  # the rest can do without NumPy
 
         try:
-            access.check(folder, client.arrivals.file)
-            trace = read_trace(client.arrivals, folder, zone, access.trace_megabytes)
-            traces[client.name] = trace
+            access.check(folder, law.file)
+            traces[name] = read_trace(law, folder, zone, access.trace_megabytes)
         except InputError as error:
-            key = ("clients", index, *client.arrivals.file_key)
-            problems += _asked_for(key, folder / client.arrivals.file, error)
+            problems += _asked_for(key, folder / law.file, error)
     return NamedFiles(card, traces, problems)
 
 

@@ -36,6 +36,7 @@ from simulation.formats import (
     one_reading,
     twice,
 )
+from simulation.moments import read_date
 from simulation.quantities import (
     DAYS_PER_MONTH,
     FACTOR,
@@ -46,7 +47,6 @@ from simulation.quantities import (
 )
 from simulation.scenario.clock import Clock
 from simulation.scenario.laws import DAYS_PER_WEEK, Found, Law, outside, run_of, weekdays_of
-from simulation.scenario.moments import read_date
 
 __all__ = ["PROFILES", "Event", "Poisson"]
 

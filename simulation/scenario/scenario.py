@@ -31,25 +31,15 @@ from pydantic import (
 from simulation.bounds import MOST_CLIENTS, MOST_REPLICATIONS
 from simulation.errors import InputError, KeyPath, KeyProblem, KeyProblems, Problem
 from simulation.formats import Document, Part, PositiveDuration, counted, thawed
+from simulation.moments import read_start, read_zone
 from simulation.quantities import WHOLE, Duration, write_duration
 from simulation.rate_cards import DEFAULT_RATE_CARD, Category, Offer, RateCard
 from simulation.scenario.alternative_checks import alternative_problems
-from simulation.scenario.call_checks import CallKinds
-from simulation.scenario.checks import (
-    client_problems,
-    length_problems,
-    name_problems,
-    objective_problems,
-    objective_remarks,
-    org_problems,
-    org_remarks,
-    price_problems,
-    start_problems,
-)
 from simulation.scenario.clients import Client
 from simulation.scenario.clock import Clock
-from simulation.scenario.moments import read_start, read_zone
-from simulation.scenario.named_files import read_named_files
+from simulation.scenario.conduct import InitialUsage
+from simulation.scenario.cross_checks import problems_between, remarks_on
+from simulation.scenario.named_files import BEFORE, read_named_files
 from simulation.scenario.objective import Alternative, Objective
 from simulation.scenario.org import Org
 from simulation.scenario.partial_reading import Unread, read_rest, with_further
@@ -112,6 +102,9 @@ class Scenario(Part):
     )
     other_apis: tuple[str, ...] = Field(
         (), description="call kinds of your own, which cost what `other` costs"
+    )
+    initial_usage: InitialUsage | None = Field(
+        None, description="what is in use at the start, in place of a warm-up"
     )
     objective: Objective = Field(
         default_factory=Objective, description="what a purchase must achieve"
@@ -194,9 +187,14 @@ class Scenario(Part):
         """
         self._document = document
         self._card, self._traces, found = read_named_files(
-            self.rate_card, self.clients, self.timezone, document, unread
+            self.rate_card,
+            self.clients,
+            None if self.initial_usage is None else self.initial_usage.law,
+            self.timezone,
+            document,
+            unread,
         )
-        found += self._problems(unread)
+        found += problems_between(self, unread)
         return [
             *found,
             *alternative_problems(
@@ -208,24 +206,6 @@ class Scenario(Part):
                 [*refused, *found],
             ),
         ]
-
-    def _problems(self, unread: Unread) -> Iterator[KeyProblem]:
-        """Yield what is wrong between keys, and against the rate card and the traces."""
-        card, names = self._card, [client.name for client in self.clients]
-        yield from name_problems(names, "clients", unread)
-        yield from start_problems(self.start, self.timezone, unread)
-        yield from length_problems(self.horizon, self.warmup, card, len(names), unread)
-        yield from org_problems(self.org, card, unread)
-        kinds = CallKinds(card, self.other_apis)
-        has_dates = not unread.touches(("start",), ("timezone",), ("horizon",))
-        clock = self.clock if has_dates else None
-        for number, client in enumerate(self.clients):
-            trace = self._traces.get(client.name)
-            yield from client_problems(client, ("clients", number), kinds, trace, clock, unread)
-        yield from objective_problems(self.objective, names, unread)
-        yield from price_problems(self.org, card, unread)
-        alternatives = [alternative.name for alternative in self.alternatives]
-        yield from name_problems(alternatives, "alternatives", unread)
 
     @property
     def card(self) -> RateCard:
@@ -250,7 +230,9 @@ class Scenario(Part):
     @property
     def warmup_end(self) -> int:
         """When the statistics begin, µs from the start."""
-        return self._card.window if self.warmup is None else self.warmup
+        if self.warmup is not None:
+            return self.warmup
+        return self._card.window if self.initial_usage is None else 0
 
     @property
     def counted(self) -> int:
@@ -267,6 +249,21 @@ class Scenario(Part):
         """The calendar of the run."""
         return Clock(self.start, self.timezone, self.horizon)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing but the rolling pool of the org decides: what plans are fastest for."""
+        return (
+            len(self._card.meters) == 1
+            and self._card.pool.kind == "rolling"
+            and self.initial_usage is None
+            and not any(client.holds_back for client in self.clients)
+        )
+
+    @property
+    def trace_before(self) -> Trace | None:
+        """The recorded calls before the start, where ``initial_usage`` names them."""
+        return self._traces.get(BEFORE)
+
     def has_trace(self, client: Client) -> bool:
         """Return whether a client replays recorded usage that was read."""
         return client.name in self._traces
@@ -274,6 +271,10 @@ class Scenario(Part):
     def trace_of(self, client: Client) -> Trace:
         """Return the recorded usage that a client replays."""
         return self._traces[client.name]
+
+    def trace_if_read(self, client: Client) -> Trace | None:
+        """Return the recorded usage that a client replays, if it replays any that was read."""
+        return self._traces.get(client.name)
 
     def category(self, api: str) -> Category:
         """Return the category of a call kind."""
@@ -308,14 +309,7 @@ class Scenario(Part):
 
     def remarks(self) -> list[Problem]:
         """Return what is valid but probably not meant, such as dates outside the run."""
-        found = [*org_remarks(self.org, self._card), *objective_remarks(self.objective)]
-        for number, client in enumerate(self.clients):
-            here: KeyPath = ("clients", number)
-            found += (
-                remark._replace(path=(*here, *remark.path))
-                for remark in client.arrivals.remarks(self.clock)
-            )
-        return [self.problem(path, what) for path, what, *_ in found]
+        return [self.problem(path, what) for path, what, *_ in remarks_on(self)]
 
     def fingerprint(self) -> str:
         """Return a hash of all that decides its results: every key, the rate card, the traces.
@@ -369,9 +363,11 @@ class Scenario(Part):
 
         The key ``without`` is left out.
         """
-        traces = [
+        traces: list[KeyPath] = [
             ("clients", number, *client.arrivals.file_key)
             for number, client in enumerate(self.clients)
             if client.arrivals.file is not None
         ]
+        if self.initial_usage is not None and (law := self.initial_usage.law) is not None:
+            traces.append(("initial_usage", *law.file_key[1:]))
         return portable_yaml(self._document, traces, folder, without)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar
 
@@ -13,6 +12,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from simulation.arrays import Floats
 from simulation.errors import KeyProblem, KeyProblems
 from simulation.formats import PositiveDuration, did_you_mean, twice
+from simulation.moments import read_date, read_time
 from simulation.quantities import DAY, LONGEST, Count, Duration, write_duration
 from simulation.scenario.clock import Clock
 from simulation.scenario.laws import (
@@ -24,7 +24,6 @@ from simulation.scenario.laws import (
     run_of,
     weekdays_of,
 )
-from simulation.scenario.moments import read_date
 
 __all__ = ["Schedule"]
 
@@ -36,38 +35,12 @@ _SAID: dict[tuple[int | dt.date, ...], str] = {
 }
 
 
-_TIME = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?")
-_CLOCK_TIME = re.compile(r"^\W?([0-9]{1,2})(?:[:.]?([0-9]{2}))?\s*(am|pm|h|uhr)?\W?$")
-
-
-def _read_time(value: Any) -> Any:
-    if isinstance(value, dt.time):
-        return value
-    if isinstance(value, str) and _TIME.fullmatch(value.strip()):
-        try:
-            return dt.time.fromisoformat(value.strip())
-        except ValueError:
-            pass
-    raise ValueError(f"{value!r} is no time of the day, write it as {_near_time(value)}")
-
-
-def _near_time(value: Any) -> str:
-    """Return the time that is probably meant, or an example."""
-    if isinstance(value, str) and (found := _CLOCK_TIME.search(value.strip().lower())):
-        hour, minute = int(found[1]), int(found[2] or 0)
-        if found[3] in ("am", "pm") and 1 <= hour <= 12:
-            hour = hour % 12 + 12 * (found[3] == "pm")
-        if hour < 24 and minute < 60:
-            return f"{hour:02}:{minute:02}"
-    return "02:00"
-
-
 def _read_times(value: Any) -> Any:
     items = value if isinstance(value, list | tuple) else [value]
     times, wrong = [], []
     for index, item in enumerate(items):
         try:
-            times.append(_read_time(item))
+            times.append(read_time(item))
         except ValueError as error:
             wrong.append(KeyProblem((index,), str(error)))
     if wrong:

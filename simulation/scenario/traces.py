@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from simulation.bounds import FIRST_YEAR, LAST_YEAR
 from simulation.errors import InputError, Problem
 from simulation.formats import TRACE_MEGABYTES, Row, csv_problem, csv_rows, decimal_comma, shown
+from simulation.moments import read_moment
 from simulation.quantities import parse_count
 from simulation.scenario.arrival_laws import Arrivals
 from simulation.scenario.buckets import LocalBuckets, microseconds
-from simulation.scenario.moments import read_moment
 
 __all__ = ["Trace", "read_call_trace", "read_count_trace", "read_trace"]
 

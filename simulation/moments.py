@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from simulation.bounds import FIRST_YEAR, LAST_YEAR
 
-__all__ = ["read_date", "read_moment", "read_start", "read_zone", "wrong_start"]
+__all__ = ["read_date", "read_moment", "read_start", "read_time", "read_zone", "wrong_start"]
 
 _DATE = r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-W[0-9]{2}-[1-7]|[0-9]{4}W[0-9]{2}[1-7])"
 _PART = r"(?:[.,][0-9]+)?"  # of a second
@@ -35,6 +35,9 @@ _DATE_AND_HOUR = re.compile(rf"({_DATE})[Tt ]([01][0-9]|2[0-3])({_OF_UTC}?)").fu
 _PART_OF_HOUR = re.compile(rf"({_DATE})[Tt ]([0-9]{{2}}(?::?[0-9]{{2}})?)[.,]([0-9]+)").fullmatch
 _OTHER_BETWEEN = re.compile(rf"({_DATE})(\s+|.)({_TIME}{_OF_UTC}?)").fullmatch
 _WEEK = re.compile(r"([0-9]{4})-?W([0-9]{2})(?![-0-9])").match
+
+_TIME_OF_DAY = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?")
+_CLOCK_TIME = re.compile(r"^\W?([0-9]{1,2})(?:[:.]?([0-9]{2}))?\s*(am|pm|h|uhr)?\W?$")
 
 _MACHINES_OWN = ("Factory", "localtime", "posixrules")
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])\s*([0-9]{1,2})(?::?([0-9]{2}))?\s*h?", re.IGNORECASE)
@@ -193,6 +196,35 @@ def _clock(moment: datetime) -> str:
     """Return the time of a moment, as short as it can be written."""
     shown = moment.time().isoformat()
     return shown.rstrip("0") if moment.microsecond else shown.removesuffix(":00")
+
+
+def read_time(value: Any) -> time:
+    """Return the time of the day that a text such as ``02:00`` is.
+
+    Raises
+    ------
+    ValueError
+        If it is none, with the time that is probably meant.
+    """
+    if isinstance(value, time):
+        return value
+    if isinstance(value, str) and _TIME_OF_DAY.fullmatch(value.strip()):
+        try:
+            return time.fromisoformat(value.strip())
+        except ValueError:
+            pass
+    raise ValueError(f"{value!r} is no time of the day, write it as {_near_time(value)}")
+
+
+def _near_time(value: Any) -> str:
+    """Return the time that is probably meant, or an example."""
+    if isinstance(value, str) and (found := _CLOCK_TIME.search(value.strip().lower())):
+        hour, minute = int(found[1]), int(found[2] or 0)
+        if found[3] in ("am", "pm") and 1 <= hour <= 12:
+            hour = hour % 12 + 12 * (found[3] == "pm")
+        if hour < 24 and minute < 60:
+            return f"{hour:02}:{minute:02}"
+    return "02:00"
 
 
 def read_start(value: Any) -> datetime:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from simulation import InputError, load_scenario
 from simulation.batch.portfolio_files import csv_items
-from simulation.scenario.moments import read_date, read_moment
+from simulation.moments import read_date, read_moment
 from simulation.scenario.traces import read_call_trace
 from tests.helpers import build, poisson, scheduled
 
@@ -122,7 +122,7 @@ def test_nothing_but_t_or_one_blank_stands_before_a_time(
     assume(between not in ("T", "t", " "))
     written = clock.strftime(form)
     told = refusal(f"{day}{between}{written}")
-    if len(between) == 1 and between not in "+-\n":
+    if len(between) == 1 and between not in "+-\u2212\n":
         assert f"before its time, write {day}T{written}" in told
 
 

@@ -1,0 +1,66 @@
+"""Checks of what clients hold back and of what is in use at the start, against the rate card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from simulation.errors import KeyPath, KeyProblem
+from simulation.rate_cards import RateCard
+from simulation.scenario.clients import Client
+from simulation.scenario.conduct import InitialUsage
+from simulation.scenario.partial_reading import Unread
+
+__all__ = ["conduct_problems", "conduct_remarks", "initial_problems"]
+
+_CARD: KeyPath = ("rate_card",)
+
+
+def conduct_problems(
+    client: Client, path: KeyPath, card: RateCard, unread: Unread
+) -> Iterator[KeyProblem]:
+    """Yield parts of the pool that a client cannot keep to."""
+    if unread.touches(_CARD):
+        return
+    kind = card.pool.kind
+    if client.quota is not None and kind not in ("rolling", "calendar"):
+        what = f"is a part of what comes back in a window, and the pool of {card.name} is {kind}"
+        yield KeyProblem((*path, "quota"), f"{what}: write a pace, or max_concurrent")
+    if client.reserve is not None and kind == "concurrent":
+        what = f"is a part of a pool of credits, and that of {card.name} is calls at once"
+        yield KeyProblem((*path, "reserve"), f"{what}: write max_concurrent")
+    if client.reserve is not None and client.reserve.share == 1:
+        what = "is all of the pool, so the client would make no call: write less, such as 20%"
+        yield KeyProblem((*path, "reserve"), what)
+
+
+def initial_problems(
+    initial: InitialUsage | None, limit_of: Callable[[], int], card: RateCard, unread: Unread
+) -> Iterator[KeyProblem]:
+    """Yield a start that the pool cannot have."""
+    if initial is None or unread.touches(_CARD, ("org",), ("initial_usage",)):
+        return
+    if card.pool.kind == "concurrent":
+        what = f"is of credits, and the pool of {card.name} is calls at once: leave it out"
+        yield KeyProblem(("initial_usage",), what)
+    elif initial.credits is not None and initial.credits > (limit := limit_of()):
+        what = f"{initial.credits:,} is more than the limit of {limit:,}, write at most that"
+        yield KeyProblem(("initial_usage", "credits"), what)
+
+
+def conduct_remarks(clients: Sequence[Client], card: RateCard, limit: int) -> Iterator[KeyProblem]:
+    """Yield what is valid but changes nothing, or hardly what is meant."""
+    groups = any(meter.scope == "group" for meter in card.meters)
+    for number, client in enumerate(clients):
+        here: KeyPath = ("clients", number)
+        if client.group is not None and not groups:
+            what = f"has no effect, no meter of {card.name} is one for each group"
+            yield KeyProblem((*here, "group"), what)
+        if client.quota is not None and client.quota.of(limit) >= limit:
+            yield KeyProblem((*here, "quota"), "has no effect, it is the whole pool or more")
+        retry = client.on_throttle.retry
+        if retry is not None and retry.first == 0 and retry.then is None:
+            attempts = retry.max_attempts
+            if attempts > 2:
+                what = f"is 0 and grows from 0, so all {attempts} attempts are made at once: "
+                what += "write then: 30 s for the delay before the second retry"
+                yield KeyProblem((*here, "on_throttle", "retry", "first"), what)

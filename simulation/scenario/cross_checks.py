@@ -1,0 +1,65 @@
+"""What is wrong, or probably not meant, between the keys of a scenario and the files it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from simulation.errors import KeyPath, KeyProblem
+from simulation.scenario.call_checks import CallKinds
+from simulation.scenario.checks import (
+    client_problems,
+    length_problems,
+    name_problems,
+    objective_problems,
+    objective_remarks,
+    org_problems,
+    org_remarks,
+    price_problems,
+    start_problems,
+)
+from simulation.scenario.conduct_checks import (
+    conduct_problems,
+    conduct_remarks,
+    initial_problems,
+)
+from simulation.scenario.partial_reading import Unread
+
+if TYPE_CHECKING:
+    from simulation.scenario.scenario import Scenario
+
+__all__ = ["problems_between", "remarks_on"]
+
+
+def problems_between(scenario: Scenario, unread: Unread) -> Iterator[KeyProblem]:
+    """Yield what is wrong between keys, and against the rate card and the traces."""
+    card, names = scenario.card, [client.name for client in scenario.clients]
+    yield from name_problems(names, "clients", unread)
+    yield from start_problems(scenario.start, scenario.timezone, unread)
+    begins = scenario.warmup if scenario.initial_usage is None else scenario.warmup or 0
+    yield from length_problems(scenario.horizon, begins, card, len(names), unread)
+    yield from org_problems(scenario.org, card, unread)
+    kinds = CallKinds(card, scenario.other_apis)
+    has_dates = not unread.touches(("start",), ("timezone",), ("horizon",))
+    clock = scenario.clock if has_dates else None
+    for number, client in enumerate(scenario.clients):
+        here: KeyPath = ("clients", number)
+        trace = scenario.trace_if_read(client)
+        yield from client_problems(client, here, kinds, trace, clock, unread)
+        yield from conduct_problems(client, here, card, unread)
+    yield from initial_problems(scenario.initial_usage, lambda: scenario.limit, card, unread)
+    yield from objective_problems(scenario.objective, names, unread)
+    yield from price_problems(scenario.org, card, unread)
+    alternatives = [alternative.name for alternative in scenario.alternatives]
+    yield from name_problems(alternatives, "alternatives", unread)
+
+
+def remarks_on(scenario: Scenario) -> Iterator[KeyProblem]:
+    """Yield what is valid but probably not meant, such as dates outside the run."""
+    yield from org_remarks(scenario.org, scenario.card)
+    yield from objective_remarks(scenario.objective)
+    yield from conduct_remarks(scenario.clients, scenario.card, scenario.limit)
+    for number, client in enumerate(scenario.clients):
+        here: KeyPath = ("clients", number)
+        for remark in client.arrivals.remarks(scenario.clock):
+            yield remark._replace(path=(*here, *remark.path))
