@@ -74,7 +74,7 @@ def test_an_offer_begins_at_the_allowance_and_ends_at_purchase_cap_and_maximum(
     assert offer.sizes[-1] <= offer.purchase_cap < offer.sizes[-1] + card.addon_step
     assert offer.limits == [offer.limit() + size for size in offer.sizes]
     assert offer.largest_limit == offer.limits[-1] <= most
-    assert offer.ends_at_maximum == (most - offer.allowance < cap)
+    assert offer.ends_at_maximum == (max(0, most - offer.allowance) < cap)
 
 
 def test_nothing_can_be_bought_where_the_edition_s_maximum_leaves_nothing() -> None:
