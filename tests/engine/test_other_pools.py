@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -24,7 +25,8 @@ def calls_of(name: str, *changes: str) -> pd.DataFrame:
 def refused(calls: pd.DataFrame) -> dict[tuple[str, str], int]:
     """Return how many calls of each client each meter throttled."""
     throttled = calls[calls["throttled_attempts"] > 0]
-    return throttled.groupby(["client", "throttled_by"], observed=True).size().to_dict()
+    pairs = zip(throttled["client"], throttled["throttled_by"], strict=True)
+    return dict(Counter((str(client), str(meter)) for client, meter in pairs))
 
 
 def lost(calls: pd.DataFrame, client: str) -> int:
