@@ -3,6 +3,7 @@
 Both engines count in whole numbers of 64 bits. With these bounds no sum, product or time can
 leave them: 1,000,000 credits a call and 9 million million calls, more than a run can make in
 a week of computing, add up to less than 2^63; so do 20 years in µs and any delay behind them.
+Where a rate card's smallest unit is a part of a credit, its bounds are of as many such units.
 """
 
 from __future__ import annotations

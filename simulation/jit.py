@@ -33,9 +33,9 @@ _warned_of: set[str] = set()
 def compiled(function: Callable[..., Any]) -> Any:
     """Return a loop that is compiled at its first call, and kept for the next process.
 
-    It is kept in ``NUMBA_CACHE_DIR`` or the user's cache, under the content of its own file, so
-    that every install of the same version finds it. It is compiled anew when its own file changes,
-    not when another one changes: so a loop calls only loops of its own file. Where
+    It is kept in ``NUMBA_CACHE_DIR`` or the user's cache, under the content of its own folder, so
+    that every install of the same version finds it. It is compiled anew when a file of its folder
+    changes, not when another one changes: so a loop calls only loops of its own folder. Where
     ``NUMBA_DISABLE_JIT`` is set, the loop runs as plain Python, slowly.
 
     A loop returns no named tuple. Numba would make one by a class of Python's, and there a signal's
@@ -69,19 +69,24 @@ def _warn(what: str, why: str, folder: str = "") -> None:
 
 
 @lru_cache
-def _digest_of_file(file: str) -> str:
-    return hashlib.blake2b(Path(file).read_bytes(), digest_size=16).hexdigest()
+def _digest_of_folder(folder: Path) -> str:
+    """Return a hash of all modules of a folder, whose loops may call each other."""
+    found = hashlib.blake2b(digest_size=16)
+    for file in sorted(folder.glob("*.py")):
+        content = file.read_bytes()
+        found.update(f"{file.name} {len(content)} ".encode() + content)
+    return found.hexdigest()
 
 
 class _ByContent(_CacheLocator):  # type: ignore[misc]
-    """A folder for the loops of one file, named by its content.
+    """A folder for the loops of one file, named by the content of all files beside it.
 
     Numba looks beside the file first, where every install and environment would compile again.
     """
 
     def __init__(self, function: Callable[..., Any], file: str) -> None:
         self._line = function.__code__.co_firstlineno
-        self._digest = _digest_of_file(file)
+        self._digest = _digest_of_folder(Path(file).parent)
         place = config.CACHE_DIR or AppDirs(appname="creditsim", appauthor=False).user_cache_dir
         # Numba's version, too: what one has compiled is not for another to load.
         self._folder = Path(place) / f"{Path(file).stem}-{self._digest}-numba-{numba.__version__}"

@@ -22,6 +22,7 @@ from pydantic import BaseModel
 
 from simulation.formats.parts import FrozenDict
 from simulation.rate_cards.assumptions import register_of_assumptions
+from simulation.rate_cards.durations import CallDuration, LogNormal
 from simulation.scenario.arrival_laws import CountTrace, TraceFile
 from simulation.scenario.call_mix import CallMix, RecordCount
 from simulation.scenario.clients import Client
@@ -58,6 +59,8 @@ _SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("`trace: {counts: …}`", CountTrace),
     ("A call of the mix", CallMix),
     ("`records`, unless a number", RecordCount),
+    ("`duration`, unless a duration alone", CallDuration),
+    ("`duration: {lognormal: …}`", LogNormal),
     ("`on_throttle: {retry: …}`", Retry),
 ]
 _DEFAULTS = {
@@ -78,7 +81,7 @@ _DEFAULTS = {
 
 def _rows(model: type[BaseModel]) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        if (model, name) == (RecordCount, "fixed"):
+        if (model, name) in {(RecordCount, "fixed"), (CallDuration, "fixed")}:
             continue
         default: Any = _DEFAULTS.get((model.__name__, name), field.default)
         if field.is_required():

@@ -43,8 +43,8 @@ def rate_card_view(card: RateCard) -> RenderableType:
         editions.add_row(Text(names), f"{edition.base:,}{per}", maximum)
     calls = table_of("call", "category", "credits", "records at most", title="Calls")
     for api, kind in card.calls.items():
-        per = f" per {kind.per_records} records" if kind.per_records else ""
-        calls.add_row(Text(api), kind.category, f"{kind.credits}{per}", f"{kind.max_records or ''}")
+        most = f"{kind.most_records or ''}"
+        calls.add_row(Text(api), kind.category, kind.cost_in_words(), most)
     slabs = table_of(
         "add-on credits", "$ per 1,000 and day", "month if full", title="Add-on credits"
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,9 @@ class Calls:
     what : (n,) int64 array
         The call kind's index in `Demand.apis`, and how many records it carries, as `packed`.
     credits : (n,) int64 array
-        What the call costs.
+        What the call costs, in the card's smallest unit.
+    duration : (n,) int64 array or None
+        How long the call stays open once it is accepted, µs; None where no call lasts.
     """
 
     time: Ints
@@ -44,6 +47,7 @@ class Calls:
     call: Ints
     what: Ints
     credits: Ints
+    duration: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.time)
@@ -61,11 +65,17 @@ class Calls:
 
     def take(self, index: Ints | slice) -> Calls:
         """Return some of the calls, by index."""
-        return Calls(*(getattr(self, field.name)[index] for field in fields(self)))
+        columns: Iterator[Any] = (getattr(self, field.name) for field in fields(self))
+        taken: Iterator[Any] = (None if each is None else each[index] for each in columns)
+        return Calls(*taken)
 
 
 def concatenate(parts: Sequence[Calls]) -> Calls:
     """Return calls joined, one after the other."""
     if len(parts) == 1:
         return parts[0]
-    return Calls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Calls)))
+    # No calls at all have no durations, among others that have.
+    parts = [part for part in parts if len(part)] or parts[:1]
+    columns: Iterator[Any] = ([getattr(p, field.name) for p in parts] for field in fields(Calls))
+    joined: Iterator[Any] = (None if each[0] is None else np.concatenate(each) for each in columns)
+    return Calls(*joined)

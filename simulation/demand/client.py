@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from simulation.arrays import Ints
+from simulation.arrays import Flags, Ints
 from simulation.demand.arrivals import ArrivalProcess, Arrivals, TraceArrivals, arrivals_of
 from simulation.demand.calls import packed
+from simulation.demand.durations import Durations
 from simulation.demand.mix import Mix
 from simulation.demand.portion import Block
 from simulation.demand.wanted import Prices, Wanted
@@ -20,18 +21,28 @@ _MOST_REMEMBERED = 1_000_000  # calls of a client that are the same in all repli
 
 
 class ClientDemand:
-    """The demand of one client: its arrival process, and its mix of calls."""
+    """The demand of one client: its arrival process, its mix of calls, and how long they last.
 
-    def __init__(self, client: Client, scenario: Scenario, apis: tuple[str, ...]) -> None:
+    Without ``durations`` no call lasts.
+    """
+
+    def __init__(
+        self, client: Client, scenario: Scenario, apis: tuple[str, ...], durations: bool
+    ) -> None:
         self.client = client
         self.scenario = scenario
         self.arrivals: ArrivalProcess = arrivals_of(client, scenario)
         self.code = {api: code for code, api in enumerate(apis)}
-        self._mix = Mix(client, scenario, self.code)
+        self._codes = np.array([self.code[call.api] for call in client.calls], np.int64)
+        self._durations = Durations(client, scenario, self.code) if durations else None
+        # Two calls of the mix may be of one kind, and last differently.
+        entries = range(len(client.calls)) if durations else self._codes.tolist()
+        self._mix = Mix(client, scenario, entries)
         self._prices = Prices.of(scenario.card, apis)
         # What is not drawn is the same in all replications: when the calls come, or all of them.
         self._arrives = _Remembered(not client.arrivals.is_drawn)
-        self._wants = _Remembered(not client.is_drawn)
+        lasts_alike = self._durations is None or not self._durations.are_drawn
+        self._wants = _Remembered(lasts_alike and not client.is_drawn)
 
     @property
     def may_be_shared(self) -> bool:
@@ -66,26 +77,40 @@ class ClientDemand:
             days = np.array([[day], [early + skipped], [end - skipped]], np.int64)
             arrivals = Arrivals(arrivals.times[skipped:end], days)
         what = self._mix.draw(replication, arrivals)
+        entry = None
+        if self._durations is not None:
+            entry = what >> 32
+            api = self._codes[entry] if len(self._codes) else entry
+            what = packed(api, what & (2**32 - 1))
         if isinstance(self.arrivals, TraceArrivals) and self.arrivals.trace.counts is None:
             first = self.arrivals.first_row(block.days) + skipped
-            what = self._recorded(self.arrivals.trace, slice(first, first + len(what)), what)
-        return Wanted(arrivals.times, what, self._prices.credits(what))
+            rows = slice(first, first + len(what))
+            named, what = self._recorded(self.arrivals.trace, rows, what)
+            if entry is not None and named is not None:
+                entry = np.where(named, -1, entry)
+        duration = None
+        if self._durations is not None and entry is not None:
+            duration = self._durations.draw(replication, arrivals, entry, what >> 32)
+        return Wanted(arrivals.times, what, self._prices.credits(what), duration)
 
-    def _recorded(self, trace: Trace, rows: slice, what: Ints) -> Ints:
-        """Return what some rows of the trace name in place of what the mix drew."""
-        api, records = what >> 32, what & (2**32 - 1)
+    def _recorded(self, trace: Trace, rows: slice, what: Ints) -> tuple[Flags | None, Ints]:
+        """Return which rows of a trace name a kind, and what they name in place of the mix's."""
+        api, records, is_named = what >> 32, what & (2**32 - 1), None
         if trace.apis is not None:
-            named = [self.code.get(name, -1) for name in trace.apis[rows]]
-            from_trace = np.array(named, np.int64)
-            api = np.where(from_trace >= 0, from_trace, api)
-            records = np.where(from_trace >= 0, 1, records)
+            from_trace = np.array([self.code.get(name, -1) for name in trace.apis[rows]], np.int64)
+            is_named = from_trace >= 0
+            api = np.where(is_named, from_trace, api)
+            records = np.where(is_named, 1, records)
         if trace.records is not None:
             said = trace.records[rows]
             records = np.where(said > 0, said, records)
-        return packed(api, records)
+        return is_named, packed(api, records)
 
     def cheapest(self) -> dict[int, int]:
-        """Return the least that a call of each kind can cost, by the kind's index."""
+        """Return the least that a call of each kind can cost, by the kind's index.
+
+        In the card's smallest unit.
+        """
         card, least = self.scenario.card, dict[int, int]()
         trace = self.arrivals.trace if isinstance(self.arrivals, TraceArrivals) else None
 
@@ -93,18 +118,22 @@ class ClientDemand:
         said = recorded[recorded > 0] if recorded is not None else np.empty(0, np.int64)
         open_somewhere = len(said) < (0 if recorded is None else len(recorded))
 
-        def note(api: str, records: int) -> None:
+        def note(api: str, fewest: int, most: int) -> None:
             code = self.code[api]
-            least[code] = min(card.credits(api, records), least.get(code, 2**62))
+            least[code] = min(card.least_units(api, fewest, most), least.get(code, 2**62))
 
         for call in self.client.calls:
-            if len(said):
-                note(call.api, int(said.min()))
+            # More records may cost less where a card has tiers, and only then each number matters.
+            each = np.unique(said) if card.kind(call.api).tiers else np.sort(said)[:1]
+            for number in each.tolist():
+                note(call.api, number, number)
             if not len(said) or open_somewhere:
-                note(call.api, call.records.smallest)
+                for fewest, most in call.records.spans(card.most_records(call.api)):
+                    note(call.api, fewest, most)
         for row, api in enumerate((trace and trace.apis) or ()):
             if api:
-                note(api, 1 if recorded is None else max(1, int(recorded[row])))
+                records = 1 if recorded is None else max(1, int(recorded[row]))
+                note(api, records, records)
         return least
 
 

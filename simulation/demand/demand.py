@@ -38,6 +38,8 @@ class Demand:
         The scenario.
     apis : tuple of str
         The call kinds that the scenario makes, in the order of the rate card.
+    has_durations : bool
+        Whether calls last, and how long is drawn.
 
     Parameters
     ----------
@@ -45,10 +47,15 @@ class Demand:
     like : Demand, optional
         Demand of another scenario: clients that are the same there are drawn by the same objects,
         so that `draw_portion` can draw them once for both.
+    durations : bool, optional
+        Whether calls last; as the scenario needs it unless given.
     """
 
-    def __init__(self, scenario: Scenario, like: Demand | None = None) -> None:
+    def __init__(
+        self, scenario: Scenario, like: Demand | None = None, durations: bool | None = None
+    ) -> None:
         self.scenario = scenario
+        self.has_durations = scenario.needs_durations if durations is None else durations
         used = {call.api for client in scenario.clients for call in client.calls}
         for client in scenario.clients:
             if client.arrivals.file is not None:
@@ -56,13 +63,13 @@ class Demand:
         declared = (*scenario.card.calls, *scenario.other_apis)
         self.apis = tuple(api for api in dict.fromkeys(declared) if api in used)
         drawn_alike: dict[str, ClientDemand] = {}
-        if like is not None and like._is_drawn_as(scenario, self.apis):
+        if like is not None and like._is_drawn_as(self):
             self.blocks = like.blocks
             drawn_alike = {each.client.name: each for each in like._clients if each.may_be_shared}
         self._clients: list[ClientDemand] = [
             theirs
             if (theirs := drawn_alike.get(client.name)) and theirs.client == client
-            else ClientDemand(client, scenario, self.apis)
+            else ClientDemand(client, scenario, self.apis, self.has_durations)
             for client in scenario.clients
         ]
         # Fetching memory anew from the system for each day takes as long as drawing the day. The
@@ -75,21 +82,23 @@ class Demand:
         #   "demand.draw_day(0, 3)"
         np.empty(31 * 2**20, np.uint8)
 
-    def _is_drawn_as(self, scenario: Scenario, apis: tuple[str, ...]) -> bool:
-        """Return whether a client that is the same in another scenario wants the same there."""
-        mine = self.scenario
+    def _is_drawn_as(self, other: Demand) -> bool:
+        """Return whether a client that is the same in another demand wants the same there."""
+        mine, theirs = self.scenario, other.scenario
         return (
-            mine.seed == scenario.seed
+            mine.seed == theirs.seed
             and (mine.start, mine.timezone, mine.horizon)
-            == (scenario.start, scenario.timezone, scenario.horizon)
-            and mine.card == scenario.card
-            and self.apis == apis
+            == (theirs.start, theirs.timezone, theirs.horizon)
+            and mine.card == theirs.card
+            and self.apis == other.apis
+            and self.has_durations == other.has_durations
         )
 
     @property
     def is_random(self) -> bool:
-        """Whether replications differ: some arrivals, mix, records or jitter are drawn."""
-        return self.scenario.is_random
+        """Whether replications differ: arrivals, mix, records, durations or jitter are drawn."""
+        drawn = self.has_durations and self.scenario.draws_durations
+        return drawn or self.scenario.is_random
 
     @property
     def days(self) -> int:
@@ -142,7 +151,8 @@ class Demand:
             How many calls the client made on the days before.
         """
         block, nothing = Block(range(day, day + 1)), np.empty(0, np.int64)
-        wanted = [Wanted(nothing, nothing, nothing) for _ in self._clients]
+        none = nothing if self.has_durations else None
+        wanted = [Wanted(nothing, nothing, nothing, none) for _ in self._clients]
         wanted[client] = self._clients[client].draw(replication, block, {})
         firsts = np.zeros(len(wanted), np.int64)
         firsts[client] = first_call
@@ -209,7 +219,10 @@ class Demand:
 
     @cached_property
     def cheapest(self) -> dict[tuple[int, int], int]:
-        """The least credits that a call can cost, for each (client, api) that occurs."""
+        """The least that a call can cost, for each (client, api) that occurs.
+
+        In the card's smallest unit.
+        """
         return {
             (number, code): cost
             for number, client in enumerate(self._clients)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil, floor, sqrt
 from typing import NamedTuple
 
@@ -27,18 +28,18 @@ class Mix:
     ----------
     client : Client
     scenario : Scenario
-    code : dict of str to int
-        The index of each call kind in `Demand.apis`.
+    code : sequence of int
+        What stands for each call of the mix: the index of its kind in `Demand.apis`.
     """
 
-    def __init__(self, client: Client, scenario: Scenario, code: dict[str, int]) -> None:
+    def __init__(self, client: Client, scenario: Scenario, code: Sequence[int]) -> None:
         self._names = names_of(scenario.seed, client.name, "mix")
         self._only: int | None = None
         calls = client.calls
         if not calls:  # the trace names all: code 0, one record
             self._only = 1
         elif len(calls) == 1 and calls[0].records.fixed is not None:
-            self._only = code[calls[0].api] << 32 | calls[0].records.fixed
+            self._only = code[0] << 32 | calls[0].records.fixed
         weights = np.array([call.weight for call in calls], np.float64)
         parts = np.cumsum(weights) / max(weights.sum(), 1e-300)
         self._lows = np.concatenate(([0.0], parts[:-1]))
@@ -47,7 +48,7 @@ class Mix:
         spans = np.array([law.span for law in laws])
         # A kind of no weight is never chosen.
         self._scales = np.divide(spans, lengths, out=np.zeros(len(calls)), where=lengths > 0)
-        codes = np.array([code[call.api] for call in calls], np.int64)
+        codes = np.array(code, np.int64)
         self._least = packed(codes, np.array([law.least for law in laws], np.int64))
         self._most = np.array([law.span - 1 for law in laws], np.int64)
         self._ends = np.cumsum([len(law.sums) for law in laws], dtype=np.int64)
@@ -104,6 +105,5 @@ def _records(call: CallMix, scenario: Scenario) -> _Records:
     assert mean is not None
     far = _FAR * sqrt(mean) + 4 * _FAR
     drawn = np.arange(max(0, floor(mean - far)), ceil(mean + far))
-    kind = scenario.card.calls.get(call.api)
-    most_records = kind.max_records if kind else None
+    most_records = scenario.card.most_records(call.api)
     return _Records(0, 1, pdtr(drawn, mean), np.clip(drawn, 1, most_records))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -37,7 +38,13 @@ def lined_up(wanted: Sequence[Wanted], first_calls: Ints, start: int) -> Calls:
     what = np.concatenate([each.what for each in wanted])
     credits = np.concatenate([each.credits for each in wanted])
     here, numbers = begins[:-1].copy(), first_calls - begins[:-1]
-    return Calls(*_line_up(keys, bits, start, here, numbers, what, credits))
+    calls = Calls(*_line_up(keys, bits, start, here, numbers, what, credits))
+    lasting = [each.duration for each in wanted if each.duration is not None]
+    if not lasting:
+        return calls
+    duration = np.concatenate(lasting)
+    _reorder(keys, bits, begins[:-1].copy(), duration, ordered := np.empty_like(duration))
+    return replace(calls, duration=ordered)
 
 
 @compiled
@@ -81,3 +88,13 @@ def _line_up(keys, bits, start, here, number, what, credits):  # type: ignore[no
         whose[n], calls[n], lined_up[n] = client, number[client] + position, what[position]
         costs[n] = credits[position]
     return times, whose, calls, lined_up, costs
+
+
+@compiled
+def _reorder(keys, bits, here, column, ordered):  # type: ignore[no-untyped-def]
+    """Put a column into the order of keys, as `_line_up` does, whose parameters these are."""
+    mask = (1 << bits) - 1
+    for n in range(keys.shape[0]):
+        client = keys[n] & mask
+        ordered[n] = column[here[client]]
+        here[client] += 1

@@ -24,7 +24,7 @@ class Engine(ABC):
     demand : Demand, optional
         The scenario's demand, where the caller has it already.
     limit : int, optional
-        The size of the pool, in place of what the org has bought.
+        The size of the pool in credits, in place of what the org has bought.
     """
 
     def __init__(

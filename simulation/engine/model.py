@@ -88,7 +88,7 @@ class Model(Engine):
     def _client(self, number: int, client: Client) -> Process:
         """Make a client's calls, each at its time; draw them at the start of each day."""
         # Bound once, for the loop that makes every call of the run.
-        env, pool, wake_at, consume = self.env, self.pool, Alarm(self.env).at, self.pool.consume
+        env, pool, wake_at, consume = self.env, self.pool, Alarm(self.env).at, self.pool.take
         retry: Retries | None = None
         if (law := client.on_throttle.retry) is not None:
             key = jitter_key(self.scenario.seed, self.replication, client.name)
@@ -109,7 +109,7 @@ class Model(Engine):
                 try:
                     consume(credits, True)  # the ledger books it
                 except TooManyRequests:
-                    if credits > pool.limit:
+                    if credits > pool.limit_units:
                         ledger.give_up(n, IMPOSSIBLE)
                     elif retry is None:
                         ledger.give_up(n, LOST)

@@ -56,7 +56,7 @@ class Retries:
             now += self.delay(call, retry)
             yield alarm.at(now, order)
             try:
-                self.pool.consume(credits, booked=True)
+                self.pool.take(credits, booked=True)
             except TooManyRequests:
                 ledger.throttled(n)
                 self.journal.retried(False, now, credits, account)

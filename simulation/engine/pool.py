@@ -81,13 +81,14 @@ class CreditPool:
     window : int
         How long a credit stays consumed, µs.
     card : RateCard, optional
-        Says what a throttled attempt is answered, and what it costs.
+        Says what a throttled attempt is answered, and what it costs; and the smallest unit of a
+        credit, in which the pool counts.
 
     Attributes
     ----------
-    used : int
-        Credits that are consumed now.
-    unbooked : list of (instant, credits)
+    limit_units, used_units : int
+        `limit` and `used`, as numbers of the card's smallest unit.
+    unbooked : list of (instant, units)
         What was consumed and not booked by the caller, in order of time.
 
     >>> env = simpy.Environment()
@@ -113,54 +114,70 @@ class CreditPool:
         self.env = env
         self.limit = limit
         self.window = window
-        self.used = 0
+        self.limit_units, self.used_units = card.in_units(limit), 0
         self.unbooked: list[tuple[int, int]] = []
         self._answer = card.throttled_response
-        self._throttled_attempt_credits = card.throttled_attempt_credits
+        self._throttled_attempt_units = card.in_units(card.throttled_attempt_credits)
+        self._card = card
         # What was granted, when and how much, in order of time; those before `_oldest` are back.
         self._times: list[int] = []
-        self._credits: list[int] = []
+        self._units: list[int] = []
         self._oldest = 0
         self._release = Alarm(env, self._on_release)
 
     @property
-    def available(self) -> int:
-        """Credits that can be consumed now."""
-        return self.limit - self.used
+    def used(self) -> int | float:
+        """Credits that are consumed now; whole where a credit is the card's smallest unit."""
+        return self._card.in_credits(self.used_units)
 
-    def consume(self, credits: int, booked: bool = False) -> None:
+    @property
+    def available(self) -> int | float:
+        """Credits that can be consumed now."""
+        return self._card.in_credits(self.limit_units - self.used_units)
+
+    def consume(self, credits: float, booked: bool = False) -> None:
         """Consume credits now, or raise `TooManyRequests` and consume nothing.
 
         Parameters
         ----------
-        credits : int
+        credits : int or float
             What the call costs.
         booked : bool
             Whether the caller keeps a record of it; otherwise it is kept in ``unbooked``.
+
+        Raises
+        ------
+        ValueError
+            If they are not a whole multiple of the card's smallest unit.
         """
-        used = self.used + credits
-        if used > self.limit:
-            if self._throttled_attempt_credits and self.available:
-                self.consume(min(self._throttled_attempt_credits, self.available))
+        self.take(self._card.in_units(credits), booked)
+
+    def take(self, units: int, booked: bool = False) -> None:
+        """Consume a number of the card's smallest unit now; else as `consume`."""
+        used = self.used_units + units
+        if used > self.limit_units:
+            left = self.limit_units - self.used_units
+            if self._throttled_attempt_units and left:
+                self.take(min(self._throttled_attempt_units, left))
             raise TooManyRequests(self._answer)
         # The attribute itself: the property `now` is a call more for each attempt.
         now: int = self.env._now  # type: ignore[assignment]  # time is integer here
-        self.used = used
+        self.used_units = used
         self._times.append(now)
-        self._credits.append(credits)
+        self._units.append(units)
         if not booked:
-            self.unbooked.append((now, credits))
+            self.unbooked.append((now, units))
         # One alarm for the oldest grant suffices, since grants come back in the order of granting.
         if self._release.callbacks is None:
             self._release.at(now + self.window, _RELEASE)
 
     def _on_release(self, _: simpy.Event) -> None:
-        times, credits, oldest, back = self._times, self._credits, self._oldest, 0
+        times, units, oldest, back = self._times, self._units, self._oldest, 0
         made = len(times)
         # All that comes back before the next event can come back now: nothing looks until then.
         seen_from = self.env.peek() - self.window
         while True:
-            back += credits[oldest]
+            back += units[oldest]
             oldest += 1
             if oldest == made:
                 break
@@ -168,9 +185,9 @@ class CreditPool:
             if granted_at >= seen_from:
                 self._release.at(granted_at + self.window, _RELEASE)
                 break
-        self.used -= back
+        self.used_units -= back
         # Deleting from the front moves all that stays, so it is done once for many grants.
         if oldest > _FORGET_AFTER:
-            del times[:oldest], credits[:oldest]
+            del times[:oldest], units[:oldest]
             oldest = 0
         self._oldest = oldest

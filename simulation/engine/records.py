@@ -66,7 +66,7 @@ class Entries:
     time : (n,) int64 array
         When, µs since the scenario's start.
     credits : (n,) int64 array
-        What the attempt costs.
+        What the attempt costs, in the card's smallest unit.
     account : (n,) int64 array
         client × number of call kinds + call kind; -1 for a process of the user's own.
     """

@@ -267,7 +267,9 @@ def binomial_interval(
     return low, high
 
 
-def unseen_calls(peaks: ArrayLike, credits_per_call: float, limits: ArrayLike = inf) -> Floats:
+def unseen_calls(
+    peaks: ArrayLike, credits_per_call: float, limits: ArrayLike = inf, unit: float = 1.0
+) -> Floats:
     """Return how many calls an event may throttle that no replication shows, of each limit's shape.
 
     Throttling comes when a peak of demand exceeds the limit. So an event is taken to be as large as
@@ -282,9 +284,11 @@ def unseen_calls(peaks: ArrayLike, credits_per_call: float, limits: ArrayLike = 
         The mean over all calls.
     limits : array
         The most credits that a window may hold; endless where peaks are cut off already.
+    unit : float
+        The smallest unit of credits: a call is not taken to cost less on average.
     """
     ordered = np.sort(np.asarray(peaks, np.float64))
     busy = ordered[max(0, len(ordered) - 1 - max(1, len(ordered) // 5))]
     apart = np.minimum(ordered[-1], limits) - np.minimum(busy, limits)
-    found: Floats = np.maximum(1.0, apart / max(1.0, credits_per_call))
+    found: Floats = np.maximum(1.0, apart / max(unit, credits_per_call))
     return found

@@ -25,7 +25,7 @@ class Group:
     members : (accounts,) bool array
         Which accounts (client × call kind) belong to it.
     cheapest : int
-        The least that one of its calls can cost, credits.
+        The least that one of its calls can cost, in the card's smallest unit.
     draws_calls, draws_credits : bool
         Whether how many calls it makes, and what they cost together, differs between replications.
     """

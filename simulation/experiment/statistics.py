@@ -31,7 +31,7 @@ class Settled(NamedTuple):
     """Calls of one day that count, a column each; all of one length.
 
     ``attempts`` and ``throttled_attempts`` are numbers of them, ``outcome`` one of the outcomes of
-    `simulation.engine`, ``credits`` what a call costs.
+    `simulation.engine`, ``credits`` what a call costs, in the card's smallest unit.
     """
 
     attempts: NDArray[np.int32]
@@ -48,8 +48,8 @@ class Figures(NamedTuple):
     ``first_throttle`` when a call was throttled first, µs; only where one was.
     """
 
-    sums: Mapping[str, int]
-    peak: int
+    sums: Mapping[str, int | float]
+    peak: int | float
     exhausted: int
     first_throttle: int
 
@@ -73,7 +73,8 @@ class Statistic:
     of_group : callable, optional
         Returns its value; nan where there is none.
     in_credits : bool
-        Whether it counts credits: an event that no replication shows has as many as its calls cost.
+        Whether it counts credits, over calls in the card's smallest unit: an event that no
+        replication shows has as many as its calls cost.
     at_most : str
         The statistic that it cannot exceed, if there is one: its interval ends there.
     is_share : bool
@@ -226,6 +227,7 @@ class ReplicationStatistics:
         self.intervals = intervals
         self.groups = groups_of(demand)
         self.usage = UsageTracker(demand, self.groups, intervals)
+        self._card = demand.scenario.card
         self._kinds = len(demand.apis)
         self._accounts = len(demand.scenario.clients) * self._kinds
         self._warmup = demand.scenario.warmup_end
@@ -281,10 +283,14 @@ class ReplicationStatistics:
         return Late(delays[order], accounts[order])
 
     def _of_group(self, index: int, group: Group, delays: NDArray[np.int64]) -> dict[str, float]:
-        sums = {name: int(column[group.members].sum()) for name, column in self._sums.items()}
+        sums = dict[str, int | float]()
+        for name, column in self._sums.items():
+            value = int(column[group.members].sum())
+            in_credits = STATISTICS[name].in_credits
+            sums[name] = self._card.in_credits(value) if in_credits else value
         found = Figures(
             sums,
-            self.usage.peaks[index],
+            self._card.in_credits(self.usage.peaks[index]),
             self.usage.exhausted[group.cheapest],
             int(self._first_throttle[group.members].min()),
         )

@@ -60,7 +60,8 @@ def summarise(
         `SUMMARY_COLUMNS`; ``replications`` are those that had a value. nan stands where there
         is no value, and inf where it lies beyond the horizon.
     """
-    n, unseen = len(tables["overall"]), _unseen(tables["overall"])
+    unit = scenario.card.smallest_unit
+    n, unseen = len(tables["overall"]), _unseen(tables["overall"], unit)
     counted = scenario.counted / HOUR
     parts = []
     for grain, table in tables.items():
@@ -71,7 +72,7 @@ def summarise(
             "calls": np.array([group.draws_calls for group in alike]),
             "credits_demanded": np.array([group.draws_credits for group in alike]),
         }
-        for statistic, found in _estimates(columns, delays, drawn, unseen, counted).items():
+        for statistic, found in _estimates(columns, delays, drawn, unseen, counted, unit).items():
             shown = found.exact() if certain and n > 1 else found
             parts.append(
                 pd.DataFrame(
@@ -94,23 +95,26 @@ def summarise(
     )
 
 
-def throttled_share(runs: pd.DataFrame) -> Estimate[float]:
+def throttled_share(runs: pd.DataFrame, unit: float = 1.0) -> Estimate[float]:
     """Return the share of calls throttled, with the interval that the summary has.
 
     Parameters
     ----------
     runs : DataFrame
         A row for each replication, a column for each statistic.
+    unit : float
+        The smallest unit of credits.
     """
     calls = runs["calls"].to_numpy()
-    event = _event(calls.mean(), _unseen(runs))
+    event = _event(calls.mean(), _unseen(runs, unit))
     return ratio_of(runs["throttled_calls"], calls, float(event)).at_most(1.0)
 
 
-def _unseen(runs: pd.DataFrame) -> float:
+def _unseen(runs: pd.DataFrame, unit: float) -> float:
     """Return how many calls an event may throttle that none of these replications shows."""
     demanded, calls = runs["credits_demanded"].sum(), runs["calls"].sum()
-    return float(unseen_calls(runs["peak_window_credits"], demanded / max(1, calls)))
+    peaks = runs["peak_window_credits"]
+    return float(unseen_calls(peaks, demanded / max(1, calls), unit=unit))
 
 
 def _event(calls: float | Floats, unseen: float) -> Floats:
@@ -125,11 +129,12 @@ def _estimates(
     drawn: Mapping[str, NDArray[np.bool_]],
     unseen: float,
     counted: float,
+    unit: float,
 ) -> dict[str, Estimates]:
     """Return every statistic of the groups of one grain; columns are (replications, groups).
 
     The interval of a statistic in ``drawn`` is a point for the groups in which it is not random.
-    ``counted`` is the time after the warm-up, in hours.
+    ``counted`` is the time after the warm-up, in hours, and ``unit`` the smallest of credits.
     """
     calls = columns["calls"].astype(np.float64)
     mean = calls.mean(axis=0)
@@ -140,7 +145,7 @@ def _estimates(
         "exhausted_hours": event * counted / np.maximum(1.0, mean),
         **dict.fromkeys(
             (name for name, statistic in STATISTICS.items() if statistic.in_credits),
-            event * np.maximum(1.0, each),
+            event * np.maximum(unit, each),
         ),
     }
     found: dict[str, Estimates] = {}

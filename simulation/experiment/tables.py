@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from simulation.demand import Demand
+from simulation.demand import Calls, Demand
 from simulation.engine import OUTCOMES, CallRecords
 from simulation.experiment.groups import groups_of
 from simulation.experiment.intervals import Estimate
@@ -31,6 +31,7 @@ class Replicated(NamedTuple):
     values: list[dict[str, float]]
     """The statistics of each group, in the order of `simulation.experiment.groups.groups_of`."""
     intervals: dict[str, NDArray[np.int64]]
+    """Those of `simulation.experiment.usage.Intervals`."""
     crossings: list[Crossing]
     late: Late
 
@@ -112,7 +113,12 @@ class RunTables:
         count = len(replicated.intervals["calls"])
         starts = np.arange(count, dtype=np.int64) * self._length
         frame = {"replication": replication, "start_at": self._instants(starts)}
-        self._intervals.append(pd.DataFrame({**frame, **replicated.intervals}))
+        card = self._scenario.card
+        sums = {
+            name: card.in_credits(column) if name.startswith("credits_") else column
+            for name, column in replicated.intervals.items()
+        }
+        self._intervals.append(pd.DataFrame({**frame, **sums}))
         self._late.append(replicated.late)
         for crossing in replicated.crossings:
             self._alerts.append({"replication": replication, **vars(crossing)})
@@ -124,7 +130,8 @@ class RunTables:
 
     def throttled_share(self) -> Estimate[float]:
         """Return the throttled share by the replications so far, as the summary will have it."""
-        return throttled_share(pd.DataFrame(self._rows["overall"]))
+        unit = self._scenario.card.smallest_unit
+        return throttled_share(pd.DataFrame(self._rows["overall"]), unit)
 
     def result(self, engine: str) -> RunResult:
         """Return the result of the replications taken in so far."""
@@ -158,7 +165,8 @@ class RunTables:
 def call_table(records: CallRecords, demand: Demand, replication: int) -> pa.Table:
     """Return calls and outcomes as an Arrow table: the columns of ``calls.parquet``.
 
-    Times are µs in UTC; ``settled_at`` is null where a call is unfinished.
+    Times are µs in UTC; ``settled_at`` is null where a call is unfinished, ``duration_us``
+    where no call lasts.
     """
     calls, scenario = records.calls, demand.scenario
     epoch = scenario.clock.start_epoch
@@ -177,7 +185,7 @@ def call_table(records: CallRecords, demand: Demand, replication: int) -> pa.Tab
             "api": named(calls.api, demand.apis),
             "category": named(category[calls.api], categories),
             "records": pa.array(calls.records),
-            "credits": pa.array(calls.credits),
+            "credits": pa.array(scenario.card.in_credits(calls.credits)),
             "submitted_at": pa.array(calls.time + epoch).cast(instant),
             "attempts": pa.array(records.attempts),
             "throttled_attempts": pa.array(records.throttled_attempts),
@@ -185,5 +193,13 @@ def call_table(records: CallRecords, demand: Demand, replication: int) -> pa.Tab
             "settled_at": pa.array(records.settled_at + epoch, mask=records.settled_at < 0).cast(
                 instant
             ),
+            "duration_us": _durations(calls),
         }
     )
+
+
+def _durations(calls: Calls) -> pa.Array:
+    """Return durations as a column; null where no call lasts."""
+    if calls.duration is None:
+        return pa.nulls(len(calls), pa.int64())
+    return pa.array(calls.duration)

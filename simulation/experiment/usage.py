@@ -36,7 +36,8 @@ class Intervals:
     length : int
         Length of an interval, µs; the last one may be shorter.
     columns : dict of (m,) int64 arrays
-        A value for each interval, by the names of ``intervals.parquet``.
+        A value for each interval, by the names of ``intervals.parquet``; amounts of credits are
+        numbers of the card's smallest unit.
     """
 
     def __init__(self, demand: Demand, length: int = HOUR) -> None:
@@ -117,7 +118,7 @@ class UsageTracker:
     def __init__(self, demand: Demand, groups: list[Group], intervals: Intervals) -> None:
         scenario = demand.scenario
         self._clock = scenario.clock
-        self._limit = scenario.limit
+        self._limit = scenario.card.in_units(scenario.limit)  # all is counted in smallest units
         self._window = scenario.card.window
         self._warmup = scenario.warmup_end
         self._intervals = intervals
@@ -145,7 +146,7 @@ class UsageTracker:
 
     @property
     def peaks(self) -> list[int]:
-        """The most credits that each group had in use at once."""
+        """The most that each group had in use at once, in the card's smallest unit."""
         return self._peaks.tolist()
 
     def _follow(self, day: DayRecords, changes: _Changes) -> None:

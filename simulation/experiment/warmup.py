@@ -169,7 +169,8 @@ def _throttled_by_hour(demand: Demand, replication: int) -> Ints:
     scenario = demand.scenario
     window = scenario.card.window
     part = max(1, window // _HOURS)
-    throttled = throttled_from(demand, replication, (0, scenario.limit), part)
+    spent = scenario.card.in_units(scenario.limit)
+    throttled = throttled_from(demand, replication, (0, spent), part)
     whole = (scenario.horizon // window + 1) * _HOURS
     counts = np.zeros((2, whole), np.int64)
     counts[:, : throttled.shape[1]] = throttled[:, :whole]

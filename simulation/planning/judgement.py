@@ -37,27 +37,30 @@ class Judgement:
     Attributes
     ----------
     limits : (m,) int64 array
-        The pool sizes, rising.
+        The pool sizes, rising, credits.
     calls : (n,) int64 array
         Calls that count, submitted after the warm-up.
-    credits : (n,) int64 array
-        What they cost together.
+    credits : (n,) array
+        What they cost together; whole numbers where a credit is the card's smallest unit.
     throttled, lost : (n, m) int64 array
         How many of them were throttled at first, and how many were lost; -1 where a size was
         not judged. Each size is judged on the first replications, on all where it matters.
     enough : (n,) int64 array
-        The pool size that throttles no call in the replication.
+        The pool size that throttles no call in the replication, in whole credits.
     work : (n,) int64 array
         How many attempts were decided for it, over all sizes.
+    unit : float
+        The card's smallest unit of credits.
     """
 
     limits: Ints
     calls: Ints
-    credits: Ints
+    credits: Ints | Floats
     throttled: Ints
     lost: Ints
     enough: Ints
     work: Ints
+    unit: float = 1.0
 
     @property
     def replications(self) -> Ints:
@@ -81,7 +84,8 @@ class Judgement:
         """How many calls an event may throttle that no replication shows, at each size, (m,)."""
         # No event throttles more calls than a replication has.
         most = max(1.0, float(self.calls.mean()))
-        return np.minimum(most, unseen_calls(self.enough, self.credits_per_call, self.limits))
+        found = unseen_calls(self.enough, self.credits_per_call, self.limits, self.unit)
+        return np.minimum(most, found)
 
     @property
     def credits_per_call(self) -> float:
@@ -91,8 +95,8 @@ class Judgement:
     @property
     def enough_for_unseen(self) -> float:
         """The pool size that throttles no call even in an event that no replication shows."""
-        event = float(unseen_calls(self.enough, self.credits_per_call))
-        return float(self.enough.max()) + event * max(1.0, self.credits_per_call)
+        event = float(unseen_calls(self.enough, self.credits_per_call, unit=self.unit))
+        return float(self.enough.max()) + event * max(self.unit, self.credits_per_call)
 
     def meets(self, objective: Objective) -> NDArray[np.bool_]:
         """Return whether each size keeps to the objective's share in each replication, (n, m)."""
@@ -126,7 +130,7 @@ class Judgement:
             name: np.concatenate((getattr(self, name)[:first], getattr(more, name)))
             for name in ("calls", "credits", "enough", "work")
         }
-        return Judgement(limits=self.limits, **columns, **rows)
+        return Judgement(limits=self.limits, unit=self.unit, **columns, **rows)
 
 
 def smallest_with_all_larger(meets: NDArray[np.bool_]) -> int | None:

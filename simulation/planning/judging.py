@@ -58,7 +58,11 @@ def _counted(demand: Demand) -> Flags:
 
 
 def _sweep(demands: Sequence[Demand], task: _Task) -> list[Swept]:
-    pools = [Pools(demands[n], limits, counted) for n, limits, counted in task.parts]
+    # Pools are bought in credits and decided in smallest units.
+    pools = [
+        Pools(demands[n], limits * demands[n].scenario.card.units_per_credit, counted)
+        for n, limits, counted in task.parts
+    ]
     return sweep_together(pools, task.replication)
 
 
@@ -85,6 +89,7 @@ class _Tally:
 
     def __init__(self, asked: Asked) -> None:
         self.asked, count, limits = asked, len(asked.replications), asked.limits
+        self._card = asked.demand.scenario.card
         self._sizes = {
             name: np.zeros((count, len(limits)), np.int64) for name in ("throttled", "lost")
         }
@@ -98,6 +103,8 @@ class _Tally:
             counts[row, columns] = getattr(swept, name)
         for name, values in self._demand.items():  # the same whatever the sizes are
             values[row] = getattr(swept, name)
+        # A pool of so many whole credits, rounded up, is the smallest that throttles no call.
+        self._demand["enough"][row] = -(-swept.enough // self._card.units_per_credit)
         self._work[row] += swept.work
 
     def not_enough(self, replication: int, first: int) -> bool:
@@ -107,7 +114,14 @@ class _Tally:
 
     def judgement(self) -> Judgement:
         """Return the counts of all sizes that were taken in."""
-        return Judgement(limits=self.asked.limits, work=self._work, **self._sizes, **self._demand)
+        credits = self._card.in_credits(self._demand["credits"])
+        return Judgement(
+            limits=self.asked.limits,
+            work=self._work,
+            unit=self._card.smallest_unit,
+            **self._sizes,
+            **{**self._demand, "credits": credits},
+        )
 
 
 def judge(

@@ -52,7 +52,7 @@ def kaufman_roberts(
     credits : sequence of k ints
         What a call of each kind costs, 1 or more.
     limit : int
-        Credits in the pool.
+        Credits in the pool; as the costs in smallest units, where these are parts of a credit.
 
     Returns
     -------

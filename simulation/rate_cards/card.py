@@ -8,24 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property, lru_cache
 from importlib import resources
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, overload
 
 from pydantic import Field, model_validator
 
-from simulation.bounds import MOST_CREDITS
-from simulation.errors import InputError, KeyProblem, KeyProblems
+from simulation.bounds import MOST_CREDITS, MOST_CREDITS_A_CALL, MOST_PER_LICENSE
+from simulation.errors import InputError, KeyPath, KeyProblem, KeyProblems
 from simulation.formats import Credits, Document, Part, did_you_mean
 from simulation.quantities import DAY, WHOLE, Duration, Share, write_duration
 from simulation.rate_cards import prices
-from simulation.rate_cards.meters import POOL, Meter, alike_meters
+from simulation.rate_cards.costs import CallCredits, SmallestUnit, Tiers, common_unit
+from simulation.rate_cards.durations import DEFAULT_DURATION, CallDuration
+from simulation.rate_cards.meters import THE_POOL, Meter, meter_problems
 from simulation.rate_cards.offer import Offer
 from simulation.rate_cards.shipped import shipped_rate_cards
 from simulation.rate_cards.terms import (
-    CallCredits,
     CallKind,
     Category,
     Edition,
@@ -42,10 +44,6 @@ __all__ = ["ALERT_LEVELS", "RateCard"]
 
 ALERT_LEVELS = (50, 80, 90, 100)
 """Per cent of the limit: from 50 on the vendor sends a header, at the others an e-mail."""
-
-_POOL = Meter.model_validate({"name": "credits", "kind": "rolling", "size": POOL})
-
-Numbers = TypeVar("Numbers", int, "NDArray[np.int64]")
 
 
 class RateCard(Part):
@@ -66,6 +64,7 @@ class RateCard(Part):
     window: Duration = DAY
     addon_step: Annotated[int, Field(ge=1, le=MOST_CREDITS), WHOLE] = 1000
     purchase_cap_credits: Credits
+    smallest_unit: SmallestUnit = 1
     throttled_attempt_credits: CallCredits = 0
     reports_usage_from: Share = 0.5
     throttled_response: ThrottledResponse
@@ -94,20 +93,12 @@ class RateCard(Part):
                 seen[name] = edition
         if "other" not in self.calls:
             problems.append(KeyProblem(("calls",), "has no 'other', say what any other call costs"))
-        problems += self._meter_problems()
+        problems += self._unit_problems()
+        least = {api: self.credits(api, 1) for api in self.calls}
+        problems += meter_problems(self.limits, self.editions, least)
         if problems:
             raise KeyProblems(problems)
         return self
-
-    def _meter_problems(self) -> Iterator[KeyProblem]:
-        yield from alike_meters(self.limits)
-        least = {api: self.credits(api, 1) for api in self.calls}
-        for number, meter in enumerate(self.limits):
-            if meter.name == _POOL.name and not any(each.is_pool for each in self.limits):
-                what = f"{meter.name!r} is the pool's own name, give this meter another"
-                yield KeyProblem(("limits", number, "name"), what)
-            for path, what, *_ in meter.problems(self.editions, self.calls, least):
-                yield KeyProblem(("limits", number, *path), what)
 
     @cached_property
     def meters(self) -> tuple[Meter, ...]:
@@ -117,12 +108,54 @@ class RateCard(Part):
         """
         if any(meter.is_pool for meter in self.limits):
             return self.limits
-        return (_POOL, *self.limits)
+        return (THE_POOL, *self.limits)
 
     @cached_property
     def pool(self) -> Meter:
         """The meter whose size is the limit."""
         return next(meter for meter in self.meters if meter.is_pool)
+
+    def _unit_problems(self) -> Iterator[KeyProblem]:
+        """Yield the amounts that are no whole number of smallest units, or too many of them."""
+        unit = Fraction(str(self.smallest_unit))
+        costs: dict[KeyPath, int | float] = {
+            ("calls", api, *path): amount
+            for api, kind in self.calls.items()
+            for path, amount in kind.amounts.items()
+        }
+        costs[("throttled_attempt_credits",)] = self.throttled_attempt_credits
+        will_do = float(common_unit(costs))
+        if unit.numerator != 1:
+            what = (
+                f"{self.smallest_unit} is not a whole part of a credit, which has "
+                f"{float(1 / unit):.6g} of them: write {will_do:g}, of which all costs are "
+                "whole multiples"
+            )
+            yield KeyProblem(("smallest_unit",), what)
+            return
+        for path, amount in costs.items():
+            if Fraction(str(amount)) % unit:
+                what = (
+                    f"{amount} is not a whole multiple of the card's smallest unit, "
+                    f"{self.smallest_unit} credits: write 'smallest_unit: {will_do:g}' on the "
+                    "card, or a whole multiple"
+                )
+                yield KeyProblem(path, what)
+        amounts = [(path, amount, MOST_CREDITS_A_CALL) for path, amount in costs.items()]
+        amounts.append((("purchase_cap_credits",), self.purchase_cap_credits, MOST_CREDITS))
+        for name, rules in self.editions.items():
+            amounts += [
+                (("editions", name, "base"), rules.base, MOST_CREDITS),
+                (("editions", name, "per_license"), rules.per_license, MOST_PER_LICENSE),
+                (("editions", name, "maximum"), rules.maximum or 0, MOST_CREDITS),
+            ]
+        for path, amount, most in amounts:
+            if amount * self.units_per_credit > most:
+                what = (
+                    f"{amount:,} is more than {most:,} times the card's smallest unit: write at "
+                    f"most {most * unit}, or a larger 'smallest_unit'"
+                )
+                yield KeyProblem(path, what)
 
     @classmethod
     def load(cls, name: str | Path, folder: Path | str = ".") -> RateCard:
@@ -156,6 +189,41 @@ class RateCard(Part):
             for edition, rules in self.editions.items()
             for name in (edition, *rules.aliases)
         }
+
+    @cached_property
+    def units_per_credit(self) -> int:
+        """How many of the card's smallest units are a credit; 1 where credits are whole."""
+        return round(1 / Fraction(str(self.smallest_unit)))
+
+    def in_units(self, credits: float) -> int:
+        """Return credits as a number of the card's smallest unit, in which engines count.
+
+        Raises
+        ------
+        ValueError
+            If they are no whole number of units.
+        """
+        units = round(credits * self.units_per_credit)
+        if units / self.units_per_credit != credits:
+            raise ValueError(
+                f"{credits} credits are not a whole multiple of {self.smallest_unit}, the smallest "
+                f"unit of rate card {self.name}"
+            )
+        return units
+
+    @overload
+    def in_credits(self, units: int) -> int | float: ...
+
+    @overload
+    def in_credits(self, units: NDArray[np.int64]) -> NDArray[Any]: ...
+
+    def in_credits(self, units: Any) -> Any:
+        """Return a number of the card's smallest unit in credits; for an array, an array.
+
+        They are whole numbers where a credit is the smallest unit, and else exact to the last
+        digit of a float.
+        """
+        return units if self.units_per_credit == 1 else units / self.units_per_credit
 
     @property
     def window_in_words(self) -> str:
@@ -214,7 +282,13 @@ class RateCard(Part):
         """
         return self.offer(edition, user_licenses).limit(addon_credits)
 
-    def credits(self, api: str, records: Numbers) -> Numbers:
+    @overload
+    def credits(self, api: str, records: int) -> int | float: ...
+
+    @overload
+    def credits(self, api: str, records: NDArray[np.int64]) -> NDArray[Any]: ...
+
+    def credits(self, api: str, records: Any) -> Any:
         """Return what a call costs, in credits; for an array of record counts, an array.
 
         Parameters
@@ -223,19 +297,72 @@ class RateCard(Part):
             A call kind of this card; any other id costs what ``other`` costs.
         records : int or (n,) int64 array
             Records in the call.
+
+        Raises
+        ------
+        InputError
+            If the call has more records than the last tier of its kind.
         """
-        kind = self.calls.get(api) or self.calls["other"]
+        return self.in_credits(self.units(api, records))
+
+    @overload
+    def units(self, api: str, records: int) -> int: ...
+
+    @overload
+    def units(self, api: str, records: NDArray[np.int64]) -> NDArray[np.int64]: ...
+
+    def units(self, api: str, records: Any) -> Any:
+        """Return what a call costs in the card's smallest unit; else as `credits`."""
+        kind = self.kind(api)
+        if isinstance(kind.credits, Tiers):
+            return self._of_tiers(api, kind.credits, records)
+        cost = self.in_units(kind.credits)
         if kind.per_records is None:
             if isinstance(records, int):
-                return kind.credits
+                return cost
             import numpy as np
 
-            return np.full_like(records, kind.credits)
-        return -(-records // kind.per_records) * kind.credits  # rounded up, in whole numbers
+            return np.full_like(records, cost)
+        return -(-records // kind.per_records) * cost  # rounded up, in whole numbers
+
+    def _of_tiers(self, api: str, tiers: Tiers, records: Any) -> Any:
+        import numpy as np
+
+        most = int(np.max(records, initial=0))
+        if most > tiers.bounds[-1]:
+            raise InputError(f"{most} is more than {api} takes, write at most {tiers.bounds[-1]}")
+        costs = np.array([self.in_units(cost) for cost in tiers.costs], np.int64)
+        found = costs[np.searchsorted(tiers.bounds, records)]  # the first that reaches them
+        return int(found) if isinstance(records, int) else found
+
+    def least_units(self, api: str, least: int, most: int) -> int:
+        """Return the least, in smallest units, that a call of some numbers of records costs."""
+        tiers = self.kind(api).tiers
+        if tiers is None:  # more records never cost less
+            return self.units(api, least)
+        return min(map(self.in_units, tiers.within(least, most)))
+
+    def kind(self, api: str) -> CallKind:
+        """Return the rules of a call kind; ids that the card does not list cost as ``other``."""
+        return self.calls.get(api) or self.calls["other"]
+
+    def most_records(self, api: str) -> int | None:
+        """Return the most records of a call; None where there is no bound."""
+        kind = self.kind(api)
+        # An id that the card does not list takes the costs of `other`, so also the last of them.
+        return kind.most_records if api in self.calls or kind.tiers else None
 
     def category(self, api: str) -> Category:
         """Return the category of a call kind; ids that the card does not list are ``other``."""
         return self.calls[api].category if api in self.calls else "other"
+
+    def duration(self, api: str) -> CallDuration:
+        """Return how long a call stays open where its scenario does not say.
+
+        Ids that the card does not list last as long as ``other``.
+        """
+        kind = self.calls.get(api) or self.calls["other"]
+        return kind.duration or DEFAULT_DURATION
 
     def slab_edges(self) -> list[int]:
         """Return where each slab ends, in add-on credits counted from the first slab on."""

@@ -6,7 +6,7 @@ The credit pool is one of them. A card without ``limits`` has no other.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -20,7 +20,7 @@ from simulation.moments import read_time, read_zone
 from simulation.paces import parse_pace
 from simulation.quantities import WHOLE, parse_whole
 
-__all__ = ["ORG_ZONE", "POOL", "AppliesTo", "Meter", "Resets"]
+__all__ = ["ORG_ZONE", "THE_POOL", "AppliesTo", "Meter", "Resets", "meter_problems"]
 
 POOL = "pool"
 """The size of the meter that is the org's credit pool."""
@@ -204,7 +204,7 @@ class Meter(Part):
         return self.refill[_EVERY if _EVERY in self.refill else edition]
 
     def problems(
-        self, editions: Mapping[str, Any], calls: Mapping[str, Any], least: Mapping[str, int]
+        self, editions: Mapping[str, Any], least: Mapping[str, float]
     ) -> Iterator[KeyProblem]:
         """Yield what does not fit a card's editions and call kinds, at keys inside the meter.
 
@@ -215,9 +215,9 @@ class Meter(Part):
             if isinstance(value, Mapping) and _EVERY not in value:
                 yield from _edition_problems(key, value, editions)
         for number, each in enumerate(self.applies_to):
-            if each.api is not None and each.api not in calls:
-                what = f"{each.api!r} is no call kind of the card, {did_you_mean(each.api, calls)}"
-                yield KeyProblem(("applies_to", number), what + f"use one of: {', '.join(calls)}")
+            if each.api is not None and each.api not in least:
+                what = f"{each.api!r} is no call kind of the card, {did_you_mean(each.api, least)}"
+                yield KeyProblem(("applies_to", number), what + f"use one of: {', '.join(least)}")
         if self.counts_credits:
             named = [each.api for each in self.applies_to]
             costs = [least[api] for api in least if not named or None in named or api in named]
@@ -269,17 +269,28 @@ def _edition_problems(
         yield KeyProblem((key,), f"says nothing of {listed(missing)}, write one for each edition")
 
 
-def alike_meters(meters: tuple[Meter, ...]) -> Iterator[KeyProblem]:
-    """Yield meters of one name, pools beyond the first, and more meters than are kept apart."""
-    seen: dict[str, int] = {}
+THE_POOL = Meter.model_validate({"name": "credits", "kind": "rolling", "size": POOL})
+"""The pool of a card whose limits do not name it."""
+
+
+def meter_problems(
+    limits: Sequence[Meter], editions: Mapping[str, Any], least: Mapping[str, float]
+) -> Iterator[KeyProblem]:
+    """Yield what is wrong with a card's meters: in themselves, and beside each other.
+
+    ``least`` is the least that a call of each kind costs, credits.
+    """
+    names = {} if any(meter.is_pool for meter in limits) else {THE_POOL.name: "the pool"}
     pools = 0
-    for number, meter in enumerate(meters):
-        if meter.name in seen:
-            what = f"{meter.name!r} is also the name of limits.{seen[meter.name]}, give it another"
+    for number, meter in enumerate(limits):
+        if meter.name in names:
+            what = f"{meter.name!r} is also the name of {names[meter.name]}, give it another"
             yield KeyProblem(("limits", number, "name"), what)
-        seen.setdefault(meter.name, number)
+        names.setdefault(meter.name, f"limits.{number}")
         pools += meter.is_pool
         if meter.is_pool and pools > 1:
             yield KeyProblem(("limits", number, "size"), "is the pool twice, write a number here")
-    if len(meters) > _MOST_METERS:
-        yield KeyProblem(("limits",), f"has {len(meters)} meters, write {_MOST_METERS} at most")
+        for path, what, *_ in meter.problems(editions, least):
+            yield KeyProblem(("limits", number, *path), what)
+    if len(limits) > _MOST_METERS:
+        yield KeyProblem(("limits",), f"has {len(limits)} meters, write {_MOST_METERS} at most")

@@ -5,14 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from simulation.bounds import MOST_CREDITS, MOST_CREDITS_A_CALL, MOST_DOLLARS, MOST_PER_LICENSE
+from simulation.bounds import MOST_CREDITS, MOST_DOLLARS, MOST_PER_LICENSE
+from simulation.errors import KeyProblem, KeyProblems
 from simulation.formats import Credits, Part, Records, frozen
 from simulation.quantities import NUMBER, WHOLE, Count
+from simulation.rate_cards.costs import CallCost, Tiers
+from simulation.rate_cards.durations import CallDuration
 
 __all__ = [
-    "CallCredits",
     "CallKind",
     "Category",
     "Edition",
@@ -23,7 +25,6 @@ __all__ = [
 
 Category = Literal["meta", "crud", "bulk", "convert", "other"]
 Dollars = Annotated[Decimal, Field(ge=0, le=MOST_DOLLARS, decimal_places=9), NUMBER]
-CallCredits = Annotated[Count, Field(le=MOST_CREDITS_A_CALL)]
 
 
 class Source(Part):
@@ -44,16 +45,59 @@ class Edition(Part):
 
 
 class CallKind(Part):
-    """What one kind of call costs.
+    """What one kind of call costs, and how long it stays open where a scenario does not say.
 
     With ``per_records`` the credits are due for each group of this many records, begun groups
-    included.
+    included. With tiers they are those of the first tier that reaches its records.
     """
 
     category: Category
-    credits: CallCredits
+    credits: CallCost
     per_records: Records | None = None
     max_records: Records | None = None
+    duration: CallDuration | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> CallKind:
+        tiers, problems = self.tiers, list[KeyProblem]()
+        if tiers is not None and self.per_records is not None:
+            what = "stands beside tiers, which say what records cost: leave it out, or the tiers"
+            problems.append(KeyProblem(("per_records",), what))
+        if tiers is not None and (self.max_records or 0) > tiers.bounds[-1]:
+            what = (
+                f"{self.max_records:,} is above the last tier, {tiers.bounds[-1]:,}, and no cost "
+                f"is given there: write {tiers.bounds[-1]} or less, or add a tier"
+            )
+            problems.append(KeyProblem(("max_records",), what))
+        if problems:
+            raise KeyProblems(problems)
+        return self
+
+    @property
+    def tiers(self) -> Tiers | None:
+        """What calls cost by their records, where that is given so."""
+        return self.credits if isinstance(self.credits, Tiers) else None
+
+    @property
+    def most_records(self) -> int | None:
+        """The most records of a call; None where there is no bound."""
+        if self.tiers is None or self.max_records is not None:
+            return self.max_records
+        return self.tiers.bounds[-1]
+
+    @property
+    def amounts(self) -> dict[tuple[str | int, ...], int | float]:
+        """Every number of credits in it, by its keys."""
+        if isinstance(self.credits, Tiers):
+            return {("credits", "up_to", last): cost for last, cost in self.credits.up_to.items()}
+        return {("credits",): self.credits}
+
+    def cost_in_words(self) -> str:
+        """Return what a call costs, in words."""
+        if isinstance(self.credits, Tiers):
+            return self.credits.in_words()
+        per = f" per {self.per_records} records" if self.per_records else ""
+        return f"{self.credits}{per}"
 
 
 class Slab(Part):

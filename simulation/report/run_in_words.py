@@ -7,7 +7,7 @@ from math import isfinite, isinf, isnan
 import pandas as pd
 
 from simulation.experiment import STATISTICS, TABLE, RunResult, Warmup, binomial_interval
-from simulation.formats import number, percent, period, plural, say_duration
+from simulation.formats import exact, number, percent, period, plural, say_duration
 from simulation.quantities import HOUR, write_duration
 
 __all__ = ["precision_finding", "run_figures", "run_findings", "start_finding"]
@@ -113,12 +113,12 @@ def _whether(result: RunResult) -> str:
     if dry == 0:
         sure = f"In none of {many:,} simulated {plural(unit)} did the pool run dry (95 % interval "
         sure += f"of such {plural(unit)}: 0 % to {percent(high)})"
-        peak, limit = int(runs["peak_window_credits"].max()), scenario.limit
+        peak, limit = runs["peak_window_credits"].max(), scenario.limit
         of_limit = f", {percent(peak / limit)} of the limit" if limit else ""
         of_limit += _never_served(result)
         never = sure if many > 1 else f"In the one simulated {unit} the pool did not run dry"
         return (
-            f"{never}: at most {peak:,} credits were held in any "
+            f"{never}: at most {_in_full(peak)} credits were held in any "
             f"{scenario.card.window_in_words}{of_limit}."
         )
     warm = scenario.warmup_end
@@ -135,6 +135,11 @@ def _whether(result: RunResult) -> str:
     sure = f"(95 % interval {percent(low)} to {percent(high)})"
     when = f"there first on {moment}" if dry == 1 else f"in {half} by {moment}"
     return f"In {dry:,} of {many:,} simulated {plural(unit)} {sure} {ran_dry}, {when}."
+
+
+def _in_full(credits: float) -> str:
+    """Return a number of credits as text, parts of a credit included."""
+    return f"{int(credits):,}" if credits == int(credits) else exact(credits)
 
 
 def _never_served(result: RunResult) -> str:

@@ -9,6 +9,7 @@ from simulation.bounds import MOST_CREDITS_A_CALL
 from simulation.errors import KeyPath, KeyProblem
 from simulation.formats import did_you_mean
 from simulation.rate_cards import RateCard
+from simulation.scenario.call_durations import duration_problems
 from simulation.scenario.clients import Client
 from simulation.scenario.clock import Clock
 from simulation.scenario.names import misread_names
@@ -35,7 +36,8 @@ class CallKinds(NamedTuple):
         if api in card.calls or api in self.declared:
             return ""
         names = (*card.calls, *self.declared)
-        cost = card.calls["other"].credits
+        other = card.calls["other"]
+        cost = other.credits if other.tiers is None else other.tiers.costs_in_words()
         return (
             f"{api!r} is no call kind of rate card {card.name}, {did_you_mean(api, names)}"
             f"a call without a price of its own, such as another read, costs {cost} and is called "
@@ -44,15 +46,15 @@ class CallKinds(NamedTuple):
 
     def max_records(self, api: str) -> int | None:
         """Return the most records of a call; None where there is no bound."""
-        kind = self.card.calls.get(api)
-        return kind.max_records if kind else None
+        return self.card.most_records(api)
 
     def too_dear(self, api: str, records: int) -> str:
         """Return what is wrong with a call that costs more than engines can add up, or nothing."""
-        cost = self.card.credits(api, records)
-        if cost <= MOST_CREDITS_A_CALL:
+        card = self.card
+        if card.units(api, records) <= MOST_CREDITS_A_CALL:
             return ""
-        return f"{records:,} make {api} cost {cost:,} credits, more than {MOST_CREDITS_A_CALL:,}"
+        cost, most = card.credits(api, records), card.in_credits(MOST_CREDITS_A_CALL)
+        return f"{records:,} make {api} cost {cost:,} credits, more than {most:,}"
 
 
 def call_problems(
@@ -92,6 +94,8 @@ def trace_problems(
         return
     if trace.apis is None and not client.calls:
         yield KeyProblem((*path, "calls"), "is missing, and the trace names no api: add it")
+    elif trace.apis is not None and (differing := [*duration_problems(client, path)]):
+        yield from differing
     elif outside := _outside(trace, clock):
         yield KeyProblem((*path, *client.arrivals.file_key), outside, trace.file)
     elif wrong := _wrong_row(trace, client, kinds):

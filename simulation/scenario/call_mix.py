@@ -16,10 +16,11 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from simulation.bounds import LEAST_WEIGHT, MOST_WEIGHT
+from simulation.bounds import LEAST_WEIGHT, MOST_RECORDS, MOST_WEIGHT
 from simulation.errors import KeyProblem, KeyProblems
 from simulation.formats import Part, Records, Weight, details_of, twice
 from simulation.quantities import NUMBER, parse_whole
+from simulation.rate_cards import CallDuration
 
 __all__ = ["CallMix", "RecordCount"]
 
@@ -139,13 +140,20 @@ class RecordCount(Part):
     @property
     def smallest(self) -> int:
         """The fewest records that a call may carry."""
+        return min(fewest for fewest, _ in self.spans(None))
+
+    def spans(self, most: int | None) -> list[tuple[int, int]]:
+        """Return the numbers of records that a call may carry, as the ends of stretches.
+
+        ``most`` are the most records of its kind, or None where there is no bound.
+        """
         if self.fixed is not None:
-            return self.fixed
+            return [(self.fixed, self.fixed)]
         if self.uniform is not None:
-            return self.uniform[0]
+            return [self.uniform]
         if self.choices is not None:
-            return min(number for number, weight in self.choices.items() if weight > 0)
-        return 1
+            return [(number, number) for number, weight in self.choices.items() if weight > 0]
+        return [(1, most or MOST_RECORDS)]
 
 
 class CallMix(Part):
@@ -158,4 +166,9 @@ class CallMix(Part):
     )
     weight: Annotated[float, Field(ge=LEAST_WEIGHT, le=MOST_WEIGHT), NUMBER] = Field(
         1.0, description="how often, beside the other kinds"
+    )
+    duration: CallDuration | None = Field(
+        None,
+        description="how long it stays open once accepted: a duration, or one of {uniform, "
+        "lognormal: ...}; the rate card's unless given",
     )

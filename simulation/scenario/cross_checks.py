@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from simulation.errors import KeyPath, KeyProblem
 from simulation.scenario.call_checks import CallKinds
+from simulation.scenario.call_durations import duration_remarks
 from simulation.scenario.checks import (
     client_problems,
     length_problems,
@@ -59,6 +60,8 @@ def remarks_on(scenario: Scenario) -> Iterator[KeyProblem]:
     yield from org_remarks(scenario.org, scenario.card)
     yield from objective_remarks(scenario.objective)
     yield from conduct_remarks(scenario.clients, scenario.card, scenario.limit)
+    if not scenario.needs_durations:
+        yield from duration_remarks(scenario.clients)
     for number, client in enumerate(scenario.clients):
         here: KeyPath = ("clients", number)
         for remark in client.arrivals.remarks(scenario.clock):

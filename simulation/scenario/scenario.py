@@ -35,6 +35,7 @@ from simulation.moments import read_start, read_zone
 from simulation.quantities import WHOLE, Duration, write_duration
 from simulation.rate_cards import DEFAULT_RATE_CARD, Category, Offer, RateCard
 from simulation.scenario.alternative_checks import alternative_problems
+from simulation.scenario.call_durations import ClientDurations, durations_of
 from simulation.scenario.clients import Client
 from simulation.scenario.clock import Clock
 from simulation.scenario.conduct import InitialUsage
@@ -241,8 +242,26 @@ class Scenario(Part):
 
     @property
     def is_random(self) -> bool:
-        """Whether replications differ: some arrivals, mix, records or jitter are drawn."""
-        return any(client.is_drawn or client.has_jitter for client in self.clients)
+        """Whether replications differ: arrivals, mix, records, durations or jitter are drawn."""
+        return any(client.is_drawn or client.has_jitter for client in self.clients) or (
+            self.needs_durations and self.draws_durations
+        )
+
+    @property
+    def needs_durations(self) -> bool:
+        """Whether calls last: something counts the calls that are open at once."""
+        return any(meter.kind == "concurrent" for meter in self._card.meters) or any(
+            client.max_concurrent is not None for client in self.clients
+        )
+
+    @property
+    def draws_durations(self) -> bool:
+        """Whether the durations of some calls differ between replications, if calls last."""
+        return any(self.durations_of(client).are_drawn for client in self.clients)
+
+    def durations_of(self, client: Client) -> ClientDurations:
+        """Return how long the calls of a client stay open, if calls last."""
+        return durations_of(client, self._card, self._traces.get(client.name))
 
     @cached_property
     def clock(self) -> Clock:

@@ -20,8 +20,8 @@ import simulation.engine.compiled.model
 import simulation.engine.records
 from simulation.demand.demand import Demand
 from simulation.demand.streams import uniform
+from simulation.engine.compiled.heap import uniform as compiled_uniform
 from simulation.engine.compiled.kernel import decide
-from simulation.engine.compiled.kernel import uniform as compiled_uniform
 from simulation.engine.compiled.lanes import Lanes, lanes_of, slot_bits
 from simulation.engine.compiled.model import CompiledModel
 from simulation.engine.compiled.sweep import sweep

@@ -117,13 +117,13 @@ def restarts_at_midnight() -> Iterator[None]:
     class Pool(CreditPool):
         day = 0
 
-        def consume(self, credits: int, booked: bool = False) -> None:  # noqa: ARG002
+        def take(self, units: int, booked: bool = False) -> None:  # noqa: ARG002
             today = int(self.env.now) // DAY
             if today > self.day:
-                self.day, self.used = today, 0
-            if self.used + credits > self.limit:
+                self.day, self.used_units = today, 0
+            if self.used_units + units > self.limit_units:
                 raise TooManyRequests(self._answer)
-            self.used += credits
+            self.used_units += units
 
     with (
         patch.object(simulation.engine.compiled.model, "decide", decide_anew),

@@ -53,7 +53,9 @@ def test_calls_have_the_contract_s_columns_and_types(scenario: Scenario, tmp_pat
         "throttled_attempts",
         "outcome",
         "settled_at",
+        "duration_us",
     ]
+    assert calls["duration_us"].isna().all()  # nothing asks how long calls last
     assert str(calls["submitted_at"].dtype) == str(calls["settled_at"].dtype)
     assert str(calls["submitted_at"].dtype) == "datetime64[us, UTC]"
     assert set(calls["outcome"]) <= {"succeeded", "lost", "impossible", "unfinished"}

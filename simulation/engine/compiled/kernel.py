@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.engine import records
+from simulation.engine.compiled.heap import drop_first, earlier, push, uniform
 from simulation.engine.compiled.lanes import Lanes, Records, with_more_calls, with_more_grants
 from simulation.jit import compiled
 
@@ -34,7 +35,7 @@ __all__ = ["Day", "Laws", "Tape", "decide", "wake"]
 
 Ints = NDArray[np.int64]
 
-# A loop is kept on disk until its own file changes, so what it takes as a constant stands here.
+# A loop is kept on disk until its own folder changes, so what it takes as a constant stands there.
 SUCCEEDED, LOST, IMPOSSIBLE, UNFINISHED = range(4)
 _OUTCOMES = (records.SUCCEEDED, records.LOST, records.IMPOSSIBLE, records.UNFINISHED)
 if _OUTCOMES != (SUCCEEDED, LOST, IMPOSSIBLE, UNFINISHED):
@@ -76,73 +77,6 @@ class Tape(NamedTuple):
     refused: NDArray[np.bool_]  # (n,) which first attempts of the day were throttled
     events: Records  # (.,) of EVENT
     length: Ints  # (1,): of events; (0,) where the tape is not read
-
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_U1, _U11, _U27, _U30, _U31 = (np.uint64(n) for n in (1, 11, 27, 30, 31))
-
-
-@compiled
-def _mix(word):  # type: ignore[no-untyped-def]
-    """Return 64 bits, scrambled as in `simulation.demand.streams`."""
-    word = (word ^ (word >> _U30)) * _MIX_1
-    word = (word ^ (word >> _U27)) * _MIX_2
-    return word ^ (word >> _U31)
-
-
-@compiled
-def uniform(key, call, attempt):  # type: ignore[no-untyped-def]
-    """Return what `simulation.demand.streams.uniform` returns, which a loop cannot call."""
-    word = _mix(key ^ _mix(np.uint64(call) * _GOLDEN + _U1))
-    word = _mix(word + np.uint64(attempt) * _GOLDEN)
-    return float(word >> _U11) * 2.0**-53
-
-
-@compiled
-def _earlier(time_a, order_a, time_b, order_b):  # type: ignore[no-untyped-def]
-    return time_a < time_b or (time_a == time_b and order_a < order_b)
-
-
-@compiled
-def _put(retry, due, order, call):  # type: ignore[no-untyped-def]
-    retry.due, retry.order, retry.call = due, order, call
-
-
-@compiled
-def _push(heap, size, due, order, call):  # type: ignore[no-untyped-def]
-    """Put a retry into a heap of ``size`` entries that has room for one more."""
-    # The hole rises to where the retry belongs, so that each entry above it moves once.
-    here = size
-    while here > 0:
-        above = (here - 1) >> 1
-        if not _earlier(due, order, heap[above].due, heap[above].order):
-            break
-        _put(heap[here], heap[above].due, heap[above].order, heap[above].call)
-        here = above
-    _put(heap[here], due, order, call)
-
-
-@compiled
-def _drop_first(heap, size):  # type: ignore[no-untyped-def]
-    """Take the earliest retry out of a heap of ``size`` entries."""
-    last = size - 1
-    due, order, call = heap[last].due, heap[last].order, heap[last].call
-    here = 0
-    while True:
-        below = 2 * here + 1
-        if below >= last:
-            break
-        right = below + 1
-        if right < last and _earlier(
-            heap[right].due, heap[right].order, heap[below].due, heap[below].order
-        ):
-            below = right
-        if not _earlier(heap[below].due, heap[below].order, due, order):
-            break
-        _put(heap[here], heap[below].due, heap[below].order, heap[below].call)
-        here = below
-    _put(heap[here], due, order, call)
 
 
 @compiled
@@ -244,7 +178,7 @@ def _decide_lane(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR091
                 call = slots[slot & turn]
                 slots[slot & turn] = -1
                 while call >= 0:
-                    _push(heap, soon, calls[call].due, calls[call].order, call)
+                    push(heap, soon, calls[call].due, calls[call].order, call)
                     soon += 1
                     later -= 1
                     call = calls[call].next
@@ -252,9 +186,9 @@ def _decide_lane(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR091
                 order = np.int64(-1)
                 if arrived < count:
                     order = np.int64(clients[arrived]) * _ORDERS_PER_CLIENT + numbers[arrived]
-                if _earlier(heap[0].due, heap[0].order, now, order):
+                if earlier(heap[0].due, heap[0].order, now, order):
                     now, entry = heap[0].due, heap[0].call
-                    _drop_first(heap, soon)
+                    drop_first(heap, soon)
                     soon -= 1
         if entry >= 0:
             cost, attempt = calls[entry].credits, calls[entry].attempt
@@ -346,7 +280,7 @@ def _decide_lane(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR091
         if later == 0:
             slot = max(slot, now >> bits)
         if due >> bits <= slot:
-            _push(heap, soon, due, calls[entry].order, entry)
+            push(heap, soon, due, calls[entry].order, entry)
             soon += 1
         else:
             calls[entry].next = slots[(due >> bits) & turn]

@@ -47,7 +47,7 @@ def laws_of(demand: Demand, replication: int) -> Laws:
     return Laws(
         window=scenario.card.window,
         horizon=scenario.clock.horizon,
-        throttled_attempt_credits=scenario.card.throttled_attempt_credits,
+        throttled_attempt_credits=scenario.card.in_units(scenario.card.throttled_attempt_credits),
         slot_bits=slot_bits(max(delays), demand.calls_a_day) if delays else 0,
         policies=policies,
         delays=np.array(delays, np.int64),
@@ -72,11 +72,12 @@ class CompiledModel(Engine):
     def run(self, held: int = 0) -> Iterator[DayRecords]:
         """Simulate day by day until the horizon; yield what each local day leaves behind.
 
-        ``held`` credits are in use at the start and come back evenly over the first window.
+        ``held`` are in use at the start and come back evenly over the first window, in the card's
+        smallest unit.
         """
         clock, start = self.scenario.clock, 0
         laws = laws_of(self.demand, self.replication)
-        lanes = lanes_of([self.limit])
+        lanes = lanes_of([self.scenario.card.in_units(self.limit)])
         hold(lanes, held, laws.window)
         open_calls = _OpenCalls(len(self.demand.apis))
         for day, calls in enumerate(self.demand.draw_days(self.replication)):

@@ -26,14 +26,15 @@ def throttled_from(demand: Demand, replication: int, held: Sequence[int], length
     demand : Demand
     replication : int
     held : sequence of int
-        Credits in use at each start, which come back evenly over the first window.
+        In use at each start, in the card's smallest unit; it comes back evenly over the first
+        window.
     length : int
         Of the intervals, µs.
     """
     starts = _Starts(demand, replication, held, length)
     # What a sweep counts of whole runs is not asked for, so no client's calls have to count.
     counted = np.zeros(len(demand.scenario.clients), bool)
-    limit = np.array([demand.scenario.limit])
+    limit = np.array([demand.scenario.card.in_units(demand.scenario.limit)])
     sweep = Sweep(Pools(demand, limit, counted), replication, starts)
     for portion in demand.draw_portions(replication):
         sweep.take(portion)
@@ -51,7 +52,7 @@ class _Start(Retrying):
 
     def __init__(self, demand: Demand, replication: int, held: int, length: int) -> None:
         scenario = demand.scenario
-        limit = np.array([scenario.limit])
+        limit = np.array([scenario.card.in_units(scenario.limit)])
         super().__init__(limit, demand, replication)
         self._length = length
         self.counts: Ints = np.zeros(-(-scenario.clock.horizon // length), np.int64)

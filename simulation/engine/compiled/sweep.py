@@ -38,11 +38,12 @@ class Swept:
     calls : int
         Calls that count.
     credits : int
-        What they cost together.
+        What they cost together, in the card's smallest unit.
     throttled, lost : (m,) int64 array
         How many of them each pool throttled at first, and how many were lost.
     enough : int
-        The pool size that throttles no call: the most credits asked for in any window (rule 5).
+        The pool size that throttles no call: the most asked for in any window (rule 5), in the
+        card's smallest unit.
     work : int
         Attempts decided one by one, over all pools; where pools are decided side by side, as
         many as take that long.
@@ -63,7 +64,7 @@ class Pools(NamedTuple):
     ----------
     demand : Demand
     limits : (m,) int64 array
-        The pool sizes, rising.
+        The pool sizes, rising, in the card's smallest unit.
     counted : (clients,) bool array
         Whose calls count, once the warm-up is over.
     """

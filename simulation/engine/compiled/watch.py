@@ -22,7 +22,7 @@ class Watched(NamedTuple):
     Attributes
     ----------
     available : (m, k) int64 array
-        Credits available just before the interval ends.
+        What is available just before the interval ends, in the card's smallest unit.
     throttled_attempts : (m, k) int64 array
     """
 
@@ -33,7 +33,8 @@ class Watched(NamedTuple):
 def watch(demand: Demand, replication: int, limits: Ints, length: int) -> Watched:
     """Return what pools of several sizes do over time, in intervals of some µs.
 
-    ``limits`` rise, (m,). It is what a run of each would say, at the price of a sweep.
+    ``limits`` rise, (m,), in the card's smallest unit. It is what a run of each would say, at the
+    price of a sweep.
     """
     horizon, window = demand.scenario.clock.horizon, demand.scenario.card.window
     ends = np.minimum(np.arange(length, horizon + length, length), horizon)

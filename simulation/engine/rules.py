@@ -1,0 +1,354 @@
+"""The rules of a scenario as both engines take them: its meters, and what its clients hold back.
+
+Times are µs since the scenario's start; amounts are whole numbers of the card's smallest unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulation.arrays import Ints
+from simulation.demand import Demand, jitter_key
+from simulation.errors import InputError
+from simulation.quantities import DAY
+from simulation.rate_cards import Meter, RateCard, reset_moments
+from simulation.scenario import Clock, Scenario
+
+__all__ = ["CONDUCT", "KEEPS", "METER", "NEVER", "Limits", "Rules", "kinds_of_meters"]
+
+NEVER = 2**62
+"""A moment behind every run, and a size that nothing reaches."""
+
+_MOST_SCALED = 2**60
+
+_KINDS = ("rolling", "calendar", "bucket", "concurrent")
+ROLLING, CALENDAR, BUCKET, CONCURRENT = range(4)
+DROP, RETRY, QUEUE_FOR, QUEUE_UNTIL, QUEUE_FOR_ROOM = range(5)
+
+Records = NDArray[np.void]
+
+
+def kinds_of_meters() -> tuple[int, ...]:
+    """Return the codes of meters, in the order rolling, calendar, bucket, concurrent."""
+    return ROLLING, CALENDAR, BUCKET, CONCURRENT
+
+
+def kinds_of_policies() -> tuple[int, ...]:
+    """Return the codes of policies: drop, retry, queue for a time, until a time, for room."""
+    return DROP, RETRY, QUEUE_FOR, QUEUE_UNTIL, QUEUE_FOR_ROOM
+
+
+def _record(**fields: type[np.generic]) -> np.dtype[np.void]:
+    return np.dtype((np.record, np.dtype(list(fields.items()), align=True)))
+
+
+METER = _record(
+    kind=np.int64,
+    counts_credits=np.bool_,
+    scale=np.int64,  # parts of a unit that a bucket counts in, so that its refill is exact
+    window=np.int64,  # µs, of a rolling meter
+    refill=np.int64,  # parts per µs, of a bucket
+    first=np.int64,  # where its instances begin in what is used, one for the org, a client, a group
+    end=np.int64,
+    resets_begin=np.int64,  # where its resets begin and end in `Rules.resets`
+    resets_end=np.int64,
+)
+"""A meter."""
+
+CONDUCT = _record(
+    policy=np.int64,
+    max_attempts=np.int64,
+    first_delay=np.int64,  # where its delays begin in `Rules.delays`,
+    last_delay=np.int64,  # and the last of them, which repeats
+    jittered=np.bool_,
+    key=np.uint64,  # what the jitter is drawn from
+    wait=np.int64,  # µs that a queue stops
+    clock_begin=np.int64,  # where the ends of its waits begin and end in `Rules.clock_times`
+    clock_end=np.int64,
+    max_wait=np.int64,  # µs
+    interval=np.int64,  # µs between attempts; 0 for none
+    max_open=np.int64,
+    has_line=np.bool_,
+    has_quota=np.bool_,
+    has_reserve=np.bool_,
+)
+"""What a client does when it is throttled, and how it holds itself back."""
+
+KEEPS = _record(reserve=np.int64, told_from=np.int64)
+"""What a client keeps free of a pool of one size, and the usage from which it can know."""
+
+
+class Limits(NamedTuple):
+    """What depends on the size of the pool.
+
+    Attributes
+    ----------
+    limit : int
+        The size of the pool, units.
+    sizes : (instances,) int64 array
+        Of each meter's instances, scaled.
+    keeps : (clients,) of KEEPS
+    """
+
+    limit: int
+    sizes: Ints
+    keeps: Records
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rules:
+    """A scenario's rules.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the card's meters, in its order.
+    pool : int
+        Which of them is the pool.
+    meters : (m,) of METER
+        The card's; behind them, if a client has a quota, one for what clients take themselves.
+    vendors : int
+        How many of them are the card's.
+    least : (m, apis) int64 array
+        The records above which a meter counts a call of a kind, -1 for all, `NEVER` for none.
+    instance : (m, clients) int64 array
+        Which instance of a meter a client takes from.
+    resets, clock_times, delays : int64 arrays
+        Moments and delays that meters and clients point to.
+    conduct : (clients,) of CONDUCT
+    throttled_attempt_credits : int
+        Units.
+    warmup, horizon : int
+        µs.
+    start : (k, 2) int64 array
+        When and how much was taken of the pool before the start, or comes back as if it were.
+    """
+
+    names: tuple[str, ...]
+    pool: int
+    meters: Records
+    vendors: int
+    least: Ints
+    instance: Ints
+    resets: Ints
+    clock_times: Ints
+    delays: Ints
+    conduct: Records
+    throttled_attempt_credits: int
+    warmup: int
+    horizon: int
+    start: Ints
+    scenario: Scenario
+
+    @classmethod
+    def of(cls, demand: Demand, replication: int) -> Rules:
+        """Return the rules of a replication of a scenario; jitter is all that it differs in."""
+        scenario = demand.scenario
+        return _made(scenario, demand.apis, replication)
+
+    def limits(self, limit: int) -> Limits:
+        """Return what a pool of some size, in units, makes of sizes, quotas and reserves."""
+        scenario, card = self.scenario, self.scenario.card
+        edition = card.edition(scenario.org.edition)
+        sizes = np.full(int(self.meters["end"].max()), NEVER, np.int64)
+        for number, meter in enumerate(card.meters):
+            its = self.meters[number]
+            size = limit if meter.is_pool else _in_units(card, meter, meter.size_for(edition))
+            sizes[its["first"] : its["end"]] = size * int(its["scale"])
+        keeps = np.zeros(len(scenario.clients), KEEPS)
+        for number, client in enumerate(scenario.clients):
+            if client.quota is not None:
+                sizes[self.instance[self.vendors, number]] = _units_of(card, client.quota, limit)
+            if client.reserve is not None:
+                keeps[number]["reserve"] = _units_of(card, client.reserve, limit)
+                keeps[number]["told_from"] = ceil(round(card.reports_usage_from * limit, 6))
+        return Limits(limit, sizes, keeps)
+
+    def charged(self, meter: int, credits: int) -> int:
+        """Return what a call takes from a meter, in its own parts."""
+        its = self.meters[meter]
+        return (credits if its["counts_credits"] else 1) * int(its["scale"])
+
+
+def _in_units(card: RateCard, meter: Meter, size: int) -> int:
+    return size * card.units_per_credit if meter.counts_credits else size
+
+
+def _units_of(card: RateCard, part: Any, limit: int) -> int:
+    found: int = part.of(limit)
+    return found if part.share is not None else found * card.units_per_credit
+
+
+class _Tables:
+    """Numbers that records point to, one after the other."""
+
+    def __init__(self) -> None:
+        self._all: list[int] = []
+
+    def add(self, numbers: Sequence[int]) -> tuple[int, int]:
+        begin = len(self._all)
+        self._all += numbers
+        return begin, len(self._all)
+
+    @property
+    def array(self) -> Ints:
+        return np.array(self._all, np.int64)
+
+
+def _made(scenario: Scenario, apis: Sequence[str], replication: int) -> Rules:
+    card, clock, clients = scenario.card, scenario.clock, scenario.clients
+    resets, clock_times, delays = _Tables(), _Tables(), _Tables()
+    quotas = any(client.quota is not None for client in clients)
+    own = [card.pool.model_copy(update={"scope": "client"})] if quotas else []
+    card_meters = [*card.meters, *own]
+    meters = np.zeros(len(card_meters), METER)
+    least = np.full((len(meters), len(apis)), NEVER, np.int64)
+    instance = np.zeros((len(meters), len(clients)), np.int64)
+    used = 0
+    for number, meter in enumerate(card_meters):
+        of_client = _instances(meter, scenario)
+        instance[number] = used + of_client
+        row = meters[number]
+        row["kind"], row["counts_credits"] = _KINDS.index(meter.kind), meter.counts_credits
+        row["first"], row["end"] = used, used + int(of_client.max()) + 1
+        used = int(row["end"])
+        row["window"] = card.window if meter.is_pool else meter.window or 0
+        row["scale"] = 1
+        if meter.kind == "bucket":
+            row["refill"], row["scale"] = _refill(meter, scenario)
+        if meter.resets is not None:
+            row["resets_begin"], row["resets_end"] = resets.add(_resets(meter, scenario, clock))
+        for code, api in enumerate(apis):
+            records = meter.least_records(api if api in card.calls else "other")
+            least[number, code] = NEVER if records is None else records
+    conduct = np.zeros(len(clients), CONDUCT)
+    for number, client in enumerate(clients):
+        row, retry, queue = conduct[number], client.on_throttle.retry, client.on_throttle.queue
+        row["max_attempts"] = retry.max_attempts if retry else 1
+        row["policy"] = DROP if retry is None else RETRY
+        row["first_delay"], end = delays.add(retry.delays() if retry else ())
+        row["last_delay"] = end - 1
+        row["jittered"] = retry is not None and retry.jitter == "full"
+        row["key"] = jitter_key(scenario.seed, replication, client.name)
+        row["max_wait"] = NEVER
+        if queue is not None:
+            row["policy"] = QUEUE_FOR_ROOM
+            row["max_wait"] = queue.max_wait or NEVER
+            if queue.wait.span is not None:
+                row["policy"], row["wait"] = QUEUE_FOR, queue.wait.span
+            elif queue.wait.clock is not None:
+                row["policy"] = QUEUE_UNTIL
+                times = sorted({clock.at(day, queue.wait.clock) for day in range(clock.days)})
+                row["clock_begin"], row["clock_end"] = clock_times.add(times)
+        row["interval"] = 0 if client.pace is None else ceil(1 / client.pace)
+        row["max_open"] = client.max_concurrent or NEVER
+        row["has_line"], row["has_quota"] = client.has_line, client.quota is not None
+        row["has_reserve"] = client.reserve is not None
+    return Rules(
+        names=tuple(meter.name for meter in card.meters),
+        pool=card.meters.index(card.pool),
+        meters=meters,
+        vendors=len(card.meters),
+        least=least,
+        instance=instance,
+        resets=resets.array,
+        clock_times=clock_times.array,
+        delays=delays.array,
+        conduct=conduct,
+        throttled_attempt_credits=card.in_units(card.throttled_attempt_credits),
+        warmup=scenario.warmup_end,
+        horizon=clock.horizon,
+        start=_before(scenario),
+        scenario=scenario,
+    )
+
+
+def _instances(meter: Meter, scenario: Scenario) -> Ints:
+    """Return which instance of a meter each client takes from, (clients,), counted from 0."""
+    names: dict[object, int] = {}
+    found = []
+    for number, client in enumerate(scenario.clients):
+        whose: object = None
+        if meter.scope == "client":
+            whose = number
+        elif meter.scope == "group":  # a client without a group is one by itself
+            whose = client.group or number
+        found.append(names.setdefault(whose, len(names)))
+    return np.array(found, np.int64)
+
+
+def _refill(meter: Meter, scenario: Scenario) -> tuple[int, int]:
+    """Return how many parts of a unit come back per µs, and how many parts a unit has."""
+    card = scenario.card
+    pace = meter.refill_for(card.edition(scenario.org.edition))
+    if meter.counts_credits:
+        pace *= card.units_per_credit
+    largest = (
+        scenario.offer.largest_limit
+        if meter.is_pool
+        else meter.size_for(card.edition(scenario.org.edition))
+    )
+    if _in_units(card, meter, largest) * pace.denominator > _MOST_SCALED:
+        raise InputError(
+            f"meter {meter.name!r} of rate card {card.name} refills at a pace with too many digits "
+            "to be counted exactly: write a rounder one"
+        )
+    return pace.numerator, pace.denominator
+
+
+def _resets(meter: Meter, scenario: Scenario, clock: Clock) -> list[int]:
+    assert meter.resets is not None
+    begin = clock.start_epoch
+    found = reset_moments(meter.resets, scenario.timezone, begin, begin + clock.horizon)
+    return [moment - begin for moment in found if moment > begin]
+
+
+_START_PARTS = 1000
+
+
+def _before(scenario: Scenario) -> Ints:
+    """Return when and how much was taken before the start, (k, 2), in order."""
+    initial, card = scenario.initial_usage, scenario.card
+    if initial is None:
+        return np.empty((0, 2), np.int64)
+    window = card.window
+    if initial.credits is not None:
+        # Evenly over the next window: in as many equal parts as there are credits, at most so many.
+        credits = initial.credits * card.units_per_credit
+        parts = min(credits, _START_PARTS)
+        rows = [
+            (
+                (part + 1) * window // parts - window,
+                (part + 1) * credits // parts - part * credits // parts,
+            )
+            for part in range(parts)
+        ]
+        return np.array(rows, np.int64).reshape(-1, 2)
+    trace = scenario.trace_before
+    assert trace is not None
+    return _recorded_before(scenario, trace, window)
+
+
+def _recorded_before(scenario: Scenario, trace: Any, window: int) -> Ints:
+    card, clock = scenario.card, scenario.clock
+    since = -window
+    if card.pool.resets is not None:
+        begin = clock.start_epoch
+        found = reset_moments(card.pool.resets, scenario.timezone, begin, begin)
+        since = (found[0] - begin - 1) if found else -DAY
+    rows = []
+    for row, time in enumerate((trace.times - clock.start_epoch).tolist()):
+        count = 1 if trace.counts is None else int(trace.counts[row])
+        for k in range(count):
+            at = time + k * int(trace.lengths[row]) // max(1, count)
+            if since < at < 0:
+                api = (trace.apis and trace.apis[row]) or "other"
+                records = 1 if trace.records is None else max(1, int(trace.records[row]))
+                rows.append((at, card.units(api, records)))
+    return np.array(sorted(rows), np.int64).reshape(-1, 2)
