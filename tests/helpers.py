@@ -35,6 +35,7 @@ from simulation.scenario.scenario import Scenario
 
 ROOT = Path(__file__).parent.parent
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
+OTHER_POOLS = sorted((ROOT / "scenarios" / "other-pools").glob("*.yaml"))
 SHARED_DATA = ROOT.parent / "shared" / "data"
 CARDS = ROOT / "tests" / "cards"
 ANY_LIMIT = CARDS / "any-limit.yaml"

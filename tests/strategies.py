@@ -212,7 +212,7 @@ def _small(meter: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in meter.items() if value is not None}
 
 
-_pool = st.sampled_from(
+_pool: st.SearchStrategy[Any] = st.sampled_from(
     [
         None,
         None,
@@ -224,8 +224,11 @@ _pool = st.sampled_from(
 )
 
 _duration = st.sampled_from(
-    ["1 us", "1 ms", "10 minutes", {"uniform": ["1 s", "1 hour"]}]
-    + [{"lognormal": {"median": "2 minutes", "p95": "3 hours"}}]
+    [
+        *("1 us", "1 ms", "10 minutes"),
+        {"uniform": ["1 s", "1 hour"]},
+        {"lognormal": {"median": "2 minutes", "p95": "3 hours"}},
+    ]
 )
 
 _queue = st.fixed_dictionaries(

@@ -14,7 +14,7 @@ import pytest
 
 from simulation.batch.portfolio import read_portfolio
 from tests import artefacts
-from tests.helpers import ROOT, SCENARIOS, creditsim
+from tests.helpers import OTHER_POOLS, ROOT, SCENARIOS, creditsim
 
 DOCUMENTS = [
     ROOT / "README.md",
@@ -160,4 +160,6 @@ def test_the_readme_s_picture_comes_from_a_report_whose_command_stands_beneath()
 
 def test_every_shipped_scenario_has_its_story_in_the_table() -> None:
     table = (ROOT / "scenarios" / "README.md").read_text()
-    assert set(re.findall(r"\]\(([\w-]+\.yaml)\)", table)) == {path.name for path in SCENARIOS}
+    told = set(re.findall(r"\]\(([\w/-]+\.yaml)\)", table))
+    shipped = [*SCENARIOS, *OTHER_POOLS]
+    assert told == {str(path.relative_to(ROOT / "scenarios")) for path in shipped}

@@ -136,5 +136,6 @@ def differences(one: DayRecords, other: DayRecords) -> Iterator[tuple[str, int, 
             elif not np.array_equal(a, b):
                 row = int(np.flatnonzero(a != b)[0])
                 yield f"{name}.{column}, row", row, a[row], b[row]
-    if one.peaks is not None and not np.array_equal(one.peaks, other.peaks):
+    peaks = [[] if day.peaks is None else day.peaks.tolist() for day in (one, other)]
+    if peaks[0] != peaks[1]:
         yield "the peaks of meters, row", 0, one.peaks, other.peaks

@@ -17,7 +17,7 @@ import pytest
 
 from simulation.formats.written import PLAN_FILES
 from simulation.rate_cards.shipped import shipped_rate_cards
-from tests.helpers import ROOT, SCENARIOS, creditsim, printed_json
+from tests.helpers import OTHER_POOLS, ROOT, SCENARIOS, creditsim, printed_json
 
 MID_MARKET = ROOT / "scenarios" / "mid-market.yaml"
 PLAN = ("--replications", "20", "--max-replications", "20", "--confirm", "100000")
@@ -182,9 +182,9 @@ def test_plan_prints_the_contract_s_json_and_writes_the_whole_frontier(tmp_path:
 
 
 def test_validate_tells_of_every_file_and_fails_if_one_is_wrong(tmp_path: Path) -> None:
-    shown = creditsim("validate", *SCENARIOS)
+    shown = creditsim("validate", *SCENARIOS, *OTHER_POOLS)
     assert shown.returncode == 0
-    assert len(shown.stdout.splitlines()) == len(SCENARIOS)
+    assert len(shown.stdout.splitlines()) == len([*SCENARIOS, *OTHER_POOLS])
     broken = tmp_path / "broken.yaml"
     broken.write_text(MID_MARKET.read_text().replace("seed: 34", "sede: 34"))
     shown = creditsim("validate", MID_MARKET, broken)

@@ -15,7 +15,7 @@ from simulation.formats.documents import Document
 from simulation.quantities import DAY, HOUR, MINUTE, SECOND
 from simulation.scenario.scenario import Scenario
 from simulation.scenario.starter import scenario_schema, write_starter
-from tests.helpers import ROOT, SCENARIOS, build, creditsim, scheduled
+from tests.helpers import OTHER_POOLS, ROOT, SCENARIOS, build, creditsim, scheduled
 
 SCHEMA = ROOT / "simulation/scenario/scenario.schema.json"
 
@@ -329,7 +329,7 @@ def test_the_schema_that_ships_is_the_one_that_the_models_give() -> None:
     assert SCHEMA.read_text() == scenario_schema(), "run: creditsim schema > simulation/..."
 
 
-@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*SCENARIOS, *OTHER_POOLS], ids=lambda path: path.stem)
 def test_shipped_scenarios_name_the_schema_and_satisfy_it(path: Path) -> None:
     first = path.read_text().splitlines()[0]
     named = re.fullmatch(r"# yaml-language-server: \$schema=(.+)", first)

@@ -191,8 +191,8 @@ def start_of(rules: Rules, limits: Limits) -> State:
 
 def copy_of(state: State, limits: Limits) -> State:
     """Return a lane in the same state with a pool of another size."""
-    copied = State(*(each.copy() for each in state))
-    return copied._replace(sizes=limits.sizes, keeps=limits.keeps)
+    copied: dict[str, Any] = {name: each.copy() for name, each in state._asdict().items()}
+    return State(**{**copied, "sizes": limits.sizes, "keeps": limits.keeps})
 
 
 def decide(
@@ -226,5 +226,5 @@ def end(state: State, rules: LoopRules, roll: Roll) -> None:
 
 def _twice(table: Records) -> Records:
     raw = table.view(f"V{table.itemsize}")
-    longer: Any = np.concatenate((raw, np.zeros_like(raw))).view(table.dtype)
+    longer: Records = np.concatenate((raw, np.zeros_like(raw))).view(table.dtype)
     return longer
