@@ -240,10 +240,6 @@ _at_once = _retry.map(
     lambda law: {"retry": {**law["retry"], "first": 0, "then": law["retry"]["first"]}}
 )
 
-_each = st.none() | st.fixed_dictionaries(
-    {"calls": st.integers(1, 6), "every": st.sampled_from([0, "1 us", "10 minutes"])}
-)
-
 
 @st.composite
 def metered_scenarios(draw: st.DrawFn, most_clients: int = 4) -> Scenario:

@@ -43,8 +43,7 @@ class Engine(ABC):
     @property
     def units(self) -> int:
         """The size of the pool in the card's smallest unit; of one that counts calls, calls."""
-        card = self.scenario.card
-        return card.in_units(self.limit) if card.pool.counts_credits else int(self.limit)
+        return self.scenario.card.pool_parts(self.limit)
 
     def _set_up(self) -> None:  # noqa: B027 - not every engine needs it
         """Make what an engine needs before the first day; some need nothing."""

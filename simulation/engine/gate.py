@@ -7,7 +7,7 @@ from collections.abc import Callable
 import simpy
 
 from simulation.engine.meters import Concurrent, Meter, meters_of
-from simulation.engine.pool import Alarm, TooManyRequests
+from simulation.engine.pool import Alarm, CreditPool, TooManyRequests
 from simulation.engine.rules import Limits, Rules
 from simulation.rate_cards import RateCard
 
@@ -38,7 +38,6 @@ class Gate:
         self.pool = self.meters[rules.pool]
         self.waiting: list[Callable[[], None]] = []
         self._charge = rules.throttled_attempt_credits
-        self.unbooked: list[tuple[int, int]] = []
         if rules.warmup < rules.horizon:
             Alarm(env, self._begin_to_count).at(rules.warmup, _COUNTING)
 
@@ -57,13 +56,14 @@ class Gate:
                 return meter
         return None
 
-    def charge(self, now: int) -> None:
-        """Take from the pool what a throttled attempt costs."""
+    def charge(self, now: int) -> list[tuple[int, int]]:
+        """Take from the pool what a throttled attempt costs; return when and what, if it does."""
         if self._charge:
             free = (self.pool.sizes[0] - self.pool.used(0, now)) // self.pool.scale
             if (cost := min(self._charge, free)) > 0:
                 self.take([self.pool], 0, cost, now)
-                self.unbooked.append((now, cost))
+                return [(now, cost)]
+        return []
 
     def take(self, meters: list[Meter], client: int, credits: int, now: int) -> None:
         """Take an accepted attempt from all meters that count it."""
@@ -89,26 +89,18 @@ class Gate:
         Alarm(self._env, end).at(ends_at, _END)
 
 
-class MeteredPool:
-    """The pool for processes of one's own: they ask no other meter of the card."""
+class MeteredPool(CreditPool):
+    """The pool for processes of one's own, which ask no other meter of the card."""
 
-    def __init__(self, env: simpy.Environment, gate: Gate, limit: int, card: RateCard) -> None:
-        self._env, self._gate, self.limit, self._card = env, gate, limit, card
-
-    @property
-    def unbooked(self) -> list[tuple[int, int]]:
-        """What was consumed and not booked, in the card's smallest unit, in order of time."""
-        return self._gate.unbooked
-
-    @unbooked.setter
-    def unbooked(self, entries: list[tuple[int, int]]) -> None:
-        self._gate.unbooked = entries
+    def __init__(self, env: simpy.Environment, gate: Gate, limit: float, card: RateCard) -> None:
+        super().__init__(env, limit, card.window, card)
+        self._gate = gate
 
     @property
     def used(self) -> int | float:
-        """Credits that are consumed now; calls, where the pool counts calls."""
+        """Credits that are consumed now, begun ones included; calls, where the pool counts them."""
         pool = self._gate.pool
-        used = -(-pool.used(0, int(self._env.now)) // pool.scale)
+        used = -(-pool.used(0, int(self.env.now)) // pool.scale)
         return self._card.in_credits(used) if pool.counts_credits else used
 
     @property
@@ -116,12 +108,12 @@ class MeteredPool:
         """Credits that can be consumed now."""
         return self.limit - self.used
 
-    def consume(self, credits: float) -> None:
-        """Consume credits now, or raise `TooManyRequests` and consume nothing."""
-        now, pool = int(self._env.now), self._gate.pool
-        cost = self._card.in_units(credits)
-        if pool.refuses(0, cost, now):
-            self._gate.charge(now)
-            raise TooManyRequests(self._card.throttled_response)
-        self._gate.take([pool], 0, cost, now)
-        self.unbooked.append((now, cost))
+    def take(self, units: int, booked: bool = False) -> None:
+        """Consume a number of the card's smallest unit now; else as `consume`."""
+        now, pool = int(self.env.now), self._gate.pool
+        if pool.refuses(0, units, now):
+            self.unbooked += self._gate.charge(now)
+            raise TooManyRequests(self._answer)
+        self._gate.take([pool], 0, units, now)
+        if not booked:
+            self.unbooked.append((now, units))

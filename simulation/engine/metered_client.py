@@ -13,7 +13,7 @@ from simulation.engine.gate import Gate
 from simulation.engine.journal import Journal, MeteredLedger
 from simulation.engine.meters import Concurrent, Meter
 from simulation.engine.policies import Process
-from simulation.engine.pool import Alarm
+from simulation.engine.pool import Alarm, CreditPool
 from simulation.engine.records import IMPOSSIBLE, LOST, SUCCEEDED
 from simulation.engine.rules import (
     DROP,
@@ -70,12 +70,14 @@ class MeteredClient:
         self,
         env: simpy.Environment,
         gate: Gate,
+        pool: CreditPool,
         journal: Journal,
         rules: Rules,
         limits: Limits,
         number: int,
     ) -> None:
         self._env, self._gate, self._journal, self._number = env, gate, journal, number
+        self._pool = pool
         conduct = rules.conduct[number]
         self._policy, self._has_line = int(conduct["policy"]), bool(conduct["has_line"])
         self._max_attempts, self._wait = int(conduct["max_attempts"]), int(conduct["wait"])
@@ -250,7 +252,7 @@ class MeteredClient:
         call.tries += 1
         call.attempts += 1
         self._journal.noted(False, now, call.ledger, call.position)
-        self._gate.charge(now)
+        self._pool.unbooked += self._gate.charge(now)
         if call.by < 0:
             call.by = self._gate.meters.index(by)
 

@@ -75,10 +75,10 @@ class Model(Engine):
         self.env = simpy.Environment(initial_time=0)
         self.journal = Journal()
         self._metered: _Metered | None = None
-        self.pool: CreditPool | MeteredPool
+        self.pool: CreditPool
         if not scenario.is_plain:
             self._metered = _Metered(self)
-            self.pool = MeteredPool(self.env, self._metered.gate, self.limit, card)
+            self.pool = self._metered.pool
             return
         self.pool = CreditPool(self.env, self.limit, card.window, card)
         for number, client in enumerate(scenario.clients):
@@ -142,9 +142,10 @@ class _Metered:
         self._rules = rules = Rules.of(demand, model.replication)
         limits = rules.limits(model.units)
         self.gate = Gate(env, rules, limits)
+        self.pool = MeteredPool(env, self.gate, model.limit, model.scenario.card)
         self._giving_back = GivingBack(rules)
         self._clients = [
-            MeteredClient(env, self.gate, model.journal, rules, limits, number)
+            MeteredClient(env, self.gate, self.pool, model.journal, rules, limits, number)
             for number in range(len(rules.conduct))
         ]
         clock = model.scenario.clock

@@ -50,6 +50,8 @@ def groups_of(demand: Demand) -> list[Group]:
     def group(grain: str, name: str, members: NDArray[np.bool_]) -> Group:
         its = [key for key in costs if members[key]]
         cheapest = min((costs[key] for key in its), default=0)
+        if not scenario.card.pool.counts_credits:
+            cheapest = 1
         credits = any(drawn[key // kinds] for key in its)
         # A drawn mix moves calls between categories, even where their number is fixed.
         calls = credits if grain == "category" else any(counts[key // kinds] for key in its)

@@ -75,6 +75,7 @@ def replicate(
         statistics.intervals.columns,
         statistics.usage.crossings,
         statistics.late(),
+        statistics.by_meter(),
     )
 
 

@@ -37,6 +37,11 @@ class RunResult:
         A row for each replication: ``replication`` and the statistics.
     client_runs, category_runs : DataFrame
         A row for each replication and ``client``, or ``category``: the same statistics.
+    meter_runs : DataFrame
+        A row for each replication and ``limit``, a meter of the card: the calls that it throttled
+        first, their share of all calls, the most used at once, and its share of the size.
+    limits : DataFrame
+        A row for each ``limit`` and statistic of ``meter_runs``, as in ``summary``.
     intervals : DataFrame
         A row for each replication and interval (an hour unless asked otherwise): ``start_at``,
         calls and credits demanded, credits used, credits available at the end, and throttled
@@ -57,6 +62,8 @@ class RunResult:
     runs: pd.DataFrame
     client_runs: pd.DataFrame
     category_runs: pd.DataFrame
+    meter_runs: pd.DataFrame
+    meters: pd.DataFrame
     intervals: pd.DataFrame
     alerts: pd.DataFrame
     summary: pd.DataFrame
@@ -130,11 +137,15 @@ class RunResult:
             "overall": {},
             "clients": {},
             "categories": {},
+            "limits": {},
         }
         homes = {"client": result["clients"], "category": result["categories"]}
         for row in self.summary.to_dict("records"):
             home = homes.get(row["grain"])
             found = result["overall"] if home is None else home.setdefault(row["name"], {})
+            found[row["statistic"]] = Estimate.from_row(row, "mean", "ci95").to_dict()
+        for row in self.meters.to_dict("records"):
+            found = result["limits"].setdefault(row["meter"], {})
             found[row["statistic"]] = Estimate.from_row(row, "mean", "ci95").to_dict()
         return result
 
@@ -145,6 +156,8 @@ class RunResult:
             "runs.parquet": self.runs,
             "client_runs.parquet": self.client_runs,
             "category_runs.parquet": self.category_runs,
+            "meter_runs.parquet": self.meter_runs,
+            "meters.parquet": self.meters,
             "alerts.parquet": self.alerts,
             "summary.parquet": self.summary,
         }

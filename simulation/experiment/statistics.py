@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from simulation.demand import Demand
 from simulation.engine import IMPOSSIBLE, LOST, SUCCEEDED, UNFINISHED, DayRecords
+from simulation.experiment.by_meter import MeterTracker
 from simulation.experiment.delays import quantile_with_zeros
 from simulation.experiment.groups import Group, groups_of
 from simulation.experiment.usage import Intervals, UsageTracker
@@ -30,12 +31,13 @@ _MEDIAN = "median of the replications"
 class Settled(NamedTuple):
     """Calls of one day that count, a column each; all of one length.
 
-    ``attempts`` and ``throttled_attempts`` are numbers of them, ``outcome`` one of the outcomes of
-    `simulation.engine`, ``credits`` what a call costs, in the card's smallest unit.
+    ``attempts``, ``throttled_attempts`` and those ``held_back`` are numbers, ``outcome`` one of the
+    outcomes of `simulation.engine`, ``credits`` what a call costs, in the card's smallest unit.
     """
 
     attempts: NDArray[np.int32]
     throttled_attempts: NDArray[np.int32]
+    held_back: NDArray[np.int32]
     outcome: NDArray[np.int8]
     credits: NDArray[np.int64]
 
@@ -121,6 +123,11 @@ STATISTICS: Mapping[str, Statistic] = {
     "throttled_attempts": Statistic(
         label="  throttled", of_calls=lambda done: done.throttled_attempts
     ),
+    "held_back_attempts": Statistic(
+        label="  held back by the client itself",
+        of_calls=lambda done: done.held_back,
+        if_any=True,
+    ),
     "throttled_calls": Statistic(
         label="  first attempt throttled",
         of_calls=lambda done: done.throttled_attempts > 0,
@@ -191,14 +198,15 @@ STATISTICS: Mapping[str, Statistic] = {
 TABLE = (
     *("calls", "throttled_calls", "throttled_share", "succeeded_calls", "lost_calls"),
     *("impossible_calls", "unfinished_calls", "attempts", "throttled_attempts"),
-    *("credits_demanded", "credits_used", "peak_window_credits", "exhausted_hours"),
+    *("held_back_attempts", "credits_demanded", "credits_used", "peak_window_credits"),
+    "exhausted_hours",
     *("delay_p50_s", "delay_p95_s", "delay_p99_s"),
 )
 """The statistics that the terminal and the report show, in their order."""
 
 
 class Late(NamedTuple):
-    """The delays of a replication's calls that succeeded after being throttled.
+    """The delays of a replication's calls that succeeded, but not at once.
 
     Attributes
     ----------
@@ -220,7 +228,7 @@ class Late(NamedTuple):
 class ReplicationStatistics:
     """The statistics of a replication, summed up day by day; no call is held.
 
-    What grows with the run is one number per call that succeeded after being throttled (the
+    What grows with the run is one number per call that succeeded after a delay (the
     delay, for exact percentiles), and one row per interval.
     """
 
@@ -229,6 +237,7 @@ class ReplicationStatistics:
         self.groups = groups_of(demand)
         self.usage = UsageTracker(demand, self.groups, intervals)
         self._card = demand.scenario.card
+        self.meters = MeterTracker(demand.scenario)
         self._kinds = len(demand.apis)
         self._accounts = len(demand.scenario.clients) * self._kinds
         self._warmup = demand.scenario.warmup_end
@@ -246,6 +255,7 @@ class ReplicationStatistics:
         self.intervals.add(day)
         self.usage.add(day)
         settled = day.settled
+        self.meters.add_peaks(day)
         counted = np.flatnonzero(settled.calls.time >= self._warmup)
         if not len(counted):
             return
@@ -253,7 +263,7 @@ class ReplicationStatistics:
         account = calls.client.astype(np.int64) * self._kinds + calls.api
         attempts, throttled = settled.attempts[counted], settled.throttled_attempts[counted]
         succeeded = outcome == SUCCEEDED
-        done = Settled(attempts, throttled, outcome, calls.credits)
+        done = Settled(attempts, throttled, settled.held_back[counted], outcome, calls.credits)
         # By account, the finest grain, and once: every group's sum is one over its accounts.
         for name in self._sums:
             of_calls = STATISTICS[name].of_calls
@@ -263,10 +273,11 @@ class ReplicationStatistics:
         refused = np.flatnonzero(throttled)
         # `at`, since an account stands there once for each of its calls, and the least has to win.
         np.minimum.at(self._first_throttle, account[refused], calls.time[refused])
-        late = refused[succeeded[refused]]
-        if len(late):
-            self._delays.append(settled.settled_at[counted][late] - calls.time[late])
-            self._delay_accounts.append(account[late])
+        waited = np.flatnonzero(succeeded & (settled.settled_at[counted] > calls.time))
+        self.meters.add_calls(settled.throttled_by[counted])
+        if len(waited):
+            self._delays.append(settled.settled_at[counted][waited] - calls.time[waited])
+            self._delay_accounts.append(account[waited])
 
     def finish(self) -> list[dict[str, float]]:
         """Return the `STATISTICS` of each group, in the order of ``groups``; nan where none."""
@@ -275,8 +286,12 @@ class ReplicationStatistics:
             self._of_group(index, group, late.of(group)) for index, group in enumerate(self.groups)
         ]
 
+    def by_meter(self) -> tuple[list[int], list[float]]:
+        """Return how many calls each meter throttled first, and the most used of each."""
+        return self.meters.finish(self._card.of_pool(self.usage.peaks[0]))
+
     def late(self) -> Late:
-        """Return the delays of all calls that succeeded after being throttled."""
+        """Return the delays of all calls that succeeded, but not at once."""
         none = [np.empty(0, np.int64)]
         delays = np.concatenate(self._delays or none)
         accounts = np.concatenate(self._delay_accounts or none)
@@ -287,7 +302,7 @@ class ReplicationStatistics:
         sums = {name: int(column[group.members].sum()) for name, column in self._sums.items()}
         found = Figures(
             sums,
-            self._card.in_credits(self.usage.peaks[index]),
+            self._card.of_pool(self.usage.peaks[index]),
             self.usage.exhausted[group.cheapest],
             int(self._first_throttle[group.members].min()),
         )

@@ -25,7 +25,7 @@ from simulation.experiment.statistics import QUANTILES, STATISTICS, Late
 from simulation.quantities import HOUR, SECOND
 from simulation.scenario import Scenario
 
-__all__ = ["ESTIMATORS", "SUMMARY_COLUMNS", "summarise", "throttled_share"]
+__all__ = ["ESTIMATORS", "SUMMARY_COLUMNS", "summarise", "throttled_share", "unseen_of"]
 
 ESTIMATORS = {name: statistic.estimator for name, statistic in STATISTICS.items()}
 """Which estimate stands as ``mean`` of each statistic."""
@@ -61,7 +61,7 @@ def summarise(
         is no value, and inf where it lies beyond the horizon.
     """
     unit = scenario.card.smallest_unit
-    n, unseen = len(tables["overall"]), _unseen(tables["overall"], unit)
+    n, unseen = len(tables["overall"]), unseen_of(tables["overall"], unit)
     counted = scenario.counted / HOUR
     parts = []
     for grain, table in tables.items():
@@ -106,11 +106,11 @@ def throttled_share(runs: pd.DataFrame, unit: float = 1.0) -> Estimate[float]:
         The smallest unit of credits.
     """
     calls = runs["calls"].to_numpy()
-    event = _event(calls.mean(), _unseen(runs, unit))
+    event = _event(calls.mean(), unseen_of(runs, unit))
     return ratio_of(runs["throttled_calls"], calls, float(event)).at_most(1.0)
 
 
-def _unseen(runs: pd.DataFrame, unit: float) -> float:
+def unseen_of(runs: pd.DataFrame, unit: float) -> float:
     """Return how many calls an event may throttle that none of these replications shows."""
     demanded, calls = runs["credits_demanded"].sum(), runs["calls"].sum()
     peaks = runs["peak_window_credits"]

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from simulation.demand import Calls, Demand
 from simulation.engine import OUTCOMES, CallRecords
+from simulation.experiment.by_meter import meter_rows, summarise_meters
 from simulation.experiment.groups import groups_of
 from simulation.experiment.intervals import Estimate
 from simulation.experiment.result import RunResult
 from simulation.experiment.statistics import Late
-from simulation.experiment.summary import summarise, throttled_share
+from simulation.experiment.summary import summarise, throttled_share, unseen_of
 from simulation.experiment.usage import Crossing
 
 __all__ = ["CallWriter", "Replicated", "RunTables", "call_table"]
@@ -34,6 +35,8 @@ class Replicated(NamedTuple):
     """Those of `simulation.experiment.usage.Intervals`."""
     crossings: list[Crossing]
     late: Late
+    meters: tuple[list[int], list[float]]
+    """Calls that each meter throttled first, and the most used of each."""
 
 
 _ROWS_PER_GROUP = 2**17
@@ -102,6 +105,7 @@ class RunTables:
         self._intervals: list[pd.DataFrame] = []
         self._alerts: list[dict[str, int]] = []
         self._late: list[Late] = []
+        self._meters: list[dict[str, object]] = []
 
     def add(self, replicated: Replicated) -> None:
         """Take in the next replication."""
@@ -120,6 +124,8 @@ class RunTables:
         }
         self._intervals.append(pd.DataFrame({**frame, **sums}))
         self._late.append(replicated.late)
+        calls = replicated.values[0]["calls"]
+        self._meters += meter_rows(self._scenario, replication, calls, *replicated.meters)
         for crossing in replicated.crossings:
             self._alerts.append({"replication": replication, **vars(crossing)})
 
@@ -141,6 +147,15 @@ class RunTables:
         columns = ["replication", "level_percent", "day", "moment"]
         alerts = pd.DataFrame(self._alerts, columns=columns).astype("int64")
         alerts["crossed_at"] = self._instants(alerts.pop("moment").to_numpy())
+        meter_runs = pd.DataFrame(self._meters)
+        overall = tables["overall"]
+        meters = summarise_meters(
+            self._scenario,
+            meter_runs,
+            overall["calls"].to_numpy(),
+            certain,
+            unseen_of(overall, self._scenario.card.smallest_unit),
+        )
         intervals = pd.concat(self._intervals, ignore_index=True)
         # A run to a precision may have added some: the scenario that is kept repeats it without.
         scenario = self._scenario
@@ -152,6 +167,8 @@ class RunTables:
             runs=tables["overall"],
             client_runs=tables["client"],
             category_runs=tables["category"],
+            meter_runs=meter_runs,
+            meters=meters,
             intervals=intervals,
             alerts=alerts,
             summary=summary,
@@ -194,6 +211,12 @@ def call_table(records: CallRecords, demand: Demand, replication: int) -> pa.Tab
                 instant
             ),
             "duration_us": _durations(calls),
+            # "" where no attempt was throttled: the code -1 of the records is the first name.
+            "throttled_by": named(
+                records.throttled_by.astype(np.int32) + np.int32(1),
+                ["", *(meter.name for meter in scenario.card.meters)],
+            ),
+            "held_back_attempts": pa.array(records.held_back),
         }
     )
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulation.arrays import Ints
+from simulation.arrays import Flags, Ints
 from simulation.demand import Demand
 from simulation.engine import DayRecords, Entries
 from simulation.experiment.groups import Group
@@ -95,8 +95,8 @@ class _Changes(NamedTuple):
 
     @classmethod
     def of(cls, released: Entries, window: int, accepted: Entries) -> _Changes:
-        """Return the releases of what was accepted a window ago, and what is accepted now."""
-        moment = np.concatenate((released.time + window, accepted.time))
+        """Return the releases of what was accepted before, and what is accepted now."""
+        moment = np.concatenate((_back_at(released, window), accepted.time))
         credits = np.concatenate((-released.credits, accepted.credits))
         account = np.concatenate((released.account, accepted.account))
         # Releases stand first, so that a stable sort keeps them first within an instant (rule 3).
@@ -118,7 +118,7 @@ class UsageTracker:
     def __init__(self, demand: Demand, groups: list[Group], intervals: Intervals) -> None:
         scenario = demand.scenario
         self._clock = scenario.clock
-        self._limit = scenario.card.in_units(scenario.limit)  # all is counted in smallest units
+        self._limit = scenario.card.pool_parts(scenario.limit)  # and all else is counted alike
         self._window = scenario.card.window
         self._warmup = scenario.warmup_end
         self._intervals = intervals
@@ -132,10 +132,17 @@ class UsageTracker:
 
     def add(self, day: DayRecords) -> None:
         """Follow the pool through one day."""
+        if day.before is not None:
+            self._begin_with(day.before)
         in_use = _joined(self._in_use, day.grants)
-        back = int(np.searchsorted(in_use.time, day.end - self._window, side="left"))
-        changes = _Changes.of(_part(in_use, slice(None, back)), self._window, day.grants)
-        self._in_use = _part(in_use, slice(back, None))
+        if in_use.back_at is None:
+            back = int(np.searchsorted(in_use.time, day.end - self._window, side="left"))
+            released, kept = _part(in_use, slice(None, back)), _part(in_use, slice(back, None))
+        else:
+            is_back = in_use.back_at < day.end
+            released, kept = _part(in_use, is_back), _part(in_use, ~is_back)
+        changes = _Changes.of(released, self._window, day.grants)
+        self._in_use = kept
         passed = len(changes.moment) + 1  # nothing counts before the warm-up is over
         if day.end > self._warmup:
             passed = changes.count_until(self._warmup)
@@ -143,6 +150,12 @@ class UsageTracker:
             changes.credits, changes.account, self._groups_of, passed, self._levels, self._peaks
         )
         self._follow(day, changes)
+
+    def _begin_with(self, before: Entries) -> None:
+        """Take what is in use at the start, which no group of calls has taken but all of them."""
+        self._in_use, self._level = before, int(before.credits.sum())
+        everything = self._groups_of[-1]
+        self._levels[everything[everything >= 0]] = self._level
 
     @property
     def peaks(self) -> list[int]:
@@ -178,15 +191,25 @@ class UsageTracker:
 
 
 def _joined(first: Entries, then: Entries) -> Entries:
+    back_at = None
+    if then.back_at is not None:
+        before = first.time if first.back_at is None else first.back_at  # the first day has none
+        back_at = np.concatenate((before, then.back_at))
     return Entries(
         np.concatenate((first.time, then.time)),
         np.concatenate((first.credits, then.credits)),
         np.concatenate((first.account, then.account)),
+        back_at,
     )
 
 
-def _part(entries: Entries, which: slice) -> Entries:
-    return Entries(entries.time[which], entries.credits[which], entries.account[which])
+def _part(entries: Entries, which: slice | Flags) -> Entries:
+    back_at = None if entries.back_at is None else entries.back_at[which]
+    return Entries(entries.time[which], entries.credits[which], entries.account[which], back_at)
+
+
+def _back_at(entries: Entries, window: int) -> Ints:
+    return entries.time + window if entries.back_at is None else entries.back_at
 
 
 def _groups_of_accounts(groups: list[Group]) -> Ints:

@@ -91,6 +91,8 @@ class OverTime:
             runs=overall.drop(columns="overall"),
             client_runs=clients,
             category_runs=categories,
+            meter_runs=_NOTHING[0],
+            meters=tables["now_meters.parquet"],
             intervals=_NOTHING[0],
             alerts=_NOTHING[1],
             summary=tables["now_summary.parquet"],
@@ -187,6 +189,7 @@ class OverTime:
             "timelines.parquet": timelines[[*first, *timelines.columns.drop(first)]],
             "now_runs.parquet": runs[[*groups, *runs.columns.drop(groups)]],
             "now_summary.parquet": self.now.summary,
+            "now_meters.parquet": self.now.meters,
             "now_hours.parquet": hours.rename("mean_throttled_attempts").reset_index(),
         }
 
@@ -210,7 +213,7 @@ class OverTime:
                 progress=advance,
             )
             intervals, alerts = _NOTHING
-            kept = replace(result, intervals=intervals, alerts=alerts)
+            kept = replace(result, intervals=intervals, alerts=alerts, meter_runs=intervals)
             self._of_now = kept, weekly(result)
         return self._of_now
 

@@ -20,7 +20,6 @@ from pydantic import TypeAdapter, ValidationError
 from simulation.errors import InputError, in_a_line
 from simulation.experiment import (
     STATISTICS,
-    SUMMARY_COLUMNS,
     Estimate,
     RunResult,
     calls_in,
@@ -33,6 +32,15 @@ from simulation.planning.over_time import OverTime
 from simulation.planning.reasons import Rejection
 from simulation.planning.remedies import Remedy
 from simulation.planning.result import AlternativeResult, Plan, Recommendation
+from simulation.planning.saved_tables import (
+    BEGIN,
+    KEYS,
+    MAY_BE_MISSING,
+    NO_NUMBERS,
+    OVER_TIME,
+    PLANS,
+    RUNS,
+)
 from simulation.quantities import write_duration
 from simulation.scenario import Scenario, load_scenario
 
@@ -173,12 +181,12 @@ def _warmed(scenario: Scenario, given: dict[str, Any]) -> Scenario:
 
 
 def _run(file: Locate, scenario: Scenario, summary: dict[str, Any]) -> RunResult:
-    tables = {name: _table(file(f"{name}.parquet"), name) for name in _RUNS}
+    tables = {name: _table(file(f"{name}.parquet"), name) for name in RUNS}
     _refuse_rows_twice(tables)
     of_runs = {*tables["runs"]["replication"]}
     _compare("runs", len(of_runs), _whole(summary["replications"]), "summary.json")
     _compare("runs", of_runs, {*range(len(of_runs))}, "summary.json")
-    for name in ("client_runs", "category_runs", "intervals"):
+    for name in ("client_runs", "category_runs", "meter_runs", "intervals"):
         _compare(name, {*tables[name]["replication"]}, of_runs, "runs.parquet")
     names = {client.name for client in scenario.clients}
     _compare("client_runs", {*tables["client_runs"]["client"]}, names, _SCENARIO)
@@ -190,72 +198,19 @@ def _run(file: Locate, scenario: Scenario, summary: dict[str, Any]) -> RunResult
     )
 
 
-_RUNS = ("runs", "client_runs", "category_runs", "intervals", "alerts", "summary")
-_PLANS = ("frontier", "fresh")
-_OVER_TIME = ("timelines", "now_runs", "now_summary", "now_hours")
-_SIZES = (
-    "addon_credits limit price_per_day price_per_month throttled_share throttled_share_low "
-    "throttled_share_high lost_calls lost_calls_low lost_calls_high meets_probability meets_low "
-    "meets_high replications"
-)
-_INTERVALS = (
-    "replication start_at calls credits_demanded credits_used credits_available throttled_attempts"
-)
-_BEGIN = {
-    "runs": ("replication", *STATISTICS),
-    "client_runs": ("replication", "client", *STATISTICS),
-    "category_runs": ("replication", "category", *STATISTICS),
-    "intervals": tuple(_INTERVALS.split()),
-    "alerts": ("replication", "level_percent", "day", "crossed_at"),
-    "summary": SUMMARY_COLUMNS,
-    **dict.fromkeys(_PLANS, tuple(_SIZES.split())),
-    "timelines": (
-        *("addon_credits", "replications", "start", "low", "median", "high"),
-        *("throttled", "warming"),
-    ),
-    "now_runs": ("replication", "grain", "name", *STATISTICS),
-    "now_summary": SUMMARY_COLUMNS,
-    "now_hours": ("weekday", "hour", "mean_throttled_attempts"),
-}
-"""The columns with which each table begins, in their order."""
-
-_KEYS = {
-    "runs": ("replication",),
-    "client_runs": ("replication", "client"),
-    "category_runs": ("replication", "category"),
-    "intervals": ("replication", "start_at"),
-    "summary": ("grain", "name", "statistic"),
-    "now_runs": ("replication", "grain", "name"),
-    "now_summary": ("grain", "name", "statistic"),
-    "now_hours": ("weekday", "hour"),
-}
-"""What tells the rows of a table apart."""
-
-_MAY_BE_MISSING = {name for name in STATISTICS if name.startswith("delay_")} | {
-    *("throttled_share", "hours_to_first_throttle", "mean", "ci95_low", "ci95_high"),
-    "mean_throttled_attempts",
-    *("throttled_share_low", "throttled_share_high", "lost_calls_low", "lost_calls_high"),
-}
-"""Columns whose numbers may be missing, as the share of no calls is."""
-
-_NO_NUMBERS = {"client", "category", "grain", "name", "statistic"} | {
-    *("price_per_day", "price_per_month", "start", "start_at", "crossed_at"),
-}
-
-
 def _table(file: Path, name: str) -> pd.DataFrame:
     """Return a table, read from its file; refuse one of another name."""
     with _looking_at(f"{name}.parquet"):
         table: pd.DataFrame = read_parquet(file).to_pandas(use_threads=False)
-        expected = [*_BEGIN[name]]
+        expected = [*BEGIN[name]]
         if [*table.columns[: len(expected)]] != expected:
             missing = [column for column in expected if column not in table.columns]
             found = f"has no column {missing[0]!r}" if missing else "has other columns"
             raise _NotWholeError(f"{name}.parquet: it {found}, another version or table wrote it")
-        for column in {*expected} - _NO_NUMBERS:
+        for column in {*expected} - NO_NUMBERS:
             if not is_numeric_dtype(table[column]):
                 raise _NotWholeError(f"{name}.parquet: its column {column!r} holds no numbers")
-            if column not in _MAY_BE_MISSING and not np.isfinite(table[column]).all():
+            if column not in MAY_BE_MISSING and not np.isfinite(table[column]).all():
                 raise _NotWholeError(f"{name}.parquet: its column {column!r} lacks numbers")
         for column in {"start", "start_at", "crossed_at"} & {*expected}:
             if not is_datetime64_any_dtype(table[column]):
@@ -265,7 +220,7 @@ def _table(file: Path, name: str) -> pd.DataFrame:
 
 def _refuse_rows_twice(tables: Mapping[str, pd.DataFrame]) -> None:
     for name, table in tables.items():
-        if name in _KEYS and table.duplicated([*_KEYS[name]]).any():
+        if name in KEYS and table.duplicated([*KEYS[name]]).any():
             raise _NotWholeError(f"{name}.parquet: it has rows twice")
 
 
@@ -310,7 +265,7 @@ def _plan(file: Locate, scenario: Scenario, given: dict[str, Any]) -> Plan:
         advice["price_per_day"] = scenario.offer.price_per_day(advice["addon_credits"])
         advice["price_per_month"] = scenario.offer.price_per_month(advice["addon_credits"])
     confirmed, replications = given["confirmation"], _whole(given["replications"])
-    tables = {name: _table(file(f"{name}.parquet"), name) for name in _PLANS}
+    tables = {name: _table(file(f"{name}.parquet"), name) for name in PLANS}
     for name, table in tables.items():
         rows = [row["addon_credits"] for row in given[name]]
         _compare(name, [*table["addon_credits"]], rows, "plan.json")
@@ -340,11 +295,11 @@ def _plan(file: Locate, scenario: Scenario, given: dict[str, Any]) -> Plan:
 
 def _over_time(file: Locate, scenario: Scenario, given: dict[str, Any]) -> OverTime | None:
     """Return what a plan shows over time, read from its files; None if it was not kept."""
-    files = [f"{name}.parquet" for name in _OVER_TIME]
+    files = [f"{name}.parquet" for name in OVER_TIME]
     kept = given.get("files")
     if not any(file(name).is_file() if kept is None else name in kept for name in files):
         return None
-    tables = {name: _table(file(f"{name}.parquet"), name) for name in _OVER_TIME}
+    tables = {name: _table(file(f"{name}.parquet"), name) for name in OVER_TIME}
     _refuse_rows_twice(tables)
     sizes = Counter(tables["timelines"]["addon_credits"])
     if scenario.org.addon_credits not in sizes or len({*sizes.values()}) > 1:
@@ -357,7 +312,7 @@ def _over_time(file: Locate, scenario: Scenario, given: dict[str, Any]) -> OverT
     _compare_summary("now_summary", tables["now_summary"], len(groups), "now_runs.parquet")
     if {*tables["now_hours"]["weekday"]} != {*range(7)}:
         raise _NotWholeError("now_hours.parquet: it has not the days of a week")
-    return OverTime.of_tables(scenario, {f"{name}.parquet": tables[name] for name in _OVER_TIME})
+    return OverTime.of_tables(scenario, {f"{name}.parquet": tables[name] for name in OVER_TIME})
 
 
 def _check(kind: type[Any], value: Any) -> None:

@@ -160,6 +160,14 @@ class RateCard(Part):
                 )
                 yield KeyProblem(path, what)
 
+    def pool_parts(self, limit: float) -> int:
+        """Return the size of a pool as it is counted: in smallest units, or in calls."""
+        return self.in_units(limit) if self.pool.counts_credits else int(limit)
+
+    def of_pool(self, parts: Any) -> Any:
+        """Return an amount of the pool in credits, or in calls where it counts those."""
+        return self.in_credits(parts) if self.pool.counts_credits else parts
+
     @classmethod
     def load(cls, name: str | Path, folder: Path | str = ".") -> RateCard:
         """Return a shipped card by its name, or the user's own card by its path.
