@@ -138,7 +138,6 @@ class Meter(Part):
     resets: Resets | None = None
     refill: Annotated[Mapping[str, Fraction], BeforeValidator(_read_refill)] | None = None
     applies_to: Annotated[tuple[AppliesTo, ...], BeforeValidator(_as_list)] = ()
-    message: str | None = Field(None, max_length=400, description="in place of the card's own")
 
     @model_validator(mode="after")
     def _check(self) -> Meter:
