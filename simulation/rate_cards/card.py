@@ -23,6 +23,8 @@ from simulation.rate_cards import prices
 from simulation.rate_cards.offer import Offer
 from simulation.rate_cards.shipped import shipped_rate_cards
 from simulation.rate_cards.terms import (
+    AddonBilling,
+    BilledUse,
     CallCredits,
     CallKind,
     Category,
@@ -67,6 +69,8 @@ class RateCard(Part):
     editions: dict[str, Edition]
     calls: dict[str, CallKind]
     addon_slabs: tuple[Slab, ...]
+    addon_billing: AddonBilling = "purchased"
+    billed_use: BilledUse = "calendar_day"
     notes: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -170,6 +174,7 @@ class RateCard(Part):
             card_cap=self.purchase_cap_credits,
             step=self.addon_step,
             slabs=self.addon_slabs,
+            billing=self.addon_billing,
         )
 
     def limit(self, edition: str, user_licenses: int, addon_credits: int = 0) -> int:

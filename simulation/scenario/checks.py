@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from simulation.errors import InputError, KeyPath, KeyProblem
 from simulation.formats import did_you_mean
 from simulation.quantities import DAY, write_duration
-from simulation.rate_cards import RateCard
+from simulation.rate_cards import AddonBilling, BilledUse, RateCard
 from simulation.scenario.call_checks import CallKinds, call_problems, trace_problems
 from simulation.scenario.clients import Client
 from simulation.scenario.clock import Clock
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from simulation.scenario.traces import Trace
 
 __all__ = [
+    "billing_problems",
     "client_problems",
     "length_problems",
     "name_problems",
@@ -100,6 +101,24 @@ def price_problems(org: Org, card: RateCard, unread: Unread) -> Iterator[KeyProb
             card.edition(edition)
         except InputError as error:
             yield KeyProblem(("org", "license_prices", edition), error.problems[0].what)
+
+
+def billing_problems(
+    billing: AddonBilling | None, use: BilledUse | None, card: RateCard, unread: Unread
+) -> Iterator[KeyProblem]:
+    """Yield a day's use that is billed by no one, or that the card's window does not tell."""
+    if unread.touches(_CARD, ("addon_billing",), ("billed_use",)):
+        return
+    billed = (billing or card.addon_billing) == "consumed"
+    if use is not None and not billed:
+        what = "has no effect where the whole size is paid, write addon_billing: consumed too"
+        yield KeyProblem(("billed_use",), what)
+    if billed and (use or card.billed_use) == "any_24_hours" and card.window != DAY:
+        what = (
+            f"is any_24_hours, and credits of rate card {card.name} come back after "
+            f"{card.window_in_words}: write calendar_day"
+        )
+        yield KeyProblem(("billed_use",), what)
 
 
 def client_problems(

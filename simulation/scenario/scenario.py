@@ -32,10 +32,18 @@ from simulation.bounds import MOST_CLIENTS, MOST_REPLICATIONS
 from simulation.errors import InputError, KeyPath, KeyProblem, KeyProblems, Problem
 from simulation.formats import Document, Part, PositiveDuration, counted, thawed
 from simulation.quantities import WHOLE, Duration, write_duration
-from simulation.rate_cards import DEFAULT_RATE_CARD, Category, Offer, RateCard
+from simulation.rate_cards import (
+    DEFAULT_RATE_CARD,
+    AddonBilling,
+    BilledUse,
+    Category,
+    Offer,
+    RateCard,
+)
 from simulation.scenario.alternative_checks import alternative_problems
 from simulation.scenario.call_checks import CallKinds
 from simulation.scenario.checks import (
+    billing_problems,
     client_problems,
     length_problems,
     name_problems,
@@ -84,6 +92,12 @@ class Scenario(Part):
         DEFAULT_RATE_CARD, description="a card that ships, or the path of one of your own"
     )
     org: Org = Field(description="what the org has bought")
+    addon_billing: AddonBilling | None = Field(
+        None, description="`purchased` or `consumed`: how add-on credits are billed"
+    )
+    billed_use: BilledUse | None = Field(
+        None, description="`calendar_day` or `any_24_hours`: a day's use, where use is billed"
+    )
     start: Annotated[
         datetime,
         BeforeValidator(read_start),
@@ -224,6 +238,7 @@ class Scenario(Part):
             yield from client_problems(client, ("clients", number), kinds, trace, clock, unread)
         yield from objective_problems(self.objective, names, unread)
         yield from price_problems(self.org, card, unread)
+        yield from billing_problems(self.addon_billing, self.billed_use, card, unread)
         alternatives = [alternative.name for alternative in self.alternatives]
         yield from name_problems(alternatives, "alternatives", unread)
 
@@ -241,6 +256,13 @@ class Scenario(Part):
     def offer(self) -> Offer:
         """What the rate card offers the org: its allowance, and what it can buy at which price."""
         return self._card.offer(self.org.edition, self.user_licenses)
+
+    @property
+    def billed_use_of_a_day(self) -> BilledUse | None:
+        """What a day's bill is for; None where the whole size is paid, used or not."""
+        if (self.addon_billing or self._card.addon_billing) == "purchased":
+            return None
+        return self.billed_use or self._card.billed_use
 
     @property
     def limit(self) -> int:
