@@ -150,3 +150,17 @@ def test_what_a_run_writes_of_its_calls_adds_up_to_the_days_use() -> None:
     used = swept.daily_use.pools[0].tolist()
     assert used[: len(by_day)] == by_day
     assert not any(used[len(by_day) :])
+
+
+@pytest.mark.parametrize("use", ["calendar_day", "any_24_hours"])
+@pytest.mark.parametrize("throttled", ["drop", _RETRY])
+def test_a_pool_that_a_large_call_left_as_it_was_used_no_more_for_it(
+    use: BilledUse, throttled: Any
+) -> None:
+    # The call costs more than the pool: a pool without a limit holds it for a day, this one never.
+    large = scheduled("large", "13:00", 1, "five_hundred")
+    large["arrivals"]["schedule"]["days"] = ["tue"]
+    few = scheduled("few", "09:00", 20, on_throttle=throttled)
+    scenario = any_limit(0, [few, large], start="2026-01-05", horizon="5 days")
+    assert_used_as_decided(scenario, [10, 400, 519, 520], use)
+    assert_used_as_decided(scenario, [10, 400, 519, 520], use, Model)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.arrays import Flags, Ints
+from simulation.arrays import Ints
 from simulation.demand import Calls, Demand, Portion
 from simulation.engine.compiled.lanes import GRANT, LANE
 from simulation.engine.compiled.past import Past
@@ -115,12 +115,6 @@ class _InStretches(Retrying):
             cuts.update(range(first + most, last, most))
         super().decide(calls, past, begin, sorted(cuts))
 
-    def _awake_since(self, before: Flags) -> Ints:
-        """Return which lanes were awake in a stretch, by which were asleep ``before`` it."""
-        awake = ~self._asleep  # one that was woken strayed, and so does not sleep yet
-        awake[: len(before)] |= ~before
-        return np.flatnonzero(awake)
-
 
 class Consumed(_InStretches):
     """Lanes of which is noted what they consume on each day."""
@@ -130,9 +124,9 @@ class Consumed(_InStretches):
         self._missed = missed
 
     def _decide_until(self, calls: Calls, past: Past, part: slice, until: int) -> None:
-        before = self._asleep
         super()._decide_until(calls, past, part, until)
-        awake = self._awake_since(before)
+        # One that sleeps by now granted all of the stretch, or strayed in it and would not sleep.
+        awake = np.flatnonzero(~self._asleep)
         granted = np.empty(len(awake), np.int64)
         _granted(self._lanes.state, self._lanes.grants, awake, self._begin, granted)
         day = self._clock.day_of(self._begin)
@@ -171,10 +165,10 @@ class Highest(_InStretches):
         return DailyUse(self._pools.T, self._unlimited)
 
     def _decide_until(self, calls: Calls, past: Past, part: slice, until: int) -> None:
-        before, begin = self._asleep, self._begin
+        begin = self._begin
         # Of the lanes awake: those that were before, then those that a call of this stretch wakes,
         # which hold till then what a pool without a limit holds.
-        were = np.flatnonzero(~before)
+        were = np.flatnonzero(~self._asleep)
         held = self._lanes.state[were].copy(), self._lanes.grants[were].copy()
         since = int(np.searchsorted(past.time, begin - self._window, side="right"))
         known = slice(since, past.start + part.start)
@@ -185,7 +179,7 @@ class Highest(_InStretches):
         super()._decide_until(calls, past, part, until)
         most = max(in_use, int(past.levels[part].max(initial=0)))
         highest, now = np.full(self._pools.shape[1], most), self._lanes
-        woken = np.setdiff1d(self._awake_since(before), were)
+        woken = np.setdiff1d(np.flatnonzero(~self._asleep), were)
         for which, (state, grants) in ((were, held), (woken, without)):
             mask = _LINEAR if which is woken else grants.shape[1] - 1
             found = np.zeros(len(which), np.int64)
