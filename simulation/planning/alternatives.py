@@ -8,11 +8,11 @@ from math import nan
 
 import numpy as np
 
-from simulation.arrays import Floats
+from simulation.arrays import Floats, Ints
 from simulation.demand import stream
 from simulation.experiment import CONFIDENCE, Estimate, mean_difference, ratio_difference
 from simulation.planning.fresh import holds
-from simulation.planning.frontier import Evidence, frontier_table
+from simulation.planning.frontier import Evidence, bill_of, frontier_table
 from simulation.planning.judgement import at_least
 from simulation.planning.remedies import licenses_per_month
 from simulation.planning.result import AlternativeResult, status_of
@@ -56,6 +56,7 @@ def judge_alternatives(
         # What it needs is bought by its own card and edition, which the change may have set.
         size = None if chosen is None else int(other.sizes[chosen])
         price = None if size is None else offer.price_per_month(size)
+        bill, worst = (None, None) if size is None else bill_of(frontier_table(fresh), size)
         licenses = licenses_per_month(scenario)
         dearer, unknown = _licenses_cost_more(search.scenario, scenario)
         results.append(
@@ -64,6 +65,8 @@ def judge_alternatives(
                 status=status_of(size),
                 addon_credits=size,
                 price_per_month=price,
+                bill_per_month=bill,
+                worst_bill_per_month=worst,
                 throttled_share_difference=shares,
                 lost_calls_difference=lost,
                 saves_per_month=_saving(search, other, dearer, len(search.scenario.alternatives)),
@@ -105,7 +108,8 @@ def _saving(search: Search, other: Search, dearer: Decimal, among: int) -> Estim
     if mine is None or theirs is None:
         return None
     prices = [each.evidence.prices_per_month() for each in (search, other)]
-    saving = prices[0][mine] - prices[1][theirs]
+    paid_now, paid_then = _paid(search, mine), _paid(other, theirs)
+    saving = paid_now - paid_then
     if dearer:
         saving -= dearer
     if search.certain and other.certain:
@@ -127,18 +131,30 @@ def _saving(search: Search, other: Search, dearer: Decimal, among: int) -> Estim
     return Estimate(saving, float(low), float(high), n)
 
 
+def _paid(search: Search, index: int) -> Decimal:
+    """Return what a size costs in $ a month: its price, or where use is billed the mean bill."""
+    bills = search.judged.bills
+    if bills is None:
+        return search.evidence.prices_per_month()[index]
+    return Decimal(f"{np.nanmean(bills[:, index]):.2f}")  # cents: an estimate has no more
+
+
 def _resampled_prices(search: Search, prices: list[Decimal], halves: list[Floats]) -> Floats:
     """Return the price of the size that each resample recommends, of the largest if it has none.
 
-    The halves are weights of the search's replications, and of those of a last look.
+    Where use is billed, it is the bill in the resample. The halves are weights of the search's replications, and of those of a last look.
     """
-    costs = np.array([float(price) for price in prices])
+    costs = np.broadcast_to([float(price) for price in prices], (len(halves[0]), len(prices)))
+    if (bills := search.judged.bills) is not None:
+        # The mean over the replications that judged the size, as far as the resample has them. One
+        # of which it has none is not chosen, whatever it costs.
+        weights = halves[0] @ ~np.isnan(bills)
+        costs = halves[0] @ np.nan_to_num(bills) / np.maximum(weights, 1e-300)
     if search.objective.cost_of_lost_call is not None:
         # Sizes that were given up have no cost on the later replications, and are no rivals.
         rivals = search.judged.replications == search.count
         totals = halves[0] @ search.evidence.monthly_costs()[:, rivals]
-        least: Floats = costs[rivals][totals.argmin(axis=1)]
-        return least
+        return _of_each(costs[:, rivals], totals.argmin(axis=1))
     means = halves[0] @ search.judged.meets(search.objective).astype(np.float64)
     if search.last_look_chose:
         # The last look is as many replications again, of the sizes in doubt alone: the size was
@@ -152,5 +168,10 @@ def _resampled_prices(search: Search, prices: list[Decimal], halves: list[Floats
     # the reversed row finds the last True, for all resamples at once.
     count = len(prices)
     last_failing = np.where(failing.any(axis=1), count - 1 - failing[:, ::-1].argmax(axis=1), -1)
-    paid: Floats = costs[np.minimum(last_failing + 1, count - 1)]
-    return paid
+    return _of_each(costs, np.minimum(last_failing + 1, count - 1))
+
+
+def _of_each(costs: Floats, sizes: Ints) -> Floats:
+    """Return from each row the cost of its own size."""
+    its: Floats = costs[np.arange(len(costs)), sizes]
+    return its

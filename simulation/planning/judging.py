@@ -10,10 +10,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from simulation.arrays import Flags, Ints
+from simulation.arrays import Flags, Floats, Ints
 from simulation.demand import Demand, demands_of
 from simulation.engine import Pools, Swept, lanes_at_once, sweep_together
 from simulation.experiment import Steps, in_processes, in_threads
+from simulation.planning.billing import Billing
 from simulation.planning.judgement import Judgement
 
 __all__ = ["Asked", "Asking", "Judges", "judge"]
@@ -58,7 +59,10 @@ def _counted(demand: Demand) -> Flags:
 
 
 def _sweep(demands: Sequence[Demand], task: _Task) -> list[Swept]:
-    pools = [Pools(demands[n], limits, counted) for n, limits, counted in task.parts]
+    pools = [
+        Pools(demands[n], limits, counted, demands[n].scenario.billed_use_of_a_day)
+        for n, limits, counted in task.parts
+    ]
     return sweep_together(pools, task.replication)
 
 
@@ -90,6 +94,13 @@ class _Tally:
         }
         self._demand = {name: np.zeros(count, np.int64) for name in ("calls", "credits", "enough")}
         self._work = np.zeros(count, np.int64)
+        self._billing: Billing | None = None
+        self._billed = np.zeros(count, bool)
+        self._bills: dict[str, Floats] = {}
+        if asked.demand.scenario.billed_use_of_a_day is not None:
+            self._billing = Billing(asked.demand.scenario)
+            self._bills["bills"] = np.zeros((count, len(limits)))
+            self._bills["parts"] = np.zeros((count, len(limits), self._billing.parts))
 
     def take(self, replication: int, columns: slice, swept: Swept) -> None:
         """Take in what a sweep says of a replication's sizes ``columns``."""
@@ -99,6 +110,18 @@ class _Tally:
         for name, values in self._demand.items():  # the same whatever the sizes are
             values[row] = getattr(swept, name)
         self._work[row] += swept.work
+        if self._billing is not None:
+            self._bill(self._billing, row, columns, swept)
+
+    def _bill(self, billing: Billing, row: int, columns: slice, swept: Swept) -> None:
+        assert swept.daily_use is not None
+        limits = self.asked.limits
+        if not self._billed[row]:  # what is not swept is enough for all that is asked
+            bills = billing.of_enough(swept.daily_use, limits)
+            self._bills["bills"][row], self._bills["parts"][row] = bills
+            self._billed[row] = True
+        bills = billing.of(swept.daily_use, limits[columns])
+        self._bills["bills"][row, columns], self._bills["parts"][row, columns] = bills
 
     def not_enough(self, replication: int, first: int) -> bool:
         """Return whether a size throttles a call of a replication that has been swept."""
@@ -107,7 +130,14 @@ class _Tally:
 
     def judgement(self) -> Judgement:
         """Return the counts of all sizes that were taken in."""
-        return Judgement(limits=self.asked.limits, work=self._work, **self._sizes, **self._demand)
+        return Judgement(
+            limits=self.asked.limits,
+            work=self._work,
+            bills=self._bills.get("bills"),
+            parts=self._bills.get("parts"),
+            **self._sizes,
+            **self._demand,
+        )
 
 
 def judge(
@@ -130,7 +160,10 @@ def judge(
     ways = max(1, workers // max(1, len(every)))
     if any(each.later is None for each in asked):
         ways *= _PARTS
-    at_once = [lanes_at_once(each.demand, len(each.limits), ways) for each in asked]
+    at_once = [
+        lanes_at_once(each.demand, len(each.limits), ways, each.demand.scenario.billed_use_of_a_day)
+        for each in asked
+    ]
     counted = [_counted(demand) for demand in demands]
     run = _sweeps(demands, workers, processes)
     tallies = [_Tally(each) for each in asked]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import isnan
 
+from simulation.experiment import interval_columns
 from simulation.formats import counted, dollars, number, percent, period, plural
 from simulation.planning import AlternativeResult, Plan, calls_of, surely_enough, wanted
 from simulation.scenario import Scenario
@@ -11,6 +12,7 @@ from simulation.scenario import Scenario
 __all__ = [
     "advice_in_brief",
     "best_alternative",
+    "bill_in_words",
     "plan_findings",
     "what_it_is",
 ]
@@ -40,8 +42,11 @@ def _what(plan: Plan) -> str:
     assert advice.addon_credits is not None
     assert advice.price_per_month is not None
     assert advice.price_per_day is not None
+    billed = plan.scenario.billed_use_of_a_day is not None
     if advice.status == "none_needed":
         do = "Nothing needs to be bought"
+    elif billed:
+        do = set_the_limit(plan, advice.addon_credits)
     else:
         do = f"Buy {advice.addon_credits:,} add-on credits for {dollars(advice.price_per_month)} "
         do += f"a month (${advice.price_per_day} a day)"
@@ -69,7 +74,36 @@ def _what(plan: Plan) -> str:
             fewer += f"{percent(below['throttled_share'])} would be"
         else:
             fewer += f"that holds in only {percent(below['meets_probability'])}"
+    if billed and advice.addon_credits:
+        return f"{do}. {sure[0].upper()}{sure[1:]}{fewer}."
     return f"{do}: {sure}{fewer}."
+
+
+def set_the_limit(plan: Plan, size: int) -> str:
+    """Return what to do to have a size of which the use is billed, and what that costs, in words.
+
+    It is without a full stop.
+    """
+    price = plan.scenario.offer.price_per_month(size)
+    return (
+        f"Set the limit of add-on credits to {size:,}: {dollars(price)} a month at most; you "
+        + (f"would pay {bill_in_words(plan, size)}")
+    )
+
+
+def bill_in_words(plan: Plan, size: int) -> str:
+    """Return what is paid per month for what is used of a size, and in the worst month in 20."""
+    row = plan.row(size)
+    bill, low, high, worst = (
+        float(row[name]) for name in (*interval_columns("bill_per_month"), "worst_bill_per_month")
+    )
+    if low == high:
+        said = dollars(bill)
+    else:
+        said = f"about {dollars(bill)}"
+        if not isnan(low):
+            said += f" (95 % interval {dollars(low)} to {dollars(high)})"
+    return said if isnan(worst) else f"{said}, {dollars(worst)} in the worst month in 20"
 
 
 def _not_reachable(plan: Plan) -> str:
@@ -125,8 +159,11 @@ def _undecided(plan: Plan) -> str:
     fewer = f"{open_:,} are enough too" if open_ else "none are needed"
     if low < open_:
         fewer += f", or even {low:,}," if low else ", or even none,"
+    do = f"Buy {high:,} add-on credits for {dollars(price)} a month. They are"
+    if plan.scenario.billed_use_of_a_day is not None:
+        do = f"{set_the_limit(plan, high)}. That is"
     return (
-        f"Buy {high:,} add-on credits for {dollars(price)} a month. They are surely enough {goal}. "
+        f"{do} surely enough {goal}. "
         f"Whether {fewer} is not decided after {looked}; "
         f"more may tell: with {open_:,}, {_kept(plan, open_, months)} do."
     )
@@ -233,15 +270,18 @@ def advice_in_brief(plan: Plan) -> str:
         months = plural(period(plan.scenario.counted))
         often = f"{percent(share)} of {months}"
         return f"no purchase is enough: {most:,} add-on credits are enough in {often}"
+    billed = plan.scenario.billed_use_of_a_day is not None
     if safe in (None, size):
-        return _action(size, now)
+        return _action(size, now, billed)
     fewer = f"{size:,} may be too" if size else "perhaps none are needed"
-    return f"{_action(safe, now)}: surely enough; {fewer}"
+    return f"{_action(safe, now, billed)}: surely enough; {fewer}"
 
 
-def _action(size: int | None, now: int) -> str:
-    """Return what to do to have a size, in words."""
+def _action(size: int | None, now: int, billed: bool) -> str:
+    """Return what to do to have a size, in words; ``billed``: its use is, not the whole of it."""
     assert size is not None
+    if billed and size != now:
+        return f"{'set' if size > now else 'lower'} the limit of add-on credits to {size:,}"
     if size == now:
         return "keep what you have" if now else "nothing to buy"
     if size < now:
