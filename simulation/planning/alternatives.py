@@ -142,7 +142,8 @@ def _paid(search: Search, index: int) -> Decimal:
 def _resampled_prices(search: Search, prices: list[Decimal], halves: list[Floats]) -> Floats:
     """Return the price of the size that each resample recommends, of the largest if it has none.
 
-    Where use is billed, it is the bill in the resample. The halves are weights of the search's replications, and of those of a last look.
+    Where use is billed, it is the bill in the resample. The halves are weights of the search's
+    replications, and of those of a last look.
     """
     costs = np.broadcast_to([float(price) for price in prices], (len(halves[0]), len(prices)))
     if (bills := search.judged.bills) is not None:

@@ -216,8 +216,9 @@ def _remedy(scenario: Scenario, pools: Pools, offer: Offer, needed: int) -> Reme
     size, change = sizes[index], counted(licenses, "user license")
     if licenses == scenario.user_licenses:
         change = _named(scenario, offer.edition)
-    paid = float(offer.price_per_month(size))
-    bill, worst, of_price = paid, paid, f"{dollars(offer.price_per_month(size))} a month"
+    of_price = f"{dollars(offer.price_per_month(size))} a month"
+    bill = float(offer.price_per_month(size))
+    worst: float | None = bill
     if scenario.billed_use_of_a_day is not None:
         bill, worst = pools.bill(offer, size)
         of_price = f"{of_price} at most, about {dollars(bill)} on average"

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from math import isnan
 
-from simulation.experiment import interval_columns
 from simulation.formats import counted, dollars, number, percent, period, plural
 from simulation.planning import AlternativeResult, Plan, calls_of, surely_enough, wanted
+from simulation.report.bill_in_words import set_the_limit
 from simulation.scenario import Scenario
 
 __all__ = [
     "advice_in_brief",
     "best_alternative",
-    "bill_in_words",
     "plan_findings",
     "what_it_is",
 ]
@@ -40,16 +39,7 @@ def _what(plan: Plan) -> str:
     if not advice.decided and plan.objective.cost_of_lost_call is None:
         return _undecided(plan)
     assert advice.addon_credits is not None
-    assert advice.price_per_month is not None
-    assert advice.price_per_day is not None
-    billed = plan.scenario.billed_use_of_a_day is not None
-    if advice.status == "none_needed":
-        do = "Nothing needs to be bought"
-    elif billed:
-        do = set_the_limit(plan, advice.addon_credits)
-    else:
-        do = f"Buy {advice.addon_credits:,} add-on credits for {dollars(advice.price_per_month)} "
-        do += f"a month (${advice.price_per_day} a day)"
+    do = _purchase(plan, advice.addon_credits)
     row = plan.row(advice.addon_credits)
     if isnan(row["throttled_share"]):
         return f"{do}: none of the {calls_of(plan.objective)} comes after the warm-up."
@@ -74,36 +64,18 @@ def _what(plan: Plan) -> str:
             fewer += f"{percent(below['throttled_share'])} would be"
         else:
             fewer += f"that holds in only {percent(below['meets_probability'])}"
-    if billed and advice.addon_credits:
-        return f"{do}. {sure[0].upper()}{sure[1:]}{fewer}."
     return f"{do}: {sure}{fewer}."
 
 
-def set_the_limit(plan: Plan, size: int) -> str:
-    """Return what to do to have a size of which the use is billed, and what that costs, in words.
-
-    It is without a full stop.
-    """
+def _purchase(plan: Plan, size: int) -> str:
+    """Return what to buy and what it costs, in words; what follows explains it after a colon."""
+    if not size:
+        return "Nothing needs to be bought"
+    if plan.scenario.billed_use_of_a_day is not None:
+        return f"{set_the_limit(plan, size)}. Why"
     price = plan.scenario.offer.price_per_month(size)
-    return (
-        f"Set the limit of add-on credits to {size:,}: {dollars(price)} a month at most; you "
-        + (f"would pay {bill_in_words(plan, size)}")
-    )
-
-
-def bill_in_words(plan: Plan, size: int) -> str:
-    """Return what is paid per month for what is used of a size, and in the worst month in 20."""
-    row = plan.row(size)
-    bill, low, high, worst = (
-        float(row[name]) for name in (*interval_columns("bill_per_month"), "worst_bill_per_month")
-    )
-    if low == high:
-        said = dollars(bill)
-    else:
-        said = f"about {dollars(bill)}"
-        if not isnan(low):
-            said += f" (95 % interval {dollars(low)} to {dollars(high)})"
-    return said if isnan(worst) else f"{said}, {dollars(worst)} in the worst month in 20"
+    a_day = plan.scenario.offer.price_per_day(size)
+    return f"Buy {size:,} add-on credits for {dollars(price)} a month (${a_day} a day)"
 
 
 def _not_reachable(plan: Plan) -> str:

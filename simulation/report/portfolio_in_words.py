@@ -8,6 +8,8 @@ from simulation.formats import counted, dollars
 
 __all__ = ["portfolio_findings"]
 
+_A_CENT = 0.005  # what is less is rounded away
+
 
 def portfolio_findings(totals: dict[str, Any]) -> list[str]:
     """Return what the totals say, a sentence or two each: risk, spend, savings, what is missing."""
@@ -37,13 +39,19 @@ def _risk(totals: dict[str, Any]) -> str:
 def _spend(totals: dict[str, Any]) -> str:
     if totals["planned"] == totals["not_reachable"]:
         return ""
+    bill, billed = totals["safe_bill_per_month"], False
     change = totals["safe_change_per_month"]
+    if abs(bill - float(totals["safe_price_per_month"])) >= _A_CENT:
+        billed, change = True, totals["safe_bill_change_per_month"]
     whose = "the other orgs" if totals["not_reachable"] else "all orgs"
     than = "as much as is paid now"
-    if change:
+    if abs(change) >= _A_CENT:
         than = f"{dollars(abs(change))} {'more' if change > 0 else 'less'} than is paid now"
     price, least = totals["safe_price_per_month"], totals["price_per_month"]
     said = [f"What is advised for {whose} costs {dollars(price)} a month, {than}."]
+    if billed:
+        said = [f"What is advised for {whose} costs {dollars(price)} a month at most."]
+        said.append(f"About {dollars(bill)} would be paid, {than}.")
     if least < price:
         said.append(f"It may be that {dollars(least)} is enough; more replications would tell.")
     if none := totals["without_safe_size"]:
