@@ -129,7 +129,7 @@ def _frontier_table(plan: Plan) -> Table:
 
 def _alternative_table(plan: Plan) -> Table:
     says_how_sure = plan.objective.cost_of_lost_call is None and plan.replications > 1
-    billed = [] if plan.scenario.billed_use_of_a_day is None else ["you pay"]
+    billed = ["you pay"] if any(map(_pays_less, plan.alternatives)) else []
     price = "$ at most" if billed else "$ a month"
     headings = ["alternative", "add-on", price, *billed, "saves a month", "lost calls"]
     table = table_of(*headings, *(["sure"] if says_how_sure else []))
@@ -156,6 +156,12 @@ def _alternative_table(plan: Plan) -> Table:
             *([_kept(each)] if says_how_sure else []),
         )
     return table
+
+
+def _pays_less(alternative: AlternativeResult) -> bool:
+    """Whether what is paid with an alternative is not its price, since what is used is billed."""
+    bill, price = alternative.bill_per_month, alternative.price_per_month
+    return bill is not None and price is not None and bill.mean < float(price)
 
 
 def _bill(alternative: AlternativeResult) -> str:

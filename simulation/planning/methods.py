@@ -175,7 +175,8 @@ def _bills(scenario: Scenario) -> Iterator[str]:
         f"- Bills: a day's use of add-on credits is {what}, less the allowance, from 0 to the "
         "size; it is priced by the card's slabs. A month has 30 days. Whole local days count: of "
         f"each run {days:,}, those that begin after the warm-up and end within the run. "
-        "`bill_per_month` is their mean over replications. Prices are what is paid at most, and costs of a size hold its bill."
+        "`bill_per_month` is their mean over replications. Prices are what is paid at most, and "
+        "what a size costs in all holds its bill."
     )
     months = "A run holds one month or more, which are taken one after the other."
     if days < DAYS_PER_MONTH:
