@@ -26,7 +26,7 @@ _RESAMPLES = 2000
 
 
 def judge_alternatives(
-    search: Search, others: Sequence[Search], fresh_of: Sequence[Evidence]
+    search: Search, others: Sequence[Search], mine: Evidence, fresh_of: Sequence[Evidence]
 ) -> list[AlternativeResult]:
     """Return what each alternative does and saves.
 
@@ -36,6 +36,8 @@ def judge_alternatives(
         That of the scenario.
     others : sequence of Search
         Those of the alternatives, in order, on as many replications.
+    mine : Evidence
+        What fresh replications say of the sizes that the scenario's own search shows.
     fresh_of : sequence of Evidence
         What fresh replications say of the sizes that each shows.
     """
@@ -69,7 +71,9 @@ def judge_alternatives(
                 worst_bill_per_month=worst,
                 throttled_share_difference=shares,
                 lost_calls_difference=lost,
-                saves_per_month=_saving(search, other, dearer, len(search.scenario.alternatives)),
+                saves_per_month=_saving(
+                    search, other, (mine, fresh), dearer, len(search.scenario.alternatives)
+                ),
                 total_per_month=None if price is None or licenses is None else price + licenses,
                 addon_credits_alone=unknown,
                 meets_probability=Estimate.from_row(judged, "meets_probability", "meets"),
@@ -97,19 +101,28 @@ def _licenses_cost_more(now: Scenario, then: Scenario) -> tuple[Decimal, bool]:
     return Decimal(0), bought[0] != bought[1] or costs[0] != costs[1]
 
 
-def _saving(search: Search, other: Search, dearer: Decimal, among: int) -> Estimate[Decimal] | None:
+def _saving(
+    search: Search,
+    other: Search,
+    fresh: tuple[Evidence, Evidence],
+    dearer: Decimal,
+    among: int,
+) -> Estimate[Decimal] | None:
     """Return the saving in $ a month with its bootstrap interval; None where no size is enough.
 
     It is less by ``dearer``, what licenses cost more. The same replications are drawn for both,
     so the saving is paired (Efron 1979). The best ``among`` several alternatives is named, so
-    the intervals of all hold together (Bonferroni).
+    the intervals of all hold together (Bonferroni). A bill is that of ``fresh`` replications, as
+    many as the search has, so the interval lies around it as resamples do around the search's.
     """
     mine, theirs = search.chosen, other.chosen
     if mine is None or theirs is None:
         return None
     prices = [each.evidence.prices_per_month() for each in (search, other)]
-    paid_now, paid_then = _paid(search, mine), _paid(other, theirs)
-    saving = paid_now - paid_then
+    seen = search.evidence, other.evidence
+    by_search = _paid(seen[0], search.sizes[mine]) - _paid(seen[1], other.sizes[theirs])
+    saving = _paid(fresh[0], search.sizes[mine]) - _paid(fresh[1], other.sizes[theirs])
+    apart = float(saving - by_search)
     if dearer:
         saving -= dearer
     if search.certain and other.certain:
@@ -127,15 +140,15 @@ def _saving(search: Search, other: Search, dearer: Decimal, among: int) -> Estim
         _resampled_prices(each, p, halves) for each, p in zip((search, other), prices, strict=True)
     ]
     tail = (1 - CONFIDENCE) / 2 / among
-    low, high = np.quantile(paid[0] - paid[1], [tail, 1 - tail]) - float(dearer)
+    low, high = np.quantile(paid[0] - paid[1], [tail, 1 - tail]) - float(dearer) + apart
     return Estimate(saving, float(low), float(high), n)
 
 
-def _paid(search: Search, index: int) -> Decimal:
+def _paid(evidence: Evidence, size: int) -> Decimal:
     """Return what a size costs in $ a month: its price, or where use is billed the mean bill."""
-    bills = search.judged.bills
+    index, bills = int(np.searchsorted(evidence.sizes, size)), evidence.judged.bills
     if bills is None:
-        return search.evidence.prices_per_month()[index]
+        return evidence.scenario.offer.price_per_month(int(size))
     return Decimal(f"{np.nanmean(bills[:, index]):.2f}")  # cents: an estimate has no more
 
 

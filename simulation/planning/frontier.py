@@ -24,6 +24,8 @@ __all__ = ["MOST_SIZES", "Evidence", "bill_of", "check_sizes", "frontier_table"]
 MOST_SIZES = 10_000
 """Sizes that a plan judges at most: the counts of each are in memory for each replication."""
 
+_LEAST_EVENT = 1e-9  # $, so that an interval is never that of events of nothing
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
@@ -84,12 +86,14 @@ class Evidence:
         if bills is None:
             return Estimates(prices, prices, prices, self.judged.replications)
         one = np.ones(len(bills), np.int64)
-        return _estimates(self, bills, one, self.unseen_bills()).at_most(prices)
+        found = _estimates(self, bills, one, self.unseen_bills()).at_most(prices)
+        return found.exact(prices == 0)  # of no size nothing is ever billed
 
     def unseen_bills(self) -> Floats:
         """Return what an event that no replication shows adds to the bill of a month, (m,)."""
         credits = self.judged.unseen * max(1.0, self.judged.credits_per_call)
-        return Billing(self.scenario).of_an_event(credits, self.judged.limits)
+        billed = Billing(self.scenario).of_an_event(credits, self.judged.limits)
+        return np.maximum(billed, _LEAST_EVENT)
 
     def worst_bills(self) -> Floats:
         """Return what 1 month in 20 is billed more than, (m,); nan where too few months tell."""

@@ -179,7 +179,7 @@ def _plan(
         again = pd.concat([again, frontier_table(between.safe)], ignore_index=True)
         indices = [*indices, int(np.searchsorted(sizes, between.safe.sizes[0]))]
     recommendation = _recommend(search, fresh, again, between, judges)
-    alternatives = judge_alternatives(search, others, fresh_of)
+    alternatives = judge_alternatives(search, others, fresh, fresh_of)
     confirmation = None
     if options.confirm != "none":
         steps.phase("Checking in SimPy")

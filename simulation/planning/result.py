@@ -110,8 +110,8 @@ class AlternativeResult:
     ``addon_credits_alone``, and says nothing of the whole. All in $ and credits.
 
     Where use is billed, ``bill_per_month`` and ``worst_bill_per_month`` are what is paid with the
-    change, by fresh replications; prices are what is paid at most, and ``saves_per_month`` is the
-    difference of the bills on the replications of the search.
+    change; prices are what is paid at most, and ``saves_per_month`` is the difference of the bills.
+    They are those of fresh replications.
 
     ``meets_probability`` is of the recommended size, or of the largest where none is enough, on
     replications that chose nothing; ``decided`` is as that of the recommendation. The intervals of
