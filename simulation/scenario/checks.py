@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "billing_problems",
+    "billing_remarks",
     "client_problems",
     "length_problems",
     "name_problems",
@@ -106,13 +107,10 @@ def price_problems(org: Org, card: RateCard, unread: Unread) -> Iterator[KeyProb
 def billing_problems(
     billing: AddonBilling | None, use: BilledUse | None, card: RateCard, unread: Unread
 ) -> Iterator[KeyProblem]:
-    """Yield a day's use that is billed by no one, or that the card's window does not tell."""
+    """Yield a day's use that the card's window does not tell."""
     if unread.touches(_CARD, ("addon_billing",), ("billed_use",)):
         return
     billed = (billing or card.addon_billing) == "consumed"
-    if use is not None and not billed:
-        what = "has no effect where the whole size is paid, write addon_billing: consumed too"
-        yield KeyProblem(("billed_use",), what)
     if billed and (use or card.billed_use) == "any_24_hours" and card.window != DAY:
         what = (
             f"is any_24_hours, and credits of rate card {card.name} come back after "
@@ -159,6 +157,15 @@ def org_remarks(org: Org, card: RateCard) -> Iterator[KeyProblem]:
     if org.user_licenses and not card.offer(org.edition, 0).rules.per_license:
         what = f"has no effect, {org.edition} gives no credits per license"
         yield KeyProblem(("org", "user_licenses"), what)
+
+
+def billing_remarks(
+    billing: AddonBilling | None, use: BilledUse | None, card: RateCard
+) -> Iterator[KeyProblem]:
+    """Yield a day's use that nobody bills."""
+    if use is not None and (billing or card.addon_billing) != "consumed":
+        what = "has no effect where the whole size is paid: write addon_billing: consumed too"
+        yield KeyProblem(("billed_use",), what)
 
 
 def objective_remarks(objective: Objective) -> Iterator[KeyProblem]:

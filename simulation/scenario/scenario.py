@@ -44,6 +44,7 @@ from simulation.scenario.alternative_checks import alternative_problems
 from simulation.scenario.call_checks import CallKinds
 from simulation.scenario.checks import (
     billing_problems,
+    billing_remarks,
     client_problems,
     length_problems,
     name_problems,
@@ -130,7 +131,6 @@ class Scenario(Part):
     objective: Objective = Field(
         default_factory=Objective, description="what a purchase must achieve"
     )
-
     alternatives: tuple[Alternative, ...] = Field(
         (), description="named changes that `creditsim plan` judges beside the scenario"
     )
@@ -260,9 +260,8 @@ class Scenario(Part):
     @property
     def billed_use_of_a_day(self) -> BilledUse | None:
         """What a day's bill is for; None where the whole size is paid, used or not."""
-        if (self.addon_billing or self._card.addon_billing) == "purchased":
-            return None
-        return self.billed_use or self._card.billed_use
+        billed = (self.addon_billing or self._card.addon_billing) == "consumed"
+        return (self.billed_use or self._card.billed_use) if billed else None
 
     @property
     def limit(self) -> int:
@@ -331,6 +330,7 @@ class Scenario(Part):
     def remarks(self) -> list[Problem]:
         """Return what is valid but probably not meant, such as dates outside the run."""
         found = [*org_remarks(self.org, self._card), *objective_remarks(self.objective)]
+        found += billing_remarks(self.addon_billing, self.billed_use, self._card)
         for number, client in enumerate(self.clients):
             here: KeyPath = ("clients", number)
             found += (

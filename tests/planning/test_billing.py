@@ -377,13 +377,19 @@ def test_a_remedy_states_what_would_be_paid() -> None:
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ({"addon_billing": "purchased", "billed_use": "calendar_day"}, "billed_use: has no effect"),
+        ({"billed_use": "any_day"}, "billed_use: "),
         ({"addon_billing": "rented"}, "addon_billing: "),
     ],
 )
 def test_billing_that_means_nothing_is_refused(keys: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         billed([scheduled("s", "09:00", 1)], **keys)
+
+
+def test_a_use_that_nobody_bills_is_remarked_on() -> None:
+    keys = {"addon_billing": "purchased", "billed_use": "calendar_day"}
+    (remark,) = billed([scheduled("s", "09:00", 1)], **keys).remarks()
+    assert str(remark).endswith("write addon_billing: consumed too")
 
 
 def test_a_window_that_is_no_day_tells_no_use_of_24_hours(tmp_path: Path) -> None:
