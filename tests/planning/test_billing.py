@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from decimal import Decimal
 from itertools import pairwise
@@ -14,8 +15,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
-from simulation import plan, run
+from simulation import plan, plan_portfolio, run
+from simulation.cli.batch_view import batch_view
 from simulation.demand import Demand
 from simulation.errors import InputError
 from simulation.experiment import Estimate
@@ -411,3 +414,32 @@ def test_cards_say_how_they_bill_and_a_scenario_may_know_better() -> None:
     for card in ("kaizen-34", "kaizen-93"):
         keys = {"rate_card": card, "addon_billing": None}
         assert billed(client, **keys).billed_use_of_a_day is None
+
+
+def test_a_batch_keeps_price_and_bill_of_each_org(tmp_path: Path) -> None:
+    for name, billing in (("used", "consumed"), ("whole", "purchased")):
+        scenario = busy(
+            rate=9000, warmup="1 day", addon_billing=billing, replications=4, horizon="5 days"
+        )
+        (tmp_path / f"{name}.yaml").write_text(scenario.to_yaml(tmp_path))
+    result = plan_portfolio(
+        str(tmp_path), out=tmp_path / "out", max_replications=4, confirm="none", workers=1
+    )
+    rows = result.portfolio.set_index("item")
+    used, whole = (
+        rows[[name in item for item in rows.index]].iloc[0] for name in ("used", "whole")
+    )
+    for column in ("bill_per_month", "worst_bill_per_month"):
+        assert whole[column] == float(whole["price_per_month"])
+    assert used["price_per_month"] == whole["price_per_month"]
+    assert 0 < used["bill_per_month"] < float(used["price_per_month"])
+    assert used["bill_per_month_low"] <= used["bill_per_month"] <= used["bill_per_month_high"]
+    totals = result.totals
+    bills = used["bill_per_month"] + whole["bill_per_month"]
+    assert totals["bill_per_month"] == pytest.approx(bills, abs=1e-5)
+    assert totals["current_bill_per_month"] == 0
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(batch_view(result))
+    assert "at most" in (text := console.export_text())
+    assert f"${used['bill_per_month']:,.2f}" in text
+    assert "at most; about $" in (tmp_path / "out" / "portfolio.html").read_text()
