@@ -423,7 +423,12 @@ def test_a_batch_keeps_price_and_bill_of_each_org(tmp_path: Path) -> None:
         )
         (tmp_path / f"{name}.yaml").write_text(scenario.to_yaml(tmp_path))
     result = plan_portfolio(
-        str(tmp_path), out=tmp_path / "out", max_replications=4, confirm="none", workers=1
+        str(tmp_path),
+        out=tmp_path / "out",
+        max_replications=4,
+        confirm="none",
+        workers=1,
+        report=True,
     )
     rows = result.portfolio.set_index("item")
     used, whole = (
