@@ -176,6 +176,16 @@ def test_what_is_paid_at_most_is_the_price() -> None:
     assert judged.bills == pytest.approx(np.array([prices]))  # all of it is used every day
 
 
+def test_a_day_of_25_hours_that_sees_two_windows_is_billed_the_size_at_most() -> None:
+    twice = scheduled("s", "00:00", 60_000)
+    twice["arrivals"]["schedule"]["at"] = ["00:00", "23:30"]
+    scenario = billed([twice], start="2026-10-25", timezone="Europe/Berlin", horizon="25 hours")
+    sizes = np.array([1000, 25_000])
+    judged = judge(Demand(scenario), [0], scenario.offer.allowance + sizes)
+    prices = [float(scenario.offer.price_per_month(int(size))) for size in sizes]
+    assert judged.bills == pytest.approx(np.array([prices]))
+
+
 @settings(max_examples=60)
 @given(
     days=st.integers(1, 95),
