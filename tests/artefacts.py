@@ -74,6 +74,8 @@ _DEFAULTS = {
     ("Scenario", "timezone"): "UTC",
     ("Scenario", "warmup"): "by pilot runs",
     ("Scenario", "objective"): "0.1 %, 95 %",
+    ("Scenario", "addon_billing"): "the card's",
+    ("Scenario", "billed_use"): "the card's",
     ("Objective", "throttled_share"): "0.1 %",
     ("Objective", "probability"): "95 %",
     ("Client", "on_throttle"): "drop",

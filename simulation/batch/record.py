@@ -41,7 +41,7 @@ _OF_A_BATCH = {"item", "source", "folder"}  # not of the org: they may differ in
 _OF_EVERY_PLAN = {
     *("scenario", "rate_card", "edition", "at_risk", "decided", "replications", "advice", "seed"),
     *("meets_probability", "meets_low", "meets_high", "current_meets_probability"),
-    *("current_addon_credits", "current_price_per_month"),
+    *("current_addon_credits", "current_price_per_month", "current_bill_per_month"),
 }
 _OF_EVERY_ALTERNATIVE = {
     *("alternative", "addon_credits_alone", "decided"),
@@ -61,7 +61,8 @@ class _Row(_Strict):
         values = dict(self)
         bought = values["status"] in ("none_needed", "buy")
         if any(
-            (values[name] is not None) != bought for name in ("addon_credits", "price_per_month")
+            (values[name] is not None) != bought
+            for name in ("addon_credits", "price_per_month", "bill_per_month")
         ):
             raise ValueError("has not the size and the price of its status")
         for name, value in values.items():

@@ -26,8 +26,13 @@ PORTFOLIO = {
     "decided": "yes",
     "addon_credits": "count",
     "price_per_month": "money",
+    "bill_per_month": "share",
+    "bill_per_month_low": "share",
+    "bill_per_month_high": "share",
+    "worst_bill_per_month": "share",
     "safe_addon_credits": "count",
     "safe_price_per_month": "money",
+    "safe_bill_per_month": "share",
     "meets_probability": "share",
     "meets_low": "share",
     "meets_high": "share",
@@ -36,6 +41,7 @@ PORTFOLIO = {
     "shortfall_credits": "count",
     "current_addon_credits": "count",
     "current_price_per_month": "money",
+    "current_bill_per_month": "share",
     "current_meets_probability": "share",
     "current_throttled_share": "share",
     "current_throttled_share_low": "share",
@@ -65,6 +71,9 @@ has. ``safe_*`` are of the smallest size that is surely enough: the recommended 
 decided, null where none is known. ``meets_*`` are of the safe size, or else of the recommended one,
 or of the largest where none is enough, on fresh replications where they judged it. ``caused_by``
 asks for most of the credits, ``caused_share``, in the window in which most are asked for.
+``*bill_per_month`` is what is paid on average: the price, or less where the card bills what is
+used; ``worst_bill_per_month`` is what 1 month in 20 is billed more than, null where too few were
+simulated.
 ``remedy``: licenses or an edition that would be enough where no purchase is.
 """
 
@@ -74,6 +83,8 @@ ALTERNATIVES = {
     "status": "text",
     "addon_credits": "count",
     "price_per_month": "money",
+    "bill_per_month": "share",
+    "worst_bill_per_month": "share",
     "saves_per_month": "money",
     "saves_per_month_low": "share",
     "saves_per_month_high": "share",
@@ -132,8 +143,12 @@ def row_of(plan: Plan, cause: Cause | None) -> TableRow:
         "decided": advice.decided,
         "addon_credits": size,
         "price_per_month": advice.price_per_month,
+        **_spread("bill_per_month", advice.bill_per_month),
+        "worst_bill_per_month": advice.worst_bill_per_month,
         "safe_addon_credits": safe,
         "safe_price_per_month": None if safe is None else scenario.offer.price_per_month(safe),
+        "safe_bill_per_month": None if safe is None else float(plan.row(safe)["bill_per_month"]),
+        "current_bill_per_month": float(current["bill_per_month"]),
         **{name: float(judged[name]) for name in interval_columns("meets_probability", "meets")},
         "replications": plan.replications,
         "zero_throttle_addon_credits": advice.zero_throttle_addon_credits,
@@ -176,6 +191,8 @@ def alternative_rows(plan: Plan) -> list[TableRow]:
             "status": each.status,
             "addon_credits": each.addon_credits,
             "price_per_month": each.price_per_month,
+            "bill_per_month": None if each.bill_per_month is None else each.bill_per_month.mean,
+            "worst_bill_per_month": each.worst_bill_per_month,
             **_spread("saves_per_month", each.saves_per_month),
             "total_per_month": each.total_per_month,
             "addon_credits_alone": each.addon_credits_alone,

@@ -18,6 +18,7 @@ class Totals:
         )
         self.at_risk = self.undecided = self.unsafe = 0
         self.now = self.now_of_enough = self.recommended = self.safe = Decimal(0)
+        self.bill_now = self.bill_of_enough = self.bill = self.bill_safe = 0.0
         self.saved = Saving()
         self.by_alternative: dict[str, Saving] = {}
 
@@ -30,7 +31,12 @@ class Totals:
         self.at_risk += row["at_risk"]
         self.undecided += not row["decided"]
         self.now += row["current_price_per_month"]
+        self.bill_now += row["current_bill_per_month"]
         if row["price_per_month"] is not None:
+            bill, safe_bill = row["bill_per_month"], row.get("safe_bill_per_month")
+            self.bill_of_enough += row["current_bill_per_month"]
+            self.bill += bill
+            self.bill_safe += bill if safe_bill is None else safe_bill
             self.now_of_enough += row["current_price_per_month"]
             self.recommended += row["price_per_month"]
             safe = row.get("safe_price_per_month")
@@ -59,6 +65,11 @@ class Totals:
             "change_per_month": self.recommended - self.now_of_enough,
             "safe_price_per_month": self.safe,
             "safe_change_per_month": self.safe - self.now_of_enough,
+            "current_bill_per_month": round(self.bill_now, 6),
+            "bill_per_month": round(self.bill, 6),
+            "bill_change_per_month": round(self.bill - self.bill_of_enough, 6),
+            "safe_bill_per_month": round(self.bill_safe, 6),
+            "safe_bill_change_per_month": round(self.bill_safe - self.bill_of_enough, 6),
             "without_safe_size": self.unsafe,
             "best_alternatives": self.saved.to_dict(),
             "alternatives": {name: each.to_dict() for name, each in self.by_alternative.items()},

@@ -109,7 +109,7 @@ def _table(planned: pd.DataFrame) -> Table:
     safe = planned["safe_addon_credits"].notna()
     advised = {
         name: planned[f"safe_{name}"].where(safe, planned[name])
-        for name in ("addon_credits", "price_per_month")
+        for name in ("addon_credits", "price_per_month", "bill_per_month")
     }
     planned = planned.assign(**advised)
     price = planned["price_per_month"].map(_sortable)
@@ -120,7 +120,10 @@ def _table(planned: pd.DataFrame) -> Table:
     rest = f", the first {_ROWS} of {len(first):,}" if len(first) > _ROWS else ""
     title = f"Add-on credits for each org{rest}"
     unsure = "" if shown["decided"].all() else NOT_DECIDED
-    table = table_of("org", "now", "advised", "$ a month", "sure", "cause", title=title)
+    # Both are shown where an org pays for what it uses.
+    billed = bool((shown["bill_per_month"] < shown["price_per_month"].map(_sortable)).any())
+    prices = ["$ at most", "bill"] if billed else ["$ a month"]
+    table = table_of("org", "now", "advised", *prices, "sure", "cause", title=title)
     names = [_short(row.item, row.source) for row in shown.itertuples()]
     table.columns[0].min_width = min(20, max(map(len, names)))
     for name, row in zip(names, shown.to_dict("records"), strict=True):
@@ -131,6 +134,7 @@ def _table(planned: pd.DataFrame) -> Table:
             f"{row['current_addon_credits']:,}",
             f"{row['addon_credits']:,}" if enough else "not enough",
             dollars(row["price_per_month"]) if enough else "",
+            *([dollars(row["bill_per_month"]) if enough else ""] if billed else []),
             sure,
             Text(_cause(row)),
         )

@@ -14,19 +14,24 @@ from simulation.report import card_facts, in_force_in_words
 __all__ = ["quote_view", "rate_card_view"]
 
 
+_BILLED = {"purchased": "the whole size", "consumed": "what is used"}
+
+
 def quote_view(quote: Quote, card: RateCard) -> RenderableType:
     """Return a table of what an org gets and pays."""
     licenses = f", {counted(quote.user_licenses, 'license')}" if quote.user_licenses else ""
     table = table_of(f"{quote.edition}{licenses}", quote.rate_card)
     maximum = "none" if quote.maximum is None else f"{quote.maximum:,}"
+    most = ", at most" if quote.addon_billing == "consumed" else ""
     for name, value in (
         ("allowance", f"{quote.allowance:,}"),
         ("add-on credits", f"{quote.addon_credits:,}"),
         ("edition's maximum", maximum),
         (f"limit: credits in any {card.window_in_words}", f"{quote.limit:,}"),
         ("purchase cap: add-on credits at most", f"{quote.purchase_cap:,}"),
-        ("price per day", money(quote.price_per_day)),
-        (f"price per month of {DAYS_PER_MONTH} days", money(quote.price_per_month)),
+        (f"price per day{most}", money(quote.price_per_day)),
+        (f"price per month of {DAYS_PER_MONTH} days{most}", money(quote.price_per_month)),
+        ("billed", _BILLED[quote.addon_billing]),
     ):
         table.add_row(Text(name), value)
     hint = f"Sources, and where they contradict themselves: creditsim rate-cards {card.name}"

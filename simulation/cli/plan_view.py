@@ -81,6 +81,8 @@ def plan_view(plan: Plan) -> RenderableType:
         for remedy in plan.recommendation.remedies:
             total = remedy.total_per_month
             cost = "" if total is None else f": {dollars(total)} a month in all"
+            if cost and plan.scenario.billed_use_of_a_day is not None:
+                cost += ", at most"
             parts.append(Text(f"• {remedy.change}{cost}"))
     if plan.confirmation is not None:
         done = plan.confirmation
@@ -99,7 +101,9 @@ def _frontier_table(plan: Plan) -> Table:
     by_cost = plan.objective.cost_of_lost_call is not None
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     last = "all costs" if by_cost else "keeps to it"
-    for heading in ("add-on", "$ a month", "throttled", "calls lost", last):
+    billed = plan.scenario.billed_use_of_a_day is not None
+    prices = ("$ at most", "you pay") if billed else ("$ a month",)
+    for heading in ("add-on", *prices, "throttled", "calls lost", last):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", overflow="ellipsis")
     for size, name in sizes_worth_seeing(plan).items():
@@ -114,6 +118,7 @@ def _frontier_table(plan: Plan) -> Table:
         table.add_row(
             f"{size:,}",
             f"{row['price_per_month']:,}",
+            *([f"{row['bill_per_month']:,.2f}"] if billed else []),
             "" if isnan(row["throttled_share"]) else percent(row["throttled_share"]),
             number(row["lost_calls"]),
             f"{row['cost_per_month']:,.2f}" if by_cost else kept,
@@ -125,7 +130,9 @@ def _frontier_table(plan: Plan) -> Table:
 
 def _alternative_table(plan: Plan) -> Table:
     says_how_sure = plan.objective.cost_of_lost_call is None and plan.replications > 1
-    headings = ["alternative", "add-on", "$ a month", "saves a month", "lost calls"]
+    billed = ["you pay"] if any(map(_pays_less, plan.alternatives)) else []
+    price = "$ at most" if billed else "$ a month"
+    headings = ["alternative", "add-on", price, *billed, "saves a month", "lost calls"]
     table = table_of(*headings, *(["sure"] if says_how_sure else []))
     if says_how_sure and not all(each.decided for each in plan.alternatives):
         table.caption, table.caption_justify = NOT_DECIDED, "left"
@@ -144,11 +151,24 @@ def _alternative_table(plan: Plan) -> Table:
             Text(each.name),
             "" if each.addon_credits is None else f"{each.addon_credits:,}",
             "" if each.price_per_month is None else f"{each.price_per_month:,}",
+            *(_bill(each) for _ in billed),
             saves,
             say_number(each.lost_calls_difference.mean),
             *([_kept(each)] if says_how_sure else []),
         )
     return table
+
+
+def _pays_less(alternative: AlternativeResult) -> bool:
+    """Whether what is paid with an alternative is not its price, since what is used is billed."""
+    bill, price = alternative.bill_per_month, alternative.price_per_month
+    return bill is not None and price is not None and bill.mean < float(price)
+
+
+def _bill(alternative: AlternativeResult) -> str:
+    """Say what is paid a month with an alternative."""
+    bill = alternative.bill_per_month
+    return "" if bill is None else f"{bill.mean:,.2f}"
 
 
 def _kept(alternative: AlternativeResult) -> str:

@@ -6,6 +6,7 @@ Decides attempts and leaves records; never counts a statistic and never writes a
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from simulation.engine.compiled.daily_use import DailyUse
     from simulation.engine.compiled.model import CompiledModel
     from simulation.engine.compiled.peak import calls_at_peak
     from simulation.engine.compiled.starts import throttled_from

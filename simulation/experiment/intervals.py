@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from math import isfinite, isnan
+from math import isfinite, isnan, nan
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -47,6 +47,14 @@ class Estimate(NamedTuple, Generic[Mean]):
         """Return the estimate that a table's row holds, in `interval_columns`."""
         mean, low, high = (float(row[column]) for column in interval_columns(name, ends))
         return Estimate(mean, low, high, int(row["replications"]))
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any], replications: int) -> Estimate[float]:
+        """Return the estimate that `to_dict` gave, of 95 % confidence."""
+        mean, low, high = (
+            nan if end is None else float(end) for end in (given["mean"], *given["ci95"])
+        )
+        return Estimate(mean, low, high, replications)
 
     @property
     def has_interval(self) -> bool:

@@ -8,11 +8,11 @@ from math import nan
 
 import numpy as np
 
-from simulation.arrays import Floats
+from simulation.arrays import Floats, Ints
 from simulation.demand import stream
 from simulation.experiment import CONFIDENCE, Estimate, mean_difference, ratio_difference
 from simulation.planning.fresh import holds
-from simulation.planning.frontier import Evidence, frontier_table
+from simulation.planning.frontier import Evidence, bill_of, frontier_table
 from simulation.planning.judgement import at_least
 from simulation.planning.remedies import licenses_per_month
 from simulation.planning.result import AlternativeResult, status_of
@@ -26,7 +26,7 @@ _RESAMPLES = 2000
 
 
 def judge_alternatives(
-    search: Search, others: Sequence[Search], fresh_of: Sequence[Evidence]
+    search: Search, others: Sequence[Search], mine: Evidence, fresh_of: Sequence[Evidence]
 ) -> list[AlternativeResult]:
     """Return what each alternative does and saves.
 
@@ -36,6 +36,8 @@ def judge_alternatives(
         That of the scenario.
     others : sequence of Search
         Those of the alternatives, in order, on as many replications.
+    mine : Evidence
+        What fresh replications say of the sizes that the scenario's own search shows.
     fresh_of : sequence of Evidence
         What fresh replications say of the sizes that each shows.
     """
@@ -56,6 +58,7 @@ def judge_alternatives(
         # What it needs is bought by its own card and edition, which the change may have set.
         size = None if chosen is None else int(other.sizes[chosen])
         price = None if size is None else offer.price_per_month(size)
+        bill, worst = (None, None) if size is None else bill_of(frontier_table(fresh), size)
         licenses = licenses_per_month(scenario)
         dearer, unknown = _licenses_cost_more(search.scenario, scenario)
         results.append(
@@ -64,9 +67,13 @@ def judge_alternatives(
                 status=status_of(size),
                 addon_credits=size,
                 price_per_month=price,
+                bill_per_month=bill,
+                worst_bill_per_month=worst,
                 throttled_share_difference=shares,
                 lost_calls_difference=lost,
-                saves_per_month=_saving(search, other, dearer, len(search.scenario.alternatives)),
+                saves_per_month=_saving(
+                    search, other, (mine, fresh), dearer, len(search.scenario.alternatives)
+                ),
                 total_per_month=None if price is None or licenses is None else price + licenses,
                 addon_credits_alone=unknown,
                 meets_probability=Estimate.from_row(judged, "meets_probability", "meets"),
@@ -94,18 +101,28 @@ def _licenses_cost_more(now: Scenario, then: Scenario) -> tuple[Decimal, bool]:
     return Decimal(0), bought[0] != bought[1] or costs[0] != costs[1]
 
 
-def _saving(search: Search, other: Search, dearer: Decimal, among: int) -> Estimate[Decimal] | None:
+def _saving(
+    search: Search,
+    other: Search,
+    fresh: tuple[Evidence, Evidence],
+    dearer: Decimal,
+    among: int,
+) -> Estimate[Decimal] | None:
     """Return the saving in $ a month with its bootstrap interval; None where no size is enough.
 
     It is less by ``dearer``, what licenses cost more. The same replications are drawn for both,
     so the saving is paired (Efron 1979). The best ``among`` several alternatives is named, so
-    the intervals of all hold together (Bonferroni).
+    the intervals of all hold together (Bonferroni). A bill is that of ``fresh`` replications, as
+    many as the search has, so the interval lies around it as resamples do around the search's.
     """
     mine, theirs = search.chosen, other.chosen
     if mine is None or theirs is None:
         return None
     prices = [each.evidence.prices_per_month() for each in (search, other)]
-    saving = prices[0][mine] - prices[1][theirs]
+    seen = search.evidence, other.evidence
+    by_search = _paid(seen[0], search.sizes[mine]) - _paid(seen[1], other.sizes[theirs])
+    saving = _paid(fresh[0], search.sizes[mine]) - _paid(fresh[1], other.sizes[theirs])
+    apart = float(saving - by_search)
     if dearer:
         saving -= dearer
     if search.certain and other.certain:
@@ -123,22 +140,35 @@ def _saving(search: Search, other: Search, dearer: Decimal, among: int) -> Estim
         _resampled_prices(each, p, halves) for each, p in zip((search, other), prices, strict=True)
     ]
     tail = (1 - CONFIDENCE) / 2 / among
-    low, high = np.quantile(paid[0] - paid[1], [tail, 1 - tail]) - float(dearer)
+    low, high = np.quantile(paid[0] - paid[1], [tail, 1 - tail]) - float(dearer) + apart
     return Estimate(saving, float(low), float(high), n)
+
+
+def _paid(evidence: Evidence, size: int) -> Decimal:
+    """Return what a size costs in $ a month: its price, or where use is billed the mean bill."""
+    index, bills = int(np.searchsorted(evidence.sizes, size)), evidence.judged.bills
+    if bills is None:
+        return evidence.scenario.offer.price_per_month(int(size))
+    return Decimal(f"{np.nanmean(bills[:, index]):.2f}")  # cents: an estimate has no more
 
 
 def _resampled_prices(search: Search, prices: list[Decimal], halves: list[Floats]) -> Floats:
     """Return the price of the size that each resample recommends, of the largest if it has none.
 
-    The halves are weights of the search's replications, and of those of a last look.
+    Where use is billed, it is the bill in the resample. The halves are weights of the search's
+    replications, and of those of a last look.
     """
-    costs = np.array([float(price) for price in prices])
+    costs = np.broadcast_to([float(price) for price in prices], (len(halves[0]), len(prices)))
+    if (bills := search.judged.bills) is not None:
+        # The mean over the replications that judged the size, as far as the resample has them. One
+        # of which it has none is not chosen, whatever it costs.
+        weights = halves[0] @ ~np.isnan(bills)
+        costs = halves[0] @ np.nan_to_num(bills) / np.maximum(weights, 1e-300)
     if search.objective.cost_of_lost_call is not None:
         # Sizes that were given up have no cost on the later replications, and are no rivals.
         rivals = search.judged.replications == search.count
         totals = halves[0] @ search.evidence.monthly_costs()[:, rivals]
-        least: Floats = costs[rivals][totals.argmin(axis=1)]
-        return least
+        return _of_each(costs[:, rivals], totals.argmin(axis=1))
     means = halves[0] @ search.judged.meets(search.objective).astype(np.float64)
     if search.last_look_chose:
         # The last look is as many replications again, of the sizes in doubt alone: the size was
@@ -152,5 +182,10 @@ def _resampled_prices(search: Search, prices: list[Decimal], halves: list[Floats
     # the reversed row finds the last True, for all resamples at once.
     count = len(prices)
     last_failing = np.where(failing.any(axis=1), count - 1 - failing[:, ::-1].argmax(axis=1), -1)
-    paid: Floats = costs[np.minimum(last_failing + 1, count - 1)]
-    return paid
+    return _of_each(costs, np.minimum(last_failing + 1, count - 1))
+
+
+def _of_each(costs: Floats, sizes: Ints) -> Floats:
+    """Return from each row the cost of its own size."""
+    its: Floats = costs[np.arange(len(costs)), sizes]
+    return its

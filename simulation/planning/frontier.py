@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from math import isnan
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from simulation.arrays import Floats, Ints
 from simulation.errors import InputError, Problem
-from simulation.experiment import Estimates, binomial_interval, ratios
+from simulation.experiment import Estimate, Estimates, binomial_interval, ratios
+from simulation.planning.billing import Billing, days_billed, worst_of
 from simulation.planning.judgement import Judgement
 from simulation.quantities import DAY, DAYS_PER_MONTH
 from simulation.scenario import Objective, Scenario
 
-__all__ = ["MOST_SIZES", "Evidence", "check_sizes", "frontier_table"]
+__all__ = ["MOST_SIZES", "Evidence", "bill_of", "check_sizes", "frontier_table"]
 
 MOST_SIZES = 10_000
 """Sizes that a plan judges at most: the counts of each are in memory for each replication."""
+
+_LEAST_EVENT = 1e-9  # $, so that an interval is never that of events of nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +50,20 @@ class Evidence:
     certain: bool
 
     def monthly_costs(self) -> Floats:
-        """Return price and cost of lost calls in $ per month, (n, m); nan where not judged."""
+        """Return what is paid and what lost calls cost, in $ per month, (n, m); nan if not judged.
+
+        The price is paid, or where use is billed the bill.
+        """
+        if self.judged.bills is not None:
+            return self.judged.bills + self.monthly_cost_of_a_call * self.judged.lost_calls
         return self.monthly_costs_of(self.judged.lost_calls)
+
+    @property
+    def monthly_cost_of_a_call(self) -> float:
+        """What a call that is lost in each run costs in $ per month."""
+        assert self.objective.cost_of_lost_call is not None
+        # A run counts as its part of a month, so that a price and the calls lost in a run add up.
+        return self.objective.cost_of_lost_call / self._months
 
     def monthly_costs_of(self, lost_calls: Floats) -> Floats:
         """Return the price and the cost of lost calls in $ per month, (…, m).
@@ -53,11 +71,43 @@ class Evidence:
         ``lost_calls`` are those of one replication, at each size.
         """
         assert self.objective.cost_of_lost_call is not None
-        # A run counts as its part of a month, so that a price and the calls lost in a run add up.
-        months = self.scenario.counted / (DAYS_PER_MONTH * DAY)
-        prices = np.array([float(price) for price in self.prices_per_month()])
-        costs: Floats = prices + self.objective.cost_of_lost_call * lost_calls / months
+        costs: Floats = (
+            self._prices() + self.objective.cost_of_lost_call * lost_calls / self._months
+        )
         return costs
+
+    @property
+    def _months(self) -> float:
+        return self.scenario.counted / (DAYS_PER_MONTH * DAY)
+
+    def bills(self) -> Estimates:
+        """Return what is paid in $ per month on average; the price where the whole size is."""
+        prices, bills = self._prices(), self.judged.bills
+        if bills is None:
+            return Estimates(prices, prices, prices, self.judged.replications)
+        one = np.ones(len(bills), np.int64)
+        found = _estimates(self, bills, one, self.unseen_bills()).at_most(prices)
+        return found.exact(prices == 0)  # of no size nothing is ever billed
+
+    def unseen_bills(self) -> Floats:
+        """Return what an event that no replication shows adds to the bill of a month, (m,)."""
+        credits = self.judged.unseen * max(1.0, self.judged.credits_per_call)
+        billed = Billing(self.scenario).of_an_event(credits, self.judged.limits)
+        return np.maximum(billed, _LEAST_EVENT)
+
+    def worst_bills(self) -> Floats:
+        """Return what 1 month in 20 is billed more than, (m,); nan where too few months tell."""
+        parts, replications = self.judged.parts, self.judged.replications
+        if parts is None:
+            return self._prices()
+        days, worst = len(days_billed(self.scenario)), np.full(len(self.sizes), np.nan)
+        for n in np.unique(replications):
+            alike = replications == n
+            worst[alike] = worst_of(parts[:n, alike], days, self.certain)
+        return worst
+
+    def _prices(self) -> Floats:
+        return np.array([float(price) for price in self.prices_per_month()])
 
     def prices_per_month(self) -> list[Decimal]:
         """Return what each size costs in $ per month of 30 days, exact."""
@@ -79,12 +129,16 @@ def check_sizes(scenario: Scenario) -> None:
         raise InputError([Problem(scenario.rate_card, "addon_step", what)])
 
 
-def _estimates(evidence: Evidence, counts: Ints, per: Ints) -> Estimates:
+def _estimates(
+    evidence: Evidence, counts: NDArray[Any], per: Ints, unseen: Floats | None = None
+) -> Estimates:
     """Return the ratio of counts (n, m) to a number for each replication, (n,), for each size.
 
-    Intervals are those of `simulation.experiment.ratios`.
+    Intervals are those of `simulation.experiment.ratios`; an event that no replication shows adds
+    ``unseen``, (m,): as many as calls that it throttles, unless given.
     """
-    replications, unseen = evidence.judged.replications, evidence.judged.unseen
+    replications = evidence.judged.replications
+    unseen = evidence.judged.unseen if unseen is None else unseen
     mean, low, high = (np.full(len(evidence.sizes), np.nan) for _ in range(3))
     # The interval of a ratio is over the replications that judged the size, and some sizes missed
     # the later ones. There are few such groups, so each is one step for all of its sizes.
@@ -110,7 +164,7 @@ def _probabilities(evidence: Evidence) -> Estimates:
 
 
 def frontier_table(evidence: Evidence) -> pd.DataFrame:
-    """Return a row for each size: price, throttled share, lost calls, probability, intervals.
+    """Return a row for each size: price, bill, throttled share, lost calls, probability, intervals.
 
     Where nothing is random, a replication tells all and intervals are points.
     """
@@ -125,11 +179,32 @@ def frontier_table(evidence: Evidence) -> pd.DataFrame:
         "limit": judged.limits,
         "price_per_day": [offer.price_per_day(int(size)) for size in evidence.sizes],
         "price_per_month": evidence.prices_per_month(),
+        **evidence.bills().columns("bill_per_month"),
+        "worst_bill_per_month": evidence.worst_bills(),
         **shares.at_most(1.0).columns("throttled_share"),
         **lost.columns("lost_calls"),
         **_probabilities(evidence).columns("meets_probability", "meets"),
         "replications": judged.replications,
     }
     if evidence.objective.cost_of_lost_call is not None:
-        columns |= lost.mapped(evidence.monthly_costs_of).columns("cost_per_month")
+        columns |= _costs(evidence, lost, one).columns("cost_per_month")
     return pd.DataFrame(columns)
+
+
+def bill_of(table: pd.DataFrame, size: int) -> tuple[Estimate[float], float | None]:
+    """Return what a size is billed per month in a table of sizes, and in the worst month in 20.
+
+    The latter is None where too few months were simulated to tell.
+    """
+    row = table[table["addon_credits"] == size].iloc[0]
+    worst = float(row["worst_bill_per_month"])
+    return Estimate.from_row(row, "bill_per_month"), None if isnan(worst) else worst
+
+
+def _costs(evidence: Evidence, lost: Estimates, one: Ints) -> Estimates:
+    """Return what each size costs in all, by the estimates of its lost calls."""
+    if evidence.judged.bills is None:
+        return lost.mapped(evidence.monthly_costs_of)
+    # Bills rise where fewer calls are lost, so the interval is that of their sum.
+    unseen = evidence.unseen_bills() + evidence.monthly_cost_of_a_call * evidence.judged.unseen
+    return _estimates(evidence, evidence.monthly_costs(), one, unseen)

@@ -51,6 +51,11 @@ class Judgement:
         How many attempts were decided for it, over all sizes.
     unit : float
         The card's smallest unit of credits.
+    bills : (n, m) array or None
+        What is paid for the add-on credits used, in $ per month of 30 days; nan where a size was
+        not judged, None where the whole size is paid.
+    parts : (n, m, parts) array or None
+        Of the bills, the parts of which months are made, by `simulation.planning.billing`.
     """
 
     limits: Ints
@@ -61,6 +66,8 @@ class Judgement:
     enough: Ints
     work: Ints
     unit: float = 1.0
+    bills: Floats | None = None
+    parts: Floats | None = None
 
     @property
     def replications(self) -> Ints:
@@ -108,9 +115,15 @@ class Judgement:
         often = self.meets(objective).sum(axis=0) / self.replications
         return at_least(often, objective.probability)
 
+    @property
+    def _by_size(self) -> list[str]:
+        """The names of what it holds of each size."""
+        names = ["throttled", "lost", "bills", "parts"]
+        return [name for name in names if getattr(self, name) is not None]
+
     def of(self, indices: Sequence[int] | Ints) -> Judgement:
         """Return what it says of some of its sizes."""
-        kept = {name: getattr(self, name)[:, indices] for name in ("throttled", "lost")}
+        kept = {name: getattr(self, name)[:, indices] for name in self._by_size}
         return replace(self, limits=self.limits[indices], **kept)
 
     def and_then(self, more: Judgement, indices: Ints) -> Judgement:
@@ -121,8 +134,10 @@ class Judgement:
         first = int(self.replications[indices[0]])
         count = max(len(self.calls), first + len(more.calls))
         columns = {}
-        for name in ("throttled", "lost"):
-            columns[name] = np.full((count, len(self.limits)), -1, np.int64)
+        for name in self._by_size:
+            mine = getattr(self, name)
+            missing = -1 if mine.dtype == np.int64 else np.nan
+            columns[name] = np.full((count, *mine.shape[1:]), missing, mine.dtype)
             columns[name][: len(self.calls)] = getattr(self, name)
             columns[name][first : first + len(more.calls), indices] = getattr(more, name)
         # What a replication asks for is the same whatever the sizes, so newer rows may replace it.

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from simulation.arrays import Flags, Ints
+from simulation.arrays import Flags, Floats, Ints
 from simulation.demand import Demand, demands_of
-from simulation.engine import Pools, Swept, lanes_at_once, sweep_together
+from simulation.engine import DailyUse, Pools, Swept, lanes_at_once, sweep_together
 from simulation.experiment import Steps, in_processes, in_threads
+from simulation.planning.billing import Billing
 from simulation.planning.judgement import Judgement
 
 __all__ = ["Asked", "Asking", "Judges", "judge"]
@@ -58,9 +59,14 @@ def _counted(demand: Demand) -> Flags:
 
 
 def _sweep(demands: Sequence[Demand], task: _Task) -> list[Swept]:
-    # Pools are bought in credits and decided in smallest units.
+    # Pools are bought in credits and decided in the parts that they count.
     pools = [
-        Pools(demands[n], limits * demands[n].scenario.card.units_per_credit, counted)
+        Pools(
+            demands[n],
+            limits * demands[n].scenario.card.pool_parts(1),
+            counted,
+            demands[n].scenario.billed_use_of_a_day,
+        )
         for n, limits, counted in task.parts
     ]
     return sweep_together(pools, task.replication)
@@ -95,6 +101,13 @@ class _Tally:
         }
         self._demand = {name: np.zeros(count, np.int64) for name in ("calls", "credits", "enough")}
         self._work = np.zeros(count, np.int64)
+        self._billing: Billing | None = None
+        self._billed = np.zeros(count, bool)
+        self._bills: dict[str, Floats] = {}
+        if asked.demand.scenario.billed_use_of_a_day is not None:
+            self._billing = Billing(asked.demand.scenario)
+            self._bills["bills"] = np.zeros((count, len(limits)))
+            self._bills["parts"] = np.zeros((count, len(limits), self._billing.parts))
 
     def take(self, replication: int, columns: slice, swept: Swept) -> None:
         """Take in what a sweep says of a replication's sizes ``columns``."""
@@ -104,8 +117,21 @@ class _Tally:
         for name, values in self._demand.items():  # the same whatever the sizes are
             values[row] = getattr(swept, name)
         # A pool of so many whole credits, rounded up, is the smallest that throttles no call.
-        self._demand["enough"][row] = -(-swept.enough // self._card.units_per_credit)
+        self._demand["enough"][row] = -(-swept.enough // self._card.pool_parts(1))
         self._work[row] += swept.work
+        if self._billing is not None:
+            self._bill(self._billing, row, columns, swept)
+
+    def _bill(self, billing: Billing, row: int, columns: slice, swept: Swept) -> None:
+        assert swept.daily_use is not None
+        use = DailyUse(*map(self._card.of_pool, swept.daily_use))  # in credits, as it is paid
+        limits = self.asked.limits
+        if not self._billed[row]:  # what is not swept is enough for all that is asked
+            bills = billing.of_enough(use, limits)
+            self._bills["bills"][row], self._bills["parts"][row] = bills
+            self._billed[row] = True
+        bills = billing.of(use, limits[columns])
+        self._bills["bills"][row, columns], self._bills["parts"][row, columns] = bills
 
     def not_enough(self, replication: int, first: int) -> bool:
         """Return whether a size throttles a call of a replication that has been swept."""
@@ -118,6 +144,8 @@ class _Tally:
         return Judgement(
             limits=self.asked.limits,
             work=self._work,
+            bills=self._bills.get("bills"),
+            parts=self._bills.get("parts"),
             unit=self._card.smallest_unit,
             **self._sizes,
             **{**self._demand, "credits": credits},
@@ -144,7 +172,10 @@ def judge(
     ways = max(1, workers // max(1, len(every)))
     if any(each.later is None for each in asked):
         ways *= _PARTS
-    at_once = [lanes_at_once(each.demand, len(each.limits), ways) for each in asked]
+    at_once = [
+        lanes_at_once(each.demand, len(each.limits), ways, each.demand.scenario.billed_use_of_a_day)
+        for each in asked
+    ]
     counted = [_counted(demand) for demand in demands]
     run = _sweeps(demands, workers, processes)
     tallies = [_Tally(each) for each in asked]

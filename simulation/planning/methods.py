@@ -15,10 +15,11 @@ from simulation.experiment import (
     what_was_bought,
 )
 from simulation.formats import exact_percent, listed
+from simulation.planning.billing import LEAST_MONTHS, days_billed
 from simulation.planning.confirmation import Confirmation
 from simulation.planning.looks import DECISION_ERROR
 from simulation.planning.search import NOTABLE_SAVING
-from simulation.quantities import write_duration
+from simulation.quantities import DAYS_PER_MONTH, write_duration
 from simulation.scenario import Objective, Scenario
 
 __all__ = ["plan_methods"]
@@ -146,6 +147,7 @@ def _estimation(
             f"- Intervals hold with {level} confidence each, over replications. "
             f"{_by_what(objective)}"
         )
+    yield from _bills(scenario)
     if scenario.alternatives:
         yield (
             "- Alternatives are judged on the same replications. What one saves is a paired "
@@ -158,6 +160,35 @@ def _estimation(
             f"{confirmation.days:,} days (replications: {confirmation.replications:,}), with "
             f"{again} add-on credits; every record was identical."
         )
+
+
+def _bills(scenario: Scenario) -> Iterator[str]:
+    """Yield how bills are estimated, where what is used is billed."""
+    use = scenario.billed_use_of_a_day
+    if use is None:
+        return
+    days = len(days_billed(scenario))
+    what = "the credits consumed on the local calendar day"
+    if use == "any_24_hours":
+        what = "the most credits in use in any 24 hours that end in the local day"
+    yield (
+        f"- Bills: a day's use of add-on credits is {what}, less the allowance, from 0 to the "
+        "size; it is priced by the card's slabs. A month has 30 days. Whole local days count: of "
+        f"each run {days:,}, those that begin after the warm-up and end within the run. "
+        "`bill_per_month` is their mean over replications. Prices are what is paid at most, and "
+        "what a size costs in all holds its bill."
+    )
+    months = "A run holds one month or more, which are taken one after the other."
+    if days < DAYS_PER_MONTH:
+        months = (
+            "A run is shorter than a month, so months are put together of replications that follow "
+            "each other, as if nothing went on from one run to the next."
+        )
+    yield (
+        "- `worst_bill_per_month` is the bill that 1 simulated month in 20 exceeds, the 95 % "
+        f"quantile. {months} Of fewer than {LEAST_MONTHS} months it is not said, unless nothing is "
+        "random: then it is the dearest month."
+    )
 
 
 def _ends(objective: Objective) -> str:

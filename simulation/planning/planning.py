@@ -14,14 +14,11 @@ from simulation.demand import Demand, check_workload, workload_of
 from simulation.experiment import Steps, Warmup, cores, save, with_warmup
 from simulation.formats import PLAN_FILES, OutputFolder, named_path
 from simulation.planning.alternatives import judge_alternatives
+from simulation.planning.billing import check_billed_days
 from simulation.planning.confirmation import confirm_sizes
 from simulation.planning.deciding import decide
 from simulation.planning.fresh import Between, open_between
-from simulation.planning.frontier import (
-    Evidence,
-    check_sizes,
-    frontier_table,
-)
+from simulation.planning.frontier import Evidence, bill_of, check_sizes, frontier_table
 from simulation.planning.judgement import Judgement
 from simulation.planning.judging import Judges
 from simulation.planning.options import Confirmed, PlanOptions
@@ -119,11 +116,13 @@ def plan_with(
     check(scenario)
     # The warm-up is found first: alternatives take it over, so that all count the same calls.
     scenario, warmup = with_warmup(scenario)
+    check_billed_days(scenario)
     changed = [scenario.with_alternative(each) for each in scenario.alternatives]
     # All scenarios are checked before the first is simulated: no mistake comes after long work.
     for number, each in enumerate(changed):
         with scenario.telling_alternative(number):
             check(each)
+            check_billed_days(each)
     in_force = on_card_in_force(scenario, check)
     # A folder is refused before the work, not after it, and is there whole or not at all. One that
     # the caller has opened stays the caller's to close.
@@ -185,9 +184,9 @@ def _plan(
     if between is not None and between.safe is not None:
         again = pd.concat([again, frontier_table(between.safe)], ignore_index=True)
         indices = [*indices, int(np.searchsorted(sizes, between.safe.sizes[0]))]
-    recommendation = _recommend(search, fresh, between, judges)
+    recommendation = _recommend(search, fresh, again, between, judges)
     count = len(changed)
-    alternatives = judge_alternatives(search, others[:count], fresh_of[:count])
+    alternatives = judge_alternatives(search, others[:count], fresh, fresh_of[:count])
     other_cards = []
     if in_force is not None:
         there = zip(others[count:], fresh_of[count:], strict=True)
@@ -246,7 +245,11 @@ def _search(demand: Demand, compared: bool) -> Search:
 
 
 def _recommend(
-    search: Search, fresh: Evidence, between: Between | None, judges: Judges
+    search: Search,
+    fresh: Evidence,
+    shown: pd.DataFrame,
+    between: Between | None,
+    judges: Judges,
 ) -> Recommendation:
     scenario, sizes, chosen = search.scenario, search.sizes, search.chosen
     enough = int(search.judged.enough.max())
@@ -269,6 +272,7 @@ def _recommend(
         found, unfit = remedies(scenario, pools, needed)
     # The counts of the search, without those of a last look, which judged the sizes in doubt alone.
     searched = replace(search.evidence, judged=search.judged)
+    bill, worst = (None, None) if size is None else bill_of(shown, size)
     reasons = reasons_for(searched, fresh, chosen, decided, shortfall, safe)
     if search.last_look_chose and decided:
         reasons.append(
@@ -280,6 +284,8 @@ def _recommend(
         addon_credits=size,
         price_per_day=None if size is None else scenario.offer.price_per_day(size),
         price_per_month=None if size is None else scenario.offer.price_per_month(size),
+        bill_per_month=bill,
+        worst_bill_per_month=worst,
         zero_throttle_addon_credits=int(sizes[zero[0]]) if len(zero) else None,
         decided=decided,
         undecided_between=ends,

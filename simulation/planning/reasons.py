@@ -193,10 +193,12 @@ def rejections(
             # one: whether the chosen one is enough may be open.
             less = chosen if enough is None or index <= enough else enough
             price = offer.price_per_month(int(size)) - offer.price_per_month(int(sizes[less]))
-            reason = f"costs {dollars(price)} a month more than needed: a smaller size is enough"
+            costs_more = f"costs {dollars(price)} a month more"
+            if judged.bills is not None:
+                costs_more = f"costs up to {dollars(price)} a month more"
+            reason = f"{costs_more} than needed: a smaller size is enough"
             if less != enough:
-                best = f"{int(sizes[chosen]):,}"
-                reason = f"costs {dollars(price)} a month more than {best}, which may be enough"
+                reason = f"{costs_more} than {int(sizes[chosen]):,}, which may be enough"
         elif met[index]:
             # It meets the objective and yet was not chosen, so some larger one fails.
             worse = int(sizes[index + 1 + int(np.flatnonzero(~met[index + 1 :])[0])])

@@ -12,10 +12,11 @@ from decimal import Decimal
 
 import numpy as np
 
+from simulation.demand import Demand
 from simulation.formats import counted, dollars
-from simulation.planning.frontier import MOST_SIZES
+from simulation.planning.frontier import MOST_SIZES, Evidence, bill_of, frontier_table
 from simulation.planning.judgement import at_least
-from simulation.planning.judging import Judges
+from simulation.planning.judging import Asked, Judges
 from simulation.planning.reasons import Bound, Rejection
 from simulation.planning.search import Search
 from simulation.rate_cards import Offer
@@ -65,6 +66,27 @@ class Pools:
         """Return whether a pool of ``limit`` credits meets the objective."""
         self.judge([limit])
         return self._judged.get(limit, True)
+
+    def bill(self, offer: Offer, size: int) -> tuple[float, float | None]:
+        """Return what the credits used of a size would be billed; see `bill_of`."""
+        search = self._search
+        org = {"edition": offer.edition, "user_licenses": offer.user_licenses}
+        values = {f"org.{key}": value for key, value in {**org, "addon_credits": size}.items()}
+        changed = search.scenario.changed({**values, "alternatives": []})
+        limits = np.array([offer.limit(size)])
+        # As many as the search saw, and none of those that chose the remedy.
+        first = 0 if search.certain else 2 * search.count
+        asked = Asked(Demand(changed), range(first, first + search.count), limits)
+        (judged,) = self._judges.answer([asked])
+        evidence = Evidence(
+            scenario=changed,
+            objective=search.objective,
+            sizes=np.array([size]),
+            judged=judged,
+            certain=search.certain,
+        )
+        found, worst = bill_of(frontier_table(evidence), size)
+        return found.mean, worst
 
     def needed(self) -> int:
         """Return the smallest pool that meets it, above the largest that can be bought.
@@ -194,8 +216,14 @@ def _remedy(scenario: Scenario, pools: Pools, offer: Offer, needed: int) -> Reme
     size, change = sizes[index], counted(licenses, "user license")
     if licenses == scenario.user_licenses:
         change = _named(scenario, offer.edition)
+    of_price = f"{dollars(offer.price_per_month(size))} a month"
+    bill = float(offer.price_per_month(size))
+    worst: float | None = bill
+    if scenario.billed_use_of_a_day is not None:
+        bill, worst = pools.bill(offer, size)
+        of_price = f"{of_price} at most, about {dollars(bill)} on average"
     if size:
-        change += f" and {size:,} add-on credits ({dollars(offer.price_per_month(size))} a month)"
+        change += f" and {size:,} add-on credits ({of_price})"
     price = license_price(scenario, offer.edition)
     total = None if price is None else price * licenses + offer.price_per_month(size)
     return Remedy(
@@ -204,6 +232,8 @@ def _remedy(scenario: Scenario, pools: Pools, offer: Offer, needed: int) -> Reme
         user_licenses=licenses,
         addon_credits=size,
         limit=offer.limit(size),
+        bill_per_month=bill,
+        worst_bill_per_month=worst,
         total_per_month=total,
     )
 
@@ -219,8 +249,12 @@ class Remedy:
     edition : str
     user_licenses, addon_credits, limit : int
         What the org would have then.
+    bill_per_month, worst_bill_per_month : float, float or None
+        What is paid for the add-on credits in $, on fresh replications, and what 1 month in 20 is
+        billed more than; the price of the size where that is paid.
     total_per_month : Decimal or None
-        Licenses and add-on credits in $, where the scenario states the license's price.
+        Licenses and the price of the add-on credits in $, where the scenario states the license's
+        price; where use is billed it is what is paid at most.
     """
 
     change: str
@@ -228,6 +262,8 @@ class Remedy:
     user_licenses: int
     addon_credits: int
     limit: int
+    bill_per_month: float
+    worst_bill_per_month: float | None
     total_per_month: Decimal | None
 
 

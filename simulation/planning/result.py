@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
+from math import isnan
 from typing import Any
 
 import pandas as pd
@@ -43,7 +44,12 @@ class Recommendation:
     addon_credits : int or None
         The recommended size; None where no size meets the objective.
     price_per_day, price_per_month : Decimal or None
-        What it costs in $, exact.
+        What it costs in $, exact: where use is billed, at most.
+    bill_per_month : Estimate or None
+        What is paid in $ per month on average, on fresh replications; the price where the whole
+        size is paid.
+    worst_bill_per_month : float or None
+        What 1 month in 20 is billed more than; None also where too few months were simulated.
     zero_throttle_addon_credits : int or None
         The smallest size with which no replication throttled a call; None above the cap.
     decided : bool
@@ -65,6 +71,8 @@ class Recommendation:
     addon_credits: int | None
     price_per_day: Decimal | None
     price_per_month: Decimal | None
+    bill_per_month: Estimate[float] | None
+    worst_bill_per_month: float | None
     zero_throttle_addon_credits: int | None
     decided: bool
     undecided_between: tuple[int, int | None] | None
@@ -75,7 +83,12 @@ class Recommendation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as ``creditsim plan --json`` prints it."""
-        return {**asdict(self), "rejected": [each.to_dict() for each in self.rejected]}
+        bill = self.bill_per_month
+        return {
+            **asdict(self),
+            "bill_per_month": None if bill is None else bill.to_dict(),
+            "rejected": [each.to_dict() for each in self.rejected],
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +102,10 @@ class AlternativeResult:
     change is to licenses or the edition and the prices are not stated, the saving is in
     ``addon_credits_alone``, and says nothing of the whole. All in $ and credits.
 
+    Where use is billed, ``bill_per_month`` and ``worst_bill_per_month`` are what is paid with the
+    change; prices are what is paid at most, and ``saves_per_month`` is the difference of the bills.
+    They are those of fresh replications.
+
     ``meets_probability`` is of the recommended size, or of the largest where none is enough, on
     replications that chose nothing; ``decided`` is as that of the recommendation. The intervals of
     what several alternatives save hold together.
@@ -98,6 +115,8 @@ class AlternativeResult:
     status: Status
     addon_credits: int | None
     price_per_month: Decimal | None
+    bill_per_month: Estimate[float] | None
+    worst_bill_per_month: float | None
     throttled_share_difference: Estimate[float]
     lost_calls_difference: Estimate[float]
     saves_per_month: Estimate[Decimal] | None
@@ -109,11 +128,14 @@ class AlternativeResult:
     def to_dict(self) -> dict[str, Any]:
         """Return it as ``creditsim plan --json`` prints it."""
         saves, meets = self.saves_per_month, self.meets_probability.to_dict()
+        bill = self.bill_per_month
         return {
             "name": self.name,
             "status": self.status,
             "addon_credits": self.addon_credits,
             "price_per_month": self.price_per_month,
+            "bill_per_month": None if bill is None else bill.to_dict(),
+            "worst_bill_per_month": self.worst_bill_per_month,
             "throttled_share_difference": self.throttled_share_difference.to_dict(),
             "lost_calls_difference": self.lost_calls_difference.to_dict(),
             "saves_per_month": None if saves is None else saves.to_dict(),
@@ -268,5 +290,5 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
         elif f"{name}_low" in row:
             nested[name] = Estimate.from_row(row, name).to_dict()
         elif not name.endswith(("_low", "_high")):
-            nested[name] = value
+            nested[name] = None if name == "worst_bill_per_month" and isnan(value) else value
     return nested

@@ -265,6 +265,7 @@ def _plan(file: Locate, scenario: Scenario, given: dict[str, Any]) -> Plan:
         advice["price_per_day"] = scenario.offer.price_per_day(advice["addon_credits"])
         advice["price_per_month"] = scenario.offer.price_per_month(advice["addon_credits"])
     confirmed, replications = given["confirmation"], _whole(given["replications"])
+    advice["bill_per_month"], advice["worst_bill_per_month"] = _bill(advice, replications)
     tables = {name: _table(file(f"{name}.parquet"), name) for name in PLANS}
     for name, table in tables.items():
         rows = [row["addon_credits"] for row in given[name]]
@@ -323,27 +324,32 @@ def _check(kind: type[Any], value: Any) -> None:
 
 def _alternative(given: dict[str, Any], replications: int) -> AlternativeResult:
     meets = {"mean": given["meets_probability"], "ci95": given["meets_ci95"]}
+    bill, worst = _bill(given, replications)
     saves = given["saves_per_month"]
     if saves is not None:  # with all digits
-        found = _estimate(saves, replications)
+        found = Estimate.from_dict(saves, replications)
         saves = Estimate(Decimal(saves["mean"]), found.low, found.high, replications)
     return AlternativeResult(
         name=given["name"],
         status=given["status"],
         addon_credits=given["addon_credits"],
         price_per_month=given["price_per_month"],
-        throttled_share_difference=_estimate(given["throttled_share_difference"], replications),
-        lost_calls_difference=_estimate(given["lost_calls_difference"], replications),
+        bill_per_month=bill,
+        worst_bill_per_month=worst,
+        throttled_share_difference=Estimate.from_dict(
+            given["throttled_share_difference"], replications
+        ),
+        lost_calls_difference=Estimate.from_dict(given["lost_calls_difference"], replications),
         saves_per_month=saves,
         total_per_month=given.get("total_per_month"),
         addon_credits_alone=given["addon_credits_alone"],
-        meets_probability=_estimate(meets, replications),
+        meets_probability=Estimate.from_dict(meets, replications),
         decided=given["decided"],
     )
 
 
-def _estimate(given: dict[str, Any], replications: int) -> Estimate[float]:
-    mean, low, high = (
-        float("nan") if end is None else float(end) for end in (given["mean"], *given["ci95"])
-    )
-    return Estimate(mean, low, high, replications)
+def _bill(given: dict[str, Any], replications: int) -> tuple[Estimate[float] | None, float | None]:
+    """Return what is paid per month, and in the worst month in 20, of a size with its price."""
+    bill, worst = given["bill_per_month"], given["worst_bill_per_month"]
+    found = None if bill is None else Estimate.from_dict(bill, replications)
+    return found, None if worst is None else float(worst)

@@ -13,7 +13,8 @@ RUNS = (
 PLANS = ("frontier", "fresh")
 OVER_TIME = ("timelines", "now_runs", "now_summary", "now_meters", "now_hours")
 _SIZES = (
-    "addon_credits limit price_per_day price_per_month throttled_share throttled_share_low "
+    "addon_credits limit price_per_day price_per_month bill_per_month bill_per_month_low "
+    "bill_per_month_high worst_bill_per_month throttled_share throttled_share_low "
     "throttled_share_high lost_calls lost_calls_low lost_calls_high meets_probability meets_low "
     "meets_high replications"
 )
@@ -60,6 +61,7 @@ MAY_BE_MISSING = {name for name in STATISTICS if name.startswith("delay_")} | {
     *("throttled_share", "peak_share", "hours_to_first_throttle", "mean", "ci95_low", "ci95_high"),
     "mean_throttled_attempts",
     *("throttled_share_low", "throttled_share_high", "lost_calls_low", "lost_calls_high"),
+    *("bill_per_month_low", "bill_per_month_high", "worst_bill_per_month"),
 }
 """Columns whose numbers may be missing, as the share of no calls is."""
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from simulation.arrays import Ints
 from simulation.demand import Demand
-from simulation.experiment import binomial_interval
+from simulation.experiment import binomial_interval, mean_difference
 from simulation.planning.frontier import Evidence
 from simulation.planning.judgement import Judgement, most_saved, smallest_with_all_larger
 from simulation.planning.judging import Asked, Asking
@@ -362,6 +362,9 @@ class Search:
             self.evidence.monthly_costs_of(np.full(len(self.sizes), n)) for n in (0, 1)
         )
         a_call = (with_a_call - prices)[best]
+        if (bills := judged.bills) is not None:
+            prices = bills.mean(axis=0)
+            confidence = (1 + confidence) / 2  # bills and lost calls share the error
         lost, unseen = judged.lost_calls, float(judged.unseen[best])
         notable = NOTABLE_SAVING * (prices[best] + a_call * lost[:, best].mean())
         rivals, largest = [], int(np.searchsorted(self.limits, judged.enough_for_unseen))
@@ -370,6 +373,9 @@ class Search:
                 lost[:, best], lost[:, index], bool(index > best), unseen, confidence
             )
             less = prices[best] - prices[index] + saved * a_call
+            if bills is not None:
+                less = mean_difference(bills[:, best] - bills[:, index], confidence).high
+                less += saved * a_call
             # One replication has no interval, so nan: it says nothing, and the size stays in.
             if index == best or less > notable or math.isnan(less):
                 rivals.append(int(index))

@@ -6,7 +6,6 @@ cards that ship lie in ``simulation/rate_cards``, with their sources and what th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -17,17 +16,19 @@ from typing import TYPE_CHECKING, Annotated, Any, overload
 
 from pydantic import Field, model_validator
 
-from simulation.bounds import MOST_CREDITS, MOST_CREDITS_A_CALL, MOST_PER_LICENSE
-from simulation.errors import InputError, KeyPath, KeyProblem, KeyProblems
+from simulation.bounds import MOST_CREDITS
+from simulation.errors import InputError, KeyProblem, KeyProblems
 from simulation.formats import Credits, Document, Part, did_you_mean
 from simulation.quantities import DAY, WHOLE, Duration, Share, write_duration
 from simulation.rate_cards import prices
-from simulation.rate_cards.costs import CallCredits, SmallestUnit, Tiers, common_unit
+from simulation.rate_cards.costs import CallCredits, SmallestUnit, Tiers, unit_problems
 from simulation.rate_cards.durations import DEFAULT_DURATION, CallDuration
 from simulation.rate_cards.meters import THE_POOL, Meter, meter_problems
 from simulation.rate_cards.offer import Offer
 from simulation.rate_cards.shipped import shipped_rate_cards
 from simulation.rate_cards.terms import (
+    AddonBilling,
+    BilledUse,
     CallKind,
     Category,
     Day,
@@ -75,6 +76,8 @@ class RateCard(Part):
     calls: dict[str, CallKind]
     addon_slabs: tuple[Slab, ...]
     limits: tuple[Meter, ...] = ()
+    addon_billing: AddonBilling = "purchased"
+    billed_use: BilledUse = "calendar_day"
     notes: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -96,7 +99,7 @@ class RateCard(Part):
                 seen[name] = edition
         if "other" not in self.calls:
             problems.append(KeyProblem(("calls",), "has no 'other', say what any other call costs"))
-        problems += self._unit_problems()
+        problems += unit_problems(self)
         least = {api: self.credits(api, 1) for api in self.calls}
         problems += meter_problems(self.limits, self.editions, least)
         if problems:
@@ -117,48 +120,6 @@ class RateCard(Part):
     def pool(self) -> Meter:
         """The meter whose size is the limit."""
         return next(meter for meter in self.meters if meter.is_pool)
-
-    def _unit_problems(self) -> Iterator[KeyProblem]:
-        """Yield the amounts that are no whole number of smallest units, or too many of them."""
-        unit = Fraction(str(self.smallest_unit))
-        costs: dict[KeyPath, int | float] = {
-            ("calls", api, *path): amount
-            for api, kind in self.calls.items()
-            for path, amount in kind.amounts.items()
-        }
-        costs[("throttled_attempt_credits",)] = self.throttled_attempt_credits
-        will_do = float(common_unit(costs))
-        if unit.numerator != 1:
-            what = (
-                f"{self.smallest_unit} is not a whole part of a credit, which has "
-                f"{float(1 / unit):.6g} of them: write {will_do:g}, of which all costs are "
-                "whole multiples"
-            )
-            yield KeyProblem(("smallest_unit",), what)
-            return
-        for path, amount in costs.items():
-            if Fraction(str(amount)) % unit:
-                what = (
-                    f"{amount} is not a whole multiple of the card's smallest unit of credits, "
-                    f"{self.smallest_unit}: write 'smallest_unit: {will_do:g}' on the card, or a "
-                    "whole multiple"
-                )
-                yield KeyProblem(path, what)
-        amounts = [(path, amount, MOST_CREDITS_A_CALL) for path, amount in costs.items()]
-        amounts.append((("purchase_cap_credits",), self.purchase_cap_credits, MOST_CREDITS))
-        for name, rules in self.editions.items():
-            amounts += [
-                (("editions", name, "base"), rules.base, MOST_CREDITS),
-                (("editions", name, "per_license"), rules.per_license, MOST_PER_LICENSE),
-                (("editions", name, "maximum"), rules.maximum or 0, MOST_CREDITS),
-            ]
-        for path, amount, most in amounts:
-            if amount * self.units_per_credit > most:
-                what = (
-                    f"{amount:,} is more than {most:,} times the card's smallest unit: write at "
-                    f"most {most * unit}, or a larger 'smallest_unit'"
-                )
-                yield KeyProblem(path, what)
 
     def pool_parts(self, limit: float) -> int:
         """Return the size of a pool as it is counted: in smallest units, or in calls."""
@@ -281,6 +242,7 @@ class RateCard(Part):
             card_cap=self.purchase_cap_credits,
             step=self.addon_step,
             slabs=self.addon_slabs,
+            billing=self.addon_billing,
         )
 
     def limit(self, edition: str, user_licenses: int, addon_credits: int = 0) -> int:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from simulation.errors import InputError
 from simulation.formats import counted
 from simulation.rate_cards import prices
-from simulation.rate_cards.terms import Edition, Slab
+from simulation.rate_cards.terms import AddonBilling, Edition, Slab
 
 __all__ = ["Offer", "Quote"]
 
@@ -28,6 +28,7 @@ class Quote(BaseModel):
     limit: int
     price_per_day: Decimal
     price_per_month: Decimal
+    addon_billing: AddonBilling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,8 @@ class Offer:
         The difference between one purchasable size and the next.
     slabs : tuple of Slab
         The prices of add-on credits.
+    billing : str
+        ``purchased``: the whole size is paid; ``consumed``: what is used of it.
     """
 
     rate_card: str
@@ -65,6 +68,7 @@ class Offer:
     card_cap: int
     step: int
     slabs: tuple[Slab, ...]
+    billing: AddonBilling = "purchased"
 
     @property
     def allowance(self) -> int:
@@ -147,6 +151,18 @@ class Offer:
         """Return what add-on credits cost in $ per month of 30 days; exact."""
         return prices.price_per_month(self.slabs, addon_credits)
 
+    def billed(self, used: int, addon_credits: int) -> int:
+        """Return how many of some add-on credits a day's use is billed for, where use is billed.
+
+        Parameters
+        ----------
+        used : int
+            Credits used on the day, those of the allowance among them.
+        addon_credits : int
+            Where the org has set its limit: no more is billed.
+        """
+        return min(addon_credits, max(0, used - self.allowance))
+
     def quote(self, addon_credits: int = 0) -> Quote:
         """Return what this org gets and pays with add-on credits.
 
@@ -166,4 +182,5 @@ class Offer:
             limit=self.limit(addon_credits),
             price_per_day=self.price_per_day(addon_credits),
             price_per_month=self.price_per_month(addon_credits),
+            addon_billing=self.billing,
         )

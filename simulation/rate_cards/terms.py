@@ -17,6 +17,8 @@ from simulation.rate_cards.costs import CallCost, Tiers
 from simulation.rate_cards.durations import CallDuration
 
 __all__ = [
+    "AddonBilling",
+    "BilledUse",
     "CallKind",
     "Category",
     "Day",
@@ -25,6 +27,13 @@ __all__ = [
     "Source",
     "ThrottledResponse",
 ]
+
+AddonBilling = Literal["purchased", "consumed"]
+"""How add-on credits are billed: the whole size, or what is used of it."""
+
+BilledUse = Literal["calendar_day", "any_24_hours"]
+"""What a day's use is, where that is billed: the credits that the calendar day consumes above the
+allowance, or the most above it in any 24 hours that end in the day."""
 
 Category = Literal["meta", "crud", "bulk", "convert", "other"]
 Dollars = Annotated[Decimal, Field(ge=0, le=MOST_DOLLARS, decimal_places=9), NUMBER]

@@ -10,8 +10,10 @@ __all__ = ["card_facts", "in_force_in_words", "superseded_in_words"]
 def card_facts(card: RateCard) -> list[str]:
     """Return what holds for every org on a rate card, a sentence each."""
     refused = f"A throttled attempt is answered HTTP {card.throttled_response.status}"
+    billed = "What is used of add-on credits is paid, day by day: their size is a limit."
     said = [
         f"At most {card.purchase_cap_credits:,} add-on credits, in steps of {card.addon_step:,}.",
+        *([billed] if card.addon_billing == "consumed" else []),
         f"A credit comes back {card.window_in_words} after it was taken.",
         f"{refused} and costs {card.throttled_attempt_credits} credits.",
     ]

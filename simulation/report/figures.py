@@ -134,7 +134,8 @@ def frontier(plan: Plan) -> go.Figure | None:
     if len(plan.frontier) == 1:
         return None
     figure = _figure(400)
-    _add_curve(figure, plan.frontier)
+    billed = plan.scenario.billed_use_of_a_day is not None
+    _add_curve(figure, plan.frontier, billed)
     for size, words in _marked(plan).items():
         row = plan.frontier[plan.frontier["addon_credits"] == size].iloc[0]
         advised = words in ("recommended", "surely enough")
@@ -162,13 +163,13 @@ def frontier(plan: Plan) -> go.Figure | None:
     # after it; `end` is its price.
     enough = plan.recommendation.zero_throttle_addon_credits
     end = float(offer.price_per_month(most if enough is None else enough))
-    figure.update_xaxes(title_text="$ a month", tickprefix="$")
+    figure.update_xaxes(title_text="$ a month" + " at most" * billed, tickprefix="$")
     figure.update_xaxes(range=[-0.03 * end, max(1.0, 1.25 * end)])
     figure.update_yaxes(title_text="throttled calls", ticksuffix=" %", rangemode="tozero")
     return figure
 
 
-def _add_curve(figure: go.Figure, sizes: pd.DataFrame) -> None:
+def _add_curve(figure: go.Figure, sizes: pd.DataFrame, billed: bool) -> None:
     """Draw the throttled share of all sizes against their price, with its interval."""
     prices = sizes["price_per_month"].astype(float)
     share, low, high = (100 * sizes[f"throttled_share{end}"] for end in ("", "_low", "_high"))
@@ -189,9 +190,10 @@ def _add_curve(figure: go.Figure, sizes: pd.DataFrame) -> None:
         mode="lines+markers",
         line={"color": BLUE},
         marker={"size": 4},
-        customdata=np.stack([sizes["addon_credits"], sizes["meets_probability"]], axis=1),
-        hovertemplate="%{customdata[0]:,} add-on credits: $%{x:,.2f} a month, "
-        "%{y:.3g} % throttled<extra></extra>",
+        customdata=np.stack([sizes["addon_credits"], sizes["bill_per_month"]], axis=1),
+        hovertemplate="%{customdata[0]:,} add-on credits: $%{x:,.2f} a month"
+        + (" at most, about $%{customdata[1]:,.2f} paid" if billed else "")
+        + ", %{y:.3g} % throttled<extra></extra>",
         name="throttled share",
     )
 

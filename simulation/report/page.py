@@ -44,6 +44,9 @@ _ABOUT_FRONTIER = (
     "Every purchasable size, judged on the same simulated {units}: its price, and the share of "
     "calls that it leaves throttled."
 )
+_ABOUT_BILLS = (
+    " What is paid is what is used of a size, at most its price: point at a size to see both."
+)
 
 
 def report(
@@ -141,6 +144,8 @@ def _of_plan(plan: Plan) -> list[_Section]:
     """Return the pictures of a plan in their order."""
     kept, scenario = plan.over_time, plan.scenario
     about = _ABOUT_FRONTIER.format(units=plural(period(scenario.counted)))
+    if scenario.billed_use_of_a_day is not None:
+        about += _ABOUT_BILLS
     found = [_Section("frontier", "What each purchase buys", about, figures.frontier(plan))]
     if kept is not None:
         size = advised(plan)

@@ -6,6 +6,7 @@ from math import isnan
 
 from simulation.formats import counted, dollars, number, percent, period, plural
 from simulation.planning import AlternativeResult, Plan, calls_of, surely_enough, wanted
+from simulation.report.bill_in_words import set_the_limit
 from simulation.scenario import Scenario
 
 __all__ = [
@@ -38,13 +39,7 @@ def _what(plan: Plan) -> str:
     if not advice.decided and plan.objective.cost_of_lost_call is None:
         return _undecided(plan)
     assert advice.addon_credits is not None
-    assert advice.price_per_month is not None
-    assert advice.price_per_day is not None
-    if advice.status == "none_needed":
-        do = "Nothing needs to be bought"
-    else:
-        do = f"Buy {advice.addon_credits:,} add-on credits for {dollars(advice.price_per_month)} "
-        do += f"a month (${advice.price_per_day} a day)"
+    do = _purchase(plan, advice.addon_credits)
     row = plan.row(advice.addon_credits)
     if isnan(row["throttled_share"]):
         return f"{do}: none of the {calls_of(plan.objective)} comes after the warm-up."
@@ -70,6 +65,17 @@ def _what(plan: Plan) -> str:
         else:
             fewer += f"that holds in only {percent(below['meets_probability'])}"
     return f"{do}: {sure}{fewer}."
+
+
+def _purchase(plan: Plan, size: int) -> str:
+    """Return what to buy and what it costs, in words; what follows explains it after a colon."""
+    if not size:
+        return "Nothing needs to be bought"
+    if plan.scenario.billed_use_of_a_day is not None:
+        return f"{set_the_limit(plan, size)}. Why"
+    price = plan.scenario.offer.price_per_month(size)
+    a_day = plan.scenario.offer.price_per_day(size)
+    return f"Buy {size:,} add-on credits for {dollars(price)} a month (${a_day} a day)"
 
 
 def _not_reachable(plan: Plan) -> str:
@@ -125,8 +131,11 @@ def _undecided(plan: Plan) -> str:
     fewer = f"{open_:,} are enough too" if open_ else "none are needed"
     if low < open_:
         fewer += f", or even {low:,}," if low else ", or even none,"
+    do = f"Buy {high:,} add-on credits for {dollars(price)} a month. They are"
+    if plan.scenario.billed_use_of_a_day is not None:
+        do = f"{set_the_limit(plan, high)}. That is"
     return (
-        f"Buy {high:,} add-on credits for {dollars(price)} a month. They are surely enough {goal}. "
+        f"{do} surely enough {goal}. "
         f"Whether {fewer} is not decided after {looked}; "
         f"more may tell: with {open_:,}, {_kept(plan, open_, months)} do."
     )
@@ -233,15 +242,18 @@ def advice_in_brief(plan: Plan) -> str:
         months = plural(period(plan.scenario.counted))
         often = f"{percent(share)} of {months}"
         return f"no purchase is enough: {most:,} add-on credits are enough in {often}"
+    billed = plan.scenario.billed_use_of_a_day is not None
     if safe in (None, size):
-        return _action(size, now)
+        return _action(size, now, billed)
     fewer = f"{size:,} may be too" if size else "perhaps none are needed"
-    return f"{_action(safe, now)}: surely enough; {fewer}"
+    return f"{_action(safe, now, billed)}: surely enough; {fewer}"
 
 
-def _action(size: int | None, now: int) -> str:
-    """Return what to do to have a size, in words."""
+def _action(size: int | None, now: int, billed: bool) -> str:
+    """Return what to do to have a size, in words; ``billed``: its use is, not the whole of it."""
     assert size is not None
+    if billed and size != now:
+        return f"{'set' if size > now else 'lower'} the limit of add-on credits to {size:,}"
     if size == now:
         return "keep what you have" if now else "nothing to buy"
     if size < now:

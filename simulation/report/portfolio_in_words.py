@@ -8,6 +8,9 @@ from simulation.formats import counted, dollars
 
 __all__ = ["portfolio_findings"]
 
+_CHANGES = {"price": "change_per_month", "bill": "bill_change_per_month"}
+_A_CENT = 0.005  # what is less is rounded away
+
 
 def portfolio_findings(totals: dict[str, Any]) -> list[str]:
     """Return what the totals say, a sentence or two each: risk, spend, savings, what is missing."""
@@ -37,13 +40,19 @@ def _risk(totals: dict[str, Any]) -> str:
 def _spend(totals: dict[str, Any]) -> str:
     if totals["planned"] == totals["not_reachable"]:
         return ""
-    change = totals["safe_change_per_month"]
     whose = "the other orgs" if totals["not_reachable"] else "all orgs"
+    price, bill = totals["safe_price_per_month"], totals["safe_bill_per_month"]
+    # Where some pay for what they use, the bill is less than the price.
+    kind = "bill" if float(price) - bill >= _A_CENT else "price"
+    change, least = totals[f"safe_{_CHANGES[kind]}"], totals[f"{kind}_per_month"]
     than = "as much as is paid now"
     if change:
         than = f"{dollars(abs(change))} {'more' if change > 0 else 'less'} than is paid now"
-    price, least = totals["safe_price_per_month"], totals["price_per_month"]
     said = [f"What is advised for {whose} costs {dollars(price)} a month, {than}."]
+    if kind == "bill":
+        said = [f"What is advised for {whose} costs {dollars(price)} a month at most."]
+        said.append(f"About {dollars(bill)} would be paid, {than}.")
+        price = bill
     if least < price:
         said.append(f"It may be that {dollars(least)} is enough; more replications would tell.")
     if none := totals["without_safe_size"]:

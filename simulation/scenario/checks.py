@@ -14,7 +14,7 @@ from simulation.errors import InputError, KeyPath, KeyProblem
 from simulation.formats import did_you_mean
 from simulation.moments import wrong_start
 from simulation.quantities import DAY, write_duration
-from simulation.rate_cards import RateCard
+from simulation.rate_cards import AddonBilling, BilledUse, RateCard
 from simulation.scenario.call_checks import CallKinds, call_problems, trace_problems
 from simulation.scenario.clients import Client
 from simulation.scenario.clock import Clock
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from simulation.scenario.traces import Trace
 
 __all__ = [
+    "billing_problems",
+    "billing_remarks",
     "client_problems",
     "length_problems",
     "name_problems",
@@ -102,6 +104,21 @@ def price_problems(org: Org, card: RateCard, unread: Unread) -> Iterator[KeyProb
             yield KeyProblem(("org", "license_prices", edition), error.problems[0].what)
 
 
+def billing_problems(
+    billing: AddonBilling | None, use: BilledUse | None, card: RateCard, unread: Unread
+) -> Iterator[KeyProblem]:
+    """Yield a day's use that the card's window does not tell."""
+    if unread.touches(_CARD, ("addon_billing",), ("billed_use",)):
+        return
+    billed = (billing or card.addon_billing) == "consumed"
+    if billed and (use or card.billed_use) == "any_24_hours" and card.window != DAY:
+        what = (
+            f"is any_24_hours, and credits of rate card {card.name} come back after "
+            f"{card.window_in_words}: write calendar_day"
+        )
+        yield KeyProblem(("billed_use",), what)
+
+
 def client_problems(
     client: Client,
     path: KeyPath,
@@ -140,6 +157,15 @@ def org_remarks(org: Org, card: RateCard) -> Iterator[KeyProblem]:
     if org.user_licenses and not card.offer(org.edition, 0).rules.per_license:
         what = f"has no effect, {org.edition} gives no credits per license"
         yield KeyProblem(("org", "user_licenses"), what)
+
+
+def billing_remarks(
+    billing: AddonBilling | None, use: BilledUse | None, card: RateCard
+) -> Iterator[KeyProblem]:
+    """Yield a day's use that nobody bills."""
+    if use is not None and (billing or card.addon_billing) != "consumed":
+        what = "has no effect where the whole size is paid: write addon_billing: consumed too"
+        yield KeyProblem(("billed_use",), what)
 
 
 def objective_remarks(objective: Objective) -> Iterator[KeyProblem]:

@@ -9,6 +9,8 @@ from simulation.errors import KeyPath, KeyProblem
 from simulation.scenario.call_checks import CallKinds
 from simulation.scenario.call_durations import duration_remarks
 from simulation.scenario.checks import (
+    billing_problems,
+    billing_remarks,
     client_problems,
     length_problems,
     name_problems,
@@ -51,6 +53,7 @@ def problems_between(scenario: Scenario, unread: Unread) -> Iterator[KeyProblem]
     yield from initial_problems(scenario.initial_usage, lambda: scenario.limit, card, unread)
     yield from objective_problems(scenario.objective, names, unread)
     yield from price_problems(scenario.org, card, unread)
+    yield from billing_problems(scenario.addon_billing, scenario.billed_use, card, unread)
     alternatives = [alternative.name for alternative in scenario.alternatives]
     yield from name_problems(alternatives, "alternatives", unread)
 
@@ -59,6 +62,7 @@ def remarks_on(scenario: Scenario) -> Iterator[KeyProblem]:
     """Yield what is valid but probably not meant, such as dates outside the run."""
     yield from org_remarks(scenario.org, scenario.card)
     yield from objective_remarks(scenario.objective)
+    yield from billing_remarks(scenario.addon_billing, scenario.billed_use, scenario.card)
     yield from conduct_remarks(scenario.clients, scenario.card, scenario.limit)
     if not scenario.needs_durations:
         yield from duration_remarks(scenario.clients)

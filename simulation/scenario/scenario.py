@@ -33,7 +33,14 @@ from simulation.errors import InputError, KeyPath, KeyProblem, KeyProblems, Prob
 from simulation.formats import Document, PositiveDuration, counted, thawed
 from simulation.moments import read_start, read_zone
 from simulation.quantities import WHOLE, Duration, write_duration
-from simulation.rate_cards import DEFAULT_RATE_CARD, Category, Offer, RateCard
+from simulation.rate_cards import (
+    DEFAULT_RATE_CARD,
+    AddonBilling,
+    BilledUse,
+    Category,
+    Offer,
+    RateCard,
+)
 from simulation.scenario.alternative_checks import alternative_problems
 from simulation.scenario.call_durations import ClientDurations, durations_of
 from simulation.scenario.checked import CheckedPart
@@ -76,6 +83,12 @@ class Scenario(CheckedPart):
         DEFAULT_RATE_CARD, description="a card that ships, or the path of one of your own"
     )
     org: Org = Field(description="what the org has bought")
+    addon_billing: AddonBilling | None = Field(
+        None, description="`purchased` or `consumed`: how add-on credits are billed"
+    )
+    billed_use: BilledUse | None = Field(
+        None, description="`calendar_day` or `any_24_hours`: a day's use, where use is billed"
+    )
     start: Annotated[
         datetime,
         BeforeValidator(read_start),
@@ -112,7 +125,6 @@ class Scenario(CheckedPart):
     objective: Objective = Field(
         default_factory=Objective, description="what a purchase must achieve"
     )
-
     alternatives: tuple[Alternative, ...] = Field(
         (), description="named changes that `creditsim plan` judges beside the scenario"
     )
@@ -186,6 +198,12 @@ class Scenario(CheckedPart):
     def offer(self) -> Offer:
         """What the rate card offers the org: its allowance, and what it can buy at which price."""
         return self._card.offer(self.org.edition, self.user_licenses)
+
+    @property
+    def billed_use_of_a_day(self) -> BilledUse | None:
+        """What a day's bill is for; None where the whole size is paid, used or not."""
+        billed = (self.addon_billing or self._card.addon_billing) == "consumed"
+        return (self.billed_use or self._card.billed_use) if billed else None
 
     @property
     def limit(self) -> int:

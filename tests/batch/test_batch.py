@@ -187,6 +187,7 @@ def test_the_headline_of_a_portfolio_leads_with_what_is_surely_enough() -> None:
         "planned": 2,
         "undecided": 2,
         "price_per_month": Decimal("16.80"),
+        "safe_bill_per_month": 33.6,
         "without_safe_size": 0,
         "best_alternatives": {"items": 0, "make_reachable": 0},
     }
@@ -197,6 +198,26 @@ def test_the_headline_of_a_portfolio_leads_with_what_is_surely_enough() -> None:
     )
     unsafe = {**totals, "price_per_month": Decimal("33.60"), "without_safe_size": 1}
     assert portfolio_findings(unsafe)[1].endswith("For 1 org no size is surely enough yet.")
+
+
+def test_the_headline_of_a_portfolio_says_what_is_paid_where_that_is_less_than_the_price() -> None:
+    counts = dict.fromkeys(("not_reachable", "failed", "pending", "at_risk", "undecided"), 0)
+    totals: dict[str, Any] = {
+        **counts,
+        "planned": 2,
+        "price_per_month": Decimal("33.60"),
+        "safe_price_per_month": Decimal("33.60"),
+        "safe_change_per_month": Decimal("8.40"),
+        "bill_per_month": 7.5,
+        "safe_bill_per_month": 7.5,
+        "safe_bill_change_per_month": -2.25,
+        "without_safe_size": 0,
+        "best_alternatives": {"items": 0, "make_reachable": 0},
+    }
+    assert portfolio_findings(totals)[1] == (
+        "What is advised for all orgs costs $33.60 a month at most. About $7.50 would be paid, "
+        "$2.25 less than is paid now."
+    )
 
 
 def test_orgs_at_risk_are_those_that_do_not_keep_to_their_objective_now(

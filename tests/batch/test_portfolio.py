@@ -274,7 +274,11 @@ def planned_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
             yield Workforce(pool, lambda: workers)
 
     def plan(job: Job) -> Outcome:
-        price = {"current_price_per_month": Decimal(0), "price_per_month": Decimal(0)}
+        price: dict[str, Any] = {
+            "current_price_per_month": Decimal(0),
+            "price_per_month": Decimal(0),
+        }
+        price |= {"current_bill_per_month": 0.0, "bill_per_month": 0.0}
         sure = ("meets_probability", "meets_low", "meets_high", "current_meets_probability")
         told = {
             "status": "none_needed",

@@ -157,6 +157,8 @@ def test_plan_prints_the_contract_s_json_and_writes_the_whole_frontier(tmp_path:
         "limit",
         "price_per_day",
         "price_per_month",
+        "bill_per_month",
+        "worst_bill_per_month",
         "throttled_share",
         "lost_calls",
         "meets_probability",
@@ -165,12 +167,16 @@ def test_plan_prints_the_contract_s_json_and_writes_the_whole_frontier(tmp_path:
     ]
     assert (row["addon_credits"], row["price_per_day"], row["price_per_month"]) == (1000, 0.14, 4.2)
     assert set(row["throttled_share"]) == set(row["lost_calls"]) == {"mean", "ci95"}
+    assert row["bill_per_month"] == {"mean": 4.2, "ci95": [4.2, 4.2]}
+    assert row["worst_bill_per_month"] == 4.2
     assert told["current"] == told["frontier"][0]
     advice = told["recommendation"]
     assert {
         "status",
         "addon_credits",
         "price_per_month",
+        "bill_per_month",
+        "worst_bill_per_month",
         "zero_throttle_addon_credits",
         "reasons",
         "rejected",

@@ -189,6 +189,8 @@ _NOT_COMPARABLE = {
 }
 _COMPARABLE = {
     "rate_card": "kaizen-93",
+    "addon_billing": "consumed",
+    "billed_use": "any_24_hours",
     "org": {"edition": "free"},
     "clients.web.calls.other.weight": 2,
     "clients": [poisson("web", "1 per day")],

@@ -112,6 +112,7 @@ def test_a_quote_says_what_the_offer_says(
         limit=offer.limit(size),
         price_per_day=card.price_per_day(size),
         price_per_month=card.price_per_month(size),
+        addon_billing=card.addon_billing,
     )
     assert card.limit(offer.edition, offer.user_licenses, size) == offer.limit(size)
 

@@ -15,11 +15,13 @@ import numpy as np
 
 from simulation.arrays import Flags, Ints
 from simulation.demand import Calls, Demand, Drawn, Portion, calls_between
+from simulation.engine.compiled.daily_use import Consumed, DailyUse, Highest, Missed
 from simulation.engine.compiled.dropping import VECTOR, decide_dropping
 from simulation.engine.compiled.lanes import WALK
 from simulation.engine.compiled.outline import Outline
 from simulation.engine.compiled.past import Past
 from simulation.engine.compiled.retrying import Retrying, smallest_behind
+from simulation.rate_cards import BilledUse
 from simulation.scenario import Scenario
 
 __all__ = ["Pools", "Sweep", "Swept", "lanes_at_once", "sweep", "sweep_together"]
@@ -47,6 +49,8 @@ class Swept:
     work : int
         Attempts decided one by one, over all pools; where pools are decided side by side, as
         many as take that long.
+    daily_use : DailyUse or None
+        What each pool uses on each day, where `Pools` ask for it.
     """
 
     calls: int
@@ -55,6 +59,7 @@ class Swept:
     lost: Ints
     enough: int
     work: int
+    daily_use: DailyUse | None = None
 
 
 class Pools(NamedTuple):
@@ -67,11 +72,14 @@ class Pools(NamedTuple):
         The pool sizes, rising, in the card's smallest unit.
     counted : (clients,) bool array
         Whose calls count, once the warm-up is over.
+    billed : BilledUse or None
+        What of each day's use is asked for, if anything is; it takes time.
     """
 
     demand: Demand
     limits: Ints
     counted: Flags
+    billed: BilledUse | None = None
 
 
 def sweep(demand: Demand, replication: int, limits: Ints, counted: Flags) -> Swept:
@@ -112,8 +120,17 @@ class Sweep:
         self._window, self._clock = scenario.card.window, scenario.clock
         self._warmup, self._counted = scenario.warmup_end, pools.counted
         self._smallest = smallest_behind(pools.limits, 0)
+        self._missed: Missed | None = None
+        self._highest: Highest | None = None
+        if pools.billed == "calendar_day":
+            self._missed = Missed(self._clock, len(pools.limits))
+        elif pools.billed == "any_24_hours":
+            lanes = self._highest = Highest(pools.limits, demand, replication)
+            self._smallest = -1  # no day is skipped: what is in use matters below any limit too
         if lanes is None and _drops_all(scenario):
-            lanes = _Dropping(pools.limits, self._window)
+            lanes = _Dropping(pools.limits, self._window, self._missed)
+        if lanes is None and self._missed is not None:
+            lanes = Consumed(pools.limits, demand, replication, self._missed)
         self._lanes = lanes or Retrying(pools.limits, demand, replication)
         self._past = Past(self._window, pools.counted, self._warmup)
         self._outline = Outline(self._window, scenario.clock.horizon)
@@ -125,6 +142,8 @@ class Sweep:
         """Decide the calls of a block."""
         self._portions = [*self._outline.needed(self._portions, portion.begin), portion]
         self._count(portion)
+        if self._missed is not None:
+            self._missed.ask(portion)
         self._outline.add(self._portions)
         if self._lanes.asleep and self._outline.highest <= self._smallest:
             return
@@ -173,6 +192,7 @@ class Sweep:
 
     def swept(self) -> Swept:
         """Return what came of it."""
+        noted = self._missed or self._highest
         return Swept(
             calls=self._calls,
             credits=self._credits,
@@ -180,10 +200,13 @@ class Sweep:
             lost=self._lanes.lost,
             enough=max(self._outline.most, self._past.most),
             work=self._lanes.work,
+            daily_use=None if noted is None else noted.use(),
         )
 
 
-def lanes_at_once(demand: Demand, sizes: int = 1, ways: int = 1) -> int:
+def lanes_at_once(
+    demand: Demand, sizes: int = 1, ways: int = 1, billed: BilledUse | None = None
+) -> int:
     """Return how many lanes one sweep takes; no result depends on it.
 
     As many as its memory holds, and where several sweeps may go on at once, no more than each has
@@ -191,10 +214,11 @@ def lanes_at_once(demand: Demand, sizes: int = 1, ways: int = 1) -> int:
     """
     window = 2 ** (max(demand.busiest_day, 1024) - 1).bit_length()
     # Lanes side by side hold a flag for each call of two windows, others the grants of one window,
-    # 16 bytes each.
-    if _drops_all(demand.scenario):
+    # 16 bytes each; twice where what was held before a stretch is kept beside them.
+    copies = 2 if billed == "any_24_hours" else 1
+    if _drops_all(demand.scenario) and copies == 1:
         return max(8, int(_MEMORY // (2 * window)))
-    most = max(8, int(_MEMORY // (16 * window)))
+    most = max(8, int(_MEMORY // (16 * copies * window)))
     return min(most, -(-max(1, sizes) // ways)) if ways > 1 else most
 
 
@@ -243,8 +267,8 @@ def _whole_vectors(lanes: int) -> int:
 class _Dropping:
     """Lanes side by side, where every client drops what is throttled."""
 
-    def __init__(self, limits: Ints, window: int) -> None:
-        self._window, self._count = window, len(limits)
+    def __init__(self, limits: Ints, window: int, missed: Missed | None = None) -> None:
+        self._window, self._count, self._missed = window, len(limits), missed
         width = _whole_vectors(len(limits))
         self._limits = np.full(width, limits.max(initial=0), np.int64)
         self._limits[: len(limits)] = limits
@@ -268,7 +292,8 @@ class _Dropping:
 
     def decide(self, calls: Calls, past: Past, begin: int, ends: list[int]) -> None:  # noqa: ARG002
         state, width = self._state[0], self._width(past)
-        self._make_room(int(state["arrived"]) + len(calls) - int(state["oldest"]), width)
+        arrived = int(state["arrived"])
+        self._make_room(arrived + len(calls) - int(state["oldest"]), width)
         # 32 bits where sums stay below 2**31: twice as many lanes in each vector instruction.
         narrow = self._limits.max(initial=0) < 2**30 and past.dearest < 2**30
         dtype: type[np.signedinteger[Any]] = np.int32 if narrow else np.int64
@@ -290,6 +315,8 @@ class _Dropping:
         )
         self._available[:width] = available
         self._throttled[:width] += throttled
+        if self._missed is not None:
+            self._missed.refuse(past, self._granted, self._awake, arrived)
 
     def _width(self, past: Past) -> int:
         """Return how many lanes are awake at most while new calls are decided."""
