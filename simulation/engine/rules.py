@@ -6,7 +6,7 @@ Times are µs since the scenario's start; amounts are whole numbers of the card'
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -151,6 +151,16 @@ class Rules:
         """Return the rules of a replication of a scenario; jitter is all that it differs in."""
         scenario = demand.scenario
         return _made(scenario, demand.apis, replication)
+
+    def begun_with(self, held: int) -> Rules:
+        """Return the rules with some of the pool, in its parts, in use at the start.
+
+        It comes back evenly over the first window; a pool of calls at once begins with none.
+        """
+        card = self.scenario.card
+        if card.pool.kind == "concurrent":
+            return self
+        return replace(self, start=_evenly(held, card.window))
 
     def limits(self, limit: int) -> Limits:
         """Return what a pool of some size, in units, makes of sizes, quotas and reserves."""
@@ -327,20 +337,26 @@ def _before(scenario: Scenario) -> Ints:
         return np.empty((0, 2), np.int64)
     window = card.window
     if initial.credits is not None:
-        # Evenly over the next window: in as many equal parts as there are credits, at most so many.
-        credits = initial.credits * card.units_per_credit
-        parts = min(credits, _START_PARTS)
-        rows = [
-            (
-                (part + 1) * window // parts - window,
-                (part + 1) * credits // parts - part * credits // parts,
-            )
-            for part in range(parts)
-        ]
-        return np.array(rows, np.int64).reshape(-1, 2)
+        return _evenly(card.pool_parts(initial.credits), window)
     trace = scenario.trace_before
     assert trace is not None
     return _recorded_before(scenario, trace, window)
+
+
+def _evenly(held: int, window: int) -> Ints:
+    """Return grants before the start that come back evenly over the next window.
+
+    They are as many equal parts as there are units, at most so many.
+    """
+    parts = min(held, _START_PARTS)
+    rows = [
+        (
+            (part + 1) * window // parts - window,
+            (part + 1) * held // parts - part * held // parts,
+        )
+        for part in range(parts)
+    ]
+    return np.array(rows, np.int64).reshape(-1, 2)
 
 
 def _recorded_before(scenario: Scenario, trace: Any, window: int) -> Ints:

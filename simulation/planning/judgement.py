@@ -56,6 +56,9 @@ class Judgement:
         not judged, None where the whole size is paid.
     parts : (n, m, parts) array or None
         Of the bills, the parts of which months are made, by `simulation.planning.billing`.
+    throttled_by : (n, m, meters) int64 array or None
+        Of the throttled calls, how many each meter of the card throttled first; -1 where a size
+        was not judged, None where the pool is the only meter.
     """
 
     limits: Ints
@@ -68,6 +71,7 @@ class Judgement:
     unit: float = 1.0
     bills: Floats | None = None
     parts: Floats | None = None
+    throttled_by: Ints | None = None
 
     @property
     def replications(self) -> Ints:
@@ -118,7 +122,7 @@ class Judgement:
     @property
     def _by_size(self) -> list[str]:
         """The names of what it holds of each size."""
-        names = ["throttled", "lost", "bills", "parts"]
+        names = ["throttled", "lost", "bills", "parts", "throttled_by"]
         return [name for name in names if getattr(self, name) is not None]
 
     def of(self, indices: Sequence[int] | Ints) -> Judgement:

@@ -101,6 +101,10 @@ class _Tally:
         }
         self._demand = {name: np.zeros(count, np.int64) for name in ("calls", "credits", "enough")}
         self._work = np.zeros(count, np.int64)
+        self._throttled_by: Ints | None = None
+        if not asked.demand.scenario.is_plain:
+            meters = len(self._card.meters)
+            self._throttled_by = np.zeros((count, len(limits), meters), np.int64)
         self._billing: Billing | None = None
         self._billed = np.zeros(count, bool)
         self._bills: dict[str, Floats] = {}
@@ -119,6 +123,9 @@ class _Tally:
         # A pool of so many whole credits, rounded up, is the smallest that throttles no call.
         self._demand["enough"][row] = -(-swept.enough // self._card.pool_parts(1))
         self._work[row] += swept.work
+        if self._throttled_by is not None:
+            assert swept.throttled_by is not None
+            self._throttled_by[row, columns] = swept.throttled_by
         if self._billing is not None:
             self._bill(self._billing, row, columns, swept)
 
@@ -134,7 +141,9 @@ class _Tally:
         self._bills["bills"][row, columns], self._bills["parts"][row, columns] = bills
 
     def not_enough(self, replication: int, first: int) -> bool:
-        """Return whether a size throttles a call of a replication that has been swept."""
+        """Return whether a size may throttle a call of a replication that has been swept."""
+        if self._throttled_by is not None:  # other meters may, whatever the size is
+            return True
         row = self.asked.replications.index(replication)
         return bool(self.asked.limits[first] < self._demand["enough"][row])
 
@@ -146,6 +155,7 @@ class _Tally:
             work=self._work,
             bills=self._bills.get("bills"),
             parts=self._bills.get("parts"),
+            throttled_by=self._throttled_by,
             unit=self._card.smallest_unit,
             **self._sizes,
             **{**self._demand, "credits": credits},
@@ -160,8 +170,9 @@ def judge(
 ) -> list[Judgement]:
     """Return throttled and lost calls of pool sizes, by replication, of each that is asked.
 
-    A size that is enough for all that is asked in any window throttles no call, retries or
-    not, so only smaller ones are simulated. A replication that several ask for is swept at once, so
+    A size that is enough for all that is asked in any window throttles no call, retries or not, so
+    only smaller ones are simulated, unless other meters may throttle too. A replication that
+    several ask for is swept at once, so
     that clients that their demands share are drawn once. ``done`` is called with the part of a
     replication of a demand that a task has done; the parts of one add up to 1. Results do not
     depend on the number of workers, nor on whether they are threads or processes.

@@ -23,6 +23,7 @@ from simulation.planning.judgement import Judgement
 from simulation.planning.judging import Judges
 from simulation.planning.options import Confirmed, PlanOptions
 from simulation.planning.other_cards import OnCardInForce, on_card_in_force
+from simulation.planning.other_limits import beside_pool, remedies_by_edition
 from simulation.planning.reasons import Rejection, reasons_for, rejections
 from simulation.planning.remedies import Pools, Remedy, remedies
 from simulation.planning.result import Plan, Recommendation, over_time_of, status_of
@@ -254,7 +255,7 @@ def _recommend(
     scenario, sizes, chosen = search.scenario, search.sizes, search.chosen
     enough = int(search.judged.enough.max())
     # Sizes rise with their pools, so the first that is large enough is the smallest.
-    zero = np.flatnonzero(search.limits >= enough)
+    zero = np.flatnonzero((search.limits >= enough) & ~(search.judged.throttled > 0).any(axis=0))
     decided, ends, surely, safe = between is None, None, chosen, None
     if between is not None:
         first, surely, safe = between
@@ -265,15 +266,19 @@ def _recommend(
     shortfall: int | None = None
     found: list[Remedy] = []
     unfit: list[Rejection] = []
+    beside = beside_pool(search, judges, size)
     if size is None:
         pools = Pools(search, judges)
-        needed = pools.needed()
-        shortfall = needed - int(search.limits[-1])
-        found, unfit = remedies(scenario, pools, needed)
+        if beside is None or beside.credits_help:
+            needed = pools.needed()
+            shortfall = needed - int(search.limits[-1])
+            found, unfit = remedies(scenario, pools, needed)
+        if beside is not None:
+            found += remedies_by_edition(search, pools, judges)
     # The counts of the search, without those of a last look, which judged the sizes in doubt alone.
     searched = replace(search.evidence, judged=search.judged)
     bill, worst = (None, None) if size is None else bill_of(shown, size)
-    reasons = reasons_for(searched, fresh, chosen, decided, shortfall, safe)
+    reasons = reasons_for(searched, fresh, chosen, decided, shortfall, safe, beside)
     if search.last_look_chose and decided:
         reasons.append(
             f"This was decided by {2 * search.count:,} replications, the {search.count:,} of the "
@@ -290,6 +295,8 @@ def _recommend(
         decided=decided,
         undecided_between=ends,
         shortfall_credits=shortfall,
+        credits_help=beside is None or beside.credits_help,
+        throttled_beside_pool={} if beside is None else dict(beside.shares),
         remedies=found,
         reasons=reasons,
         rejected=[*rejections(search.evidence, fresh, chosen, surely), *unfit],

@@ -9,6 +9,7 @@ import numpy as np
 
 from simulation.experiment import Estimate, binomial_interval
 from simulation.formats import dollars, percent, period, plural
+from simulation.planning.beside import BesidePool, reasons_beside
 from simulation.planning.frontier import Evidence, frontier_table
 from simulation.scenario import Objective, Scenario
 
@@ -95,11 +96,13 @@ def reasons_for(
     decided: bool,
     shortfall: int | None,
     safe: Evidence | None = None,
+    beside: BesidePool | None = None,
 ) -> list[str]:
     """Return why this size is recommended, a sentence each.
 
     ``fresh`` holds fresh replications of the next smaller size and this one, and ``safe`` those of
-    a larger one that surely is enough, where this one may not be.
+    a larger one that surely is enough, where this one may not be. ``beside`` is what throttles
+    besides the pool.
     """
     scenario, objective, sizes, judged = (
         evidence.scenario,
@@ -150,6 +153,8 @@ def reasons_for(
         f"A pool of {enough:,} credits throttles no call in any simulated "
         f"{period(scenario.counted)}; the allowance is {int(judged.limits[0]):,}."
     )
+    if beside is not None:
+        reasons += reasons_beside(scenario, beside)
     if chosen is None or size == sizes[-1]:
         bound = f"the purchase cap of {offer.card_cap:,}"
         if offer.ends_at_maximum:

@@ -119,7 +119,9 @@ def remedies(scenario: Scenario, pools: Pools, needed: int) -> tuple[list[Remedy
     card, edition = scenario.card, scenario.offer.edition
     editions = list(card.editions)
     higher = editions[editions.index(edition) + 1 :]
-    offers = [card.offer(each, scenario.user_licenses) for each in higher]
+    # Where an edition changes more than the pool, `other_limits` judges it.
+    plain = len(card.meters) == 1
+    offers = [card.offer(each, scenario.user_licenses) for each in higher if plain]
     # Pools of all editions are judged together, in one sweep of each replication.
     pools.judge(limit for offer in offers for limit in _limits(offer, needed))
     found, rejected = [], []
@@ -206,14 +208,20 @@ def _fewest_licenses(scenario: Scenario, pools: Pools, needed: int) -> int | Non
 def _remedy(scenario: Scenario, pools: Pools, offer: Offer, needed: int) -> Remedy | None:
     """Return the smallest size that is enough, with every larger one, or None."""
     pools.judge(_limits(offer, needed))
-    sizes, licenses = offer.sizes, offer.user_licenses
+    sizes = offer.sizes
     # From the largest down: the answer is the smallest size that has only such above it.
     index = len(sizes)
     while index > 0 and pools.meets(offer.limit(sizes[index - 1])):
         index -= 1
     if index == len(sizes):
         return None
-    size, change = sizes[index], counted(licenses, "user license")
+    return remedy_of(scenario, pools, offer, sizes[index])
+
+
+def remedy_of(scenario: Scenario, pools: Pools, offer: Offer, size: int) -> Remedy:
+    """Return the remedy that a size of another offer is, with what it costs."""
+    licenses = offer.user_licenses
+    change = counted(licenses, "user license")
     if licenses == scenario.user_licenses:
         change = _named(scenario, offer.edition)
     of_price = f"{dollars(offer.price_per_month(size))} a month"

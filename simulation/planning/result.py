@@ -59,6 +59,12 @@ class Recommendation:
         even the largest may not be enough.
     shortfall_credits : int or None
         If not reachable, the credits by which even the largest purchase falls short.
+    credits_help : bool
+        Whether some pool, however large, meets the objective; False where other meters of the card
+        throttle too many calls.
+    throttled_beside_pool : dict of str to float
+        By meter, the calls that others than the pool throttle first, as a share of all calls: with
+        the recommended size, or where none is, with a pool that is never used up.
     remedies : list of Remedy
         If not reachable, what would be enough: licenses, editions.
     reasons : list of str
@@ -77,6 +83,8 @@ class Recommendation:
     decided: bool
     undecided_between: tuple[int, int | None] | None
     shortfall_credits: int | None
+    credits_help: bool
+    throttled_beside_pool: dict[str, float]
     remedies: list[Remedy]
     reasons: list[str]
     rejected: list[Rejection]

@@ -96,7 +96,10 @@ class Search:
         self.certain = not demand.is_random
         self.decision = Decision.at_one_look(self.objective.probability)
         self._keep_current = keep_current
-        self._retries = any(each.on_throttle.retry is not None for each in self.scenario.clients)
+        # Each size takes long by itself where clients try again, or where many meters decide.
+        self._retries = not self.scenario.is_plain or any(
+            each.on_throttle.retry is not None for each in self.scenario.clients
+        )
         self._judged: Judgement | None = None
         self._last: Judgement | None = None  # all replications, those of the last look included
         self._unused: Judgement | None = None  # what it saw of sizes that it did not choose

@@ -5,7 +5,15 @@ from __future__ import annotations
 from math import isnan
 
 from simulation.formats import counted, dollars, number, percent, period, plural
-from simulation.planning import AlternativeResult, Plan, calls_of, surely_enough, wanted
+from simulation.planning import (
+    AlternativeResult,
+    Plan,
+    calls_of,
+    surely_enough,
+    throttled_beside,
+    wanted,
+    what_helps_beside,
+)
 from simulation.report.bill_in_words import set_the_limit
 from simulation.scenario import Scenario
 
@@ -80,6 +88,8 @@ def _purchase(plan: Plan, size: int) -> str:
 
 def _not_reachable(plan: Plan) -> str:
     """Return by how much even the largest purchase falls short, in words."""
+    if not plan.recommendation.credits_help:
+        return _credits_do_not_help(plan)
     largest = int(plan.frontier["addon_credits"].iloc[-1])
     most = f"{plan.scenario.org.edition} cannot buy add-on credits, and its limit falls"
     if largest:
@@ -87,6 +97,16 @@ def _not_reachable(plan: Plan) -> str:
     return (
         f"No purchase meets the objective ({wanted(plan.scenario)}): {most} "
         f"{plan.recommendation.shortfall_credits:,} credits short."
+    )
+
+
+def _credits_do_not_help(plan: Plan) -> str:
+    """Return that no purchase helps, what throttles the calls, and what would help, in words."""
+    shares = plan.recommendation.throttled_beside_pool
+    said = throttled_beside(plan.scenario, shares)
+    return (
+        f"More credits will not help: even with a pool that is never used up {said}. What would: "
+        f"{what_helps_beside(plan.scenario, shares)}."
     )
 
 
@@ -188,6 +208,8 @@ def _else(plan: Plan) -> str:
             "cost is not known, state it under `org.license_prices`."
         )
     if advice.status == "not_reachable":
+        if not advice.remedies and not advice.credits_help:
+            return "No higher edition is enough as things are."
         if not advice.remedies:
             return _nothing_is_enough(plan.scenario)
         return f"What would be enough: {advice.remedies[0].change}."
@@ -222,6 +244,10 @@ def _without_throttling(plan: Plan) -> str:
             return f"{none}was throttled in the one {period(plan.scenario.counted)} simulated."
         many = f"{plan.replications:,} simulated {plural(period(plan.scenario.counted))}"
         return f"{none}was throttled in any of the {many}."
+    shares = advice.throttled_beside_pool
+    if shares and advice.addon_credits is not None:
+        said = throttled_beside(plan.scenario, shares)
+        return f"Then {said}; more credits would not change that."
     return "No purchase prevents every throttled call."
 
 
@@ -234,6 +260,8 @@ def advice_in_brief(plan: Plan) -> str:
             "" if size is None else f", {size:,} may be" if size else ", perhaps none are needed"
         )
         return f"not decided whether any purchase is enough{looks}"
+    if size is None and not advice.credits_help:
+        return "more credits will not help: another limit throttles"
     if size is None:
         most = int(plan.frontier["addon_credits"].iloc[-1])
         if not most:

@@ -344,7 +344,13 @@ class Scenario(CheckedPart):
         InputError
             If the scenario does not fit the card.
         """
-        values = {"rate_card": rate_card, "org.addon_credits": addon_credits, "alternatives": []}
+        # The price is what it tells there, not a bill, which shorter runs than days do not have.
+        values = {
+            "rate_card": rate_card,
+            "org.addon_credits": addon_credits,
+            "addon_billing": "purchased",
+            "alternatives": [],
+        }
         document = self._document.changed(values)
         document.kept = self._traces
         return document.validate(Scenario, blame=False)

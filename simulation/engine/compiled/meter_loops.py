@@ -28,6 +28,7 @@ __all__ = [
     "reserve_is_free",
     "take",
     "take_back",
+    "used_of",
 ]
 
 # A loop is kept on disk until its own folder changes, so what it takes as a constant stands there.
@@ -43,7 +44,7 @@ AT_AN_END = np.int64(-1)  # there may be room when a call ends
 
 
 @compiled
-def _used(state, rules, meter, at, now):  # type: ignore[no-untyped-def]
+def used_of(state, rules, meter, at, now):  # type: ignore[no-untyped-def]
     """Return what is used of a meter now, in its own unit; ``at`` is which of its kind."""
     used = state.used[at]
     if rules.meters[meter].kind == BUCKET:
@@ -98,7 +99,7 @@ def take_back(state, rules, now):  # type: ignore[no-untyped-def]
 def _room_at(state, rules, meter, client, most, now):  # type: ignore[no-untyped-def]
     """Return when at most ``most`` is used of a meter, if nothing more is taken until then."""
     its, ring, at = rules.meters[meter], state.ring, rules.instance[meter, client]
-    used = _used(state, rules, meter, at, now)
+    used = used_of(state, rules, meter, at, now)
     if used <= most:
         return now
     if its.kind == BUCKET:
@@ -130,7 +131,7 @@ def _most_beside_reserve(state, rules, client, credits):  # type: ignore[no-unty
 @compiled
 def reserve_is_free(state, rules, client, credits, now):  # type: ignore[no-untyped-def]
     """Return whether an attempt would leave the client's reserve free, as far as it knows."""
-    used = _used(state, rules, rules.pool, rules.instance[rules.pool, client], now)
+    used = used_of(state, rules, rules.pool, rules.instance[rules.pool, client], now)
     return used <= _most_beside_reserve(state, rules, client, credits)
 
 
@@ -140,7 +141,7 @@ def refuser(state, rules, first, end, client, mask, credits, now):  # type: igno
     for meter in range(first, end):
         if mask >> meter & 1:
             at, cost = rules.instance[meter, client], _amount(rules, meter, credits)
-            if _used(state, rules, meter, at, now) + cost > state.sizes[at]:
+            if used_of(state, rules, meter, at, now) + cost > state.sizes[at]:
                 return meter
     return -1
 
@@ -179,13 +180,15 @@ def take(state, rules, client, mask, credits, duration, opens, now):  # type: ig
     for meter in range(rules.meters.shape[0]):
         if mask >> meter & 1:
             at, its = rules.instance[meter, client], rules.meters[meter]
-            used = _used(state, rules, meter, at, now) + _amount(rules, meter, credits)
+            used = used_of(state, rules, meter, at, now) + _amount(rules, meter, credits)
             state.used[at] = used
             later = later or its.kind == ROLLING
             if its.kind == CONCURRENT:
                 open_to |= np.int64(1) << meter
             if now >= rules.warmup:
                 state.peaks[meter] = max(state.peaks[meter], used)
+            if meter == rules.pool:
+                lane.highest = max(lane.highest, used)
     if later:
         grant = state.ring[lane.made & (state.ring.shape[0] - 1)]
         grant.time, grant.credits, grant.client, grant.meters = now, credits, client, mask
@@ -201,7 +204,7 @@ def take(state, rules, client, mask, credits, duration, opens, now):  # type: ig
 def charge(state, rules, tape, now):  # type: ignore[no-untyped-def]
     """Take from the pool what a throttled attempt costs."""
     at, scale = rules.instance[rules.pool, 0], rules.meters[rules.pool].scale
-    free = (state.sizes[at] - _used(state, rules, rules.pool, at, now)) // scale
+    free = (state.sizes[at] - used_of(state, rules, rules.pool, at, now)) // scale
     cost = min(rules.throttled_attempt_credits, free)
     if cost > 0:
         take(state, rules, 0, np.int64(1) << rules.pool, cost, 0, False, now)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from simulation.arrays import Ints
 from simulation.demand import Calls
 from simulation.engine.compiled.lanes import RETRY, record
+from simulation.engine.compiled.meter_loops import take_back
 from simulation.engine.compiled.metering import decide_metered, lose_what_waited
 from simulation.engine.rules import Limits, Rules
 
@@ -24,6 +25,8 @@ __all__ = [
     "loop_rules",
     "no_roll",
     "start_of",
+    "used_of_pool",
+    "with_limits",
 ]
 
 Records = NDArray[np.void]
@@ -42,6 +45,7 @@ LANE = record(
     refused=np.int64,  # attempts throttled
     attempts=np.int64,  # attempts made
     granted=np.int64,  # taken by accepted attempts and charges
+    highest=np.int64,  # the most used of the pool since the lane was told to look, scaled
 )
 """A lane: where its tables end, and what is counted."""
 
@@ -78,7 +82,7 @@ class State(NamedTuple):
     since: Ints  # when that was so, µs; of buckets
     turn: Ints  # (m,): the oldest accepted attempt that counts, or the next reset
     peaks: Ints  # (m,): the most used since the warm-up, scaled
-    refusals: Ints  # (m,): calls that count, by the meter that throttled them first
+    refusals: Ints  # (vendors,): calls that count, by the meter that throttled them first
     ring: Records  # (2**k,) of GRANT
     soon: Records  # (n,) of RETRY, a heap: calls that are looked at again
     ends: Records  # (.,) of RETRY, a heap: open calls, with client and meters
@@ -167,7 +171,7 @@ def start_of(rules: Rules, limits: Limits) -> State:
         since=np.zeros(len(limits.sizes), np.int64),
         turn=rules.meters["resets_begin"].copy(),
         peaks=np.zeros(meters, np.int64),
-        refusals=np.zeros(meters, np.int64),
+        refusals=np.zeros(len(rules.names), np.int64),
         ring=np.zeros(max(1024, 2 ** (len(rules.start) + 2).bit_length()), GRANT),
         soon=np.zeros(64, RETRY),
         ends=np.zeros(64, RETRY),
@@ -189,10 +193,15 @@ def start_of(rules: Rules, limits: Limits) -> State:
     return state
 
 
-def copy_of(state: State, limits: Limits) -> State:
-    """Return a lane in the same state with a pool of another size."""
+def copy_of(state: State) -> State:
+    """Return a lane in the same state."""
     copied: dict[str, Any] = {name: each.copy() for name, each in state._asdict().items()}
-    return State(**{**copied, "sizes": limits.sizes, "keeps": limits.keeps})
+    return State(**copied)
+
+
+def with_limits(state: State, limits: Limits) -> State:
+    """Return a lane in the same state with a pool of another size."""
+    return copy_of(state)._replace(sizes=limits.sizes, keeps=limits.keeps)
 
 
 def decide(
@@ -217,6 +226,14 @@ def decide(
             ring = state.ring.view(f"V{GRANT.itemsize}")
             state = state._replace(ring=np.concatenate((ring, ring)).view(GRANT))
     return state, roll
+
+
+def used_of_pool(state: State, rules: LoopRules, now: int) -> int:
+    """Return what is used of the pool at a moment, in its parts."""
+    take_back(state, rules, now)
+    pool = rules.meters[rules.pool]
+    used, since = int(state.used[pool["first"]]), int(state.since[pool["first"]])
+    return max(0, used - (now - since) * int(pool["refill"]))
 
 
 def end(state: State, rules: LoopRules, roll: Roll) -> None:

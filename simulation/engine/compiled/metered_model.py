@@ -27,10 +27,15 @@ from simulation.engine.rules import Rules
 __all__ = ["run_metered"]
 
 
-def run_metered(engine: Engine) -> Iterator[DayRecords]:
-    """Simulate day by day until the horizon; yield what each local day leaves behind."""
+def run_metered(engine: Engine, held: int | None = None) -> Iterator[DayRecords]:
+    """Simulate day by day until the horizon; yield what each local day leaves behind.
+
+    ``held`` of the pool, in its parts, are in use at the start in place of what the scenario says.
+    """
     clock, start = engine.scenario.clock, 0
     rules = Rules.of(engine.demand, engine.replication)
+    if held is not None:
+        rules = rules.begun_with(held)
     loops, limits = metered.loop_rules(rules), rules.limits(engine.units)
     state, open_calls = metered.start_of(rules, limits), _OpenCalls(len(engine.demand.apis))
     giving_back = GivingBack(rules)

@@ -9,6 +9,8 @@ import numpy as np
 from simulation.arrays import Ints
 from simulation.demand import Calls, Demand
 from simulation.engine.compiled.lanes import hold, lanes_of
+from simulation.engine.compiled.metered_model import run_metered
+from simulation.engine.compiled.model import CompiledModel
 from simulation.engine.compiled.past import Past
 from simulation.engine.compiled.retrying import Retrying
 from simulation.engine.compiled.sweep import Pools, Sweep
@@ -31,6 +33,8 @@ def throttled_from(demand: Demand, replication: int, held: Sequence[int], length
     length : int
         Of the intervals, µs.
     """
+    if not demand.scenario.is_plain:
+        return np.array([_throttled_metered(demand, replication, each, length) for each in held])
     starts = _Starts(demand, replication, held, length)
     # What a sweep counts of whole runs is not asked for, so no client's calls have to count.
     counted = np.zeros(len(demand.scenario.clients), bool)
@@ -39,6 +43,16 @@ def throttled_from(demand: Demand, replication: int, held: Sequence[int], length
     for portion in demand.draw_portions(replication):
         sweep.take(portion)
     return np.array([each.counts for each in starts.pools])
+
+
+def _throttled_metered(demand: Demand, replication: int, held: int, length: int) -> Ints:
+    """Return how many calls are throttled in each interval by a whole run from one start."""
+    counts = np.zeros(-(-demand.scenario.clock.horizon // length), np.int64)
+    for day in run_metered(CompiledModel(demand.scenario, replication, demand), held):
+        settled = day.settled
+        throttled_at = settled.calls.time[settled.throttled_by >= 0]
+        counts += np.bincount(throttled_at // length, minlength=len(counts))
+    return counts
 
 
 class _Start(Retrying):
@@ -52,7 +66,7 @@ class _Start(Retrying):
 
     def __init__(self, demand: Demand, replication: int, held: int, length: int) -> None:
         scenario = demand.scenario
-        limit = np.array([scenario.card.in_units(scenario.limit)])
+        limit = np.array([scenario.card.pool_parts(scenario.limit)])
         super().__init__(limit, demand, replication)
         self._length = length
         self.counts: Ints = np.zeros(-(-scenario.clock.horizon // length), np.int64)

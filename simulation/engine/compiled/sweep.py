@@ -8,19 +8,20 @@ calls are not even put in order: an `Outline` says when that is so.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from simulation.arrays import Flags, Ints
 from simulation.demand import Calls, Demand, Drawn, Portion, calls_between
-from simulation.engine.compiled.daily_use import Consumed, DailyUse, Highest, Missed
+from simulation.engine.compiled.daily_use import Consumed, Highest, Missed
 from simulation.engine.compiled.dropping import VECTOR, decide_dropping
 from simulation.engine.compiled.lanes import WALK
+from simulation.engine.compiled.metered_sweep import MeteredSweep
 from simulation.engine.compiled.outline import Outline
 from simulation.engine.compiled.past import Past
 from simulation.engine.compiled.retrying import Retrying, smallest_behind
+from simulation.engine.compiled.swept import Pools, Swept, counted_in
 from simulation.rate_cards import BilledUse
 from simulation.scenario import Scenario
 
@@ -29,57 +30,6 @@ __all__ = ["Pools", "Sweep", "Swept", "lanes_at_once", "sweep", "sweep_together"
 _SIDE_BY_SIDE = 100  # decisions side by side that take as long as one by itself
 
 _MEMORY = 256 * 2**20  # bytes that the lanes of one sweep may take
-
-
-@dataclass(frozen=True)
-class Swept:
-    """Throttled and lost calls of m pool sizes in one replication.
-
-    Attributes
-    ----------
-    calls : int
-        Calls that count.
-    credits : int
-        What they cost together, in the card's smallest unit.
-    throttled, lost : (m,) int64 array
-        How many of them each pool throttled at first, and how many were lost.
-    enough : int
-        The pool size that throttles no call: the most asked for in any window (rule 5), in the
-        card's smallest unit.
-    work : int
-        Attempts decided one by one, over all pools; where pools are decided side by side, as
-        many as take that long.
-    daily_use : DailyUse or None
-        What each pool uses on each day, where `Pools` ask for it.
-    """
-
-    calls: int
-    credits: int
-    throttled: Ints
-    lost: Ints
-    enough: int
-    work: int
-    daily_use: DailyUse | None = None
-
-
-class Pools(NamedTuple):
-    """Pool sizes that are to be swept on the same demand.
-
-    Attributes
-    ----------
-    demand : Demand
-    limits : (m,) int64 array
-        The pool sizes, rising, in the card's smallest unit.
-    counted : (clients,) bool array
-        Whose calls count, once the warm-up is over.
-    billed : BilledUse or None
-        What of each day's use is asked for, if anything is; it takes time.
-    """
-
-    demand: Demand
-    limits: Ints
-    counted: Flags
-    billed: BilledUse | None = None
 
 
 def sweep(demand: Demand, replication: int, limits: Ints, counted: Flags) -> Swept:
@@ -92,7 +42,10 @@ def sweep_together(pools: Sequence[Pools], replication: int) -> list[Swept]:
 
     It is decided a block at a time. Clients that the demands share are drawn once.
     """
-    sweeps = [Sweep(each, replication) for each in pools]
+    sweeps: list[Sweep | MeteredSweep] = [
+        (Sweep if each.demand.scenario.is_plain else MeteredSweep)(each, replication)
+        for each in pools
+    ]
     blocks = pools[0].demand.blocks
     if any(each.demand.blocks is not blocks for each in pools):
         return [sweep_together([each], replication)[0] for each in pools]
@@ -141,7 +94,8 @@ class Sweep:
     def take(self, portion: Portion) -> None:
         """Decide the calls of a block."""
         self._portions = [*self._outline.needed(self._portions, portion.begin), portion]
-        self._count(portion)
+        calls, credits = counted_in(portion, self._counted, self._warmup)
+        self._calls, self._credits = self._calls + calls, self._credits + credits
         if self._missed is not None:
             self._missed.ask(portion)
         self._outline.add(self._portions)
@@ -163,15 +117,6 @@ class Sweep:
             if last > day:
                 self._decide(begins[day], ends[day:last])
             day = max(last, day + 1)
-
-    def _count(self, portion: Portion) -> None:
-        for wanted, counts in zip(portion.wanted, self._counted.tolist(), strict=True):
-            if counts and portion.end > self._warmup:
-                its = wanted
-                if portion.begin < self._warmup:
-                    _, its = wanted.between(self._warmup, portion.end)
-                self._calls += len(its)
-                self._credits += its.total
 
     def _decide(self, begin: int, ends: list[int]) -> None:
         """Put the calls from a moment on in order, and decide them."""
@@ -216,7 +161,9 @@ def lanes_at_once(
     # Lanes side by side hold a flag for each call of two windows, others the grants of one window,
     # 16 bytes each; twice where what was held before a stretch is kept beside them.
     copies = 2 if billed == "any_24_hours" else 1
-    if _drops_all(demand.scenario) and copies == 1:
+    if not demand.scenario.is_plain:
+        copies = 4  # of 32 bytes, and room for calls that wait and that are open
+    elif _drops_all(demand.scenario) and copies == 1:
         return max(8, int(_MEMORY // (2 * window)))
     most = max(8, int(_MEMORY // (16 * copies * window)))
     return min(most, -(-max(1, sizes) // ways)) if ways > 1 else most

@@ -8,6 +8,7 @@ import numpy as np
 
 from simulation.arrays import Ints
 from simulation.demand import Calls, Demand, Portion
+from simulation.engine.compiled.model import CompiledModel
 from simulation.engine.compiled.past import Past
 from simulation.engine.compiled.retrying import Retrying
 from simulation.engine.compiled.sweep import Pools, Sweep
@@ -36,6 +37,8 @@ def watch(demand: Demand, replication: int, limits: Ints, length: int) -> Watche
     ``limits`` rise, (m,), in the card's smallest unit. It is what a run of each would say, at the
     price of a sweep.
     """
+    if not demand.scenario.is_plain:
+        return _watched_metered(demand, replication, limits, length)
     horizon, window = demand.scenario.clock.horizon, demand.scenario.card.window
     ends = np.minimum(np.arange(length, horizon + length, length), horizon)
     lanes = _Watching(limits, demand, replication, ends)
@@ -50,6 +53,34 @@ def watch(demand: Demand, replication: int, limits: Ints, length: int) -> Watche
     # A lane that sleeps holds what a pool without a limit does.
     in_use = np.where(lanes.in_use < 0, asked - returned, lanes.in_use)
     return Watched(limits[:, np.newaxis] - in_use, lanes.throttled_attempts)
+
+
+def _watched_metered(demand: Demand, replication: int, limits: Ints, length: int) -> Watched:
+    """Return what pools do over time by whole runs, one after the other."""
+    scenario = demand.scenario
+    count = -(-scenario.clock.horizon // length)
+    ends = np.minimum(np.arange(1, count + 1) * length, scenario.clock.horizon)
+    in_use, throttled = (np.zeros((len(limits), count), np.int64) for _ in range(2))
+    per_credit = scenario.card.pool_parts(1)
+    for n, limit in enumerate(limits.tolist()):
+        credits = limit // per_credit if limit % per_credit == 0 else limit / per_credit
+        for day in CompiledModel(scenario, replication, demand, credits).run():
+            throttled[n] += np.bincount(day.throttles.time // length, minlength=count)
+            for granted in (day.grants, day.before):
+                if granted is not None:
+                    back = granted.back_at
+                    back = granted.time + scenario.card.window if back is None else back
+                    in_use[n] += _sums_until(ends, granted.time, granted.credits)
+                    order = np.argsort(back, kind="stable")
+                    in_use[n] -= _sums_until(ends, back[order], granted.credits[order])
+    return Watched(limits[:, np.newaxis] - in_use, throttled)
+
+
+def _sums_until(moments: Ints, time: Ints, credits: Ints) -> Ints:
+    """Return the credits before each of some moments; times rise."""
+    totals = np.concatenate(([0], credits.cumsum()))
+    sums: Ints = totals[np.searchsorted(time, moments)]
+    return sums
 
 
 def _add_until(sums: Ints, moments: Ints, portion: Portion) -> None:

@@ -1,0 +1,75 @@
+"""What throttles besides the pool, in figures and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from simulation.formats import listed, percent
+from simulation.rate_cards import Meter
+from simulation.scenario import Scenario
+
+__all__ = ["BesidePool", "reasons_beside", "throttled_beside", "what_helps_beside"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BesidePool:
+    """What other meters than the pool throttle.
+
+    Attributes
+    ----------
+    size : int or None
+        The add-on credits with which that is; None with a pool that is never used up.
+    shares : dict of str to float
+        By meter, the calls that it throttles first, as a share of all calls; those above 0.
+    credits_help : bool
+        Whether some pool, however large, meets the objective.
+    """
+
+    size: int | None
+    shares: Mapping[str, float]
+    credits_help: bool
+
+
+def _meters(scenario: Scenario, shares: Mapping[str, float]) -> list[Meter]:
+    """Return the meters that throttle, the one that throttles most first."""
+    its = [meter for meter in scenario.card.meters if meter.name in shares]
+    return sorted(its, key=lambda meter: -shares[meter.name])
+
+
+def throttled_beside(scenario: Scenario, shares: Mapping[str, float]) -> str:
+    """Return which part of the calls other meters throttle, and which, in words."""
+    edition = scenario.card.edition(scenario.org.edition)
+    named = [
+        f"{percent(shares[meter.name])} by {meter.name} ({meter.in_words(edition)})"
+        for meter in _meters(scenario, shares)
+    ]
+    return f"{percent(sum(shares.values()))} of the calls are throttled, {listed(named)}"
+
+
+def what_helps_beside(scenario: Scenario, shares: Mapping[str, float]) -> str:
+    """Return what would help where other meters throttle, in words."""
+    kinds = {meter.kind for meter in _meters(scenario, shares)}
+    if kinds == {"concurrent"}:
+        return (
+            "fewer calls at once (`max_concurrent` on a client that makes many), a slower pace "
+            "(`pace`), or other hours"
+        )
+    if "concurrent" in kinds:
+        return "fewer calls at once, a slower pace (`max_concurrent`, `pace`), or other hours"
+    return "a slower pace (`pace`), clients that wait (`queue`), or other hours"
+
+
+def reasons_beside(scenario: Scenario, beside: BesidePool) -> list[str]:
+    """Return what throttles besides the pool, and what would help, a sentence each."""
+    reasons = []
+    if beside.shares:
+        then = "With a pool that is never used up"
+        if beside.size is not None:
+            then = f"With {beside.size:,} add-on credits"
+        said = throttled_beside(scenario, beside.shares)
+        reasons.append(f"{then} {said}: more credits do not change that.")
+    if not beside.credits_help:
+        helps = what_helps_beside(scenario, beside.shares)
+        reasons.append(f"No pool is large enough. What would help: {helps}.")
+    return reasons
