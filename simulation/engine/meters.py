@@ -78,12 +78,18 @@ class Meter(ABC):
     def take(self, client: int, credits: int, now: int) -> int:
         """Take an accepted attempt; return what is used then."""
 
-    @abstractmethod
     def room_at(self, client: int, most: int, now: int) -> int | None:
         """Return when at most ``most`` is used, if nothing is taken until then.
 
         None where that is when some call ends.
         """
+        if self.used(self.whose[client], now) <= most:
+            return now
+        return NEVER if most < 0 else self._back_at(self.whose[client], most)
+
+    @abstractmethod
+    def _back_at(self, whose: int, most: int) -> int | None:
+        """Return when no more than ``most`` is used any more, where more is used now."""
 
 
 class Rolling(Meter):
@@ -110,11 +116,8 @@ class Rolling(Meter):
         self._used[whose] += cost
         return self._used[whose]
 
-    def room_at(self, client: int, most: int, now: int) -> int | None:
-        whose = self.whose[client]
-        left = self.used(whose, now)
-        if left <= most:
-            return now
+    def _back_at(self, whose: int, most: int) -> int | None:
+        left = self._used[whose]
         for time, cost in self._taken[whose]:
             left -= cost
             if left <= most:
@@ -146,9 +149,7 @@ class Calendar(Meter):
         self._used[whose] = self.used(whose, now) + (credits if self.counts_credits else 1)
         return self._used[whose]
 
-    def room_at(self, client: int, most: int, now: int) -> int | None:
-        if self.used(self.whose[client], now) <= most:
-            return now
+    def _back_at(self, whose: int, most: int) -> int | None:  # noqa: ARG002 - all of it
         return self._resets[self._next] if self._next < len(self._resets) else NEVER
 
 
@@ -173,9 +174,8 @@ class Bucket(Meter):
         self._used[whose] = self.used(whose, now) + self.cost(credits)
         return self._used[whose]
 
-    def room_at(self, client: int, most: int, now: int) -> int | None:
-        missing = self.used(self.whose[client], now) - most
-        return now if missing <= 0 else now - (-missing // self._refill)
+    def _back_at(self, whose: int, most: int) -> int | None:
+        return self._since[whose] - (-(self._used[whose] - most) // self._refill)
 
 
 class Concurrent(Meter):
@@ -197,8 +197,8 @@ class Concurrent(Meter):
         """End a call of a client."""
         self._open[self.whose[client]] -= 1
 
-    def room_at(self, client: int, most: int, now: int) -> int | None:
-        return now if self._open[self.whose[client]] <= most else None
+    def _back_at(self, whose: int, most: int) -> int | None:  # noqa: ARG002
+        return None
 
 
 _KINDS: dict[int, type[Meter]] = {

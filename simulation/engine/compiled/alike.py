@@ -15,7 +15,7 @@ if kinds_of_meters()[0] != ROLLING:
 
 
 @compiled
-def is_alike(one, other, rules, now):  # type: ignore[no-untyped-def]
+def is_alike(one, other, tables, now):  # type: ignore[no-untyped-def]
     """Return whether two lanes without calls that wait go on alike from a moment on.
 
     All that came back by then is taken back. Where calls wait it is False, and it may be False
@@ -24,49 +24,59 @@ def is_alike(one, other, rules, now):  # type: ignore[no-untyped-def]
     a, b = one.lane[0], other.lane[0]
     if a.soon > 0 or b.soon > 0 or a.waiting > 0 or b.waiting > 0:
         return False
-    take_back(one, rules, now)
-    take_back(other, rules, now)
+    whose, resets = tables.whose, tables.resets
+    take_back(a, one.meters, one.counts, whose, one.clients, resets, one.ring, one.ends, now)
+    take_back(
+        b, other.meters, other.counts, whose, other.clients, resets, other.ring, other.ends, now
+    )
     return (
         a.ends == b.ends
-        and _clients_are_alike(one, other, now)
-        and _meters_are_alike(one, other, rules, now)
+        and _clients_are_alike(one.clients, other.clients, now)
+        and _counts_are_alike(one.meters, one.counts, other.counts, now)
+        and _grants_are_alike(a, b, one.meters, other.meters, one.ring, other.ring)
         and _ends_are_alike(one.ends, other.ends, a.ends)
     )
 
 
 @compiled
 def _clients_are_alike(one, other, now):  # type: ignore[no-untyped-def]
-    for client in range(one.front.shape[0]):
+    for client in range(one.shape[0]):
+        a, b = one[client], other[client]
         if (
-            one.front[client] >= 0
-            or other.front[client] >= 0
-            or max(one.paused[client], now) != max(other.paused[client], now)
-            or max(one.next_slot[client], now) != max(other.next_slot[client], now)
-            or one.open[client] != other.open[client]
-            or one.for_room[client] != other.for_room[client]
+            a.front >= 0
+            or b.front >= 0
+            or max(a.paused, now) != max(b.paused, now)
+            or max(a.next_slot, now) != max(b.next_slot, now)
+            or a.open != b.open
+            or a.for_room != b.for_room
         ):
             return False
     return True
 
 
 @compiled
-def _meters_are_alike(one, other, rules, now):  # type: ignore[no-untyped-def]
-    mine, theirs = one.lane[0].made, other.lane[0].made
-    oldest, their_oldest = mine, theirs
-    for meter in range(rules.meters.shape[0]):
-        its = rules.meters[meter]
-        for at in range(its.first, its.end):
-            if used_of(one, rules, meter, at, now) != used_of(other, rules, meter, at, now):
+def _counts_are_alike(meters, one, other, now):  # type: ignore[no-untyped-def]
+    for number in range(meters.shape[0]):
+        meter = meters[number]
+        for at in range(meter.first, meter.end):
+            if used_of(meter, one[at], now) != used_of(meter, other[at], now):
                 return False
-        if its.kind == ROLLING:
-            oldest = min(oldest, one.turn[meter])
-            their_oldest = min(their_oldest, other.turn[meter])
-    if mine - oldest != theirs - their_oldest:
+    return True
+
+
+@compiled
+def _grants_are_alike(one, other, meters, their_meters, ring, their_ring):  # type: ignore[no-untyped-def]
+    oldest, their_oldest = one.made, other.made
+    for number in range(meters.shape[0]):
+        if meters[number].kind == ROLLING:
+            oldest = min(oldest, meters[number].turn)
+            their_oldest = min(their_oldest, their_meters[number].turn)
+    if one.made - oldest != other.made - their_oldest:
         return False
     # What was granted last is the likeliest to differ.
-    for n in range(mine - oldest):
-        a = one.ring[(mine - 1 - n) & (one.ring.shape[0] - 1)]
-        b = other.ring[(theirs - 1 - n) & (other.ring.shape[0] - 1)]
+    for n in range(1, one.made - oldest + 1):
+        a = ring[(one.made - n) & (ring.shape[0] - 1)]
+        b = their_ring[(other.made - n) & (their_ring.shape[0] - 1)]
         if (
             a.time != b.time
             or a.credits != b.credits

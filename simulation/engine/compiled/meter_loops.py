@@ -1,7 +1,8 @@
 """Loops of meters: what is used of each, what comes back, whether there is room, and when.
 
 Accepted attempts stand in one ring; a rolling meter is a number into it, of the oldest attempt that
-it still counts.
+it still counts. Loops take arrays one by one, not in a named tuple: each time that a field of one
+is read, a reference is counted, and that took longer than all else.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ __all__ = [
     "take",
     "take_back",
     "used_of",
+    "wanted_of_pool",
 ]
 
 # A loop is kept on disk until its own folder changes, so what it takes as a constant stands there.
@@ -44,177 +46,194 @@ AT_AN_END = np.int64(-1)  # there may be room when a call ends
 
 
 @compiled
-def used_of(state, rules, meter, at, now):  # type: ignore[no-untyped-def]
-    """Return what is used of a meter now, in its own unit; ``at`` is which of its kind."""
-    used = state.used[at]
-    if rules.meters[meter].kind == BUCKET:
+def used_of(meter, count, now):  # type: ignore[no-untyped-def]
+    """Return what is used of one count of a meter now, in its parts."""
+    if meter.kind == BUCKET:
         # What is missing from a full bucket; divided, so that no product leaves 64 bits.
-        back, elapsed = rules.meters[meter].refill, now - state.since[at]
-        used = 0 if elapsed > used // back else used - elapsed * back
-        state.used[at], state.since[at] = used, now
-    return used
+        elapsed = now - count.since
+        back = elapsed > count.used // meter.refill
+        count.used = 0 if back else count.used - elapsed * meter.refill
+        count.since = now
+    return count.used
 
 
 @compiled
-def _amount(rules, meter, credits):  # type: ignore[no-untyped-def]
-    its = rules.meters[meter]
-    return (credits if its.counts_credits else 1) * its.scale
+def _cost(meter, credits):  # type: ignore[no-untyped-def]
+    """Return what an attempt takes from a meter, in its parts."""
+    return (credits if meter.counts_credits else 1) * meter.scale
 
 
 @compiled
-def end_one(state, rules):  # type: ignore[no-untyped-def]
+def end_one(lane, meters, counts, whose, clients, ends):  # type: ignore[no-untyped-def]
     """End the call that ends first."""
-    lane, first = state.lane[0], state.ends[0]
-    for meter in range(rules.meters.shape[0]):
-        if first.call >> meter & 1:
-            state.used[rules.instance[meter, first.order]] -= 1
-    state.open[first.order] -= 1
-    drop_first(state.ends, lane.ends)
+    client, of_meters = ends[0].order, ends[0].call
+    for meter in range(meters.shape[0]):
+        if of_meters >> meter & 1:
+            counts[whose[meter, client]].used -= 1
+    clients[client].open -= 1
+    drop_first(ends, lane.ends)
     lane.ends -= 1
 
 
 @compiled
-def take_back(state, rules, now):  # type: ignore[no-untyped-def]
+def take_back(lane, meters, counts, whose, clients, resets, ring, ends, now):  # type: ignore[no-untyped-def]
     """Take back all that comes back until a moment, that moment included."""
-    lane, ring = state.lane[0], state.ring
-    for meter in range(rules.meters.shape[0]):
-        its, turn = rules.meters[meter], state.turn[meter]
-        if its.kind == ROLLING:
-            while turn < lane.made and ring[turn & (ring.shape[0] - 1)].time <= now - its.window:
-                grant = ring[turn & (ring.shape[0] - 1)]
-                if grant.meters >> meter & 1:
-                    at = rules.instance[meter, grant.client]
-                    state.used[at] -= _amount(rules, meter, grant.credits)
-                turn += 1
-        elif its.kind == CALENDAR and turn < its.resets_end and rules.resets[turn] <= now:
-            while turn < its.resets_end and rules.resets[turn] <= now:
-                turn += 1
-            state.used[its.first : its.end] = 0
-        state.turn[meter] = turn
-    while lane.ends > 0 and state.ends[0].due <= now:
-        end_one(state, rules)
+    turn = ring.shape[0] - 1
+    for number in range(meters.shape[0]):
+        meter = meters[number]
+        if meter.kind == ROLLING:
+            edge, oldest = now - meter.window, meter.turn
+            while oldest < lane.made and ring[oldest & turn].time <= edge:
+                grant = ring[oldest & turn]
+                if grant.meters >> number & 1:
+                    counts[whose[number, grant.client]].used -= _cost(meter, grant.credits)
+                oldest += 1
+            meter.turn = oldest
+        elif meter.kind == CALENDAR:
+            while meter.turn < meter.resets_end and resets[meter.turn] <= now:
+                meter.turn += 1
+                for at in range(meter.first, meter.end):
+                    counts[at].used = 0
+    while lane.ends > 0 and ends[0].due <= now:
+        end_one(lane, meters, counts, whose, clients, ends)
 
 
 @compiled
-def _room_at(state, rules, meter, client, most, now):  # type: ignore[no-untyped-def]
-    """Return when at most ``most`` is used of a meter, if nothing more is taken until then."""
-    its, ring, at = rules.meters[meter], state.ring, rules.instance[meter, client]
-    used = used_of(state, rules, meter, at, now)
+def _room_at(  # type: ignore[no-untyped-def]  # noqa: PLR0911 - one for each kind of meter
+    lane, meter, number, at, counts, whose, resets, ring, most, now
+):
+    """Return when at most ``most`` is used of a count, if nothing more is taken until then."""
+    used = used_of(meter, counts[at], now)
     if used <= most:
-        return now
-    if its.kind == BUCKET:
-        return now + (used - most + its.refill - 1) // its.refill
-    if its.kind == CONCURRENT:
+        return np.int64(now)
+    if most < 0:  # never is so little used
+        return NEVER
+    if meter.kind == BUCKET:
+        return now + (used - most + meter.refill - 1) // meter.refill
+    if meter.kind == CONCURRENT:
         return AT_AN_END
-    turn = state.turn[meter]
-    if its.kind == CALENDAR:
-        return rules.resets[turn] if turn < its.resets_end else NEVER
-    while turn < state.lane[0].made:
-        grant = ring[turn & (ring.shape[0] - 1)]
-        if grant.meters >> meter & 1 and rules.instance[meter, grant.client] == at:
-            used -= _amount(rules, meter, grant.credits)
+    oldest, turn = meter.turn, ring.shape[0] - 1
+    if meter.kind == CALENDAR:
+        return resets[oldest] if oldest < meter.resets_end else NEVER
+    while oldest < lane.made:
+        grant = ring[oldest & turn]
+        if grant.meters >> number & 1 and whose[number, grant.client] == at:
+            used -= _cost(meter, grant.credits)
             if used <= most:
-                return grant.time + its.window
-        turn += 1
+                return grant.time + meter.window
+        oldest += 1
     return NEVER
 
 
 @compiled
-def _most_beside_reserve(state, rules, client, credits):  # type: ignore[no-untyped-def]
+def _most_beside_reserve(pool, count, client, credits):  # type: ignore[no-untyped-def]
     """Return the most that may be used of the pool for an attempt that leaves a reserve free."""
-    scale, keeps = rules.meters[rules.pool].scale, state.keeps[client]
-    kept = state.sizes[rules.instance[rules.pool, client]] - (keeps.reserve + credits) * scale
+    kept = count.size - (client.reserve + credits) * pool.scale
     # Below this usage the vendor tells nothing, so that the client makes the attempt.
-    return max(keeps.told_from * scale - 1, kept)
+    return max(client.told_from * pool.scale - 1, kept)
 
 
 @compiled
-def reserve_is_free(state, rules, client, credits, now):  # type: ignore[no-untyped-def]
+def reserve_is_free(pool, count, client, credits, now):  # type: ignore[no-untyped-def]
     """Return whether an attempt would leave the client's reserve free, as far as it knows."""
-    used = used_of(state, rules, rules.pool, rules.instance[rules.pool, client], now)
-    return used <= _most_beside_reserve(state, rules, client, credits)
+    return used_of(pool, count, now) <= _most_beside_reserve(pool, count, client, credits)
 
 
 @compiled
-def refuser(state, rules, first, end, client, mask, credits, now):  # type: ignore[no-untyped-def]
+def refuser(meters, counts, whose, first, end, client, mask, credits, now):  # type: ignore[no-untyped-def]
     """Return the first of some meters that refuses an attempt, -1 for none."""
-    for meter in range(first, end):
-        if mask >> meter & 1:
-            at, cost = rules.instance[meter, client], _amount(rules, meter, credits)
-            if used_of(state, rules, meter, at, now) + cost > state.sizes[at]:
-                return meter
+    for number in range(first, end):
+        if mask >> number & 1:
+            meter, count = meters[number], counts[whose[number, client]]
+            if used_of(meter, count, now) + _cost(meter, credits) > count.size:
+                return number
     return -1
 
 
 @compiled
-def is_too_dear(state, rules, first, end, client, mask, credits):  # type: ignore[no-untyped-def]
+def is_too_dear(meters, counts, whose, first, end, client, mask, credits):  # type: ignore[no-untyped-def]
     """Return whether a call costs more than the whole of one of some meters that count it."""
-    for meter in range(first, end):
-        too_dear = _amount(rules, meter, credits) > state.sizes[rules.instance[meter, client]]
-        if mask >> meter & 1 and too_dear:
+    for number in range(first, end):
+        too_dear = _cost(meters[number], credits) > counts[whose[number, client]].size
+        if mask >> number & 1 and too_dear:
             return True
     return False
 
 
 @compiled
-def all_room_at(state, rules, client, mask, credits, now):  # type: ignore[no-untyped-def]
+def all_room_at(  # type: ignore[no-untyped-def]
+    lane, meters, counts, whose, clients, resets, ring, client, mask, credits, now
+):
     """Return when every meter has room for a call, if nothing more is taken until then."""
-    latest, at_an_end = now, False
-    if rules.conduct[client].has_reserve:
-        most = _most_beside_reserve(state, rules, client, credits)
-        latest = _room_at(state, rules, rules.pool, client, most, now)
-    for meter in range(rules.meters.shape[0]):
-        if mask >> meter & 1:
-            size = state.sizes[rules.instance[meter, client]]
-            most = size - _amount(rules, meter, credits)
-            moment = _room_at(state, rules, meter, client, most, now)
+    latest, at_an_end = np.int64(now), False
+    if clients[client].has_reserve:
+        at = whose[lane.pool, client]
+        most = _most_beside_reserve(meters[lane.pool], counts[at], clients[client], credits)
+        pool = meters[lane.pool]
+        latest = _room_at(lane, pool, lane.pool, at, counts, whose, resets, ring, most, now)
+    for number in range(meters.shape[0]):
+        if mask >> number & 1:
+            meter, at = meters[number], whose[number, client]
+            most = counts[at].size - _cost(meter, credits)
+            moment = _room_at(lane, meter, number, at, counts, whose, resets, ring, most, now)
             at_an_end = at_an_end or moment == AT_AN_END
             latest = max(latest, moment)
     return AT_AN_END if latest == now and at_an_end else latest
 
 
 @compiled
-def take(state, rules, client, mask, credits, duration, opens, now):  # type: ignore[no-untyped-def]
+def take(  # type: ignore[no-untyped-def]
+    lane, meters, counts, whose, clients, ring, ends, client, mask, credits, duration, opens, now
+):
     """Take an accepted attempt from all meters that count it; ``opens``: its client counts it."""
-    lane, later, open_to = state.lane[0], False, np.int64(0)
-    for meter in range(rules.meters.shape[0]):
-        if mask >> meter & 1:
-            at, its = rules.instance[meter, client], rules.meters[meter]
-            used = used_of(state, rules, meter, at, now) + _amount(rules, meter, credits)
-            state.used[at] = used
-            later = later or its.kind == ROLLING
-            if its.kind == CONCURRENT:
-                open_to |= np.int64(1) << meter
-            if now >= rules.warmup:
-                state.peaks[meter] = max(state.peaks[meter], used)
-            if meter == rules.pool:
+    later, open_to = False, np.int64(0)
+    for number in range(meters.shape[0]):
+        if mask >> number & 1:
+            meter, count = meters[number], counts[whose[number, client]]
+            used = used_of(meter, count, now) + _cost(meter, credits)
+            count.used = used
+            later = later or meter.kind == ROLLING
+            if meter.kind == CONCURRENT:
+                open_to |= np.int64(1) << number
+            if now >= lane.warmup:
+                meter.peak = max(meter.peak, used)
+            if number == lane.pool:
                 lane.highest = max(lane.highest, used)
     if later:
-        grant = state.ring[lane.made & (state.ring.shape[0] - 1)]
+        grant = ring[lane.made & (ring.shape[0] - 1)]
         grant.time, grant.credits, grant.client, grant.meters = now, credits, client, mask
         lane.made += 1
     if open_to > 0 or opens:
-        push(state.ends, lane.ends, now + duration, client, open_to)
+        push(ends, lane.ends, now + duration, client, open_to)
         lane.ends += 1
-        state.open[client] += 1
+        clients[client].open += 1
     lane.granted += credits
 
 
 @compiled
-def charge(state, rules, tape, now):  # type: ignore[no-untyped-def]
-    """Take from the pool what a throttled attempt costs."""
-    at, scale = rules.instance[rules.pool, 0], rules.meters[rules.pool].scale
-    free = (state.sizes[at] - used_of(state, rules, rules.pool, at, now)) // scale
-    cost = min(rules.throttled_attempt_credits, free)
-    if cost > 0:
-        take(state, rules, 0, np.int64(1) << rules.pool, cost, 0, False, now)
-        note(tape, now, -1, cost, CHARGED, -1)
+def wanted_of_pool(lane, meters, counts, whose, client, credits, now):  # type: ignore[no-untyped-def]
+    """Return what would be used of the pool if an attempt were accepted."""
+    pool = meters[lane.pool]
+    return used_of(pool, counts[whose[lane.pool, client]], now) + _cost(pool, credits)
 
 
 @compiled
-def note(tape, time, row, credits, kind, by):  # type: ignore[no-untyped-def]
+def charge(lane, meters, counts, whose, clients, ring, ends, now):  # type: ignore[no-untyped-def]
+    """Take from the pool what a throttled attempt costs; return what."""
+    pool, count = meters[lane.pool], counts[whose[lane.pool, 0]]
+    cost = min(
+        lane.throttled_attempt_credits, (count.size - used_of(pool, count, now)) // pool.scale
+    )
+    if cost > 0:
+        of_pool = np.int64(1) << lane.pool
+        take(lane, meters, counts, whose, clients, ring, ends, 0, of_pool, cost, 0, False, now)
+    return cost
+
+
+@compiled
+def note(events, length, time, row, credits, kind, by):  # type: ignore[no-untyped-def]
     """Write an event to a tape that has room for one more."""
-    if tape.length.shape[0] > 0:
-        event = tape.events[tape.length[0]]
+    if length.shape[0] > 0:
+        event = events[length[0]]
         event.time, event.row, event.credits, event.kind, event.by = time, row, credits, kind, by
-        tape.length[0] += 1
+        length[0] += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from simulation.arrays import Ints
 from simulation.demand import Calls
 from simulation.engine.compiled.lanes import RETRY, record
-from simulation.engine.compiled.meter_loops import take_back
+from simulation.engine.compiled.meter_loops import take_back, used_of
 from simulation.engine.compiled.metering import decide_metered, lose_what_waited
 from simulation.engine.rules import Limits, Rules
+from simulation.jit import compiled
 
 __all__ = [
     "EVENT",
@@ -22,9 +23,9 @@ __all__ = [
     "copy_of",
     "decide",
     "end",
-    "loop_rules",
     "no_roll",
     "start_of",
+    "tables_of",
     "used_of_pool",
     "with_limits",
 ]
@@ -41,13 +42,63 @@ LANE = record(
     counting=np.bool_,  # whether the warm-up is over
     throttled=np.int64,  # calls that count, throttled at their first attempt
     lost=np.int64,  # calls that count, lost
-    held=np.int64,  # attempts that quota and reserve held back
-    refused=np.int64,  # attempts throttled
     attempts=np.int64,  # attempts made
     granted=np.int64,  # taken by accepted attempts and charges
     highest=np.int64,  # the most used of the pool since the lane was told to look, scaled
+    reached=np.int64,  # the most that it would be with what other meters refused
+    pool=np.int64,  # which of the meters is the pool
+    vendors=np.int64,  # how many of the meters are the card's
+    throttled_attempt_credits=np.int64,
+    warmup=np.int64,  # µs
+    horizon=np.int64,
 )
-"""A lane: where its tables end, and what is counted."""
+"""A lane: where its tables end, what is counted, and the rules that are single numbers."""
+
+METER = record(
+    kind=np.int64,
+    counts_credits=np.bool_,
+    scale=np.int64,  # parts of a unit that a bucket counts in, so that its refill is exact
+    window=np.int64,  # µs, of a rolling meter
+    refill=np.int64,  # parts per µs, of a bucket
+    first=np.int64,  # where its counts begin in `State.counts`, one for the org, a client, a group
+    end=np.int64,
+    resets_end=np.int64,  # where its resets end in `Tables.resets`
+    turn=np.int64,  # the oldest accepted attempt that counts, or the next reset
+    peak=np.int64,  # the most used since the warm-up, scaled
+    refused=np.int64,  # calls that count, and that it throttled first
+)
+"""A meter: its rules, and how far it is."""
+
+COUNT = record(used=np.int64, size=np.int64, since=np.int64)
+"""What is used of one count of a meter, scaled; of a bucket, when that was so."""
+
+CLIENT = record(
+    policy=np.int64,
+    max_attempts=np.int64,
+    first_delay=np.int64,  # where its delays begin in `Tables.delays`,
+    last_delay=np.int64,  # and the last of them, which repeats
+    jittered=np.bool_,
+    key=np.uint64,  # what the jitter is drawn from
+    wait=np.int64,  # µs that a queue stops
+    clock_begin=np.int64,  # where the ends of its waits begin and end in `Tables.clock_times`
+    clock_end=np.int64,
+    max_wait=np.int64,  # µs
+    interval=np.int64,  # µs between attempts; 0 for none
+    max_open=np.int64,
+    has_line=np.bool_,
+    has_quota=np.bool_,
+    has_reserve=np.bool_,
+    reserve=np.int64,  # what it keeps free of the pool,
+    told_from=np.int64,  # and the usage from which it can know
+    front=np.int64,  # the first call of its line, -1 for none
+    back=np.int64,  # the last, where there is one
+    paused=np.int64,  # until when it makes no attempt, µs
+    next_slot=np.int64,  # when its pace lets it make the next, µs
+    open=np.int64,  # its open calls
+    waits=np.bool_,  # whether it waits for a call to end
+    for_room=np.bool_,  # whether it waits for room
+)
+"""A client: its rules, and how far it is."""
 
 GRANT = record(time=np.int64, credits=np.int64, client=np.int64, meters=np.int64)
 """An accepted attempt, and a bit for each meter that counts it."""
@@ -76,41 +127,23 @@ class State(NamedTuple):
     """All that decides what becomes of the calls that come; `copy_of` makes another like it."""
 
     lane: Records  # (1,) of LANE
-    sizes: Ints  # of each instance of each meter
-    keeps: Records  # (clients,) of KEEPS
-    used: Ints  # of each instance of each meter, scaled
-    since: Ints  # when that was so, µs; of buckets
-    turn: Ints  # (m,): the oldest accepted attempt that counts, or the next reset
-    peaks: Ints  # (m,): the most used since the warm-up, scaled
-    refusals: Ints  # (vendors,): calls that count, by the meter that throttled them first
+    meters: Records  # (m,) of METER
+    counts: Records  # of COUNT, those of one meter after the other's
+    clients: Records  # (clients,) of CLIENT
     ring: Records  # (2**k,) of GRANT
     soon: Records  # (n,) of RETRY, a heap: calls that are looked at again
     ends: Records  # (.,) of RETRY, a heap: open calls, with client and meters
     calls: Records  # (n,) of CALL
-    front: Ints  # (clients,): the first call of each line, -1 for none
-    back: Ints  # (clients,): the last, where there is one
-    paused: Ints  # (clients,): until when the client makes no attempt, µs
-    next_slot: Ints  # (clients,): when its pace lets it make the next, µs
-    open: Ints  # (clients,): its open calls
-    waits: NDArray[np.bool_]  # (clients,): whether it waits for a call to end
-    for_room: NDArray[np.bool_]  # (clients,): whether it waits for room
 
 
-class LoopRules(NamedTuple):
-    """The parts of `simulation.engine.rules.Rules` that loops take."""
+class Tables(NamedTuple):
+    """What lanes look up, by `simulation.engine.rules.Rules`."""
 
-    pool: int
-    meters: Records
-    vendors: int
     least: Ints
-    instance: Ints
+    whose: Ints
     resets: Ints
     clock_times: Ints
     delays: Ints
-    conduct: Records
-    throttled_attempt_credits: int
-    warmup: int
-    horizon: int
 
 
 class MeteredDay(NamedTuple):
@@ -145,9 +178,9 @@ class Roll(NamedTuple):
     length: Ints  # (1,): of events; (0,) where nothing is written
 
 
-def loop_rules(rules: Rules) -> LoopRules:
-    """Return what loops take of the rules."""
-    return LoopRules(*(getattr(rules, name) for name in LoopRules._fields))
+def tables_of(rules: Rules) -> Tables:
+    """Return what lanes look up."""
+    return Tables(rules.least, rules.instance, rules.resets, rules.clock_times, rules.delays)
 
 
 def no_roll() -> Roll:
@@ -160,52 +193,62 @@ def no_roll() -> Roll:
 
 def start_of(rules: Rules, limits: Limits) -> State:
     """Return a lane at the scenario's start."""
-    clients, meters = len(rules.conduct), len(rules.meters)
-    lane = np.zeros(1, LANE)
+    lane, meters = np.zeros(1, LANE), np.zeros(len(rules.meters), METER)
     lane["free"] = -1
+    for name in ("pool", "vendors", "throttled_attempt_credits", "warmup", "horizon"):
+        lane[name] = getattr(rules, name)
+    _take_over(meters, rules.meters)
+    meters["turn"] = rules.meters["resets_begin"]
+    clients = np.zeros(len(rules.conduct), CLIENT)
+    _take_over(clients, rules.conduct)
+    clients["front"] = clients["back"] = -1
+    before = len(rules.start)
     state = State(
         lane=lane,
-        sizes=limits.sizes,
-        keeps=limits.keeps,
-        used=np.zeros(len(limits.sizes), np.int64),
-        since=np.zeros(len(limits.sizes), np.int64),
-        turn=rules.meters["resets_begin"].copy(),
-        peaks=np.zeros(meters, np.int64),
-        refusals=np.zeros(len(rules.names), np.int64),
-        ring=np.zeros(max(1024, 2 ** (len(rules.start) + 2).bit_length()), GRANT),
+        meters=meters,
+        counts=np.zeros(len(limits.sizes), COUNT),
+        clients=clients,
+        ring=np.zeros(max(1024, 2 ** (before + 2).bit_length()), GRANT),
         soon=np.zeros(64, RETRY),
         ends=np.zeros(64, RETRY),
         calls=np.zeros(64, CALL),
-        front=np.full(clients, -1, np.int64),
-        back=np.full(clients, -1, np.int64),
-        paused=np.zeros(clients, np.int64),
-        next_slot=np.zeros(clients, np.int64),
-        open=np.zeros(clients, np.int64),
-        waits=np.zeros(clients, np.bool_),
-        for_room=np.zeros(clients, np.bool_),
     )
     pool = rules.meters[rules.pool]
-    before = len(rules.start)
     state.ring["time"][:before], state.ring["credits"][:before] = rules.start.T
     state.ring["meters"][:before] = 1 << rules.pool
     state.lane["made"] = before
-    state.used[pool["first"]] = int(rules.start[:, 1].sum()) * int(pool["scale"])
+    state.counts["used"][pool["first"]] = int(rules.start[:, 1].sum()) * int(pool["scale"])
+    _resize(state, limits)
     return state
+
+
+def _take_over(into: Records, rules: Records) -> None:
+    assert into.dtype.names is not None
+    for name in into.dtype.names:
+        if name in (rules.dtype.names or ()):
+            into[name] = rules[name]
+
+
+def _resize(state: State, limits: Limits) -> None:
+    state.counts["size"] = limits.sizes
+    for name in ("reserve", "told_from"):
+        state.clients[name] = limits.keeps[name]
 
 
 def copy_of(state: State) -> State:
     """Return a lane in the same state."""
-    copied: dict[str, Any] = {name: each.copy() for name, each in state._asdict().items()}
-    return State(**copied)
+    return State(*(each.copy() for each in state))
 
 
 def with_limits(state: State, limits: Limits) -> State:
     """Return a lane in the same state with a pool of another size."""
-    return copy_of(state)._replace(sizes=limits.sizes, keeps=limits.keeps)
+    copied = copy_of(state)
+    _resize(copied, limits)
+    return copied
 
 
 def decide(
-    state: State, rules: LoopRules, day: MeteredDay, until: int, roll: Roll, base: int
+    state: State, tables: Tables, day: MeteredDay, until: int, roll: Roll, base: int
 ) -> tuple[State, Roll]:
     """Decide every attempt before ``until``; return lane and roll, whose arrays may have grown.
 
@@ -213,7 +256,7 @@ def decide(
     """
     arrived = 0
     # A loop cannot grow arrays: it stops before an attempt without room, and is called again there.
-    while (arrived := decide_metered(state, rules, day, arrived, until, roll, base)) >= 0:
+    while (arrived := decide_metered(state, tables, day, arrived, until, roll, base)) >= 0:
         lane = state.lane[0]
         if len(roll.length) and roll.length[0] + 2 > len(roll.events):
             roll = roll._replace(events=_twice(roll.events))
@@ -228,17 +271,23 @@ def decide(
     return state, roll
 
 
-def used_of_pool(state: State, rules: LoopRules, now: int) -> int:
+def used_of_pool(state: State, tables: Tables, now: int) -> int:
     """Return what is used of the pool at a moment, in its parts."""
-    take_back(state, rules, now)
-    pool = rules.meters[rules.pool]
-    used, since = int(state.used[pool["first"]]), int(state.since[pool["first"]])
-    return max(0, used - (now - since) * int(pool["refill"]))
+    used: int = _used_of_pool(state, tables, now)
+    return used
 
 
-def end(state: State, rules: LoopRules, roll: Roll) -> None:
+@compiled
+def _used_of_pool(state, tables, now):  # type: ignore[no-untyped-def]
+    lane, meters, counts = state.lane[0], state.meters, state.counts
+    clients, ring, ends = state.clients, state.ring, state.ends
+    take_back(lane, meters, counts, tables.whose, clients, tables.resets, ring, ends, now)
+    return used_of(meters[lane.pool], counts[meters[lane.pool].first], now)
+
+
+def end(state: State, roll: Roll) -> None:
     """Note what the horizon makes of calls that wait."""
-    lose_what_waited(state, rules, roll)
+    lose_what_waited(state, roll)
 
 
 def _twice(table: Records) -> Records:

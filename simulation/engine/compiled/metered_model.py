@@ -36,16 +36,16 @@ def run_metered(engine: Engine, held: int | None = None) -> Iterator[DayRecords]
     rules = Rules.of(engine.demand, engine.replication)
     if held is not None:
         rules = rules.begun_with(held)
-    loops, limits = metered.loop_rules(rules), rules.limits(engine.units)
+    tables, limits = metered.tables_of(rules), rules.limits(engine.units)
     state, open_calls = metered.start_of(rules, limits), _OpenCalls(len(engine.demand.apis))
     giving_back = GivingBack(rules)
     for day, calls in enumerate(engine.demand.draw_days(engine.replication)):
         end = clock.day_end(day)
         base = open_calls.add(calls)
         today = metered.MeteredDay.of(calls, np.zeros(len(calls), bool))
-        state, open_calls.roll = metered.decide(state, loops, today, end, open_calls.roll, base)
+        state, open_calls.roll = metered.decide(state, tables, today, end, open_calls.roll, base)
         if end == clock.horizon:
-            metered.end(state, loops, open_calls.roll)
+            metered.end(state, open_calls.roll)
         grants, throttles = open_calls.attempts(giving_back)
         settled, handed_out = open_calls.close_days(last=end == clock.horizon)
         state.calls["row"] -= handed_out  # of free entries too, whose row says nothing
@@ -57,7 +57,7 @@ def run_metered(engine: Engine, held: int | None = None) -> Iterator[DayRecords]
             grants,
             throttles,
             before=None if day else before_start(rules),
-            peaks=rules.in_units(state.peaks),
+            peaks=rules.in_units(state.meters["peak"]),
         )
         start = end
 

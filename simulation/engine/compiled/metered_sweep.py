@@ -46,7 +46,7 @@ class MeteredLanes:
         self, rules: Rules, limits: Ints, counted: Flags, billed: BilledUse | None = None
     ) -> None:
         self._clock, self._warmup, self._counted = rules.scenario.clock, rules.warmup, counted
-        self._rules, self._loops, self._billed = rules, metered.loop_rules(rules), billed
+        self._rules, self._tables, self._billed = rules, metered.tables_of(rules), billed
         self._limits = [rules.limits(int(limit)) for limit in limits]
         scale = int(rules.meters["scale"][rules.pool])
         self._reference = metered.start_of(rules, rules.limits(min(_ENDLESS, _MOST // scale)))
@@ -74,36 +74,44 @@ class MeteredLanes:
         counts = self._counted[calls.client] & (calls.time >= self._warmup)
         stretch = metered.MeteredDay.of(calls, counts)
         before = metered.copy_of(self._reference)
-        self._reference, highest, use = self._decided(self._reference, stretch, begin, end)
-        self.enough = max(self.enough, highest)
+        self._reference, use = self._decided(self._reference, stretch, begin, end)
+        # What other meters refused counts too: a pool that is asked first would have refused it.
+        reached = self._most(self._reference)
+        self.enough = max(self.enough, reached)
         self._note(day, slice(len(self._lanes), None), use)
         asleep = np.array([lane is None for lane in self._lanes])
-        wakes = asleep & (self._thresholds < highest)
+        wakes = asleep & (self._thresholds < reached)
         self._note(day, asleep & ~wakes, use)
         for n in np.flatnonzero(wakes | ~asleep).tolist():
             lane = self._lanes[n]
             if lane is None:
                 lane = metered.with_limits(before, self._limits[n])
-            lane, _, use = self._decided(lane, stretch, begin, end)
+            lane, use = self._decided(lane, stretch, begin, end)
             self._note(day, slice(n, n + 1), use)
             self._lanes[n] = lane
-            if is_alike(lane, self._reference, self._loops, end):
+            if is_alike(lane, self._reference, self._tables, end):
                 self._ahead[n] += _counts(lane) - _counts(self._reference)
                 self._lanes[n] = None
 
     def _decided(
         self, lane: metered.State, stretch: metered.MeteredDay, begin: int, end: int
-    ) -> tuple[metered.State, int, int]:
-        """Return a lane after a stretch, the most that it used at once, and what it used of it."""
+    ) -> tuple[metered.State, int]:
+        """Return a lane after a stretch, and what it used of its pool in it, as it is billed."""
         granted, attempts = int(lane.lane["granted"][0]), int(lane.lane["attempts"][0])
-        in_use = metered.used_of_pool(lane, self._loops, begin)
-        lane.lane["highest"] = in_use
-        lane, _ = metered.decide(lane, self._loops, stretch, end, metered.no_roll(), 0)
+        in_use = metered.used_of_pool(lane, self._tables, begin)
+        lane.lane["highest"] = lane.lane["reached"] = in_use
+        lane, _ = metered.decide(lane, self._tables, stretch, end, metered.no_roll(), 0)
         self._work += int(lane.lane["attempts"][0]) - attempts
-        scale = int(self._rules.meters["scale"][self._rules.pool])
-        highest = -(-int(lane.lane["highest"][0]) // scale)
-        used = highest if self._billed == "any_24_hours" else int(lane.lane["granted"][0]) - granted
-        return lane, highest, used
+        if self._billed == "any_24_hours":
+            return lane, self._whole(int(lane.lane["highest"][0]))
+        return lane, int(lane.lane["granted"][0]) - granted
+
+    def _most(self, lane: metered.State) -> int:
+        """Return how large a pool has to be to refuse nothing of a lane's last stretch."""
+        return self._whole(max(int(lane.lane[name][0]) for name in ("highest", "reached")))
+
+    def _whole(self, parts: int) -> int:
+        return -(-parts // int(self._rules.meters["scale"][self._rules.pool]))
 
     def _note(self, day: int, lanes: slice | Flags, use: int) -> None:
         """Note what lanes used in a part of a day."""
@@ -122,7 +130,7 @@ class MeteredLanes:
         roll = metered.no_roll()
         for lane in (self._reference, *self._lanes):
             if lane is not None:
-                metered.end(lane, self._loops, roll)
+                metered.end(lane, roll)
 
     @property
     def counts(self) -> Ints:
@@ -174,7 +182,7 @@ class MeteredSweep:
 
 def _counts(lane: metered.State) -> Ints:
     ends = [int(lane.lane[name][0]) for name in ("throttled", "lost")]
-    counts: Ints = np.concatenate((ends, lane.refusals))
+    counts: Ints = np.concatenate((ends, lane.meters["refused"][: int(lane.lane["vendors"][0])]))
     return counts
 
 

@@ -15,6 +15,7 @@ from simulation.engine.compiled.heap import drop_first, earlier, push, uniform
 from simulation.engine.compiled.meter_loops import (
     AT_AN_END,
     AT_ONCE,
+    CHARGED,
     GRANTED,
     NEVER,
     THROTTLED,
@@ -27,6 +28,8 @@ from simulation.engine.compiled.meter_loops import (
     reserve_is_free,
     take,
     take_back,
+    used_of,
+    wanted_of_pool,
 )
 from simulation.engine.rules import kinds_of_policies
 from simulation.jit import compiled
@@ -50,38 +53,35 @@ _ORDERS_PER_CLIENT = 2**44  # more calls than any client makes
 
 
 @compiled
-def _wake(state, rules, due, entry):  # type: ignore[no-untyped-def]
+def _wake(lane, calls, soon, due, entry):  # type: ignore[no-untyped-def]
     """Have a call looked at again at a moment; from the horizon on none is."""
-    if due < rules.horizon:
-        lane = state.lane[0]
-        push(state.soon, lane.soon, due, state.calls[entry].order, entry)
+    if due < lane.horizon:
+        push(soon, lane.soon, due, calls[entry].order, entry)
         lane.soon += 1
 
 
 @compiled
-def _wake_at_end(state, rules, now):  # type: ignore[no-untyped-def]
-    """End one call, and wake the clients that wait for an end."""
-    end_one(state, rules)
-    for client in range(state.waits.shape[0]):
-        if state.waits[client]:
-            state.waits[client] = False
-            _wake(state, rules, now, state.front[client])
-    state.lane[0].waiting = 0
+def _wake_all(lane, clients, calls, soon, now):  # type: ignore[no-untyped-def]
+    """Wake the clients that wait for a call to end."""
+    for client in range(clients.shape[0]):
+        if clients[client].waits:
+            clients[client].waits = False
+            _wake(lane, calls, soon, now, clients[client].front)
+    lane.waiting = 0
 
 
 @compiled
-def _stored(state, entry, order, credits, mask, duration, time, row, counts):  # type: ignore[no-untyped-def]
+def _stored(lane, calls, entry, order, credits, mask, duration, time, row, counts):  # type: ignore[no-untyped-def]
     """Return an entry for a call that waits: the one that it has, or a new one."""
     if entry >= 0:
         return entry
-    lane = state.lane[0]
     entry = lane.free
     if entry >= 0:
-        lane.free = state.calls[entry].next
+        lane.free = calls[entry].next
     else:
         entry = lane.ended
         lane.ended += 1
-    call = state.calls[entry]
+    call = calls[entry]
     call.order, call.credits, call.meters, call.duration = order, credits, mask, duration
     call.submitted, call.row, call.counts = time, row, counts
     call.tries, call.attempts, call.held, call.by, call.next = 0, 0, 0, -1, -1
@@ -89,269 +89,308 @@ def _stored(state, entry, order, credits, mask, duration, time, row, counts):  #
 
 
 @compiled
-def _tape_call(state, tape, entry, outcome, when):  # type: ignore[no-untyped-def]
-    """Write on the tape how far a stored call is."""
-    if tape.length.shape[0] > 0:
-        call = state.calls[entry]
-        row = call.row
-        tape.outcome[row], tape.settled_at[row] = outcome, when
-        tape.attempts[row], tape.held[row], tape.by[row] = call.attempts, call.held, call.by
+def _tape_call(call, outcomes, settled_at, attempts, held, by, outcome, when):  # type: ignore[no-untyped-def]
+    """Write on the tape, unless it is empty, how far a stored call is."""
+    row = call.row
+    if row < outcomes.shape[0]:
+        outcomes[row], settled_at[row] = outcome, when
+        attempts[row], held[row], by[row] = call.attempts, call.held, call.by
 
 
 @compiled
-def _settle(state, tape, entry, outcome, when):  # type: ignore[no-untyped-def]
-    """Note how a stored call ended, and let its entry go."""
-    _tape_call(state, tape, entry, outcome, when)
-    call, lane = state.calls[entry], state.lane[0]
-    if outcome != SUCCEEDED:
-        lane.lost += call.counts
-    call.next = lane.free
+def _let_go(lane, calls, entry, lost):  # type: ignore[no-untyped-def]
+    """Let the entry of a call that ended go; ``lost`` is whether it was lost."""
+    if lost:
+        lane.lost += calls[entry].counts
+    calls[entry].next = lane.free
     lane.free = entry
 
 
 @compiled
-def _stand_first(state, client, entry):  # type: ignore[no-untyped-def]
+def _stand_first(client, calls, entry):  # type: ignore[no-untyped-def]
     """Make a call the first of its client's line, which is empty or has it in front."""
-    if state.front[client] != entry:
-        state.front[client] = state.back[client] = entry
-        state.calls[entry].next = -1
+    if client.front != entry:
+        client.front = client.back = entry
+        calls[entry].next = -1
 
 
 @compiled
-def _leave_line(state, rules, client, now):  # type: ignore[no-untyped-def]
+def _leave_line(lane, client, calls, soon, now):  # type: ignore[no-untyped-def]
     """Take the first call out of a line; the next is looked at at this instant."""
-    state.front[client] = following = state.calls[state.front[client]].next
+    following = calls[client.front].next
+    client.front = following
     if following >= 0:
-        _wake(state, rules, now, following)
+        _wake(lane, calls, soon, now, following)
 
 
 @compiled
-def _pause_over(state, rules, client, mask, credits, now):  # type: ignore[no-untyped-def]
-    """Return when a client that may not go on looks again; `AT_AN_END`: when a call ends.
-
-    It is ``now`` where nothing keeps the client from going on.
-    """
-    later = max(state.paused[client], state.next_slot[client])
-    if later > now:
-        return later
-    if state.open[client] >= rules.conduct[client].max_open:
-        return np.int64(AT_AN_END)
-    if state.for_room[client]:
-        later = all_room_at(state, rules, client, mask, credits, now)
-        state.for_room[client] = later != now
-        return later
-    return np.int64(now)
-
-
-@compiled
-def _await(state, rules, client, entry, when):  # type: ignore[no-untyped-def]
+def _await(lane, client, calls, soon, entry, when):  # type: ignore[no-untyped-def]
     """Let the first call of a line wait until a moment, or until a call ends."""
     if when == AT_AN_END:
-        state.waits[client] = True
-        state.lane[0].waiting += 1
+        client.waits = True
+        lane.waiting += 1
     else:
-        _wake(state, rules, when, entry)
+        _wake(lane, calls, soon, when, entry)
 
 
 @compiled
-def _stop(state, rules, client, entry, now):  # type: ignore[no-untyped-def]
-    """Stop a queue whose first call was refused."""
-    conduct, call = rules.conduct[client], state.calls[entry]
-    if conduct.policy == QUEUE_FOR_ROOM:
-        state.for_room[client] = True
-        when = all_room_at(state, rules, client, call.meters, call.credits, now)
-        _await(state, rules, client, entry, when)
-        return
-    over = now + conduct.wait
-    if conduct.policy == QUEUE_UNTIL:
-        times = rules.clock_times[conduct.clock_begin : conduct.clock_end]
-        which = np.searchsorted(times, now, side="right")
-        over = times[which] if which < times.shape[0] else rules.horizon
-    state.paused[client] = over
-    _wake(state, rules, over, entry)
-
-
-@compiled
-def _begin_to_count(state, rules):  # type: ignore[no-untyped-def]
+def _begin_to_count(lane, meters, counts):  # type: ignore[no-untyped-def]
     """Note what is used when the warm-up is over: the first peaks."""
-    take_back(state, rules, rules.warmup)
-    for meter in range(rules.meters.shape[0]):
-        its = rules.meters[meter]
-        for at in range(its.first, its.end):
-            used = state.used[at]
-            if its.refill > 0:
-                used = max(0, used - (rules.warmup - state.since[at]) * its.refill)
-            state.peaks[meter] = max(state.peaks[meter], used)
-    state.lane[0].counting = True
+    for number in range(meters.shape[0]):
+        meter = meters[number]
+        for at in range(meter.first, meter.end):
+            meter.peak = max(meter.peak, used_of(meter, counts[at], lane.warmup))
+    lane.counting = True
+
+
+@compiled
+def _has_no_room(lane, meters, ring, ends, calls, events, length):  # type: ignore[no-untyped-def]
+    oldest = lane.made
+    for number in range(meters.shape[0]):
+        if meters[number].window > 0:
+            oldest = min(oldest, meters[number].turn)
+    return (
+        lane.made + 2 - oldest > ring.shape[0]
+        or lane.ended == calls.shape[0]
+        or lane.ends == ends.shape[0]
+        or (length.shape[0] > 0 and length[0] + 2 > events.shape[0])
+    )
 
 
 @compiled
 def decide_metered(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0915 - one loop, for speed
-    state, rules, day, arrived, until, tape, base
+    state, tables, day, arrived, until, tape, base
 ):
     """Decide every attempt before ``until`` in the order of rule 3.3.
 
     Return -1, or with which of the day's calls to go on when there is more room.
     """
-    lane, count, soon = state.lane[0], day.time.shape[0], state.soon
+    # Reading a field of a tuple counts a reference each time; reading a local does not.
+    lane, meters, counts, clients = state.lane[0], state.meters, state.counts, state.clients
+    ring, soon, ends, calls = state.ring, state.soon, state.ends, state.calls
+    least, whose, resets = tables.least, tables.whose, tables.resets
+    clock_times, delays = tables.clock_times, tables.delays
+    times, callers, numbers, whats = day.time, day.client, day.call, day.what
+    costs, durations, counted = day.credits, day.duration, day.counts
+    outcomes, settled_at, attempts = tape.outcome, tape.settled_at, tape.attempts
+    held, by_meter, events, length = tape.held, tape.by, tape.events, tape.length
+    count, vendors = times.shape[0], lane.vendors
     while True:
         now, order = until, np.int64(-1)
         if arrived < count:
-            now = day.time[arrived]
-            order = np.int64(day.client[arrived]) * _ORDERS_PER_CLIENT + day.call[arrived]
+            now = times[arrived]
+            order = np.int64(callers[arrived]) * _ORDERS_PER_CLIENT + numbers[arrived]
         is_due = lane.soon > 0 and earlier(soon[0].due, soon[0].order, now, order)
         if is_due:
             now = soon[0].due
-        if lane.waiting > 0 and lane.ends > 0 and state.ends[0].due <= min(now, until - 1):
-            _wake_at_end(state, rules, state.ends[0].due)
+        if lane.waiting > 0 and lane.ends > 0 and ends[0].due <= min(now, until - 1):
+            ended_at = ends[0].due
+            end_one(lane, meters, counts, whose, clients, ends)
+            _wake_all(lane, clients, calls, soon, ended_at)
             continue
-        if not lane.counting and now >= rules.warmup:
-            _begin_to_count(state, rules)
+        if not lane.counting and now >= lane.warmup:
+            take_back(lane, meters, counts, whose, clients, resets, ring, ends, lane.warmup)
+            _begin_to_count(lane, meters, counts)
         if not is_due and arrived >= count:
             return -1
-        take_back(state, rules, now)
-        oldest = lane.made
-        for meter in range(rules.meters.shape[0]):
-            if rules.meters[meter].window > 0:
-                oldest = min(oldest, state.turn[meter])
-        if (
-            lane.made + 2 - oldest > state.ring.shape[0]
-            or lane.ended == state.calls.shape[0]
-            or lane.ends == state.ends.shape[0]
-            or (tape.length.shape[0] > 0 and tape.length[0] + 2 > tape.events.shape[0])
-        ):
+        take_back(lane, meters, counts, whose, clients, resets, ring, ends, now)
+        if _has_no_room(lane, meters, ring, ends, calls, events, length):
             return arrived
 
-        entry, duration = -1, np.int64(0)
+        entry, duration = np.int64(-1), np.int64(0)
+        is_first = is_held = gives_up = is_impossible = False
         if is_due:
             entry = soon[0].call
             drop_first(soon, lane.soon)
             lane.soon -= 1
-            call = state.calls[entry]
+            call = calls[entry]
             order, credits, mask, duration = call.order, call.credits, call.meters, call.duration
-            submitted, row, counts = call.submitted, call.row, call.counts
-            client = order // _ORDERS_PER_CLIENT
+            submitted, row, counts_it = call.submitted, call.row, call.counts
+            number = order // _ORDERS_PER_CLIENT
+            client = clients[number]
         else:
-            client, credits, submitted = np.int64(day.client[arrived]), day.credits[arrived], now
-            api, of_records = day.what[arrived] >> 32, day.what[arrived] & (2**32 - 1)
-            mask = np.int64(rules.conduct[client].has_quota) << rules.vendors
-            for meter in range(rules.vendors):
-                mask |= np.int64(of_records > rules.least[meter, api]) << meter
-            if day.duration.shape[0] > 0:
-                duration = day.duration[arrived]
-            row, counts = base + arrived, day.counts[arrived]
+            number, credits, submitted = np.int64(callers[arrived]), costs[arrived], now
+            client = clients[number]
+            api, of_records = whats[arrived] >> 32, whats[arrived] & (2**32 - 1)
+            mask = np.int64(client.has_quota) << vendors
+            for meter in range(vendors):
+                mask |= np.int64(of_records > least[meter, api]) << meter
+            if durations.shape[0] > 0:
+                duration = durations[arrived]
+            row, counts_it = base + arrived, counted[arrived]
             arrived += 1
-        conduct, is_first = rules.conduct[client], False
-        number = order - client * _ORDERS_PER_CLIENT
 
-        if conduct.has_line:
-            is_first = entry >= 0 and state.front[client] == entry
-            if is_first and now - submitted > conduct.max_wait:
-                _leave_line(state, rules, client, now)
-                _settle(state, tape, entry, LOST, submitted + conduct.max_wait)
+        if client.has_line:
+            is_first = entry >= 0 and client.front == entry
+            if is_first and now - submitted > client.max_wait:
+                _leave_line(lane, client, calls, soon, now)
+                gone = submitted + client.max_wait
+                _tape_call(calls[entry], outcomes, settled_at, attempts, held, by_meter, LOST, gone)
+                _let_go(lane, calls, entry, True)
                 continue
-            when = now
-            if not is_first and state.front[client] >= 0:
+            when = max(client.paused, client.next_slot)
+            if not is_first and client.front >= 0:
                 when = np.int64(AT_AN_END)  # behind those that wait
-            else:
-                when = _pause_over(state, rules, client, mask, credits, now)
+            elif when <= now:
+                when = np.int64(now)
+                if client.open >= client.max_open:
+                    when = np.int64(AT_AN_END)
+                elif client.for_room:
+                    when = all_room_at(
+                        lane,
+                        meters,
+                        counts,
+                        whose,
+                        clients,
+                        resets,
+                        ring,
+                        number,
+                        mask,
+                        credits,
+                        now,
+                    )
+                    client.for_room = when != now
             if when != now:
                 is_new = not is_first
                 entry = _stored(
-                    state, entry, order, credits, mask, duration, submitted, row, counts
+                    lane, calls, entry, order, credits, mask, duration, submitted, row, counts_it
                 )
                 if is_new:
-                    state.calls[entry].held += 1
-                    _tape_call(state, tape, entry, UNFINISHED, -1)
-                if is_new and state.front[client] >= 0:
-                    state.calls[state.back[client]].next = entry
-                    state.back[client], state.calls[entry].next = entry, -1
+                    calls[entry].held += 1
+                    _tape_call(
+                        calls[entry], outcomes, settled_at, attempts, held, by_meter, UNFINISHED, -1
+                    )
+                if is_new and client.front >= 0:
+                    calls[client.back].next = entry
+                    client.back, calls[entry].next = entry, -1
                 else:
-                    _stand_first(state, client, entry)
-                    _await(state, rules, client, entry, when)
+                    _stand_first(client, calls, entry)
+                    _await(lane, client, calls, soon, entry, when)
                 continue
 
         # What the client holds back itself, the vendor never sees.
-        by, is_held, gives_up, is_impossible = -1, False, False, False
-        if conduct.has_quota:
-            is_held = (
-                refuser(state, rules, rules.vendors, rules.vendors + 1, client, mask, credits, now)
-                >= 0
-            )
-            gives_up = is_too_dear(
-                state, rules, rules.vendors, rules.vendors + 1, client, mask, credits
-            )
-        if conduct.has_reserve and not reserve_is_free(state, rules, client, credits, now):
-            is_held = True
+        by = np.int64(-1)
+        if client.has_quota:
+            last = vendors + 1
+            is_held = refuser(meters, counts, whose, vendors, last, number, mask, credits, now) >= 0
+            gives_up = is_too_dear(meters, counts, whose, vendors, last, number, mask, credits)
+        if client.has_reserve and not is_held:
+            pool = whose[lane.pool, number]
+            free = reserve_is_free(meters[lane.pool], counts[pool], client, credits, now)
+            is_held = not free
         if not is_held:
-            by = refuser(state, rules, 0, rules.vendors, client, mask, credits, now)
+            by = np.int64(refuser(meters, counts, whose, 0, vendors, number, mask, credits, now))
             lane.attempts += 1
-            if conduct.interval > 0:
-                state.next_slot[client] = now + conduct.interval
+            if client.interval > 0:
+                client.next_slot = now + client.interval
         if not is_held and by < 0:
-            opens = conduct.max_open < NEVER
-            take(state, rules, client, mask, credits, duration, opens, now)
-            note(tape, now, row, credits, AT_ONCE if entry < 0 else GRANTED, -1)
+            opens = client.max_open < NEVER
+            take(
+                lane,
+                meters,
+                counts,
+                whose,
+                clients,
+                ring,
+                ends,
+                number,
+                mask,
+                credits,
+                duration,
+                opens,
+                now,
+            )
+            note(events, length, now, row, credits, AT_ONCE if entry < 0 else GRANTED, -1)
             if is_first:
-                _leave_line(state, rules, client, now)
+                _leave_line(lane, client, calls, soon, now)
             if entry >= 0:
-                state.calls[entry].attempts += 1
-                _settle(state, tape, entry, SUCCEEDED, now)
+                calls[entry].attempts += 1
+                _tape_call(
+                    calls[entry], outcomes, settled_at, attempts, held, by_meter, SUCCEEDED, now
+                )
+                _let_go(lane, calls, entry, False)
             continue
 
         # Refused: from here on the call has an entry.
-        entry = _stored(state, entry, order, credits, mask, duration, submitted, row, counts)
-        call = state.calls[entry]
+        entry = _stored(
+            lane, calls, entry, order, credits, mask, duration, submitted, row, counts_it
+        )
+        call = calls[entry]
         call.tries += 1
         if is_held:
             call.held += 1
-            lane.held += counts
         else:
             call.attempts += 1
-            lane.refused += 1
-            note(tape, now, row, credits, THROTTLED, by)
-            charge(state, rules, tape, now)
+            would_be = wanted_of_pool(lane, meters, counts, whose, number, credits, now)
+            lane.reached = max(lane.reached, would_be)
+            note(events, length, now, row, credits, THROTTLED, by)
+            if lane.throttled_attempt_credits > 0:
+                cost = charge(lane, meters, counts, whose, clients, ring, ends, now)
+                if cost > 0:
+                    note(events, length, now, -1, cost, CHARGED, -1)
             if call.by < 0:
                 call.by = by
-                lane.throttled += counts
-                state.refusals[by] += counts
-            is_impossible = is_too_dear(state, rules, 0, rules.vendors, client, mask, credits)
+                lane.throttled += counts_it
+                meters[by].refused += counts_it
+            is_impossible = is_too_dear(meters, counts, whose, 0, vendors, number, mask, credits)
         gives_up = (
             gives_up
             or is_impossible
-            or conduct.policy == DROP
-            or (conduct.policy == RETRY and call.tries >= conduct.max_attempts)
+            or client.policy == DROP
+            or (client.policy == RETRY and call.tries >= client.max_attempts)
         )
-        if gives_up or conduct.policy == RETRY:
+        if gives_up or client.policy == RETRY:
             if is_first:
-                _leave_line(state, rules, client, now)
+                _leave_line(lane, client, calls, soon, now)
             if gives_up:
-                _settle(state, tape, entry, IMPOSSIBLE if is_impossible else LOST, now)
+                outcome = IMPOSSIBLE if is_impossible else LOST
+                _tape_call(call, outcomes, settled_at, attempts, held, by_meter, outcome, now)
+                _let_go(lane, calls, entry, True)
                 continue
-            delay = rules.delays[min(conduct.first_delay + call.tries - 1, conduct.last_delay)]
-            if conduct.jittered:
-                delay = np.int64(uniform(conduct.key, number, call.tries) * delay)
-            _tape_call(state, tape, entry, UNFINISHED, -1)
-            if now + delay < rules.horizon:
-                _wake(state, rules, now + delay, entry)
+            delay = delays[min(client.first_delay + call.tries - 1, client.last_delay)]
+            if client.jittered:
+                which = order - number * _ORDERS_PER_CLIENT
+                delay = np.int64(uniform(client.key, which, call.tries) * delay)
+            _tape_call(call, outcomes, settled_at, attempts, held, by_meter, UNFINISHED, -1)
+            if now + delay < lane.horizon:
+                _wake(lane, calls, soon, now + delay, entry)
             else:
-                call.next = lane.free
-                lane.free = entry
+                _let_go(lane, calls, entry, False)
             continue
-        _tape_call(state, tape, entry, UNFINISHED, -1)
-        _stand_first(state, client, entry)
-        _stop(state, rules, client, entry, now)
+
+        # A queue stops, with this call in front.
+        _tape_call(call, outcomes, settled_at, attempts, held, by_meter, UNFINISHED, -1)
+        _stand_first(client, calls, entry)
+        if client.policy == QUEUE_FOR_ROOM:
+            client.for_room = True
+            when = all_room_at(
+                lane, meters, counts, whose, clients, resets, ring, number, mask, credits, now
+            )
+            _await(lane, client, calls, soon, entry, when)
+            continue
+        over = now + client.wait
+        if client.policy == QUEUE_UNTIL:
+            over = lane.horizon
+            for which in range(client.clock_begin, client.clock_end):
+                if clock_times[which] > now:
+                    over = clock_times[which]
+                    break
+        client.paused = over
+        _wake(lane, calls, soon, over, entry)
 
 
 @compiled
-def lose_what_waited(state, rules, tape):  # type: ignore[no-untyped-def]
+def lose_what_waited(state, tape):  # type: ignore[no-untyped-def]
     """Note the calls in lines as lost that were too old before the horizon."""
-    for client in range(rules.conduct.shape[0]):
-        longest = rules.conduct[client].max_wait
-        entry = state.front[client]
+    lane, clients, calls = state.lane[0], state.clients, state.calls
+    for number in range(clients.shape[0]):
+        client = clients[number]
+        entry = client.front
         while entry >= 0:
-            following = state.calls[entry].next
-            gone = state.calls[entry].submitted + longest
-            if gone < rules.horizon:
-                _settle(state, tape, entry, LOST, gone)
+            following = calls[entry].next
+            gone = calls[entry].submitted + client.max_wait
+            if gone < lane.horizon:
+                columns = (tape.outcome, tape.settled_at, tape.attempts, tape.held, tape.by)
+                _tape_call(calls[entry], *columns, LOST, gone)
+                lane.lost += calls[entry].counts
             entry = following
