@@ -278,7 +278,9 @@ class MeteredRecount:
                 for row in zip(*(column.tolist() for column in columns), strict=True):
                     *its, code, records = row
                     api = demand.apis[code] if demand.apis[code] in kinds else "other"
-                    asked = [n for n, meter in enumerate(self.meters) if counts(meter, api, records)]
+                    asked = [
+                        n for n, meter in enumerate(self.meters) if counts(meter, api, records)
+                    ]
                     calls.append(Call(place, *its, asked))
         return calls
 
