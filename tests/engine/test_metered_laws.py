@@ -14,7 +14,7 @@ from simulation.experiment.experiment import run
 from simulation.rate_cards.meters import Meter
 from simulation.scenario.scenario import Scenario
 from tests.helpers import calls_of
-from tests.metered_recount import Count, Taken, amount, counts, resets_of, whose
+from tests.metered_counts import Count, Taken, amount, counts, resets_of, whose
 from tests.strategies import metered_scenarios
 
 pytestmark = pytest.mark.proof
@@ -49,8 +49,8 @@ def instances(scenario: Scenario, good: pd.DataFrame) -> Iterator[tuple[Meter, l
     for meter in scenario.card.meters:
         of: dict[object, list[object]] = {}
         for row in good.itertuples():
-            if counts(meter, str(row.api), int(row.records)):  # type: ignore[arg-type]
-                key = whose(meter, row.place, scenario.clients[row.place])  # type: ignore[arg-type, index]
+            if counts(meter, str(row.api), int(row.records)):
+                key = whose(meter, row.place, scenario.clients[row.place])
                 of.setdefault(key, []).append(row)
         for rows in of.values():
             yield meter, taken_of(meter, rows)
@@ -114,7 +114,7 @@ def test_a_reserve_is_left_free_where_the_client_can_know(scenario: Scenario) ->
     if pool.kind == "bucket":
         count.refill = pool.refill_for("any")
     for row in good.itertuples():
-        client = scenario.clients[row.place]  # type: ignore[index]
+        client = scenario.clients[row.place]
         (one,) = taken_of(pool, [row])
         used = count.used(one.time)
         # Of two calls of one client at one instant, the one that waited may come second.
