@@ -219,6 +219,7 @@ _pool: st.SearchStrategy[Any] = st.sampled_from(
         {"kind": "rolling"},
         {"kind": "calendar", "resets": {"timezone": "Europe/Berlin"}},
         {"kind": "bucket", "refill": "1 per minute"},
+        {"kind": "bucket", "refill": "7 per 13 minutes"},  # full again between two µs
         {"kind": "concurrent"},
     ]
 )

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import sys
+from itertools import product
+
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 
 from simulation.demand.demand import Demand
+from simulation.engine.compiled.sweep import sweep
+from simulation.scenario.loading import load_scenario
 from simulation.scenario.scenario import Scenario
 from tests.engine.test_compiled import compare
+from tests.helpers import SCENARIOS
+from tests.kept_figures import keep
 from tests.strategies import metered_scenarios
 
 pytestmark = pytest.mark.proof
+
+CARDS_WITH_CALLS_AT_ONCE = ("kaizen-93", "zoho-crm-2026")
 
 
 @settings(max_examples=400, deadline=None)
@@ -19,3 +30,21 @@ def test_both_engines_agree_on_all_meters_and_policies_at_once(scenario: Scenari
     demand = Demand(scenario)
     for replication in (0, 1):
         compare(demand, replication, scenario.limit)
+
+
+@pytest.mark.long
+def test_ten_million_decisions_of_many_meters_are_the_same_in_both_engines(long: bool) -> None:
+    decisions = dict[str, int]()
+    for path, card in product(SCENARIOS, CARDS_WITH_CALLS_AT_ONCE):
+        plain = Demand(load_scenario(path))
+        enough = sweep(plain, 0, np.array([0]), np.ones(len(plain.scenario.clients), bool)).enough
+        demand = Demand(load_scenario(path, [f"rate_card={card}"]))
+        assert not demand.scenario.is_plain
+        decisions[f"{path.stem} on {card}"] = sum(
+            compare(demand, 0, int(share * enough)) for share in (0.6, 0.99)
+        )
+    compared = sum(decisions.values())
+    sys.stdout.write(f"{compared:,} decisions compared, none differed\n")
+    assert compared > 10_000_000
+    if long:
+        keep("metered-engines", pd.DataFrame(decisions.items(), columns=["scenario", "decisions"]))
