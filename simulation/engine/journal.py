@@ -23,10 +23,7 @@ from simulation.engine.records import (
     merge,
 )
 
-if TYPE_CHECKING:
-    from simulation.engine.metered_client import Waiting
-
-__all__ = ["Journal", "Ledger", "MeteredLedger"]
+__all__ = ["Journal", "Ledger"]
 
 AnyLedger = TypeVar("AnyLedger", bound="Ledger")
 
@@ -69,9 +66,10 @@ class Ledger:
         # A call that was tried again may have succeeded by now; its first attempt was throttled.
         throttled = np.frombuffer(self._outcome, np.int8) != SUCCEEDED
         throttled[_keys(self._throttled)] = True
-        return self._entries(~throttled), self._entries(throttled)
+        return self.entries(~throttled), self.entries(throttled)
 
-    def _entries(self, which: NDArray[np.bool_]) -> Entries:
+    def entries(self, which: NDArray[np.bool_]) -> Entries:
+        """Return some of the calls as first attempts."""
         return Entries(self.calls.time[which], self.calls.credits[which], self.accounts[which])
 
     def records(self) -> CallRecords:
@@ -86,51 +84,6 @@ class Ledger:
         attempts = throttled + (outcome == SUCCEEDED)
         attempts = attempts.astype(np.int32)
         return CallRecords.of_pool(self.calls, attempts, throttled, outcome, settled_at)
-
-
-class MeteredLedger(Ledger):
-    """The calls of one client on one day, of which those that waited know what became of them."""
-
-    def __init__(self, calls: Calls, accounts: Ints) -> None:
-        super().__init__(calls, accounts)
-        self._waiting: dict[int, Waiting] = {}
-
-    def wait(self, position: int, call: Waiting) -> None:
-        """Note that a call is not accepted at once; it is pending until it is settled."""
-        self._waiting[position] = call
-        self.pending += 1
-
-    def at_once(self, position: int) -> None:
-        """Take back that a call waits: it was accepted at once after all."""
-        del self._waiting[position]
-        self.pending -= 1
-
-    def first_attempts(self) -> tuple[Entries, Entries]:
-        """Return the attempts accepted at once; all others are noted when they are made."""
-        at_once = np.ones(len(self.calls), bool)
-        at_once[list(self._waiting)] = False
-        none = Entries.of([], [], [])
-        return replace(self._entries(at_once), back_at=self.ends_at(at_once)), none
-
-    def ends_at(self, which: NDArray[np.bool_]) -> Ints:
-        """Return when some calls would end that are accepted at once."""
-        duration = self.calls.duration
-        return self.calls.time[which] + (0 if duration is None else duration[which])
-
-    def records(self) -> CallRecords:
-        """Return the calls with their outcomes."""
-        count = len(self.calls)
-        outcome, settled_at = np.zeros(count, np.int8), self.calls.time.copy()
-        attempts, held = np.ones(count, np.int32), np.zeros(count, np.int32)
-        by = np.full(count, -1, np.int8)
-        for position, call in self._waiting.items():
-            outcome[position] = UNFINISHED if call.outcome < 0 else call.outcome
-            settled_at[position], by[position] = call.settled_at, call.by
-            attempts[position], held[position] = call.attempts, call.held
-        throttled = attempts - (outcome == SUCCEEDED)
-        return CallRecords(
-            self.calls, attempts, throttled.astype(np.int32), outcome, settled_at, held, by
-        )
 
 
 def _keys(noted: dict[int, int]) -> Ints:
@@ -157,13 +110,10 @@ class Journal:
 
     def open(self, day: int, client: int, calls: Calls, accounts: Ints) -> Ledger:
         """Start the ledger of one client's calls of one day."""
-        return self._opened(day, client, Ledger(calls, accounts))
+        return self.open_with(day, client, Ledger(calls, accounts))
 
-    def open_metered(self, day: int, client: int, calls: Calls, accounts: Ints) -> MeteredLedger:
-        """Start such a ledger of a client that many meters may throttle."""
-        return self._opened(day, client, MeteredLedger(calls, accounts))
-
-    def _opened(self, day: int, client: int, ledger: AnyLedger) -> AnyLedger:
+    def open_with(self, day: int, client: int, ledger: AnyLedger) -> AnyLedger:
+        """Start a ledger of one client's calls of one day that is made already."""
         while self._first_open + len(self._open) <= day:
             self._open.append({})
         self._open[day - self._first_open][client] = ledger
@@ -176,13 +126,6 @@ class Journal:
         values = (now, credits, account, ends_at)
         for column, value in zip(self._retries[accepted], values, strict=True):
             column.append(value)
-
-    def noted(self, accepted: bool, now: int, ledger: MeteredLedger, position: int) -> None:
-        """Note an attempt of a call that waits, or that is throttled."""
-        calls = ledger.calls
-        lasting = 0 if calls.duration is None else int(calls.duration[position])
-        credits, account = int(calls.credits[position]), int(ledger.accounts[position])
-        self.retried(accepted, now, credits, account, now + lasting)
 
     def close_day(
         self, day: int, start: int, end: int, unbooked: list[tuple[int, int]], last: bool

@@ -10,7 +10,8 @@ import simpy
 
 from simulation.demand import Calls, uniform
 from simulation.engine.gate import Gate
-from simulation.engine.journal import Journal, MeteredLedger
+from simulation.engine.journal import Journal
+from simulation.engine.metered_ledger import MeteredLedger, Waiting
 from simulation.engine.meters import Concurrent, Meter
 from simulation.engine.policies import Process
 from simulation.engine.pool import Alarm, CreditPool
@@ -29,34 +30,7 @@ if TYPE_CHECKING:
     from simulation.demand import Demand
     from simulation.scenario import Clock
 
-__all__ = ["MeteredClient", "Waiting"]
-
-
-class Waiting:
-    """A call that was not accepted at once, and how far it is."""
-
-    __slots__ = (
-        *("attempts", "by", "credits", "duration", "held", "ledger", "meters", "number", "order"),
-        *("outcome", "position", "settled_at", "submitted", "tries"),
-    )
-
-    def __init__(
-        self, ledger: MeteredLedger, position: int, order: int, meters: list[Meter]
-    ) -> None:
-        calls = ledger.calls
-        self.ledger, self.position, self.order, self.meters = ledger, position, order, meters
-        self.number, self.submitted = int(calls.call[position]), int(calls.time[position])
-        self.credits = int(calls.credits[position])
-        self.duration = 0 if calls.duration is None else int(calls.duration[position])
-        self.tries = self.attempts = self.held = 0
-        self.by = -1  # the meter that throttled it first
-        self.outcome = self.settled_at = -1
-        ledger.wait(position, self)
-
-    def settle(self, outcome: int, when: int) -> None:
-        """Note how it ended."""
-        self.outcome, self.settled_at = outcome, when
-        self.ledger.pending -= 1
+__all__ = ["MeteredClient"]
 
 
 class MeteredClient:
@@ -106,7 +80,8 @@ class MeteredClient:
             yield env.timeout(max(0, clock.day_start(day) - env.now))
             calls = demand.draw_client(replication, number, day, made)
             accounts = number * len(demand.apis) + calls.api.astype(int)
-            ledger = self._journal.open_metered(day, number, calls, accounts)
+            ledger = MeteredLedger(calls, accounts)
+            self._journal.open_with(day, number, ledger)
             made += len(calls)
             costs, whats = calls.credits.tolist(), calls.what.tolist()
             for n, time in enumerate(calls.time.tolist()):
@@ -245,16 +220,20 @@ class MeteredClient:
         if now == call.submitted and call.attempts == 1 and not call.held:
             call.ledger.at_once(call.position)  # as most calls: nothing is kept of it
             return
-        self._journal.noted(True, now, call.ledger, call.position)
+        self._note(True, now, call)
         call.settle(SUCCEEDED, now)
 
     def _throttled(self, call: Waiting, by: Meter, now: int) -> None:
         call.tries += 1
         call.attempts += 1
-        self._journal.noted(False, now, call.ledger, call.position)
+        self._note(False, now, call)
         self._pool.unbooked += self._gate.charge(now)
         if call.by < 0:
             call.by = self._gate.meters.index(by)
+
+    def _note(self, accepted: bool, now: int, call: Waiting) -> None:
+        account, ends_at = int(call.ledger.accounts[call.position]), now + call.duration
+        self._journal.retried(accepted, now, call.credits, account, ends_at)
 
     def _go_on(self, call: Waiting, is_first: bool, now: int) -> None:
         """Give a refused call up, try it again later, or stop the queue."""

@@ -18,7 +18,7 @@ from simulation.demand import Demand, jitter_key
 from simulation.errors import InputError
 from simulation.quantities import DAY
 from simulation.rate_cards import Meter, RateCard, reset_moments
-from simulation.scenario import Clock, Scenario
+from simulation.scenario import Clock, PartOfPool, Scenario
 
 __all__ = ["CONDUCT", "KEEPS", "METER", "NEVER", "Limits", "Rules", "kinds_of_meters"]
 
@@ -174,9 +174,11 @@ class Rules:
         keeps = np.zeros(len(scenario.clients), KEEPS)
         for number, client in enumerate(scenario.clients):
             if client.quota is not None:
-                sizes[self.instance[self.vendors, number]] = _units_of(card, client.quota, limit)
+                part, most = client.quota, client.quota.at_most(limit)
+                sizes[self.instance[self.vendors, number]] = _units_of(card, part, most)
             if client.reserve is not None:
-                keeps[number]["reserve"] = _units_of(card, client.reserve, limit)
+                part, least = client.reserve, client.reserve.at_least(limit)
+                keeps[number]["reserve"] = _units_of(card, part, least)
                 keeps[number]["told_from"] = ceil(round(card.reports_usage_from * limit, 6))
         return Limits(limit, sizes, keeps)
 
@@ -198,9 +200,9 @@ def _in_units(card: RateCard, meter: Meter, size: int) -> int:
     return size * card.units_per_credit if meter.counts_credits else size
 
 
-def _units_of(card: RateCard, part: Any, limit: int) -> int:
-    found: int = part.of(limit)
-    return found if part.share is not None else found * card.units_per_credit
+def _units_of(card: RateCard, part: PartOfPool, amount: int) -> int:
+    """Return a part of the pool in units: a share is one of units already."""
+    return amount if part.share is not None else amount * card.units_per_credit
 
 
 class _Tables:

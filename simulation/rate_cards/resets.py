@@ -43,7 +43,12 @@ def _of_day(resets: Resets, day: dt.date, zone: ZoneInfo) -> Iterator[int]:
     for hour in range(24):
         for fold in (0, 1):  # an hour that comes twice resets twice
             shown = dt.datetime.combine(day, resets.at.replace(hour=hour, fold=fold), zone)
-            yield _moment(shown)
+            moment = _moment(shown)
+            # Not of an hour that the clock skips; `fold` means an earlier moment there.
+            if (_EPOCH + moment * _MICROSECOND).astimezone(zone).replace(tzinfo=None) == (
+                shown.replace(tzinfo=None, fold=0)
+            ):
+                yield moment
 
 
 def _moment(local: dt.datetime) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from math import ceil, floor
 from typing import Annotated, Any
 
 from pydantic import Field, WithJsonSchema, model_validator
@@ -46,12 +47,19 @@ class PartOfPool(Part):
             raise ValueError("is 0%, write a share such as 25%, or a number of credits")
         return self
 
-    def of(self, limit: int) -> int:
+    def at_most(self, limit: int) -> int:
         """Return how many credits it is of a pool of some size; a share is rounded down."""
+        return floor(self._of(limit))
+
+    def at_least(self, limit: int) -> int:
+        """Return how many credits it is of a pool of some size; a share is rounded up."""
+        return ceil(self._of(limit))
+
+    def _of(self, limit: int) -> float:
         if self.credits is not None:
             return self.credits
         assert self.share is not None
-        return int(round(self.share * limit, 6))
+        return round(self.share * limit, 6)  # 0.3 of 10 is 3, though the product is a bit less
 
     def __str__(self) -> str:
         """Return it as it is written."""

@@ -55,7 +55,7 @@ def conduct_remarks(clients: Sequence[Client], card: RateCard, limit: int) -> It
         if client.group is not None and not groups:
             what = f"has no effect, no meter of {card.name} is one for each group"
             yield KeyProblem((*here, "group"), what)
-        if client.quota is not None and client.quota.of(limit) >= limit:
+        if client.quota is not None and client.quota.at_most(limit) >= limit:
             yield KeyProblem((*here, "quota"), "has no effect, it is the whole pool or more")
         retry = client.on_throttle.retry
         if retry is not None and retry.first == 0 and retry.then is None:
