@@ -6,7 +6,6 @@ cards that ship lie in ``simulation/rate_cards``, with their sources and what th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -17,13 +16,15 @@ from typing import TYPE_CHECKING, Annotated, Any, overload
 
 from pydantic import Field, model_validator
 
-from simulation.bounds import MOST_CREDITS, MOST_CREDITS_A_CALL, MOST_PER_LICENSE
-from simulation.errors import InputError, KeyPath, KeyProblem, KeyProblems
+from simulation.bounds import MOST_CREDITS
+from simulation.errors import InputError, KeyProblem, KeyProblems
 from simulation.formats import Credits, Document, Part, did_you_mean
-from simulation.quantities import DAY, WHOLE, Duration, Share, write_duration
+from simulation.quantities import DAY, WHOLE, Duration, Share
 from simulation.rate_cards import prices
-from simulation.rate_cards.costs import CallCredits, SmallestUnit, Tiers, common_unit
+from simulation.rate_cards.card_checks import throttled_attempt_problems, unit_problems
+from simulation.rate_cards.costs import CallCredits, SmallestUnit, Tiers
 from simulation.rate_cards.durations import DEFAULT_DURATION, CallDuration
+from simulation.rate_cards.meter_words import size_in_words, window_in_words
 from simulation.rate_cards.meters import THE_POOL, Meter, meter_problems
 from simulation.rate_cards.offer import Offer
 from simulation.rate_cards.shipped import shipped_rate_cards
@@ -96,7 +97,8 @@ class RateCard(Part):
                 seen[name] = edition
         if "other" not in self.calls:
             problems.append(KeyProblem(("calls",), "has no 'other', say what any other call costs"))
-        problems += self._unit_problems()
+        problems += unit_problems(self)
+        problems += throttled_attempt_problems(self)
         least = {api: self.credits(api, 1) for api in self.calls}
         problems += meter_problems(self.limits, self.editions, least)
         if problems:
@@ -117,48 +119,6 @@ class RateCard(Part):
     def pool(self) -> Meter:
         """The meter whose size is the limit."""
         return next(meter for meter in self.meters if meter.is_pool)
-
-    def _unit_problems(self) -> Iterator[KeyProblem]:
-        """Yield the amounts that are no whole number of smallest units, or too many of them."""
-        unit = Fraction(str(self.smallest_unit))
-        costs: dict[KeyPath, int | float] = {
-            ("calls", api, *path): amount
-            for api, kind in self.calls.items()
-            for path, amount in kind.amounts.items()
-        }
-        costs[("throttled_attempt_credits",)] = self.throttled_attempt_credits
-        will_do = float(common_unit(costs))
-        if unit.numerator != 1:
-            what = (
-                f"{self.smallest_unit} is not a whole part of a credit, which has "
-                f"{float(1 / unit):.6g} of them: write {will_do:g}, of which all costs are "
-                "whole multiples"
-            )
-            yield KeyProblem(("smallest_unit",), what)
-            return
-        for path, amount in costs.items():
-            if Fraction(str(amount)) % unit:
-                what = (
-                    f"{amount} is not a whole multiple of the card's smallest unit of credits, "
-                    f"{self.smallest_unit}: write 'smallest_unit: {will_do:g}' on the card, or a "
-                    "whole multiple"
-                )
-                yield KeyProblem(path, what)
-        amounts = [(path, amount, MOST_CREDITS_A_CALL) for path, amount in costs.items()]
-        amounts.append((("purchase_cap_credits",), self.purchase_cap_credits, MOST_CREDITS))
-        for name, rules in self.editions.items():
-            amounts += [
-                (("editions", name, "base"), rules.base, MOST_CREDITS),
-                (("editions", name, "per_license"), rules.per_license, MOST_PER_LICENSE),
-                (("editions", name, "maximum"), rules.maximum or 0, MOST_CREDITS),
-            ]
-        for path, amount, most in amounts:
-            if amount * self.units_per_credit > most:
-                what = (
-                    f"{amount:,} is more than {most:,} times the card's smallest unit: write at "
-                    f"most {most * unit}, or a larger 'smallest_unit'"
-                )
-                yield KeyProblem(path, what)
 
     def pool_parts(self, limit: float) -> int:
         """Return the size of a pool as it is counted: in smallest units, or in calls."""
@@ -239,7 +199,25 @@ class RateCard(Part):
     @property
     def window_in_words(self) -> str:
         """The window as people call it: ``24 hours``, not ``1 day``."""
-        return write_duration(self.window).replace("1 day", "24 hours")
+        return window_in_words(self.window)
+
+    @property
+    def sells(self) -> bool:
+        """Whether any org can buy add-on credits."""
+        return self.purchase_cap_credits > 0
+
+    def meter_in_words(self, meter: Meter, edition: str, limit: int | None = None) -> str:
+        """Return what a meter allows an edition, as a phrase; ``limit`` is the pool's size."""
+        return meter.in_words(self.edition(edition), limit, self.window)
+
+    def pool_in_words(self, limit: int, edition: str) -> str:
+        """Return the pool of an org in a few words, such as ``5,000 credits per 24 hours``."""
+        return size_in_words(self.pool, limit, self.edition(edition), self.window)
+
+    def besides_in_words(self, edition: str) -> list[str]:
+        """Return what else can throttle an edition beside the pool, a phrase each."""
+        others = (meter for meter in self.meters if not meter.is_pool)
+        return [self.meter_in_words(meter, edition) for meter in others]
 
     def edition(self, name: str) -> str:
         """Return the edition that a name or an alias means.

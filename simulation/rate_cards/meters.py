@@ -18,7 +18,8 @@ from simulation.errors import KeyProblem, KeyProblems
 from simulation.formats import FrozenDict, Part, PositiveDuration, did_you_mean, listed
 from simulation.moments import read_time, read_zone
 from simulation.paces import parse_pace
-from simulation.quantities import WHOLE, parse_whole
+from simulation.quantities import DAY, WHOLE, parse_whole
+from simulation.rate_cards.meter_words import meter_in_words
 
 __all__ = ["ORG_ZONE", "THE_POOL", "AppliesTo", "Meter", "Resets", "meter_problems"]
 
@@ -75,7 +76,8 @@ class Resets(Part):
         """Return when it resets, such as ``at 00:00 in America/New_York``."""
         zone = "of the org's zone" if self.timezone == ORG_ZONE else f"in {self.timezone}"
         if self.every == "hour":
-            return f"{self.at.minute} minutes past each hour {zone}"
+            past = f"{self.at.minute} minutes past" if self.at.minute else "at the start of"
+            return f"{past} each hour {zone}"
         day = f"on day {self.day} of each month " if self.every == "month" else ""
         return f"{day}at {self.at:%H:%M} {zone}"
 
@@ -126,7 +128,7 @@ class Meter(Part):
 
     >>> Meter.model_validate({"name": "minute", "kind": "rolling", "counts": "calls",
     ...                       "size": 60, "window": "1 minute"}).in_words("professional")
-    '60 calls in any 1 minute'
+    '60 calls in any minute for the org'
     """
 
     name: str = Field(min_length=1, max_length=60)
@@ -240,21 +242,13 @@ class Meter(Part):
         ]
         return min(its, default=None)
 
-    def in_words(self, edition: str, pool: int | None = None) -> str:
-        """Return what it allows an edition, as a phrase."""
-        from simulation.quantities import write_duration
+    def in_words(self, edition: str, pool: int | None = None, window: int = DAY) -> str:
+        """Return what it allows an edition, as a phrase.
 
+        ``pool`` and ``window`` are the limit and the window of the card, where it is the pool.
+        """
         size = pool if self.is_pool else self.size_for(edition)
-        what = "calls" if not self.counts_credits else "credits"
-        amount = f"{size:,} {what}" if size is not None else f"the limit, in {what}"
-        when = {
-            "rolling": f"in any {write_duration(self.window or 0)}",
-            "calendar": f"until it resets {self.resets.in_words() if self.resets else ''}",
-            "bucket": "in a bucket that refills",
-            "concurrent": "at once",
-        }[self.kind]
-        each = {"org": "", "client": " for each client", "group": " for each group of clients"}
-        return f"{amount} {when}{each[self.scope]}"
+        return meter_in_words(self, size, edition, window)
 
 
 def _edition_problems(
