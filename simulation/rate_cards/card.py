@@ -21,11 +21,10 @@ from simulation.errors import InputError, KeyProblem, KeyProblems
 from simulation.formats import Credits, Document, Part, did_you_mean
 from simulation.quantities import DAY, WHOLE, Duration, Share
 from simulation.rate_cards import prices
-from simulation.rate_cards.card_checks import throttled_attempt_problems, unit_problems
+from simulation.rate_cards.card_checks import unit_problems
 from simulation.rate_cards.costs import CallCredits, SmallestUnit, Tiers
 from simulation.rate_cards.durations import DEFAULT_DURATION, CallDuration
-from simulation.rate_cards.meter_words import size_in_words, window_in_words
-from simulation.rate_cards.meters import THE_POOL, Meter, meter_problems
+from simulation.rate_cards.meters import THE_POOL, Meter, meter_problems, window_in_words
 from simulation.rate_cards.offer import Offer
 from simulation.rate_cards.shipped import shipped_rate_cards
 from simulation.rate_cards.terms import (
@@ -97,10 +96,22 @@ class RateCard(Part):
                 seen[name] = edition
         if "other" not in self.calls:
             problems.append(KeyProblem(("calls",), "has no 'other', say what any other call costs"))
-        problems += unit_problems(self)
-        problems += throttled_attempt_problems(self)
-        least = {api: self.credits(api, 1) for api in self.calls}
-        problems += meter_problems(self.limits, self.editions, least)
+        wrong_amounts = list(
+            unit_problems(
+                self.smallest_unit,
+                self.calls,
+                self.editions,
+                self.throttled_attempt_credits,
+                self.purchase_cap_credits,
+            )
+        )
+        problems += wrong_amounts
+        if not wrong_amounts and "other" in self.calls:
+            least = {api: self.credits(api, 1) for api in self.calls}
+            problems += meter_problems(self.limits, self.editions, least)
+        if self.throttled_attempt_credits and not self.pool.counts_credits:
+            what = f"are credits, but the pool, meter {self.pool.name!r}, counts calls: write 0"
+            problems.append(KeyProblem(("throttled_attempt_credits",), what))
         if problems:
             raise KeyProblems(problems)
         return self
@@ -212,7 +223,7 @@ class RateCard(Part):
 
     def pool_in_words(self, limit: int, edition: str) -> str:
         """Return the pool of an org in a few words, such as ``5,000 credits per 24 hours``."""
-        return size_in_words(self.pool, limit, self.edition(edition), self.window)
+        return self.pool.size_in_words(limit, self.edition(edition), self.window)
 
     def besides_in_words(self, edition: str) -> list[str]:
         """Return what else can throttle an edition beside the pool, a phrase each."""
