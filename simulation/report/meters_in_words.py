@@ -123,7 +123,8 @@ def who_throttled(result: RunResult) -> tuple[str, str]:
     if only_others_throttle(result):
         if len(found) == 1:
             name = _named(scenario, found[0][0])
-            return f"{name} throttled calls, and the pool none", f": {will} will not help"
+            end = f": the pool throttled none, and {will} will not help"
+            return f"{name} throttled calls", end
         end = f": {first} of them first, the pool none, so {will} will not help"
         return "calls were throttled", end
     return "calls were throttled", f": {first} of them first, so {more_helps} only in part"
