@@ -90,8 +90,8 @@ def with_warmup(scenario: Scenario) -> tuple[Scenario, Warmup | None]:
     """Return the scenario with its warm-up, and how far the start still shows after it.
 
     None where that is not examined: after a warm-up of 0, with which the start is wanted, and in
-    a run of more than 10,000 windows, where one window is left out unless the scenario says else, and
-    where the scenario says what is in use at the start.
+    a run of more than 10,000 windows, where one window is left out unless the scenario says else;
+    nor where the scenario says what is in use at the start.
 
     A warm-up that the scenario names stays as it is. Otherwise it is the shortest of whole windows,
     or of whole weeks where the demand differs by weekday and the run covers two, after which, and

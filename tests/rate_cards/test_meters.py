@@ -108,7 +108,11 @@ def test_a_bad_limit_is_refused_by_the_commands_with_its_line(tmp_path: Path) ->
     text = KAIZEN_34.read_text()
     line = len(text.splitlines()) + 3
     file.write_text(f"{text}\nlimits:\n  - {{name: m, kind: concurrent, size: 0}}\n")
-    for command in (["rate-cards", file], ["quote", "--edition", "free", "--rate-card", file]):
+    commands: list[list[str | Path]] = [
+        ["rate-cards", file],
+        ["quote", "--edition", "free", "--rate-card", file],
+    ]
+    for command in commands:
         done = creditsim(*command)
         assert done.returncode == 2
         assert done.stderr.startswith(f"{file}:{line}: limits.m.size: 0 lets no call through")

@@ -143,7 +143,11 @@ def test_a_refusal_names_file_and_line_through_the_command(tmp_path: Path) -> No
 
 
 def test_usage_at_the_start_stands_in_place_of_a_warm_up() -> None:
-    keys = {"horizon": "2 days", "warmup": None, "initial_usage": {"credits": 4_995}}
+    keys: dict[str, Any] = {
+        "horizon": "2 days",
+        "warmup": None,
+        "initial_usage": {"credits": 4_995},
+    }
     result = run(build([scheduled("a", "00:00", 10)], **keys))
     assert result.scenario.warmup == 0
     assert result.runs["throttled_calls"].tolist() == [5]
