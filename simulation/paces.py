@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from simulation.quantities import parse_duration, parse_number
+from simulation.quantities import DAY, HOUR, MINUTE, SECOND, parse_duration, parse_number
 
-__all__ = ["Pace", "parse_pace"]
+__all__ = ["Pace", "pace_in_words", "parse_pace"]
 
 _PACE = re.compile(r"([0-9][0-9.,_]*)\s*(?:calls?\b|credits?\b)?\s*(?:/|\bper\b|\ban?\b)\s*(.+)")
 
@@ -36,6 +36,18 @@ def parse_pace(value: Any) -> Fraction:
     if pace <= 0:
         raise ValueError(f"{value!r} lets nothing through, write such as '10 per second'")
     return pace
+
+
+def pace_in_words(pace: Fraction) -> str:
+    """Return a pace, given per µs, in the first unit of time in which it is a whole number.
+
+    >>> pace_in_words(parse_pace("2 per second")), pace_in_words(parse_pace("90 per hour"))
+    ('2 per second', '90 per hour')
+    """
+    for unit, length in (("second", SECOND), ("minute", MINUTE), ("hour", HOUR), ("day", DAY)):
+        if (pace * length).denominator == 1:
+            return f"{int(pace * length):,} per {unit}"
+    return f"{float(pace * SECOND):.6g} per second"
 
 
 Pace = Annotated[

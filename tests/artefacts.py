@@ -27,6 +27,7 @@ from simulation.scenario.arrival_laws import CountTrace, TraceFile
 from simulation.scenario.bursts import Each
 from simulation.scenario.call_mix import CallMix, RecordCount
 from simulation.scenario.clients import Client
+from simulation.scenario.conduct import InitialUsage, Queue
 from simulation.scenario.objective import Alternative, Objective
 from simulation.scenario.org import Org
 from simulation.scenario.poisson import Event, Poisson
@@ -64,6 +65,8 @@ _SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("`duration`, unless a duration alone", CallDuration),
     ("`duration: {lognormal: …}`", LogNormal),
     ("`on_throttle: {retry: …}`", Retry),
+    ("`on_throttle: {queue: …}`", Queue),
+    ("`initial_usage`", InitialUsage),
 ]
 _DEFAULTS = {
     ("Retry", "first"): "30 s",

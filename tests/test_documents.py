@@ -114,6 +114,31 @@ def test_the_portfolio_of_the_documents_is_read(tmp_path: Path) -> None:
     assert names == ["Northwind", "Fabrikam", "Litware"]
 
 
+def test_clients_that_hold_themselves_back_run_as_they_are_written(tmp_path: Path) -> None:
+    blocks = _blocks(ROOT / "scenarios" / "README.md", "yaml")
+    (block,) = [each for each in blocks if "clients:" in each]
+    for key in ("quota", "reserve", "pace", "max_concurrent", "queue", "initial_usage", "then"):
+        assert f"{key}:" in block
+    (tmp_path / "back.yaml").write_text(block)
+    checked = creditsim("validate", tmp_path / "back.yaml")
+    assert checked.returncode == 0
+    assert "has no effect" not in checked.stderr
+    options = ["--engine", "compiled", "--replications", "2"]
+    done = creditsim("run", tmp_path / "back.yaml", *options)
+    assert done.returncode == 0, done.stderr
+    assert "held back" in done.stdout
+
+
+def test_the_limits_of_the_cards_page_make_a_card(tmp_path: Path) -> None:
+    page = ROOT / "simulation" / "rate_cards" / "README.md"
+    (block,) = [each for each in _blocks(page, "yaml") if each.startswith("limits:")]
+    card = (ROOT / "simulation" / "rate_cards" / "kaizen-34.yaml").read_text()
+    (tmp_path / "own.yaml").write_text(f"{card}\n{block}")
+    shown = creditsim("rate-cards", tmp_path / "own.yaml")
+    assert shown.returncode == 0, shown.stderr
+    assert "• sub-concurrency (concurrent)" in shown.stdout
+
+
 def test_the_readme_s_scenario_is_valid(tmp_path: Path) -> None:
     (block,) = _blocks(ROOT / "README.md", "yaml")
     (tmp_path / "small.yaml").write_text(block)

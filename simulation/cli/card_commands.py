@@ -37,7 +37,8 @@ def quote(
     card = RateCard.load(rate_card)
     result = card.offer(edition, licenses).quote(addon)
     if as_json:
-        print_json(result.model_dump())
+        besides = card.besides_in_words(result.edition)
+        print_json({**result.model_dump(), "besides": besides})
         return
     from simulation.cli.card_view import quote_view
     from simulation.cli.console import Console
@@ -54,12 +55,12 @@ def rate_cards(
     Example: creditsim rate-cards kaizen-34
     """
     from simulation.rate_cards import RateCard, shipped_rate_cards, superseded_by
-    from simulation.report import in_force_in_words
+    from simulation.report import in_force_in_words, limits_in_words
 
     if name is not None:
         card = RateCard.load(name)
         if as_json:
-            print_json(card.model_dump(mode="json"))
+            print_json({**card.model_dump(mode="json"), "limits_in_words": limits_in_words(card)})
             return
         from simulation.cli.card_view import rate_card_view
         from simulation.cli.console import Console

@@ -9,7 +9,7 @@ from simulation.cli.console import table_of
 from simulation.formats import counted, money
 from simulation.quantities import DAYS_PER_MONTH
 from simulation.rate_cards import Quote, RateCard
-from simulation.report import card_facts, in_force_in_words
+from simulation.report import besides_in_words, card_facts, in_force_in_words, limits_in_words
 
 __all__ = ["quote_view", "rate_card_view"]
 
@@ -22,20 +22,29 @@ def quote_view(quote: Quote, card: RateCard) -> RenderableType:
     licenses = f", {counted(quote.user_licenses, 'license')}" if quote.user_licenses else ""
     table = table_of(f"{quote.edition}{licenses}", quote.rate_card)
     maximum = "none" if quote.maximum is None else f"{quote.maximum:,}"
+    allows = card.meter_in_words(card.pool, quote.edition, quote.limit)
+    allows = allows.removeprefix(f"{quote.limit:,} ")  # which stands in the other column
     most = ", at most" if quote.addon_billing == "consumed" else ""
-    for name, value in (
+    rows = [
         ("allowance", f"{quote.allowance:,}"),
         ("add-on credits", f"{quote.addon_credits:,}"),
         ("edition's maximum", maximum),
-        (f"limit: credits in any {card.window_in_words}", f"{quote.limit:,}"),
+        (f"limit: {allows}", f"{quote.limit:,}"),
         ("purchase cap: add-on credits at most", f"{quote.purchase_cap:,}"),
         (f"price per day{most}", money(quote.price_per_day)),
         (f"price per month of {DAYS_PER_MONTH} days{most}", money(quote.price_per_month)),
         ("billed", _BILLED[quote.addon_billing]),
-    ):
+    ]
+    if not card.sells:
+        hidden = ("add-on", "purchase", "price", "billed")
+        rows = [row for row in rows if not row[0].startswith(hidden)]
+    for name, value in rows:
         table.add_row(Text(name), value)
+    besides = besides_in_words(card, quote.edition)
     hint = f"Sources, and where they contradict themselves: creditsim rate-cards {card.name}"
-    return Group(table, Text(hint, style="dim"))
+    if not card.sells:
+        hint = f"No more can be bought on this card. Its sources: creditsim rate-cards {card.name}"
+    return Group(table, *([Text(besides)] if besides else []), Text(hint, style="dim"))
 
 
 def rate_card_view(card: RateCard) -> RenderableType:
@@ -58,15 +67,18 @@ def rate_card_view(card: RateCard) -> RenderableType:
         if edge > card.purchase_cap_credits:
             full = "above the cap"
         slabs.add_row(f"up to {edge:,}", f"{slab.price_per_1000}", full)
+    tables = [editions, calls, *([slabs] if card.sells else [])]
+    limits = [Text(f"• {each}") for each in limits_in_words(card)] if card.limits else []
     sources = [Text(f"• {s.title} ({s.date})\n  {s.url}") for s in card.sources]
     notes = [Text(f"• {note}") for note in card.notes]
     status = " · ".join(filter(None, (card.vendor, in_force_in_words(card))))
     return Group(
         Text(f"{card.name}: {card.title}", style="bold"),
         *([Text(status[0].upper() + status[1:])] if status else []),
-        editions,
-        calls,
-        slabs,
+        *tables,
+        *([Text("Limits, in the order in which they are asked", style="bold")] if limits else []),
+        *limits,
+        *([Text("")] if limits else []),
         Text(" ".join(card_facts(card))),
         Text("\nSources", style="bold"),
         *sources,

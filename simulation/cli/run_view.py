@@ -15,6 +15,7 @@ from simulation.experiment import RunResult, Warmup, timeline
 from simulation.formats import number, percent, period
 from simulation.rate_cards import ALERT_LEVELS
 from simulation.report import (
+    limit_figures,
     precision_finding,
     run_figures,
     run_findings,
@@ -36,13 +37,14 @@ def run_view(result: RunResult, precision: str | None = None) -> RenderableType:
         *([] if precision is None else [Text(""), Text(precision_finding(result, precision))]),
         Text(""),
         Timeline(
-            "Available credits",
+            f"Available {result.scenario.card.pool.unit}",
             result.scenario.limit,
             period(result.scenario.counted),
             len(result.runs),
             partial(timeline, result),
         ),
         _overall_table(result),
+        *_limit_table(result),
         _group_table(result, "client"),
     ]
     if result.category_runs["category"].nunique() > 1:
@@ -66,6 +68,17 @@ def _overall_table(result: RunResult) -> Table:
     for row in run_figures(result):
         table.add_row(*row)
     return table
+
+
+def _limit_table(result: RunResult) -> list[Table]:
+    """Return a table of the card's limits, where there is more than the pool."""
+    rows = limit_figures(result)
+    if not rows:
+        return []
+    table = table_of("by limit", "throttled first", "share", "peak", "size", "of it")
+    for row in rows:
+        table.add_row(Text(row.name), *row[1:])
+    return [table]
 
 
 def _group_table(result: RunResult, key: str) -> Table:

@@ -17,9 +17,10 @@ from simulation.experiment.intervals import CONFIDENCE
 from simulation.experiment.summary import ESTIMATORS
 from simulation.experiment.warmup import MOST_SHOWN, Warmup
 from simulation.formats import counted, exact, exact_percent
+from simulation.paces import pace_in_words
 from simulation.plain_text import one_line
 from simulation.quantities import write_duration
-from simulation.scenario import Client, OnThrottle, RecordCount, Scenario
+from simulation.scenario import Client, InitialUsage, OnThrottle, RecordCount, Scenario
 from simulation.version import __version__
 
 __all__ = [
@@ -96,7 +97,7 @@ def what_was_bought(scenario: Scenario) -> str:
     return (
         f"{quoted(scenario.name)} is an org on edition {quoted(org.edition)} with "
         f"{counted(scenario.user_licenses, 'user license')} and {org.addon_credits:,} add-on "
-        f"credits: a pool of {scenario.limit:,} credits per {scenario.card.window_in_words}."
+        f"credits: a pool of {scenario.card.pool_in_words(scenario.limit, org.edition)}."
     )
 
 
@@ -110,6 +111,14 @@ def inputs(scenario: Scenario) -> Iterator[str]:
     yield f"- Rate card: {quoted(card.name)} ({quoted(card.title)}), {whose}. Its sources:"
     for source in card.sources:
         yield f"  - {quoted(source.title)} ({quoted(source.date)}): {quoted(source.url)}"
+    if len(card.meters) > 1:
+        yield (
+            "- Limits, in the order in which they are asked; the first that refuses a call has "
+            "throttled it:"
+        )
+        for meter in card.meters:
+            allows = card.meter_in_words(meter, scenario.org.edition, scenario.limit)
+            yield f"  - {quoted(meter.name)}: {allows}"
     yield f"- Clients, {len(scenario.clients):,} in this order:"
     for client in scenario.clients:
         law = " ".join(_sentences(scenario, client))
@@ -131,6 +140,21 @@ def _sentences(scenario: Scenario, client: Client) -> Iterator[str]:
     )
     yield f"Calls: {mix}." if mix else "Calls: as the trace names them."
     yield _when_throttled(client.on_throttle)
+    yield from _held_back(client)
+
+
+def _held_back(client: Client) -> Iterator[str]:
+    """Yield how a client holds itself back, a sentence each."""
+    if client.quota is not None:
+        yield f"It takes at most {client.quota} of the pool itself (quota)."
+    if client.reserve is not None:
+        yield f"It makes no attempt that would leave less than {client.reserve} of the pool free."
+    if client.pace is not None:
+        yield f"It makes at most {pace_in_words(client.pace)} attempts, evenly spaced."
+    if client.max_concurrent is not None:
+        yield f"At most {client.max_concurrent:,} of its calls are open at once."
+    if client.group is not None:
+        yield f"It is of group {quoted(client.group)}."
 
 
 def _trace(scenario: Scenario, client: Client) -> str:
@@ -175,15 +199,41 @@ def _records(law: RecordCount) -> str:
 
 
 def _when_throttled(policy: OnThrottle) -> str:
-    retry = policy.retry
+    retry, queue = policy.retry, policy.queue
+    if queue is not None:
+        wait = "until there is room for its first call"
+        if queue.wait.span is not None:
+            wait = f"for {write_duration(queue.wait.span)}"
+        elif queue.wait.clock is not None:
+            wait = f"until the next {queue.wait.clock:%H:%M}"
+        lost = ""
+        if queue.max_wait is not None:
+            lost = f"; a call that is older than {write_duration(queue.max_wait)} is lost"
+        return f"When throttled it stops {wait}, then works what has waited in order{lost}."
     if retry is None:
         return "A throttled call is lost."
     jitter = ", each delay drawn between 0 and its length" if retry.jitter == "full" else ""
+    first, grown = write_duration(retry.first), "the one before"
+    if retry.then is not None:
+        first, grown = f"at once, then after {write_duration(retry.then)}", "the one before it"
+    else:
+        first = f"after {first}"
     return (
-        f"A throttled call is tried again after {write_duration(retry.first)}, each delay "
-        f"{retry.factor:f} times the one before and at most {write_duration(retry.max_delay)}"
+        f"A throttled call is tried again {first}, each delay "
+        f"{retry.factor:f} times {grown} and at most {write_duration(retry.max_delay)}"
         f"{jitter}; it is lost after {retry.max_attempts:,} attempts."
     )
+
+
+def _in_use(initial: InitialUsage) -> str:
+    """Return what is in use at the start, as a clause."""
+    if initial.credits is None:
+        assert initial.trace is not None
+        counts = initial.trace.counts
+        file = quoted(Path((counts or initial.trace).file or "").name)
+        return f"what {file} records before the start is in use"
+    back = "come back evenly over the next window, or at the next reset"
+    return f"{initial.credits:,} credits are in use, which {back},"
 
 
 def initialisation(scenario: Scenario, warmup: Warmup | None) -> Iterator[str]:
@@ -193,13 +243,19 @@ def initialisation(scenario: Scenario, warmup: Warmup | None) -> Iterator[str]:
         f"{clock.local(moment):%Y-%m-%d %H:%M}"
         for moment in (0, scenario.warmup_end, scenario.horizon)
     )
+    unit, initial = scenario.card.pool.unit, scenario.initial_usage
+    full = f"At first the pool is full: all {scenario.limit:,} {unit} are available"
+    if initial is not None:
+        full = f"At first {_in_use(initial)} of {scenario.limit:,}"
     yield (
         f"- A run begins at {begins} ({zone}) and ends at {ends}: "
-        f"{write_duration(scenario.horizon)}. At first the pool is full: all {scenario.limit:,} "
-        "credits are available, and no call waits."
+        f"{write_duration(scenario.horizon)}. {full}, and no call waits."
     )
+    if scenario.card.limits:
+        yield "- All other limits are unused at first, and no call is open."
     if not scenario.warmup_end:
-        yield "- There is no warm-up: all calls count, and the full pool is part of what is asked."
+        start = "full pool" if initial is None else "start"
+        yield f"- There is no warm-up: all calls count, and the {start} is part of what is asked."
         return
     length = write_duration(scenario.warmup_end)
     yield (

@@ -89,9 +89,9 @@ def warmup_from(data: dict[str, Any] | None) -> Warmup | None:
 def with_warmup(scenario: Scenario) -> tuple[Scenario, Warmup | None]:
     """Return the scenario with its warm-up, and how far the start still shows after it.
 
-    None where that is not examined: after a warm-up of 0, with which the start is wanted or known,
-    and in a run of more than 10,000 windows, where one window is left out unless the scenario says
-    else.
+    None where that is not examined: after a warm-up of 0, with which the start is wanted, and in
+    a run of more than 10,000 windows, where one window is left out unless the scenario says else;
+    nor where the scenario says what is in use at the start.
 
     A warm-up that the scenario names stays as it is. Otherwise it is the shortest of whole windows,
     or of whole weeks where the demand differs by weekday and the run covers two, after which, and
@@ -100,7 +100,9 @@ def with_warmup(scenario: Scenario) -> tuple[Scenario, Warmup | None]:
     longest if that helps, and the shortest if not.
     """
     window, given = scenario.card.window, scenario.warmup is not None
-    if scenario.warmup_end == 0 or scenario.horizon // window > _MOST_WINDOWS:
+    if not given and scenario.initial_usage is not None:  # which stands in place of a warm-up
+        return scenario.changed({"warmup": 0}), None
+    if scenario.warmup == 0 or scenario.horizon // window > _MOST_WINDOWS:
         return scenario, None
     candidates = [scenario.warmup_end] if given else _candidates(scenario)
     pilots = _Pilots(Demand(scenario))

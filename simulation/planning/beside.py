@@ -39,9 +39,10 @@ def _meters(scenario: Scenario, shares: Mapping[str, float]) -> list[Meter]:
 
 def throttled_beside(scenario: Scenario, shares: Mapping[str, float]) -> str:
     """Return which part of the calls other meters throttle, and which, in words."""
-    edition = scenario.card.edition(scenario.org.edition)
+    card, edition = scenario.card, scenario.card.edition(scenario.org.edition)
     named = [
-        f"{percent(shares[meter.name])} by {meter.name} ({meter.in_words(edition)})"
+        f"{percent(shares[meter.name])} by {meter.name} "
+        f"({card.meter_in_words(meter, edition, scenario.limit)})"
         for meter in _meters(scenario, shares)
     ]
     return f"{percent(sum(shares.values()))} of the calls are throttled, {listed(named)}"
@@ -60,9 +61,11 @@ def what_helps_beside(scenario: Scenario, shares: Mapping[str, float]) -> str:
     return "a slower pace (`pace`), clients that wait (`queue`), or other hours"
 
 
-def reasons_beside(scenario: Scenario, beside: BesidePool) -> list[str]:
+def reasons_beside(scenario: Scenario, beside: BesidePool | None) -> list[str]:
     """Return what throttles besides the pool, and what would help, a sentence each."""
-    reasons = []
+    reasons = list[str]()
+    if beside is None:
+        return reasons
     if beside.shares:
         then = "With a pool that is never used up"
         if beside.size is not None:

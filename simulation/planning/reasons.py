@@ -110,7 +110,6 @@ def reasons_for(
         evidence.sizes,
         evidence.judged,
     )
-    offer = scenario.offer
     reasons = [f"Wanted: {wanted(scenario)}."]
     index = len(sizes) - 1 if chosen is None else chosen
     size = int(sizes[index])
@@ -150,19 +149,27 @@ def reasons_for(
         )
     enough = int(judged.enough.max())
     reasons.append(
-        f"A pool of {enough:,} credits throttles no call in any simulated "
+        f"A pool of {enough:,} {scenario.card.pool.unit} throttles no call in any simulated "
         f"{period(scenario.counted)}; the allowance is {int(judged.limits[0]):,}."
     )
-    if beside is not None:
-        reasons += reasons_beside(scenario, beside)
+    reasons += reasons_beside(scenario, beside)
     if chosen is None or size == sizes[-1]:
-        bound = f"the purchase cap of {offer.card_cap:,}"
-        if offer.ends_at_maximum:
-            bound = f"the edition's maximum of {offer.maximum:,}"
-        reasons.append(f"No more than {int(sizes[-1]):,} can be bought, because of {bound}.")
+        reasons.append(_no_more(scenario, int(sizes[-1])))
     if shortfall is not None:
-        reasons.append(f"Even the largest purchase falls {shortfall:,} credits short.")
+        largest = "Even the largest purchase" if scenario.card.sells else "The limit"
+        reasons.append(f"{largest} falls {shortfall:,} {scenario.card.pool.unit} short.")
     return reasons
+
+
+def _no_more(scenario: Scenario, most: int) -> str:
+    """Return why no more can be bought, as a sentence."""
+    offer = scenario.offer
+    if not scenario.card.sells:
+        return f"Rate card {scenario.card.name} sells no add-on credits."
+    bound = f"the purchase cap of {offer.card_cap:,}"
+    if offer.ends_at_maximum:
+        bound = f"the edition's maximum of {offer.maximum:,}"
+    return f"No more than {most:,} can be bought, because of {bound}."
 
 
 def rejections(

@@ -19,11 +19,12 @@ from pydantic import Field, model_validator
 from simulation.bounds import MOST_CREDITS
 from simulation.errors import InputError, KeyProblem, KeyProblems
 from simulation.formats import Credits, Document, Part, did_you_mean
-from simulation.quantities import DAY, WHOLE, Duration, Share, write_duration
+from simulation.quantities import DAY, WHOLE, Duration, Share
 from simulation.rate_cards import prices
-from simulation.rate_cards.costs import CallCredits, SmallestUnit, Tiers, unit_problems
+from simulation.rate_cards.card_checks import unit_problems
+from simulation.rate_cards.costs import CallCredits, SmallestUnit, Tiers
 from simulation.rate_cards.durations import DEFAULT_DURATION, CallDuration
-from simulation.rate_cards.meters import THE_POOL, Meter, meter_problems
+from simulation.rate_cards.meters import THE_POOL, Meter, meter_problems, window_in_words
 from simulation.rate_cards.offer import Offer
 from simulation.rate_cards.shipped import shipped_rate_cards
 from simulation.rate_cards.terms import (
@@ -99,9 +100,22 @@ class RateCard(Part):
                 seen[name] = edition
         if "other" not in self.calls:
             problems.append(KeyProblem(("calls",), "has no 'other', say what any other call costs"))
-        problems += unit_problems(self)
-        least = {api: self.credits(api, 1) for api in self.calls}
-        problems += meter_problems(self.limits, self.editions, least)
+        wrong_amounts = list(
+            unit_problems(
+                self.smallest_unit,
+                self.calls,
+                self.editions,
+                self.throttled_attempt_credits,
+                self.purchase_cap_credits,
+            )
+        )
+        problems += wrong_amounts
+        if not wrong_amounts and "other" in self.calls:
+            least = {api: self.credits(api, 1) for api in self.calls}
+            problems += meter_problems(self.limits, self.editions, least)
+        if self.throttled_attempt_credits and not self.pool.counts_credits:
+            what = f"are credits, but the pool, meter {self.pool.name!r}, counts calls: write 0"
+            problems.append(KeyProblem(("throttled_attempt_credits",), what))
         if problems:
             raise KeyProblems(problems)
         return self
@@ -200,7 +214,25 @@ class RateCard(Part):
     @property
     def window_in_words(self) -> str:
         """The window as people call it: ``24 hours``, not ``1 day``."""
-        return write_duration(self.window).replace("1 day", "24 hours")
+        return window_in_words(self.window)
+
+    @property
+    def sells(self) -> bool:
+        """Whether any org can buy add-on credits."""
+        return self.purchase_cap_credits > 0
+
+    def meter_in_words(self, meter: Meter, edition: str, limit: int | None = None) -> str:
+        """Return what a meter allows an edition, as a phrase; ``limit`` is the pool's size."""
+        return meter.in_words(self.edition(edition), limit, self.window)
+
+    def pool_in_words(self, limit: int, edition: str) -> str:
+        """Return the pool of an org in a few words, such as ``5,000 credits per 24 hours``."""
+        return self.pool.size_in_words(limit, self.edition(edition), self.window)
+
+    def besides_in_words(self, edition: str) -> list[str]:
+        """Return what else can throttle an edition beside the pool, a phrase each."""
+        others = (meter for meter in self.meters if not meter.is_pool)
+        return [self.meter_in_words(meter, edition) for meter in others]
 
     def edition(self, name: str) -> str:
         """Return the edition that a name or an alias means.

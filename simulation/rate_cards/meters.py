@@ -5,22 +5,21 @@ The credit pool is one of them. A card without ``limits`` has no other.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from simulation.bounds import MOST_CREDITS, MOST_RECORDS
+from simulation.bounds import MOST_CREDITS
 from simulation.errors import KeyProblem, KeyProblems
 from simulation.formats import FrozenDict, Part, PositiveDuration, did_you_mean, listed
-from simulation.moments import read_time, read_zone
-from simulation.paces import parse_pace
-from simulation.quantities import WHOLE, parse_whole
+from simulation.paces import pace_in_words, parse_pace
+from simulation.quantities import DAY, WHOLE, parse_whole, write_duration
+from simulation.rate_cards.meter_parts import AppliesTo, Resets
 
-__all__ = ["ORG_ZONE", "THE_POOL", "AppliesTo", "Meter", "Resets", "meter_problems"]
+__all__ = ["THE_POOL", "Meter", "meter_problems", "window_in_words"]
 
 POOL = "pool"
 """The size of the meter that is the org's credit pool."""
@@ -32,72 +31,16 @@ _OF_KIND = {
 }
 """The key that a kind of meter needs, with an example."""
 
-ORG_ZONE = "org"
-"""The time zone of the org itself, in place of a named one."""
+_EACH = {"hour": "an hour", "day": "a day", "month": "a month"}
+_OF_WHOM = {
+    "org": " for the org",
+    "client": " for each client",
+    "group": " for each group of clients",
+}
+_MOST_NAMED = 2  # kinds of call in a phrase
 
 _MOST_METERS = 16
 _EVERY = "*"  # edition
-_LAST_SAFE_DAY = 28
-
-
-def _read_zone(value: Any) -> Any:
-    return value if value == ORG_ZONE else read_zone(value).key
-
-
-class Resets(Part):
-    """When a calendar meter gives all of it back."""
-
-    every: Literal["hour", "day", "month"] = "day"
-    at: Annotated[
-        dt.time,
-        BeforeValidator(read_time),
-        WithJsonSchema({"type": "string", "examples": ["00:00"]}),
-    ] = Field(dt.time(), description="the time of the day; with `hour` its minutes count")
-    day: Annotated[int, Field(ge=1, le=_LAST_SAFE_DAY), WHOLE] = Field(
-        1, description="the day of the month, with `month`"
-    )
-    timezone: Annotated[
-        str,
-        BeforeValidator(_read_zone),
-        WithJsonSchema({"type": "string", "examples": ["America/New_York", ORG_ZONE]}),
-    ] = Field(description="where that clock hangs; org: in the org's own zone")
-
-    @model_validator(mode="after")
-    def _check(self) -> Resets:
-        if self.every == "hour" and self.at.hour:
-            what = f"has an hour, write the minutes alone, such as 00:{self.at.minute:02}"
-            raise KeyProblems([KeyProblem(("at",), what)])
-        if self.every != "month" and "day" in self.model_fields_set:
-            raise KeyProblems([KeyProblem(("day",), "is for resets each month, leave it out")])
-        return self
-
-    def in_words(self) -> str:
-        """Return when it resets, such as ``at 00:00 in America/New_York``."""
-        zone = "of the org's zone" if self.timezone == ORG_ZONE else f"in {self.timezone}"
-        if self.every == "hour":
-            return f"{self.at.minute} minutes past each hour {zone}"
-        day = f"on day {self.day} of each month " if self.every == "month" else ""
-        return f"{day}at {self.at:%H:%M} {zone}"
-
-
-class AppliesTo(Part):
-    """Calls that a meter counts: of one kind or of all, or of those with many records."""
-
-    api: str | None = None
-    more_than: Annotated[int, Field(ge=0, le=MOST_RECORDS), WHOLE] | None = Field(
-        None, description="only calls with more records than this"
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form(cls, value: Any) -> Any:
-        return {"api": value} if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _says_something(self) -> AppliesTo:
-        if self.api is None and self.more_than is None:
-            raise ValueError("says nothing, write a call kind, or {more_than: 10}")
-        return self
 
 
 def _as_list(value: Any) -> Any:
@@ -126,7 +69,7 @@ class Meter(Part):
 
     >>> Meter.model_validate({"name": "minute", "kind": "rolling", "counts": "calls",
     ...                       "size": 60, "window": "1 minute"}).in_words("professional")
-    '60 calls in any 1 minute'
+    '60 calls in any minute for the org'
     """
 
     name: str = Field(min_length=1, max_length=60)
@@ -240,21 +183,65 @@ class Meter(Part):
         ]
         return min(its, default=None)
 
-    def in_words(self, edition: str, pool: int | None = None) -> str:
-        """Return what it allows an edition, as a phrase."""
-        from simulation.quantities import write_duration
+    @property
+    def unit(self) -> str:
+        """What it counts, in words."""
+        return "credits" if self.counts_credits else "calls"
 
+    def size_in_words(self, size: int, edition: str, window: int = DAY) -> str:
+        """Return a size in a few words, such as ``5,000 credits per 24 hours``."""
+        amount = f"{size:,} {self.unit}"
+        if self.kind == "rolling":
+            return f"{amount} per {window_in_words(self.window or window)}"
+        if self.resets is not None:
+            return f"{amount} {_EACH[self.resets.every]}"
+        if self.kind == "bucket":
+            return f"a bucket of {amount}, {pace_in_words(self.refill_for(edition))} back"
+        return f"{amount} at once"
+
+    def in_words(self, edition: str, pool: int | None = None, window: int = DAY) -> str:
+        """Return what it allows an edition, as a phrase.
+
+        ``pool`` and ``window`` are the limit and the window of the card, where it is the pool.
+        """
         size = pool if self.is_pool else self.size_for(edition)
-        what = "calls" if not self.counts_credits else "credits"
-        amount = f"{size:,} {what}" if size is not None else f"the limit, in {what}"
-        when = {
-            "rolling": f"in any {write_duration(self.window or 0)}",
-            "calendar": f"until it resets {self.resets.in_words() if self.resets else ''}",
-            "bucket": "in a bucket that refills",
-            "concurrent": "at once",
-        }[self.kind]
-        each = {"org": "", "client": " for each client", "group": " for each group of clients"}
-        return f"{amount} {when}{each[self.scope]}"
+        amount = f"the limit, in {self.unit}," if size is None else f"{size:,} {self.unit}"
+        if self.kind == "rolling":
+            any_window = window_in_words(self.window or window).removeprefix("1 ")
+            said = f"{amount} in any {any_window}"
+        elif self.resets is not None:
+            said = f"{amount} {_EACH[self.resets.every]}, back {self.resets.in_words()}"
+        elif self.kind == "bucket":
+            pace = pace_in_words(self.refill_for(edition))
+            said = f"{amount} in a bucket that refills by {pace}"
+        else:
+            said = f"{amount} at once"
+        whose = "" if self.is_pool else _OF_WHOM[self.scope]
+        return f"{said}{whose}{self.calls_in_words(_MOST_NAMED)}"
+
+    def calls_in_words(self, most: int | None = None) -> str:
+        """Return which calls it counts, as an addition; empty where it counts all.
+
+        More kinds than ``most`` are not named but counted.
+        """
+        if not self.applies_to:
+            return ""
+        if most is not None and len(self.applies_to) > most:
+            return f", in {len(self.applies_to)} kinds of call"
+        return f", in {listed([each.in_words() for each in self.applies_to])}"
+
+    def gives_back_in_words(self, window: int = DAY) -> str:
+        """Return when it gives back what was taken; ``window`` is the card's."""
+        if self.kind == "rolling":
+            return f"{window_in_words(self.window or window)} after it was taken"
+        if self.resets is not None:
+            return f"all of it {self.resets.in_words()}"
+        return "as it refills" if self.kind == "bucket" else "when the call ends"
+
+
+def window_in_words(window: int) -> str:
+    """Return a window as people call it: ``24 hours``, not ``1 day``."""
+    return write_duration(window).replace("1 day", "24 hours")
 
 
 def _edition_problems(

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from simulation.rate_cards.meters import ORG_ZONE, Resets
+from simulation.rate_cards.meter_parts import ORG_ZONE, Resets
 
 __all__ = ["reset_moments"]
 

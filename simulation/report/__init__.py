@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simulation.report.card_in_words import (
-        card_facts, in_force_in_words, superseded_in_words,
+        besides_in_words, card_facts, in_force_in_words, limits_in_words,
+        superseded_in_words,
     )
     from simulation.report.cards_compared import other_cards_in_words
+    from simulation.report.meters_in_words import limit_figures
     from simulation.report.page import report
     from simulation.report.plan_in_words import (
         advice_in_brief, best_alternative, plan_findings, what_it_is,

@@ -87,7 +87,9 @@ def available_credits_by_size(
             trace.visible = size == sizes[active]
             figure.add_trace(trace, row=row, col=1)
     _styled(figure, 460 if len(sizes) > 1 else 400)
-    figure.update_yaxes(title_text="credits available", rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(
+        title_text=f"{scenario.card.pool.unit} available", rangemode="tozero", row=1, col=1
+    )
     figure.update_yaxes(tickformat=".0%", range=[0, 1], nticks=3, row=2, col=1)
     layouts = [_levels(scenario, size) for size in sizes]
     figure.update_layout(shapes=layouts[active]["shapes"], barmode="overlay", bargap=0)
@@ -213,7 +215,11 @@ def _marked(plan: Plan) -> dict[int, str]:
 def uses_and_suffers(result: RunResult, by: str = "client") -> go.Figure:
     """Return a figure of each client's or category's share of credits used and calls throttled."""
     runs = result.client_runs if by == "client" else result.category_runs
-    sums = runs.groupby(by, sort=False, observed=True)[["credits_used", "throttled_calls"]].sum()
+    is_credits = result.scenario.card.pool.counts_credits
+    used, of_used = "credits_used", "of the credits used"
+    if not is_credits:
+        used, of_used = "succeeded_calls", "of the accepted calls"
+    sums = runs.groupby(by, sort=False, observed=True)[[used, "throttled_calls"]].sum()
     # Nothing throttled: shares are 0, not nan.
     shares = sums / sums.sum().replace(0, 1)
     shares = shares.loc[shares.max(axis=1).sort_values(kind="stable").index]
@@ -225,7 +231,7 @@ def uses_and_suffers(result: RunResult, by: str = "client") -> go.Figure:
     figure = _figure(110 + 46 * len(names))
     for column, words, colour in (
         ("throttled_calls", "of the throttled calls", RED),
-        ("credits_used", "of the credits used", BLUE),
+        (used, of_used, BLUE),
     ):
         figure.add_bar(
             y=names,
@@ -268,12 +274,13 @@ def week(table: pd.DataFrame) -> go.Figure:
 
 
 def delays(result: RunResult) -> go.Figure | None:
-    """Return a figure of the calls that each client loses, and the delays of those that try again.
+    """Return a figure of the calls that each client loses, and the delays of those that wait.
 
-    At most 12 clients, those that lose most; None where no client loses a call or tries again.
+    At most 12 clients, those that lose most; None where no client loses a call or waits.
     """
     means = result.estimates("client")
-    again = [c.name for c in result.scenario.clients if c.on_throttle.retry is not None]
+    clients = result.scenario.clients
+    again = [c.name for c in clients if c.on_throttle.retry is not None or c.has_line]
     means = means[(means["lost_calls"] > 0) | means.index.isin(again)]
     if means.empty:
         return None

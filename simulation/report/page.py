@@ -18,8 +18,9 @@ from simulation.formats import OutputFile, dollars, number, percent, period, plu
 from simulation.planning import Plan, advised
 from simulation.rate_cards import register_of_assumptions
 from simulation.report import figures
-from simulation.report.card_in_words import card_facts, superseded_in_words
+from simulation.report.card_in_words import card_facts, limits_in_words, superseded_in_words
 from simulation.report.cards_compared import other_cards_in_words
+from simulation.report.meters_in_words import limit_figures
 from simulation.report.plan_in_words import plan_findings
 from simulation.report.run_in_words import run_figures, run_findings, start_finding
 from simulation.scenario import Scenario
@@ -89,6 +90,7 @@ def report(
         plan=plan,
         sections=sections,
         rows=[] if run is None else run_figures(run),
+        limits=[] if run is None else limit_figures(run),
         figures=_json({section.id: section.figure for section in sections}),
         card=scenario.card,
         assumptions=_assumptions(),
@@ -97,6 +99,7 @@ def report(
         plotly=Markup(get_plotlyjs().replace("</script", "<\\/script")) if plotly is None else "",
         plotly_file=plotly,
         facts=card_facts(scenario.card),
+        meters=limits_in_words(scenario.card) if scenario.card.limits else [],
         yaml=scenario.to_yaml(Path.cwd()) if yaml is None else yaml,
     )
     return html
@@ -172,14 +175,16 @@ def _credits(
         held="nine of ten" if count >= _BAND_OF_TEN else "nearly all of them",
     )
     figure = figures.available_credits_by_size(scenario, lines, shown)
-    return _Section("credits", "Available credits over time", words + others, figure)
+    title = f"Available {scenario.card.pool.unit} over time"
+    return _Section("credits", title, words + (others if scenario.card.sells else ""), figure)
 
 
 def _as_it_is(run: RunResult, hours: pd.DataFrame) -> list[_Section]:
     """Return the pictures of what happens with the add-on credits that the org has."""
-    whose = "With the add-on credits that the org has now. "
+    card = run.scenario.card
+    whose = "With the add-on credits that the org has now. " if card.sells else ""
     who = whose + "A client that uses much and suffers little makes others wait."
-    title = "Who uses the credits, and who suffers"
+    title = f"Who uses the {card.pool.unit}, and who suffers"
     found = [_Section("clients", title, who, figures.uses_and_suffers(run))]
     if run.category_runs["category"].nunique() > 1:
         categories = figures.uses_and_suffers(run, "category")
@@ -187,6 +192,7 @@ def _as_it_is(run: RunResult, hours: pd.DataFrame) -> list[_Section]:
     if run.runs["throttled_attempts"].any():
         when = whose + f"Hours are those of {run.scenario.timezone}."
         found.append(_Section("hours", "When it hurts", when, figures.week(hours)))
+    if run.runs[["throttled_attempts", "held_back_attempts"]].any(axis=None):
         waits = whose + "Clients that try again lose fewer calls, and wait."
         found.append(_Section("delays", "Delays and lost calls", waits, figures.delays(run)))
     return found

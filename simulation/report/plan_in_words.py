@@ -208,12 +208,18 @@ def _else(plan: Plan) -> str:
             "cost is not known, state it under `org.license_prices`."
         )
     if advice.status == "not_reachable":
-        if not advice.remedies and not advice.credits_help:
-            return "No higher edition is enough as things are."
-        if not advice.remedies:
-            return _nothing_is_enough(plan.scenario)
-        return f"What would be enough: {advice.remedies[0].change}."
+        return _what_is_enough(plan)
     return _without_throttling(plan)
+
+
+def _what_is_enough(plan: Plan) -> str:
+    """Return what would be enough where no purchase is, in words."""
+    advice = plan.recommendation
+    if advice.remedies:
+        return f"What would be enough: {advice.remedies[0].change}."
+    if not advice.credits_help:
+        return "No higher edition is enough as things are."
+    return _nothing_is_enough(plan.scenario)
 
 
 def _nothing_is_enough(scenario: Scenario) -> str:

@@ -9,6 +9,14 @@ import pandas as pd
 from simulation.experiment import STATISTICS, TABLE, RunResult, Warmup, binomial_interval
 from simulation.formats import exact, number, percent, period, plural, say_duration
 from simulation.quantities import HOUR, write_duration
+from simulation.report.meters_in_words import (
+    held_back_in_words,
+    most_used_in_words,
+    ran_out,
+    what_helps,
+    who_throttled,
+)
+from simulation.scenario import Scenario
 
 __all__ = ["precision_finding", "run_figures", "run_findings", "start_finding"]
 
@@ -62,20 +70,36 @@ def _changes(still_shows: float) -> str:
 
 
 def run_findings(result: RunResult) -> list[str]:
-    """Return what a run means in two sentences: whether and when; who, and what is lost."""
-    used = _by(result.client_runs, "client", "credits_used")
+    """Return what a run means, sentence by sentence: whether and when; who, and what is lost.
+
+    Where more than the pool throttles, or clients hold themselves back, also what would help, and
+    what they held back.
+    """
+    is_credits = result.scenario.card.pool.counts_credits
+    used = _by(result.client_runs, "client", "credits_used" if is_credits else "succeeded_calls")
     calls = _by(result.client_runs, "client", "calls")
     if not used.sum():
         who = "No call was accepted" if calls.sum() else "No call was submitted after the warm-up"
     else:
         name = str(used.idxmax())
-        who = f"`{name}` used {percent(used[name] / used.sum())} of the credits with "
-        who += f"{percent(calls[name] / calls.sum())} of the calls"
-    lost = _lost(result) if result.runs["throttled_calls"].any() else ""
+        what = "used {} of the credits with {} of the calls"
+        if not is_credits:
+            what = "made {} of the accepted calls, and {} of all"
+        shares = percent(used[name] / used.sum()), percent(calls[name] / calls.sum())
+        who = f"`{name}` {what.format(*shares)}"
+    runs = result.runs
+    waits = runs["throttled_calls"].any() or runs["held_back_attempts"].any()
+    lost = _lost(result) if waits else ""
     if len(used) == 1 and used.sum():  # of one client there is nothing to tell apart
         who = ""
     said = "; ".join(part for part in (who, lost) if part)
-    return [_whether(result), *([f"{said[0].upper()}{said[1:]}."] if said else [])]
+    none = "" if runs["throttled_calls"].any() else most_used_in_words(result)
+    more = (what_helps(result), none, held_back_in_words(result))
+    return [
+        _whether(result),
+        *([f"{said[0].upper()}{said[1:]}."] if said else []),
+        *filter(None, more),
+    ]
 
 
 def run_figures(result: RunResult) -> list[tuple[str, str, str]]:
@@ -93,8 +117,22 @@ def run_figures(result: RunResult) -> list[tuple[str, str, str]]:
         if estimate.has_interval:
             upto = "or more" if isinf(estimate.high) else f"to {write(estimate.high)}"
             interval = f"{write(estimate.low)} {upto}"
-        rows.append((statistic.label, write(estimate.mean), interval))
+        label = _label(result, name)
+        rows.append((label, write(estimate.mean), interval))
     return rows
+
+
+def _label(result: RunResult, name: str) -> str:
+    """Return what a table calls a statistic; of another pool the most used is no window's."""
+    pool = result.scenario.card.pool
+    if name != "peak_window_credits" or (pool.kind == "rolling" and pool.counts_credits):
+        return STATISTICS[name].label
+    return {
+        "rolling": "most calls counted in any window, median",
+        "calendar": f"most {pool.unit} taken between two resets, median",
+        "bucket": f"most {pool.unit} missing in the bucket, median",
+        "concurrent": "most calls open at once, median",
+    }[pool.kind]
 
 
 def _whether(result: RunResult) -> str:
@@ -102,8 +140,11 @@ def _whether(result: RunResult) -> str:
     many, throttled = len(runs), runs["throttled_calls"]
     impossible = runs["impossible_calls"]
     dry = int((throttled > impossible).sum())
-    ran_dry = "the pool ran dry"
-    if dry and impossible.any():  # which of them came first is not known
+    ran_dry = ran_out(scenario)
+    by_limits, end = who_throttled(result)
+    if by_limits:  # beside the pool another limit may throttle
+        dry, ran_dry = int((throttled > 0).sum()), by_limits
+    elif dry and impossible.any():  # which of them came first is not known
         dry, ran_dry = int((throttled > 0).sum()), "calls were throttled"
     unit = period(scenario.counted)
     low, high = binomial_interval(dry, many)
@@ -111,16 +152,16 @@ def _whether(result: RunResult) -> str:
         runs, many = runs.head(1), 1
         unit = f"{unit}, in which nothing is random,"
     if dry == 0:
-        sure = f"In none of {many:,} simulated {plural(unit)} did the pool run dry (95 % interval "
+        several = len(scenario.card.meters) > 1
+        did = "was a call throttled" if several else "did the pool run dry"
+        did_not = "no call was throttled" if several else "the pool did not run dry"
+        sure = f"In none of {many:,} simulated {plural(unit)} {did} (95 % interval "
         sure += f"of such {plural(unit)}: 0 % to {percent(high)})"
         peak, limit = runs["peak_window_credits"].max(), scenario.limit
         of_limit = f", {percent(peak / limit)} of the limit" if limit else ""
         of_limit += _never_served(result)
-        never = sure if many > 1 else f"In the one simulated {unit} the pool did not run dry"
-        return (
-            f"{never}: at most {_in_full(peak)} credits were held in any "
-            f"{scenario.card.window_in_words}{of_limit}."
-        )
+        never = sure if many > 1 else f"In the one simulated {unit} {did_not}"
+        return f"{never}: {_most_used(scenario, peak)}{of_limit}."
     warm = scenario.warmup_end
     after = f", the warm-up of {write_duration(warm)} not counted" if warm else ""
     after = "" if start_finding(result.warmup) else after  # which says so itself
@@ -131,10 +172,23 @@ def _whether(result: RunResult) -> str:
         half = "half of those"
     moment = f"{scenario.clock.say(int(first * HOUR))}{after}"
     if many == 1:
-        return f"In the one simulated {unit} {ran_dry}, first on {moment}."
+        return f"In the one simulated {unit} {ran_dry}, first on {moment}{end}."
     sure = f"(95 % interval {percent(low)} to {percent(high)})"
     when = f"there first on {moment}" if dry == 1 else f"in {half} by {moment}"
-    return f"In {dry:,} of {many:,} simulated {plural(unit)} {sure} {ran_dry}, {when}."
+    return f"In {dry:,} of {many:,} simulated {plural(unit)} {sure} {ran_dry}, {when}{end}."
+
+
+def _most_used(scenario: Scenario, peak: float) -> str:
+    """Return the most of the pool that was in use, as a clause."""
+    pool, amount = scenario.card.pool, f"at most {_in_full(peak)}"
+    if pool.kind == "rolling":
+        held = "held" if pool.counts_credits else "counted"
+        return f"{amount} {pool.unit} were {held} in any {scenario.card.window_in_words}"
+    if pool.kind == "concurrent":
+        return f"{amount} calls were open at once"
+    if pool.kind == "bucket":
+        return f"{amount} {pool.unit} were missing in the bucket"
+    return f"{amount} {pool.unit} were taken between two resets"
 
 
 def _in_full(credits: float) -> str:
@@ -149,11 +203,20 @@ def _never_served(result: RunResult) -> str:
         return ""
     unit = period(result.scenario.counted)
     refused = f"{number(count)} calls in a {unit}" if count > 1 else "calls"
-    return f"; {refused} were refused because each costs more than the whole limit"
+    whole = _whole(result)
+    return f"; {refused} were refused because each costs more than {whole}"
+
+
+def _whole(result: RunResult) -> str:
+    """Return what a call that can never be accepted is dearer than."""
+    return "the whole limit" if len(result.scenario.card.meters) == 1 else "a limit as a whole"
 
 
 def _lost(result: RunResult) -> str:
     unit = period(result.scenario.counted)
+    delayed, throttled = "throttled", result.runs["throttled_calls"].any()
+    if result.runs["held_back_attempts"].any():
+        delayed = "throttled or held back" if throttled else "held back"
     by_client = _by(result.client_runs, "client", "lost_calls")
     if not by_client.sum():
         late = result.estimate("delay_p99_s").mean
@@ -161,10 +224,10 @@ def _lost(result: RunResult) -> str:
         waiting = result.estimate("unfinished_calls").mean
         if waiting:
             return (
-                "no call was lost: those that were throttled succeeded later"
+                f"no call was lost: those that were {delayed} succeeded later"
                 f"{waited}, but for {number(waiting)} that were still waiting at the end"
             )
-        return f"no call was lost, every one that was throttled succeeded later{waited}"
+        return f"no call was lost, every one that was {delayed} succeeded later{waited}"
     lost = result.estimate("lost_calls")
     share = lost.mean / result.estimate("calls").mean
     by_whom = ""
@@ -175,9 +238,10 @@ def _lost(result: RunResult) -> str:
     if lost.has_interval:
         interval = f" (95 % interval {number(lost.low)} to {number(lost.high)})"
     impossible = result.estimate("impossible_calls").mean
-    never = f", and {number(impossible)} cost more than the whole limit" if impossible else ""
+    whole = _whole(result)
+    never = f", and {number(impossible)} cost more than {whole}" if impossible else ""
     if impossible == lost.mean:
-        never = ", all because they cost more than the whole limit"
+        never = f", all because they cost more than {whole}"
     return (
         f"{number(lost.mean)} calls{interval} are lost in a {unit}, {percent(share)} of all"
         f"{by_whom}{never}"

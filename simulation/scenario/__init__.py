@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from simulation.scenario.card_choice import chosen_card, on_chosen_card
     from simulation.scenario.clients import Client
     from simulation.scenario.clock import Clock
-    from simulation.scenario.conduct import PartOfPool
+    from simulation.scenario.conduct import InitialUsage, PartOfPool
     from simulation.scenario.laws import Law
     from simulation.scenario.loading import as_scenario, load_scenario
     from simulation.scenario.objective import Objective

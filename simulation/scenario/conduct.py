@@ -34,6 +34,10 @@ class PartOfPool(Part):
             return value
         if isinstance(value, str) and value.strip().endswith("%"):
             return {"share": parse_share(value)}
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1:
+            share = f"{100 * value:g}%"
+            what = "or a part of a credit: write the share in per cent, or a whole number"
+            raise ValueError(f"{value} may be {share} {what}")
         amount = parse_count(value)
         if amount == 0:
             raise ValueError("is 0, write a share such as 25%, or a number of credits")

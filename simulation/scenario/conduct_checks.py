@@ -57,7 +57,17 @@ def conduct_remarks(clients: Sequence[Client], card: RateCard, limit: int) -> It
             yield KeyProblem((*here, "group"), what)
         if client.quota is not None and client.quota.at_most(limit) >= limit:
             yield KeyProblem((*here, "quota"), "has no effect, it is the whole pool or more")
+        if client.reserve is not None and card.reports_usage_from >= 1:
+            what = f"has no effect, on {card.name} the vendor never tells what remains"
+            yield KeyProblem((*here, "reserve"), what)
+        queue = client.on_throttle.queue
+        if queue is not None and queue.max_wait and queue.max_wait < (queue.wait.span or 0):
+            what = "is shorter than the wait, so whatever waits is lost: write a longer one"
+            yield KeyProblem((*here, "on_throttle", "queue", "max_wait"), what)
         retry = client.on_throttle.retry
+        if retry is not None and retry.then is not None and retry.max_attempts <= 2:
+            what = "has no effect, there is no second retry: write max_attempts: 3 or more"
+            yield KeyProblem((*here, "on_throttle", "retry", "then"), what)
         if retry is not None and retry.first == 0 and retry.then is None:
             attempts = retry.max_attempts
             if attempts > 2:

@@ -299,8 +299,9 @@ class Scenario(CheckedPart):
         if self.org.user_licenses:
             org += f" with {counted(self.org.user_licenses, 'license')}"
         return (
-            f"{org} on {self._card.name}, {self.limit:,} credits per "
-            f"{self._card.window_in_words}, {counted(len(self.clients), 'client')}, "
+            f"{org} on {self._card.name}, "
+            f"{self._card.pool_in_words(self.limit, self.org.edition)}, "
+            f"{counted(len(self.clients), 'client')}, "
             f"{self.replications} × {write_duration(self.horizon)} from {self.start:%Y-%m-%d}"
         )
 

@@ -42,7 +42,7 @@ def test_the_fields_that_change_an_assumption_are_fields_of_rate_cards_and_scena
         each for each in of_scenarios if any(f'"{k}"' not in schema for k in each.split("."))
     ]
     assert missing == []
-    assert (len(set(of_cards)), len(set(of_scenarios))) == (5, 8)
+    assert (len(set(of_cards)), len(set(of_scenarios))) == (8, 13)
 
 
 def test_the_register_says_what_the_program_does() -> None:

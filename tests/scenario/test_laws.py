@@ -49,7 +49,7 @@ def test_every_part_of_a_scenario_has_a_table_of_its_keys() -> None:
     # What is written as one key of the part around it has its description there.
     whole: set[type[BaseModel]] = {Scenario, *parts_of(Scenario)}
     without = {model.__name__ for model in whole} - {model.__name__ for _, model in _SECTIONS}
-    assert without == {"Arrivals", "OnThrottle"}
+    assert without == {"Arrivals", "OnThrottle", "PartOfPool", "Wait"}
 
 
 def test_the_tests_of_all_laws_meet_every_kind() -> None:

@@ -221,7 +221,7 @@ def decide_metered(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0
             arrived += 1
 
         if client.has_line:
-            is_first = entry >= 0 and client.front == entry
+            is_first = bool(entry >= 0 and client.front == entry)
             if is_first and now - submitted > client.max_wait:
                 _leave_line(lane, client, calls, soon, now)
                 gone = submitted + client.max_wait
