@@ -15,8 +15,6 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from simulation.errors import InputError
-from simulation.planning.fresh import holds
-from simulation.planning.frontier import Evidence
 from simulation.planning.search import Search
 from simulation.planning.status import Status, status_of
 from simulation.rate_cards import RateCard, superseded_by
@@ -99,13 +97,13 @@ class OnCardInForce:
             first = error.problems[0]
             self._reason = f"{first.path}: {first.what}" if first.path else first.what
 
-    def judged(self, other: Search | None, fresh: Evidence | None) -> OtherCard:
-        """Return what it gives by a search there and what fresh replications say of that."""
+    def judged(self, other: Search | None) -> OtherCard:
+        """Return what it gives by a search there, on as many replications as the scenario has."""
         size: int | None = None
         decided = False
-        if other is not None and fresh is not None:
+        if other is not None:
             size = None if other.chosen is None else int(other.sizes[other.chosen])
-            decided = other.decided and holds(other, fresh)
+            decided = other.decided
         fits = self.scenario is not None
         assert self._card.in_force_since is not None
         return OtherCard(

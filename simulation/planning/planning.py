@@ -155,13 +155,10 @@ def _plan(
 ) -> Plan:
     judges = Judges(cores(options.workers), steps)
     demand = Demand(scenario)
-    # The scenario, its alternatives and the scenario on the card in force are judged together:
-    # clients that they share are drawn once.
+    # The scenario and its alternatives are judged together: clients that they share are drawn once.
     compared = bool(changed)
     search = _search(demand, compared)
     others = [_search(Demand(each, demand), compared) for each in changed]
-    if in_force is not None and in_force.scenario is not None:
-        others.append(_search(Demand(in_force.scenario, demand), False))
     first = scenario.replications if demand.is_random else 1
     steps.phase("Searching")
     steps.rest = _seconds_to_confirm(search, None, options)
@@ -186,12 +183,15 @@ def _plan(
         again = pd.concat([again, frontier_table(between.safe)], ignore_index=True)
         indices = [*indices, int(np.searchsorted(sizes, between.safe.sizes[0]))]
     recommendation = _recommend(search, fresh, again, between, judges)
-    count = len(changed)
-    alternatives = judge_alternatives(search, others[:count], fresh, fresh_of[:count])
+    alternatives = judge_alternatives(search, others, fresh, fresh_of)
     other_cards = []
     if in_force is not None:
-        there = zip(others[count:], fresh_of[count:], strict=True)
-        other_cards.append(in_force.judged(*next(there, (None, None))))
+        there = None
+        if in_force.scenario is not None:
+            there = _search(Demand(in_force.scenario, demand), False)
+            judges.alone(there.judging(first))
+            decide([there], judges, first, last_look=False)
+        other_cards.append(in_force.judged(there))
     confirmation = None
     if options.confirm != "none":
         steps.phase("Checking in SimPy")

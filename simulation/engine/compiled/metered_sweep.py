@@ -47,7 +47,7 @@ class MeteredLanes:
     ) -> None:
         self._clock, self._warmup, self._counted = rules.scenario.clock, rules.warmup, counted
         self._rules, self._tables, self._billed = rules, metered.tables_of(rules), billed
-        self._limits = [rules.limits(int(limit)) for limit in limits]
+        self._limits = limits
         scale = int(rules.meters["scale"][rules.pool])
         self._reference = metered.start_of(rules, rules.limits(min(_ENDLESS, _MOST // scale)))
         self._lanes: list[metered.State | None] = [None] * len(limits)  # None: it sleeps
@@ -79,13 +79,13 @@ class MeteredLanes:
         reached = self._most(self._reference)
         self.enough = max(self.enough, reached)
         self._note(day, slice(len(self._lanes), None), use)
-        asleep = np.array([lane is None for lane in self._lanes])
+        asleep = np.array([lane is None for lane in self._lanes], bool)
         wakes = asleep & (self._thresholds < reached)
         self._note(day, asleep & ~wakes, use)
         for n in np.flatnonzero(wakes | ~asleep).tolist():
             lane = self._lanes[n]
             if lane is None:
-                lane = metered.with_limits(before, self._limits[n])
+                lane = metered.with_limits(before, self._rules.limits(int(self._limits[n])))
             lane, use = self._decided(lane, stretch, begin, end)
             self._note(day, slice(n, n + 1), use)
             self._lanes[n] = lane
@@ -191,5 +191,7 @@ def _thresholds(rules: Rules, limits: Ints) -> Ints:
     clients = rules.scenario.clients
     if any(client.quota is not None and client.quota.share is not None for client in clients):
         return np.full(len(limits), -1)  # a part of each pool, and none of an endless one
+    if not any(client.reserve is not None for client in clients):
+        return limits
     kept = [int(rules.limits(int(limit)).keeps["reserve"].max(initial=0)) for limit in limits]
     return limits - np.array(kept, np.int64)
