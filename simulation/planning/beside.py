@@ -45,7 +45,10 @@ def throttled_beside(scenario: Scenario, shares: Mapping[str, float]) -> str:
         f"({card.meter_in_words(meter, edition, scenario.limit)})"
         for meter in _meters(scenario, shares)
     ]
-    return f"{percent(sum(shares.values()))} of the calls are throttled, {listed(named)}"
+    whole = percent(sum(shares.values()))
+    if len(named) == 1:
+        return f"{whole} of the calls are throttled{named[0].removeprefix(whole)}"
+    return f"{whole} of the calls are throttled, {listed(named)}"
 
 
 def what_helps_beside(scenario: Scenario, shares: Mapping[str, float]) -> str:
