@@ -238,7 +238,8 @@ def _made(scenario: Scenario, apis: Sequence[str], replication: int) -> Rules:
         row["kind"], row["counts_credits"] = _KINDS.index(meter.kind), meter.counts_credits
         row["first"], row["end"] = used, used + int(of_client.max()) + 1
         used = int(row["end"])
-        row["window"] = card.window if meter.is_pool else meter.window or 0
+        if meter.kind == "rolling":
+            row["window"] = card.window if meter.is_pool else meter.window
         row["scale"] = 1
         if meter.kind == "bucket":
             row["refill"], row["scale"] = _refill(meter, scenario)
