@@ -166,7 +166,7 @@ def _named(scenario: Scenario, edition: str) -> str:
     licenses = scenario.user_licenses
     alone = scenario.card.offer(edition, licenses).limit()
     with_them = f"with {counted(licenses, 'license')}" if licenses else "before those of licenses"
-    return f"edition {edition} ({alone:,} credits {with_them})"
+    return f"edition {edition} ({alone:,} {scenario.card.pool.unit} {with_them})"
 
 
 def _limits(offer: Offer, needed: int) -> list[int]:

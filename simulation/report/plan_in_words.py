@@ -91,13 +91,14 @@ def _not_reachable(plan: Plan) -> str:
     if not plan.recommendation.credits_help:
         return _credits_do_not_help(plan)
     largest = int(plan.frontier["addon_credits"].iloc[-1])
+    card = plan.scenario.card
+    short = f"{plan.recommendation.shortfall_credits:,} {card.pool.unit} short"
+    if not card.sells:
+        return f"The limit does not meet the objective ({wanted(plan.scenario)}): it falls {short}."
     most = f"{plan.scenario.org.edition} cannot buy add-on credits, and its limit falls"
     if largest:
         most = f"even the maximum, {largest:,} add-on credits, falls"
-    return (
-        f"No purchase meets the objective ({wanted(plan.scenario)}): {most} "
-        f"{plan.recommendation.shortfall_credits:,} credits short."
-    )
+    return f"No purchase meets the objective ({wanted(plan.scenario)}): {most} {short}."
 
 
 def _credits_do_not_help(plan: Plan) -> str:
@@ -244,6 +245,8 @@ def _without_throttling(plan: Plan) -> str:
     advice = plan.recommendation
     if advice.zero_throttle_addon_credits is not None:
         none = f"With {number(advice.zero_throttle_addon_credits)} add-on credits not one call "
+        if not plan.scenario.card.sells:
+            none = "Not one call "
         if _certain(plan):
             return f"{none}is throttled; nothing in this {period(plan.scenario.counted)} is random."
         if plan.replications == 1:
