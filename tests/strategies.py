@@ -44,7 +44,6 @@ _each: st.SearchStrategy[dict[str, Any]] = st.one_of(
         }
     ).map(lambda burst: {"each": burst}),
 )
-# Once scenarios need durations, calls get a `duration` here: "1 us", uniform and log-normal.
 
 _schedule = st.one_of(
     st.fixed_dictionaries(

@@ -54,6 +54,8 @@ def test_calls_have_the_contract_s_columns_and_types(scenario: Scenario, tmp_pat
         "outcome",
         "settled_at",
         "duration_us",
+        "throttled_by",
+        "held_back_attempts",
     ]
     assert calls["duration_us"].isna().all()  # nothing asks how long calls last
     assert str(calls["submitted_at"].dtype) == str(calls["settled_at"].dtype)
