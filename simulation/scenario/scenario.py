@@ -345,7 +345,7 @@ class Scenario(CheckedPart):
         InputError
             If the scenario does not fit the card.
         """
-        # The price is what it tells there, not a bill, which shorter runs than days do not have.
+        # Only the price there is told. A bill would need whole days, which a short run may lack.
         values = {
             "rate_card": rate_card,
             "org.addon_credits": addon_credits,
