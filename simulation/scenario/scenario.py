@@ -252,10 +252,11 @@ class Scenario(CheckedPart):
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing but the rolling pool of the org decides: what plans are fastest for."""
+        """Whether nothing but a rolling pool of credits decides: what plans are fastest for."""
         return (
             len(self._card.meters) == 1
             and self._card.pool.kind == "rolling"
+            and self._card.pool.counts_credits
             and self.initial_usage is None
             and not any(client.holds_back for client in self.clients)
         )

@@ -21,6 +21,8 @@ FILES = {
     "runs.parquet",
     "client_runs.parquet",
     "category_runs.parquet",
+    "meter_runs.parquet",
+    "meters.parquet",
     "alerts.parquet",
     "summary.parquet",
     "summary.json",
