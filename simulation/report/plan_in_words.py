@@ -9,6 +9,7 @@ from simulation.planning import (
     AlternativeResult,
     Plan,
     calls_of,
+    more_of_the_pool,
     surely_enough,
     throttled_beside,
     wanted,
@@ -105,9 +106,10 @@ def _credits_do_not_help(plan: Plan) -> str:
     """Return that no purchase helps, what throttles the calls, and what would help, in words."""
     shares = plan.recommendation.throttled_beside_pool
     said = throttled_beside(plan.scenario, shares)
+    more = more_of_the_pool(plan.scenario)
     return (
-        f"More credits will not help: even with a pool that is never used up {said}. What would: "
-        f"{what_helps_beside(plan.scenario, shares)}."
+        f"{more[0].upper()}{more[1:]} will not help: even with a pool that is never used up "
+        f"{said}. What would: {what_helps_beside(plan.scenario, shares)}."
     )
 
 
@@ -228,7 +230,8 @@ def _nothing_is_enough(scenario: Scenario) -> str:
     licenses, edition = scenario.user_licenses, scenario.org.edition
     with_them = f" with {counted(licenses, 'license')}" if licenses else ""
     if not scenario.offer.rules.per_license:
-        return f"Licenses add no credits to {edition}, and no higher edition{with_them} is enough."
+        unit = scenario.card.pool.unit
+        return f"Licenses add no {unit} to {edition}, and no higher edition{with_them} is enough."
     return f"No number of licenses, and no higher edition{with_them}, is enough."
 
 
@@ -256,7 +259,7 @@ def _without_throttling(plan: Plan) -> str:
     shares = advice.throttled_beside_pool
     if shares and advice.addon_credits is not None:
         said = throttled_beside(plan.scenario, shares)
-        return f"Then {said}; more credits would not change that."
+        return f"Then {said}; {more_of_the_pool(plan.scenario)} would not change that."
     return "No purchase prevents every throttled call."
 
 
@@ -270,7 +273,7 @@ def advice_in_brief(plan: Plan) -> str:
         )
         return f"not decided whether any purchase is enough{looks}"
     if size is None and not advice.credits_help:
-        return "more credits will not help: another limit throttles"
+        return f"{more_of_the_pool(plan.scenario)} will not help: another limit throttles"
     if size is None:
         most = int(plan.frontier["addon_credits"].iloc[-1])
         if not most:
