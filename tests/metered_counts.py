@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from math import ceil
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -97,8 +98,9 @@ def counts(meter: Meter, api: str, records: int) -> bool:
     )
 
 
-def amount(part: Any, limit: int, units: int) -> int:
-    """Return a share, rounded down, or a number of credits, in units."""
+def amount(part: Any, limit: int, units: int, up: bool = False) -> int:
+    """Return a share, rounded down or ``up``, or a number of credits, in units."""
     if part.share is None:
         return int(part.credits) * units
-    return int(Fraction(str(part.share)) * limit)
+    exact = Fraction(str(part.share)) * limit
+    return ceil(exact) if up else int(exact)

@@ -75,7 +75,8 @@ class MeteredRecount:
         self.scenario, self.horizon = scenario, scenario.horizon
         card = scenario.card
         self.units = card.units_per_credit
-        self.limit = int(scenario.limit * (self.units if card.pool.counts_credits else 1))
+        self.of_pool = self.units if card.pool.counts_credits else 1
+        self.limit = int(scenario.limit * self.of_pool)
         self.replication, self.meters = replication, list(card.meters)
         self.states = [State() for _ in scenario.clients]
         # of each meter, and behind them of what clients take themselves: a count of each
@@ -115,7 +116,7 @@ class MeteredRecount:
         units = self.units if meter.counts_credits else 1
         size = self.limit if meter.is_pool else meter.size_for(edition) * units
         if is_quota:
-            size = amount(client.quota, self.limit, self.units)
+            size = amount(client.quota, self.limit, self.of_pool)
         window = card.window if meter.is_pool else meter.window or 0
         found = kept[key] = Count(meter, size, window, self.resets[number])
         if meter.kind == "bucket":
@@ -273,7 +274,7 @@ class MeteredRecount:
 
     def _leaves_reserve(self, call: Call, used: Fraction | int) -> bool:
         """Return whether an attempt leaves the reserve free, as far as the client is told."""
-        kept = amount(self._client(call).reserve, self.limit, self.units)
+        kept = amount(self._client(call).reserve, self.limit, self.of_pool, up=True)
         return used < self.know_from or used + call.credits + kept <= self.limit
 
     def _attempt(self, call: Call, state: State) -> None:
