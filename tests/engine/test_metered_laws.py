@@ -119,7 +119,7 @@ def test_a_reserve_is_left_free_where_the_client_can_know(scenario: Scenario) ->
         used = count.used(one.time)
         # Of two calls of one client at one instant, the one that waited may come second.
         if client.reserve is not None and client.max_concurrent is None:
-            kept = amount(client.reserve, limit, 1)
+            kept = amount(client.reserve, limit, 1, up=True)
             is_told = used >= ceil(scenario.card.reports_usage_from * limit)
             assert not is_told or used + one.amount + kept <= limit
         count.taken.append(one)
