@@ -96,7 +96,7 @@ def _not_reachable(plan: Plan) -> str:
         most = f"even the maximum, {largest:,} add-on credits, falls"
     return (
         f"No purchase meets the objective ({wanted(plan.scenario)}): {most} "
-        f"{plan.recommendation.shortfall_credits:,} credits short."
+        f"{plan.recommendation.shortfall_credits:,} {plan.scenario.card.pool.unit} short."
     )
 
 
@@ -104,8 +104,9 @@ def _credits_do_not_help(plan: Plan) -> str:
     """Return that no purchase helps, what throttles the calls, and what would help, in words."""
     shares = plan.recommendation.throttled_beside_pool
     said = throttled_beside(plan.scenario, shares)
+    more = "More credits" if plan.scenario.card.sells else "A larger pool"
     return (
-        f"More credits will not help: even with a pool that is never used up {said}. What would: "
+        f"{more} will not help: even with a pool that is never used up {said}. What would: "
         f"{what_helps_beside(plan.scenario, shares)}."
     )
 
@@ -253,7 +254,8 @@ def _without_throttling(plan: Plan) -> str:
     shares = advice.throttled_beside_pool
     if shares and advice.addon_credits is not None:
         said = throttled_beside(plan.scenario, shares)
-        return f"Then {said}; more credits would not change that."
+        more = "more credits" if plan.scenario.card.sells else "a larger pool"
+        return f"Then {said}; {more} would not change that."
     return "No purchase prevents every throttled call."
 
 
@@ -267,7 +269,8 @@ def advice_in_brief(plan: Plan) -> str:
         )
         return f"not decided whether any purchase is enough{looks}"
     if size is None and not advice.credits_help:
-        return "more credits will not help: another limit throttles"
+        more = "more credits" if plan.scenario.card.sells else "a larger pool"
+        return f"{more} will not help: another limit throttles"
     if size is None:
         most = int(plan.frontier["addon_credits"].iloc[-1])
         if not most:
