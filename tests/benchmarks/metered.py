@@ -42,15 +42,15 @@ LIMITS: dict[str, list[dict[str, Any]]] = {
 def busy(folder: Path, meters: str, calls_a_day: int, **keys: Any) -> Scenario:
     """Return ten clients, of which half drop and half try again, on a card of so many meters.
 
-    The pool holds nine tenths of what is wanted in a day; other meters hold twice the mean calls
-    of a minute, and four times the mean of a client's open calls.
+    The pool holds what a busy weekday wants, so that some days throttle; other meters hold five times
+    the mean calls of a minute, and twenty times the mean of a client's open calls.
     """
     limits = [dict(each) for each in LIMITS[meters]]
     for each in limits:
         if each["name"] == "minute":
-            each["size"] = max(3, 2 * calls_a_day // (24 * 60))
+            each["size"] = max(5, 5 * calls_a_day // (24 * 60))
         elif each["name"] == "slots":
-            each["size"] = max(2, 4 * calls_a_day // (10 * 24 * 3600))
+            each["size"] = max(3, 20 * calls_a_day // (10 * 24 * 3600))
     retry = {"retry": {"first": "30 s", "max_delay": "1 hour", "jitter": "full"}}
     clients = [
         poisson(
@@ -65,7 +65,7 @@ def busy(folder: Path, meters: str, calls_a_day: int, **keys: Any) -> Scenario:
         client["calls"] = [{"api": "one", "duration": "1 s"}, {"api": "two", "duration": "1 s"}]
     card = write_card(folder, *limits)
     defaults = {"horizon": f"{DAYS} days", "rate_card": card}
-    return any_limit(int(1.35 * calls_a_day), clients, **{**defaults, **keys})
+    return any_limit(int(2.0 * calls_a_day), clients, **{**defaults, **keys})
 
 
 def seconds(program: Callable[[], object]) -> float:
