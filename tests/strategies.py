@@ -44,7 +44,6 @@ _each: st.SearchStrategy[dict[str, Any]] = st.one_of(
         }
     ).map(lambda burst: {"each": burst}),
 )
-# Once scenarios need durations, calls get a `duration` here: "1 us", uniform and log-normal.
 
 _schedule = st.one_of(
     st.fixed_dictionaries(
@@ -217,6 +216,7 @@ _pool: st.SearchStrategy[Any] = st.sampled_from(
         None,
         None,
         {"kind": "rolling"},
+        {"kind": "rolling", "counts": "calls"},
         {"kind": "calendar", "resets": {"timezone": "Europe/Berlin"}},
         {"kind": "bucket", "refill": "1 per minute"},
         {"kind": "bucket", "refill": "7 per 13 minutes"},  # full again between two µs
@@ -253,7 +253,7 @@ def metered_scenarios(draw: st.DrawFn, most_clients: int = 4) -> Scenario:
         limits.insert(draw(st.integers(0, len(limits))), {**pool, "name": "pool", "size": "pool"})
     kind = "rolling" if pool is None else pool["kind"]
     data = yaml.safe_load(ANY_LIMIT.read_text())
-    if kind != "concurrent":
+    if kind != "concurrent" and "counts" not in (pool or {}):
         data["throttled_attempt_credits"] = draw(st.sampled_from([0, 0, 1, 3]))
     data["reports_usage_from"] = draw(st.sampled_from(["0%", "50%", "100%"]))
     text = yaml.safe_dump({**data, "limits": limits})

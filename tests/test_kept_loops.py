@@ -85,7 +85,7 @@ def test_a_kept_loop_is_used_again(kept: Kept) -> None:
     assert {file: file.stat().st_mtime_ns for file in kept.files()} == written
 
 
-def test_a_loop_is_compiled_anew_where_the_fields_of_itsrecords_changed(kept: Kept) -> None:
+def test_a_loop_is_compiled_anew_where_the_fields_of_its_records_changed(kept: Kept) -> None:
     versions = [
         record(limit=np.int64, used=np.int64),
         record(used=np.int64, limit=np.int64),  # moved: read where it was, it would be the limit

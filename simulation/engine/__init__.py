@@ -10,9 +10,8 @@ if TYPE_CHECKING:
     from simulation.engine.compiled.model import CompiledModel
     from simulation.engine.compiled.peak import calls_at_peak
     from simulation.engine.compiled.starts import throttled_from
-    from simulation.engine.compiled.sweep import (
-        Pools, Swept, lanes_at_once, sweep, sweep_together,
-    )
+    from simulation.engine.compiled.sweep import lanes_at_once, sweep, sweep_together
+    from simulation.engine.compiled.swept import Pools, Swept
     from simulation.engine.compiled.watch import Watched, watch
     from simulation.engine.engine import Engine
     from simulation.engine.model import Model

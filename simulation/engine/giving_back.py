@@ -36,6 +36,7 @@ class GivingBack:
         self._taken = 0  # of a bucket, in parts
         self._furthest = -NEVER  # the most by which the refill was ahead
         if self._kind == BUCKET and len(rules.start):
+            # A bucket is filled up first by what is missing from it at the start.
             self.of(Entries(rules.start[:, 0] * 0, rules.start[:, 1], rules.start[:, 0]))
 
     def of(self, grants: Entries) -> Entries:

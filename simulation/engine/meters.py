@@ -38,9 +38,8 @@ class Meter(ABC):
         self.name = rules.names[number] if number < rules.vendors else "quota"
         self.least = rules.least[number].tolist()
         first = int(its["first"])
-        self.whose: list[int] = (
-            rules.instance[number] - first
-        ).tolist()  # which count each client takes from
+        # Which of its counts each client takes from.
+        self.whose: list[int] = (rules.instance[number] - first).tolist()
         self.sizes: list[int] = limits.sizes[first : int(its["end"])].tolist()
         self.counts_credits, self.scale = bool(its["counts_credits"]), int(its["scale"])
         self.peak = 0
@@ -67,7 +66,7 @@ class Meter(ABC):
         return self.sizes[self.whose[client]] - self.cost(credits)
 
     def note_peak(self, now: int) -> None:
-        """Note what is used now, in case that it is the most."""
+        """Note what is used now, if it is the most so far."""
         self.peak = max(self.peak, *(self.used(whose, now) for whose in range(len(self.sizes))))
 
     @abstractmethod

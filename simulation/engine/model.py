@@ -167,5 +167,5 @@ class _Metered:
             grants=self._giving_back.of(left.grants),
             throttles=replace(left.throttles, back_at=None),
             before=None if day else before_start(self._rules),
-            peaks=self._rules.in_units(peaks),
+            peaks=self._rules.amounts(peaks),
         )

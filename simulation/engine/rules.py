@@ -182,18 +182,13 @@ class Rules:
                 keeps[number]["told_from"] = ceil(round(card.reports_usage_from * limit, 6))
         return Limits(limit, sizes, keeps)
 
-    def in_units(self, parts: Ints) -> Floats:
-        """Return amounts of the card's meters, given in their parts, in credits or calls."""
+    def amounts(self, parts: Ints) -> Floats:
+        """Return what is given in the parts of each of the card's meters, in credits or calls."""
         per_credit = self.scenario.card.units_per_credit
         of_credits = np.where(self.meters["counts_credits"], per_credit, 1)
         divisors: Ints = (self.meters["scale"] * of_credits)[: self.vendors]
         found: Floats = parts[: self.vendors] / divisors
         return found
-
-    def charged(self, meter: int, credits: int) -> int:
-        """Return what a call takes from a meter, in its own parts."""
-        its = self.meters[meter]
-        return (credits if its["counts_credits"] else 1) * int(its["scale"])
 
 
 def _in_units(card: RateCard, meter: Meter, size: int) -> int:
@@ -201,8 +196,8 @@ def _in_units(card: RateCard, meter: Meter, size: int) -> int:
 
 
 def _units_of(card: RateCard, part: PartOfPool, amount: int) -> int:
-    """Return a part of the pool in units: a share is one of units already."""
-    return amount if part.share is not None else amount * card.units_per_credit
+    """Return an amount in units; where a share gave it, it is in units already."""
+    return amount if part.share is not None else card.pool_parts(amount)
 
 
 class _Tables:
@@ -238,7 +233,8 @@ def _made(scenario: Scenario, apis: Sequence[str], replication: int) -> Rules:
         row["kind"], row["counts_credits"] = _KINDS.index(meter.kind), meter.counts_credits
         row["first"], row["end"] = used, used + int(of_client.max()) + 1
         used = int(row["end"])
-        row["window"] = card.window if meter.is_pool else meter.window or 0
+        if meter.kind == "rolling":
+            row["window"] = card.window if meter.is_pool else meter.window
         row["scale"] = 1
         if meter.kind == "bucket":
             row["refill"], row["scale"] = _refill(meter, scenario)
@@ -316,7 +312,7 @@ def _refill(meter: Meter, scenario: Scenario) -> tuple[int, int]:
     )
     if _in_units(card, meter, largest) * pace.denominator > _MOST_SCALED:
         raise InputError(
-            f"meter {meter.name!r} of rate card {card.name} refills at a pace with too many digits "
+            f"limit {meter.name!r} of rate card {card.name} refills at a pace with too many digits "
             "to be counted exactly: write a rounder one"
         )
     return pace.numerator, pace.denominator

@@ -6,7 +6,7 @@ Estimates what happens at one size; never compares sizes, which is `planning`'s.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulation.experiment.by_meter import METER_COLUMNS, METER_STATISTICS
+    from simulation.experiment.by_meter import METER_COLUMNS, METER_STATISTICS, meter_size
     from simulation.experiment.estimates import (
         binomial_interval, mean_difference, mean_of, ratio_difference, ratios, unseen_calls,
     )

@@ -12,9 +12,17 @@ from simulation.arrays import Floats
 from simulation.engine import DayRecords
 from simulation.experiment.estimates import median_of, ratio_of, ratios
 from simulation.experiment.intervals import Estimate
+from simulation.rate_cards import Meter
 from simulation.scenario import Scenario
 
-__all__ = ["METER_COLUMNS", "METER_STATISTICS", "MeterTracker", "meter_rows", "summarise_meters"]
+__all__ = [
+    "METER_COLUMNS",
+    "METER_STATISTICS",
+    "MeterTracker",
+    "meter_rows",
+    "meter_size",
+    "summarise_meters",
+]
 
 METER_STATISTICS = ("throttled_calls", "throttled_share", "peak", "peak_share")
 """What is said of each meter: calls that it throttled first, their share of all calls, the most
@@ -55,10 +63,10 @@ def meter_rows(
     throttled: Sequence[int],
     peaks: Sequence[float],
 ) -> list[dict[str, object]]:
-    """Return a row for each meter of one replication, that made so many calls that count."""
+    """Return a row for each meter of one replication, in which ``calls`` calls count."""
     rows: list[dict[str, object]] = []
     for meter, count, peak in zip(scenario.card.meters, throttled, peaks, strict=True):
-        size = meter_size(scenario, meter.name)
+        size = meter_size(scenario, meter)
         rows.append(
             {
                 "replication": replication,
@@ -72,13 +80,10 @@ def meter_rows(
     return rows
 
 
-def meter_size(scenario: Scenario, name: str) -> float:
+def meter_size(scenario: Scenario, meter: Meter) -> int:
     """Return the size of a meter for the scenario's org, in credits or calls."""
-    card = scenario.card
-    meter = next(each for each in card.meters if each.name == name)
-    if meter.is_pool:
-        return scenario.limit
-    return meter.size_for(card.edition(scenario.org.edition))
+    edition = scenario.card.edition(scenario.org.edition)
+    return scenario.limit if meter.is_pool else meter.size_for(edition)
 
 
 def summarise_meters(

@@ -225,15 +225,18 @@ def _when_throttled(policy: OnThrottle) -> str:
     )
 
 
-def _in_use(initial: InitialUsage) -> str:
-    """Return what is in use at the start, as a clause."""
+def _in_use(initial: InitialUsage, scenario: Scenario) -> str:
+    """Return what of the pool is in use at the start, as a clause."""
+    pool = scenario.card.pool
+    of_all = f"of a pool of {scenario.limit:,}"
     if initial.credits is None:
         assert initial.trace is not None
         counts = initial.trace.counts
         file = quoted(Path((counts or initial.trace).file or "").name)
-        return f"what {file} records before the start is in use"
-    back = "come back evenly over the next window, or at the next reset"
-    return f"{initial.credits:,} credits are in use, which {back},"
+        return f"what {file} records before the start is in use, {of_all}"
+    back = {"calendar": "at the next reset", "bucket": "as the bucket refills"}
+    when = back.get(pool.kind, "evenly over the next window")
+    return f"{initial.credits:,} {pool.unit} are in use, {of_all}; they come back {when}"
 
 
 def initialisation(scenario: Scenario, warmup: Warmup | None) -> Iterator[str]:
@@ -246,12 +249,12 @@ def initialisation(scenario: Scenario, warmup: Warmup | None) -> Iterator[str]:
     unit, initial = scenario.card.pool.unit, scenario.initial_usage
     full = f"At first the pool is full: all {scenario.limit:,} {unit} are available"
     if initial is not None:
-        full = f"At first {_in_use(initial)} of {scenario.limit:,}"
+        full = f"At first {_in_use(initial, scenario)}"
     yield (
         f"- A run begins at {begins} ({zone}) and ends at {ends}: "
         f"{write_duration(scenario.horizon)}. {full}, and no call waits."
     )
-    if scenario.card.limits:
+    if len(scenario.card.meters) > 1:
         yield "- All other limits are unused at first, and no call is open."
     if not scenario.warmup_end:
         start = "full pool" if initial is None else "start"

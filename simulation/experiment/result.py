@@ -38,10 +38,10 @@ class RunResult:
     client_runs, category_runs : DataFrame
         A row for each replication and ``client``, or ``category``: the same statistics.
     meter_runs : DataFrame
-        A row for each replication and ``limit``, a meter of the card: the calls that it throttled
-        first, their share of all calls, the most used at once, and its share of the size.
-    limits : DataFrame
-        A row for each ``limit`` and statistic of ``meter_runs``, as in ``summary``.
+        A row for each replication and ``meter`` of the card: the calls that it throttled first,
+        their share of all calls, the most used at once, and its share of the size.
+    meters : DataFrame
+        A row for each ``meter`` and statistic of ``meter_runs``: the estimate and its interval.
     intervals : DataFrame
         A row for each replication and interval (an hour unless asked otherwise): ``start_at``,
         calls and credits demanded, credits used, credits available at the end, and throttled

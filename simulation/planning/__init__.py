@@ -6,7 +6,9 @@ Never draws a picture or a page: a plan holds what `report` shows.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulation.planning.beside import throttled_beside, what_helps_beside
+    from simulation.planning.beside import (
+        more_of_the_pool, throttled_beside, what_helps_beside,
+    )
     from simulation.planning.causes import Cause, biggest_cause
     from simulation.planning.options import Confirmed, PlanOptions
     from simulation.planning.other_cards import OtherCard

@@ -10,7 +10,13 @@ from simulation.planning.status import calls_of
 from simulation.rate_cards import Meter
 from simulation.scenario import Scenario
 
-__all__ = ["BesidePool", "reasons_beside", "throttled_beside", "what_helps_beside"]
+__all__ = [
+    "BesidePool",
+    "more_of_the_pool",
+    "reasons_beside",
+    "throttled_beside",
+    "what_helps_beside",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +42,11 @@ def _meters(scenario: Scenario, shares: Mapping[str, float]) -> list[Meter]:
     """Return the meters that throttle, the one that throttles most first."""
     its = [meter for meter in scenario.card.meters if meter.name in shares]
     return sorted(its, key=lambda meter: -shares[meter.name])
+
+
+def more_of_the_pool(scenario: Scenario) -> str:
+    """Return what a larger pool is to an org, in words: more credits, where any can be bought."""
+    return "more credits" if scenario.card.sells else "a larger pool"
 
 
 def throttled_beside(scenario: Scenario, shares: Mapping[str, float]) -> str:
@@ -76,8 +87,7 @@ def reasons_beside(scenario: Scenario, beside: BesidePool | None) -> list[str]:
         if beside.size is not None:
             then = f"With {beside.size:,} add-on credits"
         said = throttled_beside(scenario, beside.shares)
-        more = "more credits do" if scenario.card.sells else "a larger pool does"
-        reasons.append(f"{then} {said}: {more} not change that.")
+        reasons.append(f"{then} {said}: {more_of_the_pool(scenario)} will not change that.")
     if not beside.credits_help:
         helps = what_helps_beside(scenario, beside.shares)
         reasons.append(f"No pool is large enough. What would help: {helps}.")

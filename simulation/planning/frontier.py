@@ -91,7 +91,7 @@ class Evidence:
 
     def unseen_bills(self) -> Floats:
         """Return what an event that no replication shows adds to the bill of a month, (m,)."""
-        credits = self.judged.unseen * max(1.0, self.judged.credits_per_call)
+        credits = self.judged.unseen * max(self.judged.unit, self.judged.credits_per_call)
         billed = Billing(self.scenario).of_an_event(credits, self.judged.limits)
         return np.maximum(billed, _LEAST_EVENT)
 

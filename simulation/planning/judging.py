@@ -172,10 +172,10 @@ def judge(
 
     A size that is enough for all that is asked in any window throttles no call, retries or not, so
     only smaller ones are simulated, unless other meters may throttle too. A replication that
-    several ask for is swept at once, so
-    that clients that their demands share are drawn once. ``done`` is called with the part of a
-    replication of a demand that a task has done; the parts of one add up to 1. Results do not
-    depend on the number of workers, nor on whether they are threads or processes.
+    several ask for is swept at once, so that clients that their demands share are drawn once.
+    ``done`` is called with the part of a replication of a demand that a task has done; the parts of
+    one add up to 1. Results do not depend on the number of workers, nor on whether they are threads
+    or processes.
     """
     demands = [each.demand for each in asked]
     every = sorted({number for each in asked for number in each.replications})

@@ -39,7 +39,7 @@ def sizes_to_compare(scenario: Scenario, named: Sequence[int] = (), most: int = 
     # A sweep of no pools simulates none, and still tells how large a pool would throttle no call.
     everyone = np.ones(len(scenario.clients), bool)
     enough = sweep(Demand(scenario), 0, np.empty(0, np.int64), everyone).enough
-    short = limits * scenario.card.units_per_credit < enough
+    short = limits * scenario.card.pool_parts(1) < enough
     shown = sizes[: int(short.sum()) + 1]
     indices = np.linspace(0, len(shown) - 1, min(most, len(shown))).round().astype(int)
     return sorted({*shown[indices].tolist(), *named, scenario.org.addon_credits})
@@ -152,14 +152,14 @@ class OverTime:
             return
         card = self._scenario.card
         limits = np.array([self._scenario.offer.limit(size) for size in self.sizes], np.int64)
-        limits *= card.units_per_credit
+        limits *= card.pool_parts(1)
         watched = []
         for replication in range(self.replications):
             watched.append(watch(self._demand, replication, limits, HOUR))
             if progress is not None:
                 progress(replication + 1, self.to_simulate)
         available, throttled = (np.stack(columns, axis=1) for columns in zip(*watched, strict=True))
-        available = card.in_credits(available)
+        available = card.of_pool(available)
         self._timelines = {
             size: _whole(timeline_of(self._scenario, HOUR, *columns))
             for size, *columns in zip(self.sizes, available, throttled, strict=True)

@@ -144,10 +144,11 @@ def reasons_for(
             f"{plural(period(scenario.counted))}, and were judged on those alone."
         )
     enough = int(judged.enough.max())
-    itself = "" if judged.throttled_by is None else "itself "
-    unit = scenario.card.pool.unit
+    pool = f"A pool of {enough:,} {scenario.card.pool.unit}"
+    if judged.throttled_by is not None:
+        pool += " itself"
     reasons.append(
-        f"A pool of {enough:,} {unit} {itself}throttles no call in any simulated "
+        f"{pool} throttles no call in any simulated "
         f"{period(scenario.counted)}; the allowance is {int(judged.limits[0]):,}."
     )
     reasons += reasons_beside(scenario, beside)

@@ -96,8 +96,8 @@ class Search:
         self.certain = not demand.is_random
         self.decision = Decision.at_one_look(self.objective.probability)
         self._keep_current = keep_current
-        # Each size takes long by itself where clients try again, or where many meters decide.
-        self._retries = not self.scenario.is_plain or any(
+        # Sizes are not decided side by side where clients try again, or where many meters decide.
+        self._one_by_one = not self.scenario.is_plain or any(
             each.on_throttle.retry is not None for each in self.scenario.clients
         )
         self._judged: Judgement | None = None
@@ -138,7 +138,7 @@ class Search:
     @property
     def _may_take_long(self) -> bool:
         """Whether one replication of all sizes may take long, and tells which are hopeless."""
-        if not self._retries or self.objective.cost_of_lost_call is not None:
+        if not self._one_by_one or self.objective.cost_of_lost_call is not None:
             return False
         return self.demand.calls_a_day * self.demand.days * len(self.sizes) > _LONG
 

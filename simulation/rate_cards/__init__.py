@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from simulation.rate_cards.assumptions import register_of_assumptions
     from simulation.rate_cards.card import ALERT_LEVELS, RateCard
     from simulation.rate_cards.durations import CallDuration
-    from simulation.rate_cards.meters import Meter
     from simulation.rate_cards.in_force import card_in_force, superseded_by
+    from simulation.rate_cards.meters import Meter
     from simulation.rate_cards.offer import Offer, Quote
     from simulation.rate_cards.resets import reset_moments
     from simulation.rate_cards.shipped import DEFAULT_RATE_CARD, shipped_rate_cards

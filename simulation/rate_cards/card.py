@@ -114,7 +114,7 @@ class RateCard(Part):
             least = {api: self.credits(api, 1) for api in self.calls}
             problems += meter_problems(self.limits, self.editions, least)
         if self.throttled_attempt_credits and not self.pool.counts_credits:
-            what = f"are credits, but the pool, meter {self.pool.name!r}, counts calls: write 0"
+            what = f"are credits, but the pool, limit {self.pool.name!r}, counts calls: write 0"
             problems.append(KeyProblem(("throttled_attempt_credits",), what))
         if problems:
             raise KeyProblems(problems)

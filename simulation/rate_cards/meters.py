@@ -65,7 +65,7 @@ Amount = Annotated[int, Field(ge=0, le=MOST_CREDITS), WHOLE]
 
 
 class Meter(Part):
-    """One rule that can throttle (RULES 6): what it counts, of whom, and when it gives back.
+    """One rule that can throttle (rule 6): what it counts, of whom, and when it gives back.
 
     >>> Meter.model_validate({"name": "minute", "kind": "rolling", "counts": "calls",
     ...                       "size": 60, "window": "1 minute"}).in_words("professional")
@@ -92,7 +92,7 @@ class Meter(Part):
     def _problems(self) -> Iterator[KeyProblem]:
         yield from self._kind_problems()
         if self.kind == "concurrent" and self.counts == "credits":
-            what = "is calls where they are counted while open, write calls or leave it out"
+            what = "is credits, and calls at once are counted: write calls, or leave it out"
             yield KeyProblem(("counts",), what)
         for edition, size in self._sizes().items():
             if size < 1:
@@ -114,9 +114,9 @@ class Meter(Part):
                 if value is not None:  # which of the two would count?
                     yield KeyProblem((key,), "of the pool is the card's own 'window', leave it out")
             elif kind == self.kind and value is None:
-                yield KeyProblem((key,), f"is missing, a {kind} meter needs one: {example}")
+                yield KeyProblem((key,), f"is missing, a {kind} limit needs one: {example}")
             elif kind != self.kind and value is not None:
-                what = f"is for a meter of kind {kind}, and this is {self.kind}: leave it out"
+                what = f"is for a limit of kind {kind}, and this is {self.kind}: leave it out"
                 yield KeyProblem((key,), what)
 
     def _sizes(self) -> Mapping[str, int]:
@@ -279,4 +279,4 @@ def meter_problems(
         for path, what, *_ in meter.problems(editions, least):
             yield KeyProblem(("limits", number, *path), what)
     if len(limits) > _MOST_METERS:
-        yield KeyProblem(("limits",), f"has {len(limits)} meters, write {_MOST_METERS} at most")
+        yield KeyProblem(("limits",), f"has {len(limits)} of them, write {_MOST_METERS} at most")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import isnan
 from typing import NamedTuple
 
-from simulation.experiment import RunResult
+from simulation.experiment import RunResult, meter_size
 from simulation.formats import listed, number, percent, period
+from simulation.planning import more_of_the_pool
 from simulation.rate_cards import Meter
 from simulation.scenario import Scenario
 
@@ -39,12 +40,6 @@ def _means(result: RunResult, statistic: str) -> dict[str, float]:
     return dict(zip(rows["meter"], rows["mean"], strict=True))
 
 
-def size_of(scenario: Scenario, meter: Meter) -> int:
-    """Return the size of a meter for the scenario's org."""
-    edition = scenario.card.edition(scenario.org.edition)
-    return scenario.limit if meter.is_pool else meter.size_for(edition)
-
-
 def limit_figures(result: RunResult) -> list[LimitRow]:
     """Return a row for each limit of the card, in the order in which they are asked.
 
@@ -60,7 +55,7 @@ def limit_figures(result: RunResult) -> list[LimitRow]:
     rows = []
     for meter in meters:
         name = meter.name
-        size = f"{size_of(result.scenario, meter):,} {meter.unit}"
+        size = f"{meter_size(result.scenario, meter):,} {meter.unit}"
         rows.append(
             LimitRow(
                 name=name,
@@ -68,9 +63,7 @@ def limit_figures(result: RunResult) -> list[LimitRow]:
                 share="" if isnan(share[name]) else percent(share[name]),
                 peak=number(peak[name]),
                 size=size,
-                peak_share=percent(peak_share[name])
-                if peak_share[name] == peak_share[name]
-                else "",
+                peak_share="" if isnan(peak_share[name]) else percent(peak_share[name]),
             )
         )
     return rows
@@ -114,8 +107,8 @@ def who_throttled(result: RunResult) -> tuple[str, str]:
         return "", ""
     if len(found) == 1 and found[0][0].is_pool:
         return ran_out(scenario), "; no other limit throttled a call"
-    more_helps = "more credits help" if scenario.card.sells else "a larger pool helps"
-    will = "more credits" if scenario.card.sells else "a larger pool"
+    more = more_of_the_pool(scenario)
+    helps = "help" if scenario.card.sells else "helps"
     total = sum(count for _, count in found)
     first = listed(
         [f"{_named(scenario, meter)} {percent(count / total)}" for meter, count in found]
@@ -123,11 +116,11 @@ def who_throttled(result: RunResult) -> tuple[str, str]:
     if only_others_throttle(result):
         if len(found) == 1:
             name = _named(scenario, found[0][0])
-            end = f": the pool throttled none, and {will} will not help"
+            end = f": the pool throttled none, and {more} will not help"
             return f"{name} throttled calls", end
-        end = f": {first} of them first, the pool none, so {will} will not help"
+        end = f": {first} of them first, the pool none, so {more} will not help"
         return "calls were throttled", end
-    return "calls were throttled", f": {first} of them first, so {more_helps} only in part"
+    return "calls were throttled", f": {first} of them first, so {more} {helps} only in part"
 
 
 def what_helps(result: RunResult) -> str:

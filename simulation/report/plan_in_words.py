@@ -9,6 +9,7 @@ from simulation.planning import (
     AlternativeResult,
     Plan,
     calls_of,
+    more_of_the_pool,
     surely_enough,
     throttled_beside,
     wanted,
@@ -91,23 +92,24 @@ def _not_reachable(plan: Plan) -> str:
     if not plan.recommendation.credits_help:
         return _credits_do_not_help(plan)
     largest = int(plan.frontier["addon_credits"].iloc[-1])
+    card = plan.scenario.card
+    short = f"{plan.recommendation.shortfall_credits:,} {card.pool.unit} short"
+    if not card.sells:
+        return f"The limit does not meet the objective ({wanted(plan.scenario)}): it falls {short}."
     most = f"{plan.scenario.org.edition} cannot buy add-on credits, and its limit falls"
     if largest:
         most = f"even the maximum, {largest:,} add-on credits, falls"
-    return (
-        f"No purchase meets the objective ({wanted(plan.scenario)}): {most} "
-        f"{plan.recommendation.shortfall_credits:,} {plan.scenario.card.pool.unit} short."
-    )
+    return f"No purchase meets the objective ({wanted(plan.scenario)}): {most} {short}."
 
 
 def _credits_do_not_help(plan: Plan) -> str:
     """Return that no purchase helps, what throttles the calls, and what would help, in words."""
     shares = plan.recommendation.throttled_beside_pool
     said = throttled_beside(plan.scenario, shares)
-    more = "More credits" if plan.scenario.card.sells else "A larger pool"
+    more = more_of_the_pool(plan.scenario)
     return (
-        f"{more} will not help: even with a pool that is never used up {said}. What would: "
-        f"{what_helps_beside(plan.scenario, shares)}."
+        f"{more[0].upper()}{more[1:]} will not help: even with a pool that is never used up "
+        f"{said}. What would: {what_helps_beside(plan.scenario, shares)}."
     )
 
 
@@ -228,7 +230,8 @@ def _nothing_is_enough(scenario: Scenario) -> str:
     licenses, edition = scenario.user_licenses, scenario.org.edition
     with_them = f" with {counted(licenses, 'license')}" if licenses else ""
     if not scenario.offer.rules.per_license:
-        return f"Licenses add no credits to {edition}, and no higher edition{with_them} is enough."
+        unit = scenario.card.pool.unit
+        return f"Licenses add no {unit} to {edition}, and no higher edition{with_them} is enough."
     return f"No number of licenses, and no higher edition{with_them}, is enough."
 
 
@@ -245,6 +248,8 @@ def _without_throttling(plan: Plan) -> str:
     advice = plan.recommendation
     if advice.zero_throttle_addon_credits is not None:
         none = f"With {number(advice.zero_throttle_addon_credits)} add-on credits not one call "
+        if not plan.scenario.card.sells:
+            none = "Not one call "
         if _certain(plan):
             return f"{none}is throttled; nothing in this {period(plan.scenario.counted)} is random."
         if plan.replications == 1:
@@ -254,8 +259,7 @@ def _without_throttling(plan: Plan) -> str:
     shares = advice.throttled_beside_pool
     if shares and advice.addon_credits is not None:
         said = throttled_beside(plan.scenario, shares)
-        more = "more credits" if plan.scenario.card.sells else "a larger pool"
-        return f"Then {said}; {more} would not change that."
+        return f"Then {said}; {more_of_the_pool(plan.scenario)} would not change that."
     return "No purchase prevents every throttled call."
 
 
@@ -269,8 +273,7 @@ def advice_in_brief(plan: Plan) -> str:
         )
         return f"not decided whether any purchase is enough{looks}"
     if size is None and not advice.credits_help:
-        more = "more credits" if plan.scenario.card.sells else "a larger pool"
-        return f"{more} will not help: another limit throttles"
+        return f"{more_of_the_pool(plan.scenario)} will not help: another limit throttles"
     if size is None:
         most = int(plan.frontier["addon_credits"].iloc[-1])
         if not most:

@@ -152,9 +152,10 @@ def _whether(result: RunResult) -> str:
         runs, many = runs.head(1), 1
         unit = f"{unit}, in which nothing is random,"
     if dry == 0:
-        several = len(scenario.card.meters) > 1
-        did = "was a call throttled" if several else "did the pool run dry"
-        did_not = "no call was throttled" if several else "the pool did not run dry"
+        pool = "bucket" if scenario.card.pool.kind == "bucket" else "pool"
+        did, did_not = f"did the {pool} run dry", f"the {pool} did not run dry"
+        if len(scenario.card.meters) > 1 or scenario.card.pool.kind == "concurrent":
+            did, did_not = "was a call throttled", "no call was throttled"
         sure = f"In none of {many:,} simulated {plural(unit)} {did} (95 % interval "
         sure += f"of such {plural(unit)}: 0 % to {percent(high)})"
         peak, limit = runs["peak_window_credits"].max(), scenario.limit

@@ -162,7 +162,7 @@ def org_remarks(org: Org, card: RateCard) -> Iterator[KeyProblem]:
 def billing_remarks(
     billing: AddonBilling | None, use: BilledUse | None, card: RateCard
 ) -> Iterator[KeyProblem]:
-    """Yield a day's use that nobody bills."""
+    """Yield a ``billed_use`` that has no effect, since the whole size is paid."""
     if use is not None and (billing or card.addon_billing) != "consumed":
         what = "has no effect where the whole size is paid: write addon_billing: consumed too"
         yield KeyProblem(("billed_use",), what)

@@ -43,7 +43,7 @@ class Client(Part):
         None, description="has at most so many calls open"
     )
     group: str | None = Field(
-        None, min_length=1, max_length=100, description="the group whose meters it shares"
+        None, min_length=1, max_length=100, description="the group whose limits it shares"
     )
 
     @property

@@ -53,7 +53,7 @@ def conduct_remarks(clients: Sequence[Client], card: RateCard, limit: int) -> It
     for number, client in enumerate(clients):
         here: KeyPath = ("clients", number)
         if client.group is not None and not groups:
-            what = f"has no effect, no meter of {card.name} is one for each group"
+            what = f"has no effect, no limit of {card.name} is for each group"
             yield KeyProblem((*here, "group"), what)
         if client.quota is not None and client.quota.at_most(limit) >= limit:
             yield KeyProblem((*here, "quota"), "has no effect, it is the whole pool or more")
@@ -62,7 +62,7 @@ def conduct_remarks(clients: Sequence[Client], card: RateCard, limit: int) -> It
             yield KeyProblem((*here, "reserve"), what)
         queue = client.on_throttle.queue
         if queue is not None and queue.max_wait and queue.max_wait < (queue.wait.span or 0):
-            what = "is shorter than the wait, so whatever waits is lost: write a longer one"
+            what = "is shorter than the wait, so every call that waits is lost: write a longer one"
             yield KeyProblem((*here, "on_throttle", "queue", "max_wait"), what)
         retry = client.on_throttle.retry
         if retry is not None and retry.then is not None and retry.max_attempts <= 2:

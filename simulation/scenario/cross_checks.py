@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+from zoneinfo import ZoneInfo
 
 from simulation.errors import KeyPath, KeyProblem
+from simulation.rate_cards import AddonBilling, BilledUse, RateCard
 from simulation.scenario.call_checks import CallKinds
 from simulation.scenario.call_durations import duration_remarks
 from simulation.scenario.checks import (
@@ -21,20 +24,63 @@ from simulation.scenario.checks import (
     price_problems,
     start_problems,
 )
+from simulation.scenario.clients import Client
+from simulation.scenario.clock import Clock
+from simulation.scenario.conduct import InitialUsage
 from simulation.scenario.conduct_checks import (
     conduct_problems,
     conduct_remarks,
     initial_problems,
 )
+from simulation.scenario.objective import Alternative, Objective
+from simulation.scenario.org import Org
 from simulation.scenario.partial_reading import Unread
 
 if TYPE_CHECKING:
-    from simulation.scenario.scenario import Scenario
+    from simulation.scenario.traces import Trace
 
 __all__ = ["problems_between", "remarks_on"]
 
 
-def problems_between(scenario: Scenario, unread: Unread) -> Iterator[KeyProblem]:
+class _Scenario(Protocol):
+    """What is checked of a `Scenario`, whose module imports this one."""
+
+    @property
+    def card(self) -> RateCard: ...
+    @property
+    def org(self) -> Org: ...
+    @property
+    def limit(self) -> int: ...
+    @property
+    def addon_billing(self) -> AddonBilling | None: ...
+    @property
+    def billed_use(self) -> BilledUse | None: ...
+    @property
+    def start(self) -> datetime: ...
+    @property
+    def timezone(self) -> ZoneInfo: ...
+    @property
+    def horizon(self) -> int: ...
+    @property
+    def warmup(self) -> int | None: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def clients(self) -> tuple[Client, ...]: ...
+    @property
+    def other_apis(self) -> tuple[str, ...]: ...
+    @property
+    def initial_usage(self) -> InitialUsage | None: ...
+    @property
+    def needs_durations(self) -> bool: ...
+    @property
+    def objective(self) -> Objective: ...
+    @property
+    def alternatives(self) -> tuple[Alternative, ...]: ...
+    def trace_if_read(self, client: Client) -> Trace | None: ...
+
+
+def problems_between(scenario: _Scenario, unread: Unread) -> Iterator[KeyProblem]:
     """Yield what is wrong between keys, and against the rate card and the traces."""
     card, names = scenario.card, [client.name for client in scenario.clients]
     yield from name_problems(names, "clients", unread)
@@ -58,7 +104,7 @@ def problems_between(scenario: Scenario, unread: Unread) -> Iterator[KeyProblem]
     yield from name_problems(alternatives, "alternatives", unread)
 
 
-def remarks_on(scenario: Scenario) -> Iterator[KeyProblem]:
+def remarks_on(scenario: _Scenario) -> Iterator[KeyProblem]:
     """Yield what is valid but probably not meant, such as dates outside the run."""
     yield from org_remarks(scenario.org, scenario.card)
     yield from objective_remarks(scenario.objective)

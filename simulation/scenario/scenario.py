@@ -252,10 +252,11 @@ class Scenario(CheckedPart):
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing but the rolling pool of the org decides: what plans are fastest for."""
+        """Whether nothing but a rolling pool of credits decides: what plans are fastest for."""
         return (
             len(self._card.meters) == 1
             and self._card.pool.kind == "rolling"
+            and self._card.pool.counts_credits
             and self.initial_usage is None
             and not any(client.holds_back for client in self.clients)
         )
@@ -345,7 +346,7 @@ class Scenario(CheckedPart):
         InputError
             If the scenario does not fit the card.
         """
-        # The price is what it tells there, not a bill, which shorter runs than days do not have.
+        # Only the price there is told. A bill would need whole days, which a short run may lack.
         values = {
             "rate_card": rate_card,
             "org.addon_credits": addon_credits,

@@ -50,7 +50,7 @@ def coming_monday(today: date) -> date:
     return today + timedelta(days=-today.weekday() % 7)
 
 
-def today_in(zone: ZoneInfo) -> date:
+def _today_in(zone: ZoneInfo) -> date:
     """Return what day it is in a time zone."""
     return datetime.now(zone).date()
 
@@ -92,7 +92,7 @@ def write_starter(
         edition=edition,
         user_licenses=user_licenses,
         zone=zone,
-        start=coming_monday(today or today_in(zone)),
+        start=coming_monday(today or _today_in(zone)),
     )
     _check(_put(text, "rate_card", _quoted(card_name)), card)
     package = resources.files("simulation.scenario")

@@ -101,6 +101,18 @@ def test_what_was_used_before_the_start_counts_until_the_first_reset(
     assert list(zip(refused["client"], refused["call"], strict=True)) == last * more
 
 
+# Pools of calls
+
+
+@both_engines
+def test_a_rolling_pool_of_calls_takes_one_for_each_call_whatever_it_costs(
+    engine: str, tmp_path: Path
+) -> None:
+    card = write_card(tmp_path, pool(counts="calls"))
+    dear = scheduled("dear", "02:00", 30, "five", schedule={"over": "1 hour"})
+    assert throttled(calls_of(any_limit(20, [dear], rate_card=card), engine)) == 10
+
+
 # Buckets and calls at once
 
 

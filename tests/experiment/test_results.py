@@ -21,6 +21,8 @@ FILES = {
     "runs.parquet",
     "client_runs.parquet",
     "category_runs.parquet",
+    "meter_runs.parquet",
+    "meters.parquet",
     "alerts.parquet",
     "summary.parquet",
     "summary.json",
@@ -54,6 +56,8 @@ def test_calls_have_the_contract_s_columns_and_types(scenario: Scenario, tmp_pat
         "outcome",
         "settled_at",
         "duration_us",
+        "throttled_by",
+        "held_back_attempts",
     ]
     assert calls["duration_us"].isna().all()  # nothing asks how long calls last
     assert str(calls["submitted_at"].dtype) == str(calls["settled_at"].dtype)

@@ -39,13 +39,13 @@ def at_once(**keys: Any) -> dict[str, Any]:
         (at_once(applies_to=[{}]), "says nothing, write a call kind, or {more_than: 10}"),
         (at_once(size=0), "limits.m.size: 0 lets no call through, write 1 or more"),
         (at_once(size=None), "limits.m.size: is missing"),
-        (at_once(counts="credits"), "limits.m.counts: is calls where they are counted while open"),
+        (at_once(counts="credits"), "limits.m.counts: is credits, and calls at once are counted"),
         (at_once(size={"free": 5}), "limits.m.size: says nothing of enterprise"),
         (at_once(size={"freee": 5}), "limits.m.size.freee: is no edition of the card, did you"),
-        (at_once(window="1 minute"), "limits.m.window: is for a meter of kind rolling, and this"),
-        (at_once(kind="rolling"), "limits.m.window: is missing, a rolling meter needs one"),
-        (at_once(kind="calendar"), "limits.m.resets: is missing, a calendar meter needs one"),
-        (at_once(kind="bucket"), "limits.m.refill: is missing, a bucket meter needs one"),
+        (at_once(window="1 minute"), "limits.m.window: is for a limit of kind rolling, and this"),
+        (at_once(kind="rolling"), "limits.m.window: is missing, a rolling limit needs one"),
+        (at_once(kind="calendar"), "limits.m.resets: is missing, a calendar limit needs one"),
+        (at_once(kind="bucket"), "limits.m.refill: is missing, a bucket limit needs one"),
         (at_once(kind="bucket", refill="0 per second"), "lets nothing through"),
         (at_once(kind="bucket", refill={"free": "1/s"}), "limits.m.refill: says nothing of"),
         (at_once(kind="calendar", resets={"at": "00:00"}), "resets.timezone: is missing"),
@@ -97,7 +97,7 @@ def test_throttled_attempts_cost_no_credits_where_the_pool_counts_calls(
 ) -> None:
     with pytest.raises(InputError) as refused:
         RateCard.load(card_file(tmp_path, pool, throttled_attempt_credits=1))
-    said = "throttled_attempt_credits: are credits, but the pool, meter 'm', counts calls: write 0"
+    said = "throttled_attempt_credits: are credits, but the pool, limit 'm', counts calls: write 0"
     assert said in str(refused.value)
     assert RateCard.load(card_file(tmp_path, pool)).pool.unit == "calls"
     assert RateCard.load(card_file(tmp_path, throttled_attempt_credits=1)).pool is THE_POOL

@@ -65,8 +65,8 @@ def test_a_bare_number_is_credits_and_per_cent_is_a_share() -> None:
     assert quota(25).credits == 25
     assert quota(25).share is None
     assert quota("25%").share == 0.25
-    assert quota("25%").of(5_000) == 1_250
-    assert quota("33%").of(10) == 3  # rounded down
+    assert quota("25%").at_most(5_000) == 1_250
+    assert (quota("33%").at_most(10), quota("33%").at_least(10)) == (3, 4)
     assert (str(quota(2500)), str(quota("25%"))) == ("2,500 credits", "25%")
 
 
@@ -111,7 +111,7 @@ def test_what_the_pool_cannot_give_is_refused(
 @pytest.mark.parametrize(
     ("client", "remark"),
     [
-        ({"group": "night"}, "clients.a.group: has no effect, no meter of kaizen-34 is one for"),
+        ({"group": "night"}, "clients.a.group: has no effect, no limit of kaizen-34 is for"),
         ({"quota": "100%"}, "clients.a.quota: has no effect, it is the whole pool or more"),
         (
             {"on_throttle": {"queue": {"wait": "1 hour", "max_wait": "10 minutes"}}},

@@ -26,7 +26,7 @@ _LINEAR = 2**62 - 1  # a mask that changes no number: of an array that is no rin
 
 
 class DailyUse(NamedTuple):
-    """What m pools use on each local day of a run, in credits.
+    """What m pools use on each local day of a run, in the parts that the pool counts.
 
     It is what the day consumes, or the most that is in use at a moment of the day.
 

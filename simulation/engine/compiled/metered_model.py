@@ -57,7 +57,7 @@ def run_metered(engine: Engine, held: int | None = None) -> Iterator[DayRecords]
             grants,
             throttles,
             before=None if day else before_start(rules),
-            peaks=rules.in_units(state.meters["peak"]),
+            peaks=rules.amounts(state.meters["peak"]),
         )
         start = end
 

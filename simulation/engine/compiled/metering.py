@@ -145,6 +145,7 @@ def _begin_to_count(lane, meters, counts):  # type: ignore[no-untyped-def]
 
 @compiled
 def _has_no_room(lane, meters, ring, ends, calls, events, length):  # type: ignore[no-untyped-def]
+    """Return whether an array may be too short for what one more attempt notes."""
     oldest = lane.made
     for number in range(meters.shape[0]):
         if meters[number].window > 0:

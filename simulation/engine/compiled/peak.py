@@ -7,7 +7,8 @@ import numpy as np
 from simulation.arrays import Ints
 from simulation.demand import Calls, Demand
 from simulation.engine.compiled.past import Past
-from simulation.engine.compiled.sweep import Pools, Sweep, sweep
+from simulation.engine.compiled.sweep import Sweep, sweep
+from simulation.engine.compiled.swept import Pools
 
 __all__ = ["calls_at_peak"]
 

@@ -13,7 +13,8 @@ from simulation.engine.compiled.metered_model import run_metered
 from simulation.engine.compiled.model import CompiledModel
 from simulation.engine.compiled.past import Past
 from simulation.engine.compiled.retrying import Retrying
-from simulation.engine.compiled.sweep import Pools, Sweep
+from simulation.engine.compiled.sweep import Sweep
+from simulation.engine.compiled.swept import Pools
 
 __all__ = ["throttled_from"]
 

@@ -25,7 +25,7 @@ from simulation.engine.compiled.swept import Pools, Swept, counted_in
 from simulation.rate_cards import BilledUse
 from simulation.scenario import Scenario
 
-__all__ = ["Pools", "Sweep", "Swept", "lanes_at_once", "sweep", "sweep_together"]
+__all__ = ["Sweep", "lanes_at_once", "sweep", "sweep_together"]
 
 _SIDE_BY_SIDE = 100  # decisions side by side that take as long as one by itself
 

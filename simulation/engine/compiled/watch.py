@@ -11,7 +11,8 @@ from simulation.demand import Calls, Demand, Portion
 from simulation.engine.compiled.model import CompiledModel
 from simulation.engine.compiled.past import Past
 from simulation.engine.compiled.retrying import Retrying
-from simulation.engine.compiled.sweep import Pools, Sweep
+from simulation.engine.compiled.sweep import Sweep
+from simulation.engine.compiled.swept import Pools
 from simulation.jit import compiled
 
 __all__ = ["Watched", "watch"]
