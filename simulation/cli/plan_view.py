@@ -50,9 +50,10 @@ def _timelines(plan: Plan) -> Iterator[Timeline]:
     kept, now = plan.over_time, plan.scenario.org.addon_credits
     if kept is None:
         return
-    shown = {now: "Available credits now"}
+    available = f"Available {plan.scenario.card.pool.unit}"
+    shown = {now: f"{available} now"}
     if (size := advised(plan)) is not None and size != now:
-        shown[size] = f"Available credits with {size:,} add-on credits"
+        shown[size] = f"{available} with {size:,} add-on credits"
     limit, unit = plan.scenario.offer.limit, period(plan.scenario.counted)
     for size, title in shown.items():
         line = partial(coarser, kept.timeline(size))

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from simulation.planning.options import Confirmed, PlanOptions
     from simulation.planning.other_cards import OtherCard
     from simulation.planning.planning import plan, plan_with
-    from simulation.planning.reasons import calls_of, wanted
+    from simulation.planning.reasons import wanted
     from simulation.planning.result import (
         AlternativeResult, Plan, advised, over_time_of, surely_enough,
     )
     from simulation.planning.saved import load_plan, load_result
+    from simulation.planning.status import calls_of
 else:
     from simulation.lazy import lazily
 

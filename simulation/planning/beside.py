@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from simulation.formats import listed, percent
+from simulation.planning.status import calls_of
 from simulation.rate_cards import Meter
 from simulation.scenario import Scenario
 
@@ -57,9 +58,10 @@ def throttled_beside(scenario: Scenario, shares: Mapping[str, float]) -> str:
         for meter in _meters(scenario, shares)
     ]
     whole = percent(sum(shares.values()))
+    throttled = f"{whole} of the {calls_of(scenario.objective)} are throttled"
     if len(named) == 1:
-        return f"{whole} of the calls are throttled{named[0].removeprefix(whole)}"
-    return f"{whole} of the calls are throttled, {listed(named)}"
+        return f"{throttled}{named[0].removeprefix(whole)}"
+    return f"{throttled}, {listed(named)}"
 
 
 def what_helps_beside(scenario: Scenario, shares: Mapping[str, float]) -> str:

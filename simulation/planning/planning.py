@@ -273,7 +273,7 @@ def _recommend(
             needed = pools.needed()
             shortfall = needed - int(search.limits[-1])
             found, unfit = remedies(scenario, pools, needed)
-        if beside is not None:
+        if beside is not None and len(scenario.card.meters) > 1:
             found += remedies_by_edition(search, pools, judges)
     # The counts of the search, without those of a last look, which judged the sizes in doubt alone.
     searched = replace(search.evidence, judged=search.judged)

@@ -11,9 +11,10 @@ from simulation.experiment import Estimate, binomial_interval
 from simulation.formats import dollars, percent, period, plural
 from simulation.planning.beside import BesidePool, reasons_beside
 from simulation.planning.frontier import Evidence, frontier_table
-from simulation.scenario import Objective, Scenario
+from simulation.planning.status import calls_of
+from simulation.scenario import Scenario
 
-__all__ = ["Bound", "Rejection", "calls_of", "reasons_for", "rejections", "wanted"]
+__all__ = ["Bound", "Rejection", "reasons_for", "rejections", "wanted"]
 
 
 Bound = Literal["objective", "price", "cap", "maximum", "edition", "sizes"]
@@ -70,11 +71,6 @@ def _kept(evidence: Evidence, index: int, which: str = "simulated") -> str:
         f"keeps to it in {percent(kept / n)} of {n:,} {which} {plural(unit)} "
         f"(95 % interval {percent(low)} to {percent(high)})"
     )
-
-
-def calls_of(objective: Objective) -> str:
-    """Return the calls that count, in words."""
-    return f"calls of {', '.join(objective.protect)}" if objective.protect else "calls"
 
 
 def wanted(scenario: Scenario) -> str:

@@ -139,7 +139,7 @@ def remedies(scenario: Scenario, pools: Pools, needed: int) -> tuple[list[Remedy
         remedy = _remedy(scenario, pools, offer, needed)
         if remedy is None:
             top = offer.largest_limit
-            reason = f"at most {top:,} credits with add-ons, and {needed:,} are needed"
+            reason = f"at most {top:,} {card.pool.unit} with add-ons, and {needed:,} are needed"
             change, bound = _named(scenario, offer.edition), _bound_above(offer.maximum, needed)
             rejected.append(Rejection(change=change, bound=bound, reason=reason))
         else:

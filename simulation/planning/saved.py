@@ -264,6 +264,8 @@ def _plan(file: Locate, scenario: Scenario, given: dict[str, Any]) -> Plan:
     if advice["addon_credits"] is not None:  # with all digits
         advice["price_per_day"] = scenario.offer.price_per_day(advice["addon_credits"])
         advice["price_per_month"] = scenario.offer.price_per_month(advice["addon_credits"])
+    shares = advice["throttled_beside_pool"].items()
+    advice["throttled_beside_pool"] = {meter: float(share) for meter, share in shares}
     confirmed, replications = given["confirmation"], _whole(given["replications"])
     advice["bill_per_month"], advice["worst_bill_per_month"] = _bill(advice, replications)
     tables = {name: _table(file(f"{name}.parquet"), name) for name in PLANS}
