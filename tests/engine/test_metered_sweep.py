@@ -144,6 +144,26 @@ def test_lanes_sleep_wake_and_sleep_again_and_what_they_count_stays_the_same(
     assert attempts < lanes.work < len(limits) * attempts / 2
 
 
+def test_a_lane_stays_awake_while_other_calls_of_a_client_are_open(tmp_path: Path) -> None:
+    bucket = pool("bucket", refill="1 per 20 minutes")
+    slots = {"name": "slots", "kind": "concurrent", "scope": "client", "size": 1}
+    clients = [scheduled("a", "22:50", 1), scheduled("b", "02:15", 1)]
+    clients[1]["arrivals"]["schedule"]["at"] = ["23:00", "23:30", "02:15"]
+    for client, duration in zip(clients, ("1 s", "3 hours"), strict=True):
+        client["calls"] = [{"api": "one", "duration": duration}]
+    card = write_card(tmp_path, bucket, slots)
+    scenario = any_limit(1, clients, rate_card=card, horizon="2 days")
+    demand, limits, everyone = Demand(scenario), np.array([1, 2]), np.ones(2, bool)
+    (swept,) = sweep_together([Pools(demand, limits, everyone)], 0)
+    assert swept.throttled_by is not None
+    # At midnight one call of b is open, whatever the bucket's size, and each bucket is full; but a
+    # bucket of 1 refused the call of 23:00, so that the one of 23:30 is open, until 02:30.
+    for place, limit in enumerate(limits.tolist()):
+        single = counts_of(scenario, demand, limit, everyone)
+        assert swept.throttled_by[place].tolist() == single.throttled_by
+    assert swept.throttled_by.tolist() == [[2, 1], [0, 2]]
+
+
 @pytest.mark.parametrize("share", ["quota", "reserve"])
 def test_a_pool_that_clients_leave_a_part_of_is_never_taken_for_an_endless_one(
     share: str, tmp_path: Path

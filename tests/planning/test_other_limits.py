@@ -148,6 +148,14 @@ def test_credits_are_bought_for_what_they_help_and_the_rest_is_said(tmp_path: Pa
     assert any(reason.endswith("more credits will not change that.") for reason in advice.reasons)
 
 
+def test_what_the_pool_itself_throttles_is_not_said_of_other_limits(tmp_path: Path) -> None:
+    goal = {"throttled_share": "40%", "probability": "95%"}
+    advice = plan(pool_and_slots(tmp_path, 4, objective=goal), **QUICK).recommendation
+    # From 12:50 on the pool, which is asked first, refuses a third of all calls.
+    assert (advice.status, advice.zero_throttle_addon_credits) == ("none_needed", None)
+    assert advice.throttled_beside_pool == {"slots": pytest.approx(13 / 1500)}
+
+
 def test_a_size_without_any_throttling_is_named_where_only_the_pool_throttles(
     tmp_path: Path,
 ) -> None:
