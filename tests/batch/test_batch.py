@@ -134,7 +134,8 @@ def test_each_org_is_planned_as_plan_does(ten: tuple[Path, BatchResult], tmp_pat
         assert (kept / name).read_bytes() == (tmp_path / name).read_bytes()
     in_batch = json.loads((kept / "plan.json").read_text())
     by_plan = json.loads((tmp_path / "plan.json").read_text())
-    pictures = {"timelines.parquet", "now_runs.parquet", "now_summary.parquet", "now_hours.parquet"}
+    pictures = {f"now_{name}.parquet" for name in ("runs", "summary", "meters", "hours")}
+    pictures |= {"timelines.parquet"}
     assert {*by_plan.pop("files")} - {*in_batch.pop("files")} == pictures  # no page here
     assert in_batch == by_plan
     row, advice = result.portfolio.set_index("item").loc["Org 7"], expected.recommendation

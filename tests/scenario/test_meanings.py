@@ -167,7 +167,7 @@ LONGEST_S = 20 * 365 * 86_400
 
 DURATIONS: dict[str, tuple[Read, bool]] = {  # how it is read, and whether it may be 0
     "horizon": (lambda s: s.horizon, False),
-    "first": (lambda s: retry(s).first, False),
+    "first": (lambda s: retry(s).first, True),
     "max_delay": (lambda s: retry(s).max_delay, False),
     "over": (lambda s: schedule(s).over, True),
     "every": (lambda s: s.clients[2].arrivals.schedule.every, False),  # type: ignore[union-attr]
