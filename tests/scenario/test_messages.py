@@ -151,7 +151,7 @@ def _only_line(written: str, instead_of: str, folder: Path) -> str:
         (
             'to: "18:00"',
             "over: 10 minutes",
-            "16: clients.erp.arrivals.schedule.to: is an unknown key, known here: at, every, days,",
+            "16: clients.erp.arrivals.schedule.to: is an unknown key, known here: each, at, every,",
         ),
         (
             "- arrivals:",
