@@ -12,13 +12,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import TypeAdapter
 
+from simulation.demand import Demand, workload_of
+from simulation.engine import sweep
 from simulation.errors import InputError
 from simulation.planning.search import Search
 from simulation.planning.status import Status, status_of
 from simulation.rate_cards import RateCard, superseded_by
-from simulation.scenario import Scenario
+from simulation.scenario import Scenario, by_pool_alone
 
 __all__ = ["OnCardInForce", "OtherCard", "on_card_in_force"]
 
@@ -66,6 +69,20 @@ class OtherCard:
         return kept
 
 
+_MOST_DECISIONS = 20_000_000
+"""Calls times sizes up to which limits beside the pool are simulated on another card."""
+
+
+def _decisions(scenario: Scenario) -> float:
+    """Return about how many calls are decided one by one, over all sizes and replications."""
+    limits = np.array(scenario.offer.limits) * scenario.card.pool_parts(1)
+    everyone = np.ones(len(scenario.clients), bool)
+    alone = Demand(by_pool_alone(scenario))
+    enough = sweep(alone, 0, np.empty(0, np.int64), everyone).enough
+    # Sizes that the demand does not reach sleep: one lane stands for all of them.
+    return workload_of(scenario, "compiled").calls * (1 + int((limits < enough).sum()))
+
+
 class OnCardInForce:
     """A scenario put on the card in force, to be judged there, or why it does not fit.
 
@@ -92,6 +109,10 @@ class OnCardInForce:
             has = min(org.addon_credits, for_sale[-1])
             changed = scenario.on_card(card.name, has)
             check(changed)
+            # Limits beside the pool are decided call by call, for a line that has to cost little.
+            if len(card.meters) > 1 and _decisions(changed) > _MOST_DECISIONS:
+                changed = by_pool_alone(changed)
+                self._reason = "judged by its credits alone, without its other limits"
             self.scenario = changed
         except InputError as error:
             first = error.problems[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from simulation.formats import dollars
 from simulation.planning import OtherCard, Plan
+from simulation.rate_cards import RateCard
 
 __all__ = ["other_cards_in_words"]
 
@@ -18,9 +19,10 @@ def _in_words(plan: Plan, other: OtherCard) -> str:
     if other.status == "does_not_fit":
         return f"This org could not be judged on {other.rate_card}{since} as it is: {other.reason}."
     has = " with its add-on credits" if plan.scenario.org.addon_credits else ""
+    reason = f" ({other.reason})" if other.reason else ""
     return (
         f"On {other.rate_card}{since} this org would have a limit of {other.limit:,}{has} and "
-        f"{_needs(plan, other)}."
+        f"{_needs(plan, other)}{reason}."
     )
 
 
@@ -35,4 +37,6 @@ def _needs(plan: Plan, other: OtherCard) -> str:
         return f"{need} no add-on credits"
     assert other.price_per_month is not None
     price = dollars(other.price_per_month)
-    return f"{need} {other.addon_credits:,} add-on credits for {price} a month"
+    card = RateCard.load(other.rate_card)
+    most = " at most" if card.addon_billing == "consumed" else ""
+    return f"{need} {other.addon_credits:,} add-on credits for {price} a month{most}"

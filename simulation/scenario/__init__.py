@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from simulation.scenario.bursts import Each
     from simulation.scenario.call_mix import CallMix, RecordCount
-    from simulation.scenario.card_choice import chosen_card, on_chosen_card
+    from simulation.scenario.card_choice import by_pool_alone, chosen_card, on_chosen_card
     from simulation.scenario.clients import Client
     from simulation.scenario.clock import Clock
     from simulation.scenario.conduct import InitialUsage, PartOfPool

@@ -6,12 +6,16 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simulation.errors import InputError, Problem
 from simulation.formats import Document
 from simulation.rate_cards import RateCard, shipped_rate_cards
 
-__all__ = ["card_option", "chosen_card", "on_chosen_card"]
+if TYPE_CHECKING:
+    from simulation.scenario.scenario import Scenario
+
+__all__ = ["by_pool_alone", "card_option", "chosen_card", "on_chosen_card"]
 
 _OPTION = "--rate-card"
 
@@ -55,3 +59,14 @@ def on_chosen_card(document: Document, card: str) -> Document:
     document = document.changed({"rate_card": card}, f"{_OPTION} {card}")
     document.access = document.access._replace(chosen=card)
     return document
+
+
+def by_pool_alone(scenario: Scenario) -> Scenario:
+    """Return the scenario with no limit of its card but the pool."""
+    card = scenario.card
+    alone = card.model_copy(update={"limits": tuple(m for m in card.limits if m.is_pool)})
+    for kept in ("meters", "pool"):  # which a copy takes over
+        alone.__dict__.pop(kept, None)
+    copied = scenario.model_copy()
+    copied._card = alone
+    return copied

@@ -124,9 +124,9 @@ def test_it_is_written_read_back_and_on_the_page(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "needs"),
     [
-        ({}, "would need 4,000 add-on credits for $16.80 a month."),
+        ({}, "would need 4,000 add-on credits for $16.80 a month at most."),
         ({"addon_credits": 0}, "would need no add-on credits."),
-        ({"decided": False}, "would perhaps need 4,000 add-on credits for $16.80 a month."),
+        ({"decided": False}, "would perhaps need 4,000 add-on credits for $16.80 a month at most."),
         ({"addon_credits": None, "decided": False}, "perhaps no purchase would be enough."),
     ],
 )
