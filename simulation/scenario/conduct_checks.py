@@ -66,15 +66,9 @@ def group_problems(clients: Sequence[Client], unread: Unread) -> Iterator[KeyPro
 
 def conduct_remarks(clients: Sequence[Client], card: RateCard, limit: int) -> Iterator[KeyProblem]:
     """Yield what is valid but changes nothing, or hardly what is meant."""
-    groups = any(meter.scope == "group" for meter in card.meters)
-    if groups and len(clients) > 1 and not any(client.group for client in clients):
-        what = f"name no group, so each is one by itself for the limits of {card.name}"
-        yield KeyProblem(("clients",), f"{what}: write the group whose limits a client shares")
+    yield from _group_remarks(clients, card)
     for number, client in enumerate(clients):
         here: KeyPath = ("clients", number)
-        if client.group is not None and not groups:
-            what = f"has no effect, no limit of {card.name} is for each group"
-            yield KeyProblem((*here, "group"), what)
         if client.quota is not None and client.quota.at_most(limit) >= limit:
             yield KeyProblem((*here, "quota"), "has no effect, it is the whole pool or more")
         if client.reserve is not None and client.reserve.at_least(limit) >= limit:
@@ -97,3 +91,14 @@ def conduct_remarks(clients: Sequence[Client], card: RateCard, limit: int) -> It
                 what = f"is 0 and grows from 0, so all {attempts} attempts are made at once: "
                 what += "write then: 30 s for the delay before the second retry"
                 yield KeyProblem((*here, "on_throttle", "retry", "first"), what)
+
+
+def _group_remarks(clients: Sequence[Client], card: RateCard) -> Iterator[KeyProblem]:
+    groups = any(meter.scope == "group" for meter in card.meters)
+    if groups and len(clients) > 1 and not any(client.group for client in clients):
+        what = f"name no group, so each is one by itself for the limits of {card.name}"
+        yield KeyProblem(("clients",), f"{what}: write the group whose limits a client shares")
+    for number, client in enumerate(clients):
+        if client.group is not None and not groups:
+            what = f"has no effect, no limit of {card.name} is for each group"
+            yield KeyProblem(("clients", number, "group"), what)

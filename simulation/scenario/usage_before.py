@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from simulation.arrays import Ints
 from simulation.errors import KeyPath, KeyProblem
 from simulation.quantities import DAY
-from simulation.rate_cards import reset_moments
+from simulation.rate_cards import RateCard, reset_moments
 from simulation.scenario.call_checks import CallKinds
+from simulation.scenario.clock import Clock
 from simulation.scenario.conduct import InitialUsage
 from simulation.scenario.partial_reading import Unread
 from simulation.scenario.traces import Trace
-
-if TYPE_CHECKING:
-    from simulation.scenario.scenario import Scenario
 
 __all__ = ["before_problems", "before_remarks", "recorded_before"]
 
@@ -26,7 +26,26 @@ _UNNAMED = "other"
 """The call kind of rows that name none."""
 
 
-def recorded_before(scenario: Scenario) -> Ints:
+class _Scenario(Protocol):
+    """What is asked here of a `Scenario`, whose module imports this one."""
+
+    @property
+    def card(self) -> RateCard: ...
+    @property
+    def limit(self) -> int: ...
+    @property
+    def start(self) -> datetime: ...
+    @property
+    def timezone(self) -> ZoneInfo: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def initial_usage(self) -> InitialUsage | None: ...
+    @property
+    def trace_before(self) -> Trace | None: ...
+
+
+def recorded_before(scenario: _Scenario) -> Ints:
     """Return when and how much recorded calls took of the pool before the start, (k, 2), in order.
 
     Those that are back at the start are left out. Times are µs since the start; amounts are as the
@@ -51,7 +70,7 @@ def recorded_before(scenario: Scenario) -> Ints:
     return taken_by_time[np.lexsort(taken_by_time.T[::-1])]
 
 
-def _since(scenario: Scenario) -> int:
+def _since(scenario: _Scenario) -> int:
     """Return the moment, at most 0, behind which what is taken before the start still counts."""
     pool, begin = scenario.card.pool, scenario.clock.start_epoch
     if pool.resets is None:
@@ -78,7 +97,7 @@ def before_problems(
             return
 
 
-def before_remarks(scenario: Scenario) -> Iterator[KeyProblem]:
+def before_remarks(scenario: _Scenario) -> Iterator[KeyProblem]:
     """Yield a record of which nothing is in use at the start, or more than the pool holds."""
     if scenario.trace_before is None:
         return
