@@ -222,6 +222,8 @@ def _near_time(value: Any) -> str:
         hour, minute = int(found[1]), int(found[2] or 0)
         if found[3] in ("am", "pm") and 1 <= hour <= 12:
             hour = hour % 12 + 12 * (found[3] == "pm")
+        if (hour, minute) == (24, 0):
+            return "00:00"
         if hour < 24 and minute < 60:
             return f"{hour:02}:{minute:02}"
     return "02:00"

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from simulation.quantities import DAY, HOUR, MINUTE, SECOND, parse_duration, parse_number
+from simulation.quantities import DAY, HOUR, LONGEST, MINUTE, SECOND, parse_duration, parse_number
 
 __all__ = ["Pace", "pace_in_words", "parse_pace"]
 
@@ -35,6 +35,9 @@ def parse_pace(value: Any) -> Fraction:
     pace = amount / parse_duration(unit)
     if pace <= 0:
         raise ValueError(f"{value!r} lets nothing through, write such as '10 per second'")
+    if pace * LONGEST < 1:  # times behind it would leave 64 bits
+        longest = f"{LONGEST // DAY} days"
+        raise ValueError(f"{value!r} is less than 1 in {longest}, write such as '10 per second'")
     return pace
 
 

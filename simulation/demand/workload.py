@@ -2,7 +2,8 @@
 
 Calls follow from rates, growth, events, schedules and traces; memory and time follow from calls,
 clients, days and replications. The figures for memory and time are rough and on the high side, to
-tell a night's work from a minute's; retries are not in them. It takes one pass over the clients.
+tell a night's work from a minute's; retries are not in them, but what a queue may try is, as its
+waits have no other end. It takes one pass over the clients.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ MOST_SECONDS = 24 * 3600.0
 _BYTES = 250e6  # of Python and its libraries
 _BYTES_A_CALL = 350.0  # of a day: its columns, and copies of them while they are sorted
 _BYTES_A_RETRIED_CALL = 600.0  # where calls wait in the loops, too
+_BYTES_AN_ATTEMPT = 50.0  # of a queue, which tries again as long as the pool is exhausted
 _BYTES_A_ROW = 4_000.0  # of a client or category in one replication, before it is a table
 _BYTES_AN_INTERVAL = 200.0
 _BYTES_A_SIZE = 50.0  # of a purchasable size in one replication
@@ -132,12 +134,14 @@ def workload_of(
             retried += total
         if total > most:
             most, busiest = total, number
+    tried = sum(map(_tries_a_day, scenario.clients))
     # Whole days are drawn, and cut where the run begins or ends within one.
     in_run = min(1.0, scenario.horizon / (days * DAY))
     n = replications or scenario.replications
     day = float(by_day.max())
     a_call = _BYTES_A_RETRIED_CALL if retried else _BYTES_A_CALL
-    memory = _BYTES + a_call * day + _BYTES_A_CLIENT * clients
+    memory = _BYTES + a_call * day + _BYTES_A_CLIENT * clients + _BYTES_AN_ATTEMPT * tried
+    drawn += tried * days
     seconds = drawn * _SECONDS_A_CALL["compiled"]
     seconds += days * (clients * _SECONDS_A_CLIENT_DAY + _SECONDS_A_DAY)
     if sizes:
@@ -150,6 +154,13 @@ def workload_of(
         seconds = n * (seconds + drawn * in_run * _SECONDS_A_CALL[engine])
     in_all = float(by_day.sum()) * in_run * n
     return Workload(in_all, day, busiest, n, memory, seconds / min(workers, n))
+
+
+def _tries_a_day(client: Client) -> float:
+    """Return how many attempts a client's queue makes on a day on which all are throttled."""
+    queue = client.on_throttle.queue
+    span = None if queue is None else queue.wait.span
+    return 0.0 if span is None else DAY / span
 
 
 def calls_a_day(scenario: Scenario) -> float:
@@ -220,6 +231,13 @@ def _too_much(scenario: Scenario, found: Workload) -> Iterator[tuple[KeyPath, st
 def _remedy(scenario: Scenario, found: Workload, what: str) -> tuple[KeyPath, str]:
     """Return the key that makes most of the work, and what to write there."""
     n, clients = found.replications, len(scenario.clients)
+    tries = [_tries_a_day(client) for client in scenario.clients]
+    if max(tries) * scenario.clock.days * n > found.calls:  # else its calls are the work
+        path: KeyPath = ("clients", tries.index(max(tries)), "on_throttle", "queue", "wait")
+        return (
+            path,
+            f"makes up to {_much(max(tries))} attempts a day, so a run {what}: write longer",
+        )
     if n > scenario.replications:
         whole = f"up to {n:,} replications, until the precision is reached: {what}"
         return ("replications",), f"{whole}: lower --max-replications"

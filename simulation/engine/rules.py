@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +16,13 @@ from numpy.typing import NDArray
 from simulation.arrays import Floats, Ints
 from simulation.demand import Demand, jitter_key
 from simulation.errors import InputError
-from simulation.quantities import DAY
 from simulation.rate_cards import Meter, RateCard, reset_moments
-from simulation.scenario import Clock, PartOfPool, Scenario
+from simulation.scenario import Clock, PartOfPool, Scenario, recorded_before
 
 __all__ = ["CONDUCT", "KEEPS", "METER", "NEVER", "Limits", "Rules", "kinds_of_meters"]
 
 NEVER = 2**62
 """A moment behind every run, and a size that nothing reaches."""
-
-_MOST_SCALED = 2**60
 
 _KINDS = ("rolling", "calendar", "bucket", "concurrent")
 ROLLING, CALENDAR, BUCKET, CONCURRENT = range(4)
@@ -303,18 +300,17 @@ def _refill(meter: Meter, scenario: Scenario) -> tuple[int, int]:
     """Return how many parts of a unit come back per µs, and how many parts a unit has."""
     card = scenario.card
     pace = meter.refill_for(card.edition(scenario.org.edition))
+    units = card.units_per_credit
     if meter.counts_credits:
-        pace *= card.units_per_credit
+        pace *= units
     largest = (
         scenario.offer.largest_limit
         if meter.is_pool
         else meter.size_for(card.edition(scenario.org.edition))
     )
-    if _in_units(card, meter, largest) * pace.denominator > _MOST_SCALED:
-        raise InputError(
-            f"limit {meter.name!r} of rate card {card.name} refills at a pace with too many digits "
-            "to be counted exactly: write a rounder one"
-        )
+    if too_fine := meter.too_fine(largest, card.edition(scenario.org.edition), units):
+        what = f"refill of limit {meter.name!r} of rate card {card.name} {too_fine}"
+        raise InputError([scenario.problem(("rate_card",), what)])
     return pace.numerator, pace.denominator
 
 
@@ -333,12 +329,9 @@ def _before(scenario: Scenario) -> Ints:
     initial, card = scenario.initial_usage, scenario.card
     if initial is None:
         return np.empty((0, 2), np.int64)
-    window = card.window
     if initial.credits is not None:
-        return _evenly(card.pool_parts(initial.credits), window)
-    trace = scenario.trace_before
-    assert trace is not None
-    return _recorded_before(scenario, trace, window)
+        return _evenly(card.pool_parts(initial.credits), card.window)
+    return recorded_before(scenario)
 
 
 def _evenly(held: int, window: int) -> Ints:
@@ -355,22 +348,3 @@ def _evenly(held: int, window: int) -> Ints:
         for part in range(parts)
     ]
     return np.array(rows, np.int64).reshape(-1, 2)
-
-
-def _recorded_before(scenario: Scenario, trace: Any, window: int) -> Ints:
-    card, clock = scenario.card, scenario.clock
-    since = -window
-    if card.pool.resets is not None:
-        begin = clock.start_epoch
-        found = reset_moments(card.pool.resets, scenario.timezone, begin, begin)
-        since = (found[0] - begin - 1) if found else -DAY
-    rows = []
-    for row, time in enumerate((trace.times - clock.start_epoch).tolist()):
-        count = 1 if trace.counts is None else int(trace.counts[row])
-        for k in range(count):
-            at = time + k * int(trace.lengths[row]) // max(1, count)
-            if since < at < 0:
-                api = (trace.apis and trace.apis[row]) or "other"
-                records = 1 if trace.records is None else max(1, int(trace.records[row]))
-                rows.append((at, card.units(api, records)))
-    return np.array(sorted(rows), np.int64).reshape(-1, 2)

@@ -71,5 +71,14 @@ def remedies_by_edition(search: Search, pools: Pools, judges: Judges) -> list[Re
 
 
 def _on_edition(scenario: Scenario, edition: str) -> Scenario:
-    values = {"org.edition": edition, "org.addon_credits": 0, "alternatives": []}
+    # Licenses may be missing where the edition needs none; and what is in use at the start must fit
+    # into the pool, all of whose sizes are judged.
+    licenses = scenario.user_licenses
+    most = scenario.card.offer(edition, licenses).sizes[-1]
+    values = {
+        "org.edition": edition,
+        "org.user_licenses": licenses,
+        "org.addon_credits": 0 if scenario.initial_usage is None else most,
+        "alternatives": [],
+    }
     return scenario.changed(values)

@@ -112,7 +112,9 @@ class RateCard(Part):
         problems += wrong_amounts
         if not wrong_amounts and "other" in self.calls:
             least = {api: self.credits(api, 1) for api in self.calls}
-            problems += meter_problems(self.limits, self.editions, least)
+            most = {api: kind.most_records for api, kind in self.calls.items()}
+            units = self.units_per_credit
+            problems += meter_problems(self.limits, self.editions, least, most, units)
         if self.throttled_attempt_credits and not self.pool.counts_credits:
             what = f"are credits, but the pool, limit {self.pool.name!r}, counts calls: write 0"
             problems.append(KeyProblem(("throttled_attempt_credits",), what))

@@ -16,6 +16,7 @@ from simulation.bounds import MOST_CREDITS
 from simulation.errors import KeyProblem, KeyProblems
 from simulation.formats import FrozenDict, Part, PositiveDuration, did_you_mean, listed
 from simulation.paces import pace_in_words, parse_pace
+from simulation.plain_names import plain_name
 from simulation.quantities import DAY, WHOLE, parse_whole, write_duration
 from simulation.rate_cards.meter_parts import AppliesTo, Resets
 
@@ -40,6 +41,7 @@ _OF_WHOM = {
 _MOST_NAMED = 2  # kinds of call in a phrase
 
 _MOST_METERS = 16
+_MOST_PARTS = 2**60  # of a bucket: engines count in whole numbers of 64 bits
 _EVERY = "*"  # edition
 
 
@@ -145,17 +147,43 @@ class Meter(Part):
         assert self.refill is not None
         return self.refill[_EVERY if _EVERY in self.refill else edition]
 
+    def too_fine(self, size: int, edition: str, units_per_credit: int = 1) -> str:
+        """Return what is wrong with a refill of which engines cannot count whole parts, or nothing.
+
+        ``size`` is that of the bucket, in what it counts.
+        """
+        pace, parts = self.refill_for(edition), size
+        if self.counts_credits:
+            pace, parts = pace * units_per_credit, size * units_per_credit
+        if parts * pace.denominator <= _MOST_PARTS and pace.numerator <= _MOST_PARTS:
+            return ""
+        said = f"has too many digits for a bucket of {size:,} {self.unit} to be counted exactly"
+        return f"{said}: write a rounder pace, or a smaller bucket"
+
     def problems(
-        self, editions: Mapping[str, Any], least: Mapping[str, float]
+        self,
+        editions: Mapping[str, Any],
+        least: Mapping[str, float],
+        most_records: Mapping[str, int | None],
+        units_per_credit: int,
     ) -> Iterator[KeyProblem]:
         """Yield what does not fit a card's editions and call kinds, at keys inside the meter.
 
-        ``least`` is the least that a call of each kind can cost, credits.
+        ``least`` is the least that a call of each kind can cost, credits, and ``most_records`` how
+        many records it can have.
         """
         for key in ("size", "refill"):
             value = getattr(self, key)
             if isinstance(value, Mapping) and _EVERY not in value:
                 yield from _edition_problems(key, value, editions)
+        yield from self._refill_problems(editions, units_per_credit)
+        if self.applies_to and all(
+            self._counts_none(each, most_records) for each in self.applies_to
+        ):
+            what = (
+                "names only calls of more records than they can have, so it would throttle nothing"
+            )
+            yield KeyProblem(("applies_to",), f"{what}: lower more_than")
         for number, each in enumerate(self.applies_to):
             if each.api is not None and each.api not in least:
                 what = f"{each.api!r} is no call kind of the card, {did_you_mean(each.api, least)}"
@@ -168,6 +196,29 @@ class Meter(Part):
                 if size < one:
                     what = f"{size} is below one call, which costs {one}: write {one} or more"
                     yield KeyProblem(("size", *filter(None, [edition])), what)
+
+    def _refill_problems(
+        self, editions: Mapping[str, Any], units_per_credit: int
+    ) -> Iterator[KeyProblem]:
+        if self.refill is None or self.is_pool:  # how large the pool is depends on the org
+            return
+        said = set()
+        for edition in editions:
+            written = edition if edition in self.refill else _EVERY
+            size = self._sizes().get(edition, self._sizes().get(""))
+            if size is None or written not in self.refill or written in said:
+                continue
+            if too_fine := self.too_fine(size, edition, units_per_credit):
+                said.add(written)
+                key = () if written == _EVERY else (written,)
+                yield KeyProblem(("refill", *key), too_fine)
+
+    def _counts_none(self, each: AppliesTo, most_records: Mapping[str, int | None]) -> bool:
+        """Whether no call has as many records as a part of ``applies_to`` asks for."""
+        its = [most_records.get(each.api)] if each.api is not None else most_records.values()
+        return each.more_than is not None and all(
+            most is not None and each.more_than >= most for most in its
+        )
 
     def least_records(self, api: str) -> int | None:
         """Return the records above which it counts calls of a kind; None where it counts none.
@@ -260,23 +311,32 @@ THE_POOL = Meter.model_validate({"name": "credits", "kind": "rolling", "size": P
 
 
 def meter_problems(
-    limits: Sequence[Meter], editions: Mapping[str, Any], least: Mapping[str, float]
+    limits: Sequence[Meter],
+    editions: Mapping[str, Any],
+    least: Mapping[str, float],
+    most_records: Mapping[str, int | None],
+    units_per_credit: int,
 ) -> Iterator[KeyProblem]:
     """Yield what is wrong with a card's meters: in themselves, and beside each other.
 
-    ``least`` is the least that a call of each kind costs, credits.
+    ``least`` is the least that a call of each kind costs, credits, and ``most_records`` how many
+    records it can have.
     """
     names = {} if any(meter.is_pool for meter in limits) else {THE_POOL.name: "the pool"}
     pools = 0
     for number, meter in enumerate(limits):
-        if meter.name in names:
-            what = f"{meter.name!r} is also the name of {names[meter.name]}, give it another"
+        plain = plain_name(meter.name)
+        if not plain or not meter.name.isprintable():
+            what = f"{meter.name!r} has signs that cannot be seen, or no other, write a name"
             yield KeyProblem(("limits", number, "name"), what)
-        names.setdefault(meter.name, f"limits.{number}")
+        elif plain in names:
+            what = f"{meter.name!r} is also the name of {names[plain]}, give it another"
+            yield KeyProblem(("limits", number, "name"), what)
+        names.setdefault(plain, f"limits.{number}")
         pools += meter.is_pool
         if meter.is_pool and pools > 1:
             yield KeyProblem(("limits", number, "size"), "is the pool twice, write a number here")
-        for path, what, *_ in meter.problems(editions, least):
+        for path, what, *_ in meter.problems(editions, least, most_records, units_per_credit):
             yield KeyProblem(("limits", number, *path), what)
     if len(limits) > _MOST_METERS:
         yield KeyProblem(("limits",), f"has {len(limits)} of them, write {_MOST_METERS} at most")

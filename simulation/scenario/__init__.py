@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from simulation.scenario.schedule import Schedule
     from simulation.scenario.starter import scenario_schema, write_starter
     from simulation.scenario.traces import Trace
+    from simulation.scenario.usage_before import recorded_before
 else:
     from simulation.lazy import lazily
 

@@ -48,6 +48,14 @@ class CallKinds(NamedTuple):
         """Return the most records of a call; None where there is no bound."""
         return self.card.most_records(api)
 
+    def refused(self, api: str, records: int) -> str:
+        """Return what is wrong with a call of so many records, or nothing."""
+        if unknown := self.unknown(api):
+            return unknown
+        if (most := self.max_records(api)) and records > most:
+            return f"{records} is more than {api} takes, at most {most}"
+        return self.too_dear(api, records)
+
     def too_dear(self, api: str, records: int) -> str:
         """Return what is wrong with a call that costs more than engines can add up, or nothing."""
         card = self.card
@@ -129,12 +137,7 @@ def _wrong_row(trace: Trace, client: Client, kinds: CallKinds) -> tuple[int, str
         if not (named or mixed):
             return row, "names no api here, write one, or give the client 'calls'"
         for api in [named] if named else mixed:
-            if unknown := kinds.unknown(api):
-                return row, unknown
-            most = kinds.max_records(api)
             records = 1 if trace.records is None else int(trace.records[row])
-            if most and records > most:
-                return row, f"{records} is more than {api} takes, at most {most}"
-            if too_dear := kinds.too_dear(api, records):
-                return row, too_dear
+            if wrong := kinds.refused(api, records):
+                return row, wrong
     return None

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from simulation.errors import KeyPath, KeyProblem
+from simulation.plain_names import plain_name
 from simulation.rate_cards import RateCard
 from simulation.scenario.clients import Client
 from simulation.scenario.conduct import InitialUsage
 from simulation.scenario.partial_reading import Unread
 
-__all__ = ["conduct_problems", "conduct_remarks", "initial_problems"]
+__all__ = ["conduct_problems", "conduct_remarks", "group_problems", "initial_problems"]
 
 _CARD: KeyPath = ("rate_card",)
 
@@ -47,16 +48,32 @@ def initial_problems(
         yield KeyProblem(("initial_usage", "credits"), what)
 
 
+def group_problems(clients: Sequence[Client], unread: Unread) -> Iterator[KeyProblem]:
+    """Yield groups that a reader would take for another one, which they are not."""
+    seen: dict[str, str] = {}
+    for number, client in enumerate(clients):
+        path: KeyPath = ("clients", number, "group")
+        if client.group is None or unread.touches(path):
+            continue
+        plain = plain_name(client.group)
+        first = seen.setdefault(plain, client.group)
+        if not plain:
+            yield KeyProblem(path, f"{client.group!r} has no sign that can be seen, write a name")
+        elif first != client.group:
+            what = f"{client.group!r} and {first!r} differ only in blanks, capitals or Unicode form"
+            yield KeyProblem(path, f"{what}: write one of them for one group, or another name")
+
+
 def conduct_remarks(clients: Sequence[Client], card: RateCard, limit: int) -> Iterator[KeyProblem]:
     """Yield what is valid but changes nothing, or hardly what is meant."""
-    groups = any(meter.scope == "group" for meter in card.meters)
+    yield from _group_remarks(clients, card)
     for number, client in enumerate(clients):
         here: KeyPath = ("clients", number)
-        if client.group is not None and not groups:
-            what = f"has no effect, no limit of {card.name} is for each group"
-            yield KeyProblem((*here, "group"), what)
         if client.quota is not None and client.quota.at_most(limit) >= limit:
             yield KeyProblem((*here, "quota"), "has no effect, it is the whole pool or more")
+        if client.reserve is not None and client.reserve.at_least(limit) >= limit:
+            what = "is all of the pool or more, so the client makes no call when it knows of it"
+            yield KeyProblem((*here, "reserve"), f"{what}: write less, such as 20%")
         if client.reserve is not None and card.reports_usage_from >= 1:
             what = f"has no effect, on {card.name} the vendor never tells what remains"
             yield KeyProblem((*here, "reserve"), what)
@@ -74,3 +91,14 @@ def conduct_remarks(clients: Sequence[Client], card: RateCard, limit: int) -> It
                 what = f"is 0 and grows from 0, so all {attempts} attempts are made at once: "
                 what += "write then: 30 s for the delay before the second retry"
                 yield KeyProblem((*here, "on_throttle", "retry", "first"), what)
+
+
+def _group_remarks(clients: Sequence[Client], card: RateCard) -> Iterator[KeyProblem]:
+    groups = any(meter.scope == "group" for meter in card.meters)
+    if groups and len(clients) > 1 and not any(client.group for client in clients):
+        what = f"name no group, so each is one by itself for the limits of {card.name}"
+        yield KeyProblem(("clients",), f"{what}: write the group whose limits a client shares")
+    for number, client in enumerate(clients):
+        if client.group is not None and not groups:
+            what = f"has no effect, no limit of {card.name} is for each group"
+            yield KeyProblem(("clients", number, "group"), what)

@@ -30,6 +30,7 @@ from simulation.scenario.conduct import InitialUsage
 from simulation.scenario.conduct_checks import (
     conduct_problems,
     conduct_remarks,
+    group_problems,
     initial_problems,
 )
 from simulation.scenario.objective import Alternative, Objective
@@ -72,6 +73,8 @@ class _Scenario(Protocol):
     @property
     def initial_usage(self) -> InitialUsage | None: ...
     @property
+    def trace_before(self) -> Trace | None: ...
+    @property
     def needs_durations(self) -> bool: ...
     @property
     def objective(self) -> Objective: ...
@@ -96,7 +99,12 @@ def problems_between(scenario: _Scenario, unread: Unread) -> Iterator[KeyProblem
         trace = scenario.trace_if_read(client)
         yield from client_problems(client, here, kinds, trace, clock, unread)
         yield from conduct_problems(client, here, card, unread)
+    yield from group_problems(scenario.clients, unread)
     yield from initial_problems(scenario.initial_usage, lambda: scenario.limit, card, unread)
+    if scenario.trace_before is not None:
+        from simulation.scenario.usage_before import before_problems  # the rest needs no NumPy
+
+        yield from before_problems(scenario.initial_usage, scenario.trace_before, kinds, unread)
     yield from objective_problems(scenario.objective, names, unread)
     yield from price_problems(scenario.org, card, unread)
     yield from billing_problems(scenario.addon_billing, scenario.billed_use, card, unread)
@@ -110,6 +118,10 @@ def remarks_on(scenario: _Scenario) -> Iterator[KeyProblem]:
     yield from objective_remarks(scenario.objective)
     yield from billing_remarks(scenario.addon_billing, scenario.billed_use, scenario.card)
     yield from conduct_remarks(scenario.clients, scenario.card, scenario.limit)
+    if scenario.trace_before is not None:
+        from simulation.scenario.usage_before import before_remarks
+
+        yield from before_remarks(scenario)
     if not scenario.needs_durations:
         yield from duration_remarks(scenario.clients)
     for number, client in enumerate(scenario.clients):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 
 from simulation.formats import misread
+from simulation.plain_names import plain_name
 
 __all__ = ["alike_names", "misread_names"]
 
@@ -14,7 +14,7 @@ def alike_names(names: Sequence[str], what: str) -> Iterator[tuple[int, str]]:
     """Yield the index of names that a reader would take for an earlier one, and what is wrong."""
     seen: dict[str, str] = {}
     for index, name in enumerate(names):
-        plain = _plain(name)
+        plain = plain_name(name)
         if not plain:
             yield index, f"{name!r} has no sign that can be seen, write a name"
         elif seen.get(plain) == name:
@@ -31,11 +31,3 @@ def misread_names(names: Sequence[str]) -> Iterator[tuple[int, str]]:
     for index, other in misread(names):
         what = f"{names[index]!r} reads as item #{other + 1} in keys that --set takes"
         yield index, f"{what}, write another name"
-
-
-def _plain(name: str) -> str:
-    """Return a name as a reader sees it: without blanks, capitals and forms of a letter."""
-    for _ in range(2):  # a form of a letter may bring capitals and blanks, and they other forms
-        seen = (s for s in name if not s.isspace() and unicodedata.category(s)[0] != "C")
-        name = unicodedata.normalize("NFKC", "".join(seen)).casefold()
-    return unicodedata.normalize("NFKC", name)

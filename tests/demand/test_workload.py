@@ -203,6 +203,16 @@ def test_what_waits_is_kept_of_all_replications() -> None:
     assert retries - drops == pytest.approx(1_000 * 1_000_000 * 16)
 
 
+def test_a_queue_that_tries_every_microsecond_is_too_much_and_every_second_is_not() -> None:
+    def queue(wait: str) -> Any:
+        return any_limit(5, [poisson("a", "9 per day", on_throttle={"queue": {"wait": wait}})])
+
+    said = "clients.a.on_throttle.queue.wait: makes up to 86 billion attempts a day, so a run takes"
+    with pytest.raises(InputError, match=said):
+        check_workload(queue("1 us"), "compiled", 1)
+    check_workload(queue("1 s"), "simpy", 1)
+
+
 def test_a_plan_that_protects_a_few_calls_counts_the_work_of_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import simulation.planning.remedies
 from simulation import Plan, plan
 from simulation.planning.search import Search
 from simulation.scenario.scenario import Scenario
+from tests.cards_of_tests import write_card
 from tests.helpers import CARDS, build, poisson, scheduled
 
 STEPS_OF_SEVEN = CARDS / "steps-of-seven.yaml"
@@ -136,3 +138,24 @@ def test_the_fewest_licenses_are_found_though_a_pool_above_theirs_fails() -> Non
     assert (remedy.user_licenses, remedy.addon_credits, remedy.limit) == (7, 70, 305)
     assert planned(scenario, user_licenses=7).recommendation.addon_credits == 70
     assert planned(scenario, user_licenses=6).recommendation.status == "not_reachable"
+
+
+@pytest.mark.parametrize("used", [None, 45])
+def test_editions_that_give_by_license_are_judged_for_an_org_without_any(
+    used: int | None, tmp_path: Path
+) -> None:
+    editions = {
+        "free": {"base": 50, "maximum": 50},
+        "paid": {"base": 40, "per_license": 3, "maximum": None},
+    }
+    at_once = {"name": "at once", "kind": "concurrent", "size": {"free": 50, "paid": 200}}
+    scenario = build(
+        [scheduled("a", "09:00", 100)],
+        rate_card=write_card(tmp_path, at_once, editions=editions),
+        org={"edition": "free"},
+        initial_usage=used and {"credits": used},
+        horizon="2 days",
+        objective={"throttled_share": 0, "probability": "50%"},
+    )
+    found = planned(scenario).recommendation.remedies
+    assert [(remedy.edition, remedy.addon_credits) for remedy in found] == [("paid", 1000)]

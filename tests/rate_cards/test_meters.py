@@ -48,6 +48,24 @@ def at_once(**keys: Any) -> dict[str, Any]:
         (at_once(kind="bucket"), "limits.m.refill: is missing, a bucket limit needs one"),
         (at_once(kind="bucket", refill="0 per second"), "lets nothing through"),
         (at_once(kind="bucket", refill={"free": "1/s"}), "limits.m.refill: says nothing of"),
+        (
+            at_once(kind="bucket", refill="0.5 per 7300 days"),
+            "limits.m.refill: '0.5 per 7300 days'",
+        ),
+        (
+            at_once(kind="bucket", refill="0.0033333333333333333333333 per second"),
+            "limits.m.refill: has too many digits for a bucket of 5 credits to be counted exactly",
+        ),
+        (
+            at_once(kind="bucket", refill=f"1{'0' * 38} per us"),
+            "limits.m.refill: has too many digits for a bucket of 5 credits to be counted exactly",
+        ),
+        (
+            at_once(applies_to={"api": "insert_records", "more_than": 100}),
+            "limits.m.applies_to: names only calls of more records than they can have",
+        ),
+        (at_once(name=" "), "has signs that cannot be seen, or no other, write a name"),
+        (at_once(name="a\nb"), "has signs that cannot be seen, or no other, write a name"),
         (at_once(kind="calendar", resets={"at": "00:00"}), "resets.timezone: is missing"),
         (at_once(kind="calendar", resets={**DAY, "timezone": "Mars"}), "resets.timezone: "),
         (at_once(kind="calendar", resets={**DAY, "at": "24:30"}), "resets.at: "),
@@ -83,6 +101,8 @@ def test_a_limit_that_cannot_be_meant_is_refused_with_file_key_and_remedy(
 def test_two_limits_of_one_name_or_two_pools_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'m' is also the name of limits"):
         RateCard.load(card_file(tmp_path, at_once(), at_once(size=6)))
+    with pytest.raises(InputError, match="'M ' is also the name of limits"):
+        RateCard.load(card_file(tmp_path, at_once(), at_once(name="M ")))
     two = at_once(size="pool"), at_once(name="n", size="pool")
     with pytest.raises(InputError, match="is the pool twice, write a number here"):
         RateCard.load(card_file(tmp_path, *two))

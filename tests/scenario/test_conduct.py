@@ -9,7 +9,8 @@ import pytest
 
 from simulation import InputError, run
 from simulation.quantities import HOUR, MINUTE, SECOND
-from tests.helpers import build, creditsim, scheduled
+from tests.cards_of_tests import pool, write_card
+from tests.helpers import any_limit, build, creditsim, scheduled
 
 BUCKET = {"rate_card": "shopify-rest-2026", "org": {"edition": "standard"}}
 AT_ONCE = {"rate_card": "netsuite-2026", "org": {"edition": "standard", "user_licenses": 0}}
@@ -37,10 +38,19 @@ def remarks(client: dict[str, Any], **keys: Any) -> str:
         ({"reserve": "100%"}, "clients.a.reserve: is all of the pool"),
         ({"pace": "10"}, "clients.a.pace: '10' is not a pace, write it such as '10 per second'"),
         ({"pace": "0 per second"}, "clients.a.pace: '0 per second' lets nothing through"),
+        (
+            {"pace": "0.5 per 7300 days"},
+            "clients.a.pace: '0.5 per 7300 days' is less than 1 in 7300",
+        ),
+        ({"group": " "}, "clients.a.group: ' ' has no sign that can be seen, write a name"),
         ({"max_concurrent": 0}, "clients.a.max_concurrent"),
         ({"on_throttle": {"queue": None}}, "clients.a.on_throttle.queue: is empty"),
         ({"on_throttle": {"queue": {}}}, "clients.a.on_throttle.queue.wait: is missing"),
         ({"on_throttle": {"queue": {"wait": 'until "25:00"'}}}, "a.on_throttle.queue.wait: "),
+        (
+            {"on_throttle": {"queue": {"wait": 'until "24:00"'}}},
+            "queue.wait: '24:00' is no time of the day, write it as 00:00",
+        ),
         ({"on_throttle": {"queue": {"wait": "soon"}}}, "until_available, or until"),
         (
             {"on_throttle": {"queue": {"wait": "1 h"}, "retry": {}}},
@@ -117,6 +127,7 @@ def test_what_the_pool_cannot_give_is_refused(
             {"on_throttle": {"queue": {"wait": "1 hour", "max_wait": "10 minutes"}}},
             "clients.a.on_throttle.queue.max_wait: is shorter than the wait",
         ),
+        ({"reserve": 5_000}, "clients.a.reserve: is all of the pool or more, so the client makes"),
         ({"on_throttle": {"retry": {"first": 0}}}, "retry.first: is 0 and grows from 0"),
         (
             {"on_throttle": {"retry": {"first": 0, "then": "5 s", "max_attempts": 2}}},
@@ -127,6 +138,91 @@ def test_what_the_pool_cannot_give_is_refused(
 def test_what_changes_nothing_is_remarked_on(client: dict[str, Any], remark: str) -> None:
     assert remark in remarks(client)
     assert remarks({"quota": "50%", "reserve": 100, "pace": "5 per second"}) == ""
+
+
+def test_groups_that_look_alike_are_refused_and_missing_ones_are_remarked_on(
+    tmp_path: Path,
+) -> None:
+    def of_groups(*groups: str | None) -> Any:
+        clients = [scheduled(f"c{n}", "08:00", 1) for n, _ in enumerate(groups)]
+        named = [
+            {**client, "group": group} if group else client
+            for client, group in zip(clients, groups, strict=True)
+        ]
+        by_group = pool(), {"name": "m", "kind": "concurrent", "size": 1, "scope": "group"}
+        return any_limit(5, named, rate_card=write_card(tmp_path, *by_group))
+
+    with pytest.raises(InputError, match=r"c1\.group: 'g ' and 'G' differ only in blanks"):
+        of_groups("G", "g ")
+    said = "clients: name no group, so each is one by itself for the limits of"
+    assert [said in str(remark) for remark in of_groups(None, None).remarks()] == [True]
+    for groups in (("G", "G"), ("G", None), (None,)):
+        assert of_groups(*groups).remarks() == []
+
+
+def before(folder: Path, rows: str, **trace: Any) -> Any:
+    """Return a scenario of 10 calls at its start, which recorded calls come before."""
+    (folder / "before.csv").write_text(f"timestamp,api,records\n{rows}")
+    keys = {"trace": {"file": str(folder / "before.csv"), **trace}}
+    return any_limit(10, [scheduled("a", "00:00", 10)], initial_usage=keys, horizon="1 hour")
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        ("othre,1", "'othre' is no call kind of rate card"),
+        ("per_ten,101", "101 is more than per_ten takes, at most 100"),
+    ],
+)
+def test_recorded_calls_before_the_start_are_those_of_the_rate_card(
+    row: str, complaint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as refused:
+        before(tmp_path, f"2026-01-04 23:00,other,1\n2026-01-04 23:30,{row}\n")
+    assert f"before.csv:3: initial_usage.trace.file: {complaint}" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "remark"),
+    [
+        ("2026-01-05 00:00,other,1", "has no effect, nothing in it is in use at the start"),
+        ("2026-01-04 00:00,other,1", "has no effect, nothing in it is in use at the start"),
+        ("2026-01-04 00:01,per_ten,100", ""),
+        ("2026-01-04 00:01,per_ten,100\n2026-01-04 00:02,other,", "holds 11 credits at the"),
+    ],
+)
+def test_recorded_calls_that_the_pool_does_not_hold_are_remarked_on(
+    row: str, remark: str, tmp_path: Path
+) -> None:
+    found = [str(each) for each in before(tmp_path, f"{row}\n").remarks()]
+    assert len(found) == bool(remark)
+    assert remark in "".join(found)
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_every_recorded_arrival_before_the_start_makes_its_burst(
+    engine: str, tmp_path: Path
+) -> None:
+    burst = {"calls": 6, "every": "1 minute"}  # the last two come at the start and behind it
+    scenario = before(tmp_path, "2026-01-04 23:56,other,\n", each=burst)
+    calls = run(scenario, engine=engine).calls
+    assert (calls["outcome"] == "succeeded").sum() == 10 - 4
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_a_pool_of_calls_counts_recorded_calls_and_quotas_as_calls(
+    engine: str, tmp_path: Path
+) -> None:
+    (tmp_path / "t.csv").write_text("timestamp,api,records\n2026-01-04 23:00,per_ten,100\n")
+    card = write_card(tmp_path, pool(counts="calls"), smallest_unit=0.25)
+    keys: dict[str, Any] = {"rate_card": card, "horizon": "1 hour"}
+    start = {"trace": {"file": str(tmp_path / "t.csv")}}
+    cases: list[tuple[dict[str, Any], Any, int]] = [({}, start, 9), ({"quota": 4}, None, 4)]
+    for client, initial, passed in cases:
+        scenario = any_limit(
+            10, [scheduled("a", "00:00", 10, **client)], initial_usage=initial, **keys
+        )
+        assert (run(scenario, engine=engine).calls["outcome"] == "succeeded").sum() == passed
 
 
 def test_a_refusal_names_file_and_line_through_the_command(tmp_path: Path) -> None:
