@@ -21,7 +21,7 @@ from simulation.demand.order import lined_up
 from simulation.demand.portion import Block, Portion
 from simulation.demand.wanted import Wanted
 from simulation.demand.workload import calls_a_day
-from simulation.rate_cards import RateCard
+from simulation.rate_cards import CallKind, RateCard
 from simulation.scenario import Scenario
 
 __all__ = ["Demand", "demands_of"]
@@ -92,7 +92,7 @@ class Demand:
             == (theirs.start, theirs.timezone, theirs.horizon)
             and self.apis == other.apis
             and self.has_durations == other.has_durations
-            and _costs_alike(mine.card, theirs.card, self.apis)
+            and _costs_alike(mine.card, theirs.card, self.apis, self.has_durations)
         )
 
     @property
@@ -231,12 +231,23 @@ class Demand:
         }
 
 
-def _costs_alike(one: RateCard, other: RateCard, apis: tuple[str, ...]) -> bool:
-    """Return whether calls of these kinds are the same, and cost the same, on two cards."""
-    kinds = (*apis, "other")  # which says what kinds cost that a card does not list
-    return one == other or (
-        one.smallest_unit == other.smallest_unit
-        and all(one.calls.get(api) == other.calls.get(api) for api in kinds)
+def _costs_alike(one: RateCard, other: RateCard, apis: tuple[str, ...], lasting: bool) -> bool:
+    """Return whether calls of these kinds are the same, and cost the same, on two cards.
+
+    Where calls are ``lasting``, they also have to last as long.
+    """
+    if one == other:
+        return True
+
+    def kind(card: RateCard, api: str) -> CallKind | None:
+        found = card.calls.get(api)
+        if found is None or lasting:
+            return found
+        return found.model_copy(update={"duration": None})
+
+    # `other` says what kinds cost that a card does not list.
+    return one.smallest_unit == other.smallest_unit and all(
+        kind(one, api) == kind(other, api) for api in (*apis, "other")
     )
 
 

@@ -189,8 +189,9 @@ def _plan(
         there = None
         if in_force.scenario is not None:
             there = _search(Demand(in_force.scenario, demand), False)
-            judges.alone(there.judging(first))
-            decide([there], judges, first, last_look=False)
+            many = scenario.replications if there.demand.is_random else 1
+            judges.alone(there.judging(many))
+            decide([there], judges, many, last_look=False)
         other_cards.append(in_force.judged(there))
     confirmation = None
     if options.confirm != "none":

@@ -188,6 +188,9 @@ def _run(file: Locate, scenario: Scenario, summary: dict[str, Any]) -> RunResult
     _compare("runs", of_runs, {*range(len(of_runs))}, "summary.json")
     for name in ("client_runs", "category_runs", "meter_runs", "intervals"):
         _compare(name, {*tables[name]["replication"]}, of_runs, "runs.parquet")
+    limits = {meter.name for meter in scenario.card.meters}
+    for name in ("meter_runs", "meters"):
+        _compare(name, {*tables[name]["meter"]}, limits, _SCENARIO)
     names = {client.name for client in scenario.clients}
     _compare("client_runs", {*tables["client_runs"]["client"]}, names, _SCENARIO)
     groups = len(names) + 1 + tables["category_runs"]["category"].nunique()
@@ -312,6 +315,8 @@ def _over_time(file: Locate, scenario: Scenario, given: dict[str, Any]) -> OverT
     clients = {name for grain, name in groups if grain == "client"}
     _compare("now_runs", clients, {client.name for client in scenario.clients}, _SCENARIO)
     _compare("now_runs", {*Counter(runs["replication"]).values()}, {len(groups)}, _SCENARIO)
+    limits = {meter.name for meter in scenario.card.meters}
+    _compare("now_meters", {*tables["now_meters"]["meter"]}, limits, _SCENARIO)
     _compare_summary("now_summary", tables["now_summary"], len(groups), "now_runs.parquet")
     if {*tables["now_hours"]["weekday"]} != {*range(7)}:
         raise _NotWholeError("now_hours.parquet: it has not the days of a week")

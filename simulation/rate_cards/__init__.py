@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from simulation.rate_cards.offer import Offer, Quote
     from simulation.rate_cards.resets import reset_moments
     from simulation.rate_cards.shipped import DEFAULT_RATE_CARD, shipped_rate_cards
-    from simulation.rate_cards.terms import AddonBilling, BilledUse, Category, ThrottledResponse
+    from simulation.rate_cards.terms import (
+        AddonBilling, BilledUse, CallKind, Category, ThrottledResponse,
+    )
 else:
     from simulation.lazy import lazily
 

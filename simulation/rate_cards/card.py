@@ -6,6 +6,7 @@ cards that ship lie in ``simulation/rate_cards``, with their sources and what th
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -333,14 +334,15 @@ class RateCard(Part):
         return -(-records // kind.per_records) * cost  # rounded up, in whole numbers
 
     def _of_tiers(self, api: str, tiers: Tiers, records: Any) -> Any:
-        import numpy as np
-
-        most = int(np.max(records, initial=0))
+        most = records if isinstance(records, int) else int(records.max(initial=0))
         if most > tiers.bounds[-1]:
             raise InputError(f"{most} is more than {api} takes, write at most {tiers.bounds[-1]}")
-        costs = np.array([self.in_units(cost) for cost in tiers.costs], np.int64)
-        found = costs[np.searchsorted(tiers.bounds, records)]  # the first that reaches them
-        return int(found) if isinstance(records, int) else found
+        costs = [self.in_units(cost) for cost in tiers.costs]
+        if isinstance(records, int):
+            return costs[bisect_left(tiers.bounds, records)]  # the first that reaches them
+        import numpy as np
+
+        return np.array(costs, np.int64)[np.searchsorted(tiers.bounds, records)]
 
     def least_units(self, api: str, least: int, most: int) -> int:
         """Return the least, in smallest units, that a call of some numbers of records costs."""

@@ -85,7 +85,7 @@ def test_a_plan_says_what_the_card_in_force_would_give() -> None:
     quick = ("plan", "orgs/s.yaml", "--confirm", "none")
     said = (
         f"On {NEWEST}, the card in force since 2026-01-01, this org would have a limit of 53,000 "
-        "and would need no add-on credits."
+        "and would perhaps need no add-on credits."
     )
     assert said in " ".join(printed(*quick).split())
     (told,) = json.loads(printed(*quick, "--json"))["other_cards"]

@@ -78,6 +78,7 @@ def _check(row: pd.Series, calls: pd.DataFrame, epoch: pd.Timestamp) -> None:
         "calls": len(calls),
         "attempts": calls["attempts"].sum(),
         "throttled_attempts": calls["throttled_attempts"].sum(),
+        "held_back_attempts": calls["held_back_attempts"].sum(),
         "throttled_calls": len(refused),
         "throttled_share": len(refused) / len(calls),
         "succeeded_calls": len(good),
@@ -367,6 +368,7 @@ def test_the_summary_has_every_statistic_at_every_grain_and_null_where_there_is_
         "overall",
         "clients",
         "categories",
+        "limits",
     ]
     assert [*summary["overall"]] == [*STATISTICS]
     assert list(summary["clients"]) == ["sync", "idle"]  # as the scenario has them

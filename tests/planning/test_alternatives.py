@@ -195,6 +195,7 @@ _COMPARABLE = {
     "clients.web.calls.other.weight": 2,
     "clients": [poisson("web", "1 per day")],
     "other_apis": ["mine"],
+    "initial_usage": {"credits": 5},
 }
 
 

@@ -12,6 +12,7 @@ from simulation import Plan, Scenario, load_result, load_scenario, plan
 from simulation.demand.demand import Demand
 from simulation.planning.other_cards import OtherCard
 from simulation.report import other_cards_in_words, report
+from simulation.scenario.card_choice import by_pool_alone
 from tests.helpers import ROOT, build, poisson, scheduled
 
 CARDS = ROOT / "simulation" / "rate_cards"
@@ -153,7 +154,7 @@ def test_recorded_usage_is_not_read_again_for_it(tmp_path: Path) -> None:
 
 def test_clients_whose_calls_cost_the_same_there_are_drawn_once() -> None:
     scenario = build([scheduled("a", "09:00", 5), scheduled("b", "09:00", 5, "get_modules")])
-    demand, there = Demand(scenario), scenario.on_card("kaizen-93", 0)
+    demand, there = Demand(scenario), by_pool_alone(scenario.on_card("kaizen-93", 0))
     shared = Demand(there, demand)._clients
     assert all(one is other for one, other in zip(demand._clients, shared, strict=True))
 

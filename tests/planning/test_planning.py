@@ -349,6 +349,7 @@ def test_the_same_plan_twice_is_the_same_to_the_byte(tmp_path: Path) -> None:
         "timelines.parquet",
         "now_runs.parquet",
         "now_summary.parquet",
+        "now_meters.parquet",
         "now_hours.parquet",
         "plan_methods.md",
         "scenario.yaml",
