@@ -164,8 +164,12 @@ class Journal:
 
 
 def _entries(columns: Sequence[Sequence[int]]) -> Entries:
-    *those, back_at = columns
-    return replace(Entries.of(*those), back_at=np.array(back_at, np.int64))
+    """Return noted attempts; they say when their calls end where clients have told that."""
+    *those, ends_at = columns
+    entries = Entries.of(*those)
+    if -1 in ends_at:  # what the only pool is granted comes back a window later
+        return entries
+    return replace(entries, back_at=np.array(ends_at, np.int64))
 
 
 def _by_client(ledgers: dict[int, Ledger]) -> list[Ledger]:
