@@ -15,7 +15,7 @@ import simpy
 from simulation.demand import jitter_key
 from simulation.engine.engine import Engine
 from simulation.engine.gate import Gate, MeteredPool
-from simulation.engine.giving_back import GivingBack, before_start
+from simulation.engine.giving_back import GivingBack
 from simulation.engine.journal import Journal
 from simulation.engine.metered_client import MeteredClient
 from simulation.engine.policies import Process, Retries
@@ -166,6 +166,6 @@ class _Metered:
             left,
             grants=self._giving_back.of(left.grants),
             throttles=replace(left.throttles, back_at=None),
-            before=None if day else before_start(self._rules),
+            before=None if day else self._giving_back.before,
             peaks=self._rules.amounts(peaks),
         )

@@ -12,7 +12,7 @@ from simulation.demand import Calls
 from simulation.engine.compiled import metered
 from simulation.engine.compiled.meter_loops import AT_ONCE, CHARGED, GRANTED, THROTTLED
 from simulation.engine.engine import Engine
-from simulation.engine.giving_back import GivingBack, before_start
+from simulation.engine.giving_back import GivingBack
 from simulation.engine.records import (
     SUCCEEDED,
     UNFINISHED,
@@ -56,7 +56,7 @@ def run_metered(engine: Engine, held: int | None = None) -> Iterator[DayRecords]
             settled,
             grants,
             throttles,
-            before=None if day else before_start(rules),
+            before=None if day else giving_back.before,
             peaks=rules.amounts(state.meters["peak"]),
         )
         start = end
