@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,11 +12,13 @@ import pytest
 from hypothesis import given, settings
 
 from simulation.demand.demand import Demand
+from simulation.engine.compiled.model import CompiledModel
 from simulation.engine.compiled.sweep import sweep
 from simulation.scenario.loading import load_scenario
 from simulation.scenario.scenario import Scenario
+from tests.cards_of_tests import write_card
 from tests.engine.test_compiled import compare
-from tests.helpers import SCENARIOS
+from tests.helpers import SCENARIOS, any_limit, scheduled
 from tests.kept_figures import keep
 from tests.strategies import metered_scenarios
 
@@ -48,3 +51,24 @@ def test_ten_million_decisions_of_many_meters_are_the_same_in_both_engines(long:
     assert compared > 10_000_000
     if long:
         keep("metered-engines", pd.DataFrame(decisions.items(), columns=["scenario", "decisions"]))
+
+
+def test_what_is_open_when_the_warm_up_ends_is_looked_at_before_calls_that_end_later(
+    tmp_path: Path,
+) -> None:
+    slots = {"name": "slots", "kind": "concurrent", "size": 2}
+    open_till_10_12 = {
+        **scheduled("open", "10:00", 2, "one"),
+        "calls": [{"api": "one", "duration": "12 minutes"}],
+    }
+    waits = scheduled(
+        "waits", "10:05", 1, "one", on_throttle={"queue": {"wait": "until_available"}}
+    )
+    scenario = any_limit(
+        100, [open_till_10_12, waits], rate_card=write_card(tmp_path, slots), warmup="610 minutes"
+    )
+    # Both slots are taken at 10:10; nothing is accepted between then and 10:12.
+    compare(Demand(scenario), 0, 100)
+    (day,) = CompiledModel(scenario).run()
+    assert day.peaks is not None
+    assert day.peaks.tolist() == [3, 2]

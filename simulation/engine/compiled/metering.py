@@ -184,14 +184,16 @@ def decide_metered(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0
         is_due = lane.soon > 0 and earlier(soon[0].due, soon[0].order, now, order)
         if is_due:
             now = soon[0].due
-        if lane.waiting > 0 and lane.ends > 0 and ends[0].due <= min(now, until - 1):
+        ends_first = lane.waiting > 0 and lane.ends > 0 and ends[0].due <= min(now, until - 1)
+        # Calls that end when the warm-up does end before it is looked what is used then.
+        if not lane.counting and (ends[0].due > lane.warmup if ends_first else now >= lane.warmup):
+            take_back(lane, meters, counts, whose, clients, resets, ring, ends, lane.warmup)
+            _begin_to_count(lane, meters, counts)
+        if ends_first:
             ended_at = ends[0].due
             end_one(lane, meters, counts, whose, clients, ends)
             _wake_all(lane, clients, calls, soon, ended_at)
             continue
-        if not lane.counting and now >= lane.warmup:
-            take_back(lane, meters, counts, whose, clients, resets, ring, ends, lane.warmup)
-            _begin_to_count(lane, meters, counts)
         if not is_due and arrived >= count:
             return -1
         take_back(lane, meters, counts, whose, clients, resets, ring, ends, now)
