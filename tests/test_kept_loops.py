@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulation import jit
-from simulation.engine.compiled.lanes import record
+from simulation.arrays import record
 from simulation.errors import LoopWarning
 from tests.helpers import ROOT, creditsim
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import simpy
 
@@ -11,10 +12,17 @@ from simulation.engine.pool import Alarm, CreditPool, TooManyRequests
 from simulation.engine.rules import Limits, Rules
 from simulation.rate_cards import RateCard
 
-__all__ = ["Gate", "MeteredPool"]
+__all__ = ["Counting", "Gate", "MeteredPool"]
 
 _END = -1  # at one instant, calls end before everything else
 _COUNTING = 0  # and peaks are looked at before the first attempt
+
+
+class Counting(NamedTuple):
+    """The meters that count a call: all of them, and those that count it while it is open."""
+
+    meters: list[Meter]
+    open: list[Concurrent]
 
 
 class Gate:
@@ -45,9 +53,10 @@ class Gate:
         for meter in self.meters:
             meter.note_peak(self._warmup)
 
-    def counting(self, api: int, records: int) -> list[Meter]:
+    def counting(self, api: int, records: int) -> Counting:
         """Return the card's meters that count a call."""
-        return [meter for meter in self.meters if meter.counts(api, records)]
+        its = [meter for meter in self.meters if meter.counts(api, records)]
+        return Counting(its, [meter for meter in its if isinstance(meter, Concurrent)])
 
     def refuser(self, meters: list[Meter], client: int, credits: int, now: int) -> Meter | None:
         """Return the first meter that refuses an attempt, or None."""
@@ -73,13 +82,12 @@ class Gate:
                 meter.peak = used
 
     def open(
-        self, meters: list[Meter], client: int, ends_at: int, ended: Callable[[], None]
+        self, meters: list[Concurrent], client: int, ends_at: int, ended: Callable[[], None]
     ) -> None:
         """Keep a call open until a moment, and call ``ended`` then."""
-        concurrent = [meter for meter in meters if isinstance(meter, Concurrent)]
 
         def end(_: simpy.Event) -> None:
-            for meter in concurrent:
+            for meter in meters:
                 meter.end(client)
             ended()
             waiting, self.waiting = self.waiting, []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -101,7 +100,8 @@ class Journal:
     many more as the longest retries reach back.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tells_ends: bool = False) -> None:
+        self._tells_ends = tells_ends
         self._open: deque[dict[int, Ledger]] = deque()
         self._first_open = 0
         self._retries: dict[bool, tuple[list[int], ...]] = {
@@ -155,21 +155,19 @@ class Journal:
             [now for now, _ in unbooked], [credits for _, credits in unbooked], [-1] * len(unbooked)
         )
         # By client: `in_order` keeps this order among what happened at one instant.
-        granted = [first[0] for first in firsts] + [_entries(self._retries[True]), others]
-        throttled = [first[1] for first in firsts] + [_entries(self._retries[False])]
+        granted = [first[0] for first in firsts] + [self._retried(True), others]
+        throttled = [first[1] for first in firsts] + [self._retried(False)]
         for columns in self._retries.values():
             for column in columns:
                 column.clear()
         return in_order(granted), in_order(throttled)
 
-
-def _entries(columns: Sequence[Sequence[int]]) -> Entries:
-    """Return noted attempts; they say when their calls end where clients have told that."""
-    *those, ends_at = columns
-    entries = Entries.of(*those)
-    if -1 in ends_at:  # what the only pool is granted comes back a window later
+    def _retried(self, accepted: bool) -> Entries:
+        *columns, ends_at = self._retries[accepted]
+        entries = Entries.of(*columns)
+        if accepted and self._tells_ends:
+            return replace(entries, back_at=np.array(ends_at, np.int64))
         return entries
-    return replace(entries, back_at=np.array(ends_at, np.int64))
 
 
 def _by_client(ledgers: dict[int, Ledger]) -> list[Ledger]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import simpy
 
 from simulation.demand import Calls, uniform
-from simulation.engine.gate import Gate
+from simulation.engine.gate import Counting, Gate
 from simulation.engine.journal import Journal
 from simulation.engine.metered_ledger import MeteredLedger, Waiting
-from simulation.engine.meters import Concurrent, Meter
+from simulation.engine.meters import Meter
 from simulation.engine.policies import Process
 from simulation.engine.pool import Alarm, CreditPool
 from simulation.engine.records import IMPOSSIBLE, LOST, SUCCEEDED
@@ -75,7 +75,7 @@ class MeteredClient:
         """Submit the client's calls, each at its time; draw them at the start of each day."""
         env, wake_at, gate, number = self._env, Alarm(self._env).at, self._gate, self._number
         order, made = first_order, 0
-        counting: dict[int, list[Meter]] = {}
+        counting: dict[int, Counting] = {}
         for day in range(demand.days):
             yield env.timeout(max(0, clock.day_start(day) - env.now))
             calls = demand.draw_client(replication, number, day, made)
@@ -85,30 +85,30 @@ class MeteredClient:
             made += len(calls)
             costs, whats = calls.credits.tolist(), calls.what.tolist()
             for n, time in enumerate(calls.time.tolist()):
-                meters = counting.get(whats[n])
-                if meters is None:
+                its = counting.get(whats[n])
+                if its is None:
                     api, records = whats[n] >> 32, whats[n] & 0xFFFFFFFF
-                    meters = counting[whats[n]] = gate.counting(api, records)
+                    its = counting[whats[n]] = gate.counting(api, records)
                 yield wake_at(time, order + n)
                 if self._simple:
-                    by = gate.refuser(meters, number, costs[n], time)
+                    by = gate.refuser(its.meters, number, costs[n], time)
                     if by is None:
-                        self._accept(meters, costs[n], _duration(calls, n), time)
+                        self._accept(its, costs[n], _duration(calls, n), time)
                         continue
-                    call = Waiting(ledger, n, order + n, meters)
+                    call = Waiting(ledger, n, order + n, its)
                     self._throttled(call, by, time)
                     self._go_on(call, False, time)
                 else:
-                    self._due(Waiting(ledger, n, order + n, meters))
+                    self._due(Waiting(ledger, n, order + n, its))
             order += len(calls)
 
-    def _accept(self, meters: list[Meter], credits: int, duration: int, now: int) -> None:
-        self._gate.take(meters, self._number, credits, now)
+    def _accept(self, counting: Counting, credits: int, duration: int, now: int) -> None:
+        self._gate.take(counting.meters, self._number, credits, now)
         if self._quota is not None:
             self._quota.take(self._number, credits, now)
-        if duration and (self._max_open < NEVER or any(isinstance(m, Concurrent) for m in meters)):
+        if counting.open or self._max_open < NEVER:
             self._open += 1
-            self._gate.open(meters, self._number, now + duration, self._ended)
+            self._gate.open(counting.open, self._number, now + duration, self._ended)
 
     def _ended(self) -> None:
         self._open -= 1
@@ -180,7 +180,8 @@ class MeteredClient:
     def _room_at(self, call: Waiting, now: int) -> int | None:
         """Return when there is room for a call; None: perhaps when a call ends."""
         latest, at_an_end = now, False
-        needs = [(meter, meter.most_beside(self._number, call.credits)) for meter in call.meters]
+        meters = call.counting.meters
+        needs = [(meter, meter.most_beside(self._number, call.credits)) for meter in meters]
         if self._quota is not None:
             needs.append((self._quota, self._quota.most_beside(self._number, call.credits)))
         if self._has_reserve:
@@ -208,12 +209,12 @@ class MeteredClient:
             return
         if self._interval:
             self._next_slot = now + self._interval
-        by = self._gate.refuser(call.meters, self._number, credits, now)
+        by = self._gate.refuser(call.counting.meters, self._number, credits, now)
         if by is not None:
             self._throttled(call, by, now)
             self._go_on(call, is_first, now)
             return
-        self._accept(call.meters, credits, call.duration, now)
+        self._accept(call.counting, credits, call.duration, now)
         if is_first:
             self._leave_line(now)
         call.attempts += 1
@@ -239,7 +240,7 @@ class MeteredClient:
         """Give a refused call up, try it again later, or stop the queue."""
         client, credits = self._number, call.credits
         is_impossible = call.attempts > 0 and any(
-            meter.is_below(client, credits) for meter in call.meters
+            meter.is_below(client, credits) for meter in call.counting.meters
         )
         gives_up = (
             is_impossible

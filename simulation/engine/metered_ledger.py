@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from simulation.arrays import Ints
 from simulation.demand import Calls
+from simulation.engine.gate import Counting
 from simulation.engine.journal import Ledger
-from simulation.engine.meters import Meter
 from simulation.engine.records import SUCCEEDED, UNFINISHED, CallRecords, Entries
 
 __all__ = ["MeteredLedger", "Waiting"]
@@ -20,15 +20,16 @@ class Waiting:
     """A call that was not accepted at once, and how far it is."""
 
     __slots__ = (
-        *("attempts", "by", "credits", "duration", "held", "ledger", "meters", "number", "order"),
+        *("attempts", "by", "credits", "duration", "held", "ledger", "counting", "number", "order"),
         *("outcome", "position", "settled_at", "submitted", "tries"),
     )
 
     def __init__(
-        self, ledger: MeteredLedger, position: int, order: int, meters: list[Meter]
+        self, ledger: MeteredLedger, position: int, order: int, counting: Counting
     ) -> None:
         calls = ledger.calls
-        self.ledger, self.position, self.order, self.meters = ledger, position, order, meters
+        self.ledger, self.position, self.order = ledger, position, order
+        self.counting = counting
         self.number, self.submitted = int(calls.call[position]), int(calls.time[position])
         self.credits = int(calls.credits[position])
         self.duration = 0 if calls.duration is None else int(calls.duration[position])

@@ -73,7 +73,7 @@ class Model(Engine):
     def _set_up(self) -> None:
         scenario, card = self.scenario, self.scenario.card
         self.env = simpy.Environment(initial_time=0)
-        self.journal = Journal()
+        self.journal = Journal(tells_ends=not scenario.is_plain)
         self._metered: _Metered | None = None
         self.pool: CreditPool
         if not scenario.is_plain:
@@ -165,7 +165,6 @@ class _Metered:
         return replace(
             left,
             grants=self._giving_back.of(left.grants),
-            throttles=replace(left.throttles, back_at=None),
             before=None if day else self._giving_back.before,
             peaks=self._rules.amounts(peaks),
         )

@@ -11,41 +11,24 @@ from math import ceil
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simulation.arrays import Floats, Ints
+from simulation.arrays import Floats, Ints, Records, record
 from simulation.demand import Demand, jitter_key
 from simulation.errors import InputError
 from simulation.rate_cards import Meter, RateCard, reset_moments
 from simulation.scenario import Clock, PartOfPool, Scenario, recorded_before
 
-__all__ = ["CONDUCT", "KEEPS", "METER", "NEVER", "Limits", "Rules", "kinds_of_meters"]
+__all__ = ["CONDUCT", "KEEPS", "METER", "NEVER", "Limits", "Rules"]
 
 NEVER = 2**62
 """A moment behind every run, and a size that nothing reaches."""
 
 _KINDS = ("rolling", "calendar", "bucket", "concurrent")
-ROLLING, CALENDAR, BUCKET, CONCURRENT = range(4)
-DROP, RETRY, QUEUE_FOR, QUEUE_UNTIL, QUEUE_FOR_ROOM = range(5)
+METER_CODES = ROLLING, CALENDAR, BUCKET, CONCURRENT = 0, 1, 2, 3
+POLICY_CODES = DROP, RETRY, QUEUE_FOR, QUEUE_UNTIL, QUEUE_FOR_ROOM = 0, 1, 2, 3, 4
+"""What a client does when throttled; a queue stops for a time, until a time, or for room."""
 
-Records = NDArray[np.void]
-
-
-def kinds_of_meters() -> tuple[int, ...]:
-    """Return the codes of meters, in the order rolling, calendar, bucket, concurrent."""
-    return ROLLING, CALENDAR, BUCKET, CONCURRENT
-
-
-def kinds_of_policies() -> tuple[int, ...]:
-    """Return the codes of policies: drop, retry, queue for a time, until a time, for room."""
-    return DROP, RETRY, QUEUE_FOR, QUEUE_UNTIL, QUEUE_FOR_ROOM
-
-
-def _record(**fields: type[np.generic]) -> np.dtype[np.void]:
-    return np.dtype((np.record, np.dtype(list(fields.items()), align=True)))
-
-
-METER = _record(
+METER = record(
     kind=np.int64,
     counts_credits=np.bool_,
     scale=np.int64,  # parts of a unit that a bucket counts in, so that its refill is exact
@@ -58,7 +41,7 @@ METER = _record(
 )
 """A meter."""
 
-CONDUCT = _record(
+CONDUCT = record(
     policy=np.int64,
     max_attempts=np.int64,
     first_delay=np.int64,  # where its delays begin in `Rules.delays`,
@@ -77,7 +60,7 @@ CONDUCT = _record(
 )
 """What a client does when it is throttled, and how it holds itself back."""
 
-KEEPS = _record(reserve=np.int64, told_from=np.int64)
+KEEPS = record(reserve=np.int64, told_from=np.int64)
 """What a client keeps free of a pool of one size, and the usage from which it can know."""
 
 
@@ -86,14 +69,11 @@ class Limits(NamedTuple):
 
     Attributes
     ----------
-    limit : int
-        The size of the pool, units.
     sizes : (instances,) int64 array
         Of each meter's instances, scaled.
     keeps : (clients,) of KEEPS
     """
 
-    limit: int
     sizes: Ints
     keeps: Records
 
@@ -177,7 +157,7 @@ class Rules:
                 part, least = client.reserve, client.reserve.at_least(limit)
                 keeps[number]["reserve"] = _units_of(card, part, least)
                 keeps[number]["told_from"] = ceil(round(card.reports_usage_from * limit, 6))
-        return Limits(limit, sizes, keeps)
+        return Limits(sizes, keeps)
 
     def amounts(self, parts: Ints) -> Floats:
         """Return what is given in the parts of each of the card's meters, in credits or calls."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from simulation.engine import rules
 from simulation.engine.compiled.heap import earlier
 from simulation.engine.compiled.meter_loops import take_back, used_of
-from simulation.engine.rules import kinds_of_meters
 from simulation.jit import compiled
 
 __all__ = ["is_alike"]
 
 ROLLING = 0
-if kinds_of_meters()[0] != ROLLING:
+if rules.ROLLING != ROLLING:
     raise ImportError("the loops and `engine.rules` have different codes of meters")
 
 

@@ -26,14 +26,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from simulation.arrays import Ints, Records
 from simulation.engine import records
 from simulation.engine.compiled.heap import drop_first, earlier, push, uniform
-from simulation.engine.compiled.lanes import Lanes, Records, with_more_calls, with_more_grants
+from simulation.engine.compiled.lanes import Lanes, with_more_calls, with_more_grants
 from simulation.jit import compiled
 
 __all__ = ["Day", "Laws", "Tape", "decide", "wake"]
-
-Ints = NDArray[np.int64]
 
 # A loop is kept on disk until its own folder changes, so what it takes as a constant stands there.
 SUCCEEDED, LOST, IMPOSSIBLE, UNFINISHED = range(4)

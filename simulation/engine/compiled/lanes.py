@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from simulation.arrays import Ints, Records, record
 from simulation.quantities import DAY
 
 __all__ = [
@@ -25,26 +26,14 @@ __all__ = [
     "Lanes",
     "hold",
     "lanes_of",
-    "record",
     "slot_bits",
     "with_more_calls",
     "with_more_grants",
 ]
 
-Ints = NDArray[np.int64]
-Records = NDArray[np.void]
 
 _SLOTS = 2**13  # a power of two, so that a mask finds a slot
 _NEVER = -(2**62)  # µs: before any run, and far from overflow
-
-
-def record(**fields: type[np.generic]) -> np.dtype[np.void]:
-    """Return a type of records whose fields are read by name, in loops and in plain Python.
-
-    A loop is kept on disk under the names and types of the fields that it was compiled for. So a
-    field that is changed here makes Numba compile anew, although the loop's own file is as it was.
-    """
-    return np.dtype((np.record, np.dtype(list(fields.items()), align=True)))
 
 
 LANE = record(

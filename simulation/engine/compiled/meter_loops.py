@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from simulation.engine import rules
 from simulation.engine.compiled.heap import drop_first, push
-from simulation.engine.rules import kinds_of_meters
 from simulation.jit import compiled
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
 
 # A loop is kept on disk until its own folder changes, so what it takes as a constant stands there.
 ROLLING, CALENDAR, BUCKET, CONCURRENT = range(4)
-if kinds_of_meters() != (ROLLING, CALENDAR, BUCKET, CONCURRENT):
+if rules.METER_CODES != (ROLLING, CALENDAR, BUCKET, CONCURRENT):
     raise ImportError("the loops and `engine.rules` have different codes of meters")
 
 AT_ONCE, GRANTED, THROTTLED, CHARGED = range(4)
@@ -231,9 +231,9 @@ def charge(lane, meters, counts, whose, clients, ring, ends, now):  # type: igno
 
 
 @compiled
-def note(events, length, time, row, credits, kind, by):  # type: ignore[no-untyped-def]
+def note(events, length, time, row, credits, kind):  # type: ignore[no-untyped-def]
     """Write an event to a tape that has room for one more."""
     if length.shape[0] > 0:
         event = events[length[0]]
-        event.time, event.row, event.credits, event.kind, event.by = time, row, credits, kind, by
+        event.time, event.row, event.credits, event.kind = time, row, credits, kind
         length[0] += 1

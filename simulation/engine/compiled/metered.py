@@ -7,16 +7,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.arrays import Ints
+from simulation.arrays import Ints, Records, record
 from simulation.demand import Calls
-from simulation.engine.compiled.lanes import RETRY, record
+from simulation.engine import rules
+from simulation.engine.compiled.lanes import EVENT, RETRY
 from simulation.engine.compiled.meter_loops import take_back, used_of
 from simulation.engine.compiled.metering import decide_metered, lose_what_waited
 from simulation.engine.rules import Limits, Rules
 from simulation.jit import compiled
 
 __all__ = [
-    "EVENT",
     "MeteredDay",
     "Roll",
     "State",
@@ -29,8 +29,6 @@ __all__ = [
     "used_of_pool",
     "with_limits",
 ]
-
-Records = NDArray[np.void]
 
 LANE = record(
     made=np.int64,  # attempts accepted that rolling meters count, and so the number of the next
@@ -55,14 +53,7 @@ LANE = record(
 """A lane: where its tables end, what is counted, and the rules that are single numbers."""
 
 METER = record(
-    kind=np.int64,
-    counts_credits=np.bool_,
-    scale=np.int64,  # parts of a unit that a bucket counts in, so that its refill is exact
-    window=np.int64,  # µs, of a rolling meter
-    refill=np.int64,  # parts per µs, of a bucket
-    first=np.int64,  # where its counts begin in `State.counts`, one for the org, a client, a group
-    end=np.int64,
-    resets_end=np.int64,  # where its resets end in `Tables.resets`
+    rules.METER,
     turn=np.int64,  # the oldest accepted attempt that counts, or the next reset
     peak=np.int64,  # the most used since the warm-up, scaled
     refused=np.int64,  # calls that count, and that it throttled first
@@ -73,23 +64,8 @@ COUNT = record(used=np.int64, size=np.int64, since=np.int64)
 """What is used of one count of a meter, scaled; of a bucket, when that was so."""
 
 CLIENT = record(
-    policy=np.int64,
-    max_attempts=np.int64,
-    first_delay=np.int64,  # where its delays begin in `Tables.delays`,
-    last_delay=np.int64,  # and the last of them, which repeats
-    jittered=np.bool_,
-    key=np.uint64,  # what the jitter is drawn from
-    wait=np.int64,  # µs that a queue stops
-    clock_begin=np.int64,  # where the ends of its waits begin and end in `Tables.clock_times`
-    clock_end=np.int64,
-    max_wait=np.int64,  # µs
-    interval=np.int64,  # µs between attempts; 0 for none
-    max_open=np.int64,
-    has_line=np.bool_,
-    has_quota=np.bool_,
-    has_reserve=np.bool_,
-    reserve=np.int64,  # what it keeps free of the pool,
-    told_from=np.int64,  # and the usage from which it can know
+    rules.CONDUCT,
+    rules.KEEPS,
     front=np.int64,  # the first call of its line, -1 for none
     back=np.int64,  # the last, where there is one
     paused=np.int64,  # until when it makes no attempt, µs
@@ -118,9 +94,6 @@ CALL = record(
     counts=np.bool_,  # whether `LANE` counts it
 )
 """A call that waits."""
-
-EVENT = record(time=np.int64, row=np.int64, credits=np.int64, kind=np.int64, by=np.int64)
-"""An attempt, or a charge."""
 
 
 class State(NamedTuple):
@@ -178,9 +151,9 @@ class Roll(NamedTuple):
     length: Ints  # (1,): of events; (0,) where nothing is written
 
 
-def tables_of(rules: Rules) -> Tables:
+def tables_of(of: Rules) -> Tables:
     """Return what lanes look up."""
-    return Tables(rules.least, rules.instance, rules.resets, rules.clock_times, rules.delays)
+    return Tables(of.least, of.instance, of.resets, of.clock_times, of.delays)
 
 
 def no_roll() -> Roll:
@@ -191,18 +164,15 @@ def no_roll() -> Roll:
     return Roll(tiny, narrow, narrow, tiny, none, np.empty(0, EVENT), none)
 
 
-def start_of(rules: Rules, limits: Limits) -> State:
+def start_of(of: Rules, limits: Limits) -> State:
     """Return a lane at the scenario's start."""
-    lane, meters = np.zeros(1, LANE), np.zeros(len(rules.meters), METER)
-    lane["free"] = -1
+    lane, before, pool = np.zeros(1, LANE), len(of.start), of.meters[of.pool]
+    lane["free"], lane["made"] = -1, before
     for name in ("pool", "vendors", "throttled_attempt_credits", "warmup", "horizon"):
-        lane[name] = getattr(rules, name)
-    _take_over(meters, rules.meters)
-    meters["turn"] = rules.meters["resets_begin"]
-    clients = np.zeros(len(rules.conduct), CLIENT)
-    _take_over(clients, rules.conduct)
+        lane[name] = getattr(of, name)
+    meters, clients = _with_fields(of.meters, METER), _with_fields(of.conduct, CLIENT)
+    meters["turn"] = of.meters["resets_begin"]
     clients["front"] = clients["back"] = -1
-    before = len(rules.start)
     state = State(
         lane=lane,
         meters=meters,
@@ -213,20 +183,19 @@ def start_of(rules: Rules, limits: Limits) -> State:
         ends=np.zeros(64, RETRY),
         calls=np.zeros(64, CALL),
     )
-    pool = rules.meters[rules.pool]
-    state.ring["time"][:before], state.ring["credits"][:before] = rules.start.T
-    state.ring["meters"][:before] = 1 << rules.pool
-    state.lane["made"] = before
-    state.counts["used"][pool["first"]] = int(rules.start[:, 1].sum()) * int(pool["scale"])
+    state.ring["time"][:before], state.ring["credits"][:before] = of.start.T
+    state.ring["meters"][:before] = 1 << of.pool
+    state.counts["used"][pool["first"]] = int(of.start[:, 1].sum()) * int(pool["scale"])
     _resize(state, limits)
     return state
 
 
-def _take_over(into: Records, rules: Records) -> None:
-    assert into.dtype.names is not None
-    for name in into.dtype.names:
-        if name in (rules.dtype.names or ()):
-            into[name] = rules[name]
+def _with_fields(records: Records, kind: np.dtype[np.void]) -> Records:
+    """Return records of a type that has more fields, which are 0."""
+    wider = np.zeros(len(records), kind)
+    for name in records.dtype.names or ():
+        wider[name] = records[name]
+    return wider
 
 
 def _resize(state: State, limits: Limits) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulation.engine import records
+from simulation.engine import records, rules
 from simulation.engine.compiled.heap import drop_first, earlier, push, uniform
 from simulation.engine.compiled.meter_loops import (
     AT_AN_END,
@@ -31,7 +31,6 @@ from simulation.engine.compiled.meter_loops import (
     used_of,
     wanted_of_pool,
 )
-from simulation.engine.rules import kinds_of_policies
 from simulation.jit import compiled
 
 __all__ = ["decide_metered", "lose_what_waited"]
@@ -40,13 +39,8 @@ __all__ = ["decide_metered", "lose_what_waited"]
 SUCCEEDED, LOST, IMPOSSIBLE, UNFINISHED = range(4)
 DROP, RETRY, QUEUE_FOR, QUEUE_UNTIL, QUEUE_FOR_ROOM = range(5)
 _OUTCOMES = (records.SUCCEEDED, records.LOST, records.IMPOSSIBLE, records.UNFINISHED)
-if _OUTCOMES != (SUCCEEDED, LOST, IMPOSSIBLE, UNFINISHED) or kinds_of_policies() != (
-    DROP,
-    RETRY,
-    QUEUE_FOR,
-    QUEUE_UNTIL,
-    QUEUE_FOR_ROOM,
-):
+_POLICIES = (DROP, RETRY, QUEUE_FOR, QUEUE_UNTIL, QUEUE_FOR_ROOM)
+if (SUCCEEDED, LOST, IMPOSSIBLE, UNFINISHED) != _OUTCOMES or rules.POLICY_CODES != _POLICIES:
     raise ImportError("the loops and `engine` have different codes of outcomes or of policies")
 
 _ORDERS_PER_CLIENT = 2**44  # more calls than any client makes
@@ -303,7 +297,7 @@ def decide_metered(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0
                 opens,
                 now,
             )
-            note(events, length, now, row, credits, AT_ONCE if entry < 0 else GRANTED, -1)
+            note(events, length, now, row, credits, AT_ONCE if entry < 0 else GRANTED)
             if is_first:
                 _leave_line(lane, client, calls, soon, now)
             if entry >= 0:
@@ -326,11 +320,11 @@ def decide_metered(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0
             call.attempts += 1
             would_be = wanted_of_pool(lane, meters, counts, whose, number, credits, now)
             lane.reached = max(lane.reached, would_be)
-            note(events, length, now, row, credits, THROTTLED, by)
+            note(events, length, now, row, credits, THROTTLED)
             if lane.throttled_attempt_credits > 0:
                 cost = charge(lane, meters, counts, whose, clients, ring, ends, now)
                 if cost > 0:
-                    note(events, length, now, -1, cost, CHARGED, -1)
+                    note(events, length, now, -1, cost, CHARGED)
             if call.by < 0:
                 call.by = by
                 lane.throttled += counts_it

@@ -19,14 +19,13 @@ from simulation.engine.compiled.kernel import (
 )
 from simulation.engine.compiled.lanes import EVENT, POLICY, hold, lanes_of, slot_bits
 from simulation.engine.compiled.metered_model import run_metered
+from simulation.engine.compiled.open_calls import OpenCalls
 from simulation.engine.engine import Engine
 from simulation.engine.records import (
     SUCCEEDED,
-    UNFINISHED,
     CallRecords,
     DayRecords,
     Entries,
-    concatenate,
     in_order,
 )
 
@@ -83,7 +82,7 @@ class CompiledModel(Engine):
         laws = laws_of(self.demand, self.replication)
         lanes = lanes_of([self.scenario.card.in_units(self.limit)])
         hold(lanes, held, laws.window)
-        open_calls = _OpenCalls(len(self.demand.apis))
+        open_calls = _OpenCalls(len(self.demand.apis), empty_tape())
         for day, calls in enumerate(self.demand.draw_days(self.replication)):
             end = clock.day_end(day)
             base = open_calls.add(calls)
@@ -99,70 +98,35 @@ class CompiledModel(Engine):
             start = end
 
 
-class _OpenCalls:
-    """The calls that are not yet handed out, day by day, with what became of them."""
-
-    def __init__(self, kinds: int) -> None:
-        self._kinds = kinds
-        self._days: list[Calls] = []
-        self._accounts = np.empty(0, np.int64)  # of the calls on the tape
-        self.tape = empty_tape()
+class _OpenCalls(OpenCalls[Tape]):
+    """The calls of a scenario whose only meter is the pool."""
 
     def add(self, calls: Calls) -> int:
-        """Take a day's calls, as if all succeeded at once; return the first's row on the tape."""
-        tape, count = self.tape, len(calls)
-        base = len(tape.outcome)
-        self._days.append(calls)
-        accounts = calls.client.astype(np.int64) * self._kinds + calls.api
-        self._accounts = np.concatenate((self._accounts, accounts))
-        tape.length[0] = 0
-        self.tape = tape._replace(
-            outcome=np.concatenate((tape.outcome, np.full(count, SUCCEEDED, np.int8))),
-            attempts=np.concatenate((tape.attempts, np.ones(count, np.int32))),
-            settled_at=np.concatenate((tape.settled_at, calls.time)),
-            refused=np.zeros(count, np.bool_),
-        )
+        base = super().add(calls)
+        self.tape = self.tape._replace(refused=np.zeros(len(calls), np.bool_))
         return base
+
+    def records(self, calls: Calls, here: slice) -> CallRecords:
+        outcome, attempts = self.tape.outcome[here], self.tape.attempts[here]
+        throttled = attempts - (outcome == SUCCEEDED).astype(np.int32)
+        settled_at = self.tape.settled_at[here]
+        return CallRecords.of_pool(calls, attempts, throttled, outcome, settled_at)
 
     def attempts(self, calls: Calls) -> tuple[Entries, Entries]:
         """Return what the attempts of the day just opened were granted, and those throttled."""
         refused = self.tape.refused
         # As in the journal: of what happened at one instant, first attempts, retries, then charges.
-        granted = [self._firsts(calls, ~refused), self._events(RETRY_GRANTED)]
-        granted.append(self._events(CHARGED))
-        throttled = [self._firsts(calls, refused), self._events(RETRY_THROTTLED)]
+        granted = [self._firsts(calls, ~refused), self._entries(RETRY_GRANTED)]
+        granted.append(self._entries(CHARGED))
+        throttled = [self._firsts(calls, refused), self._entries(RETRY_THROTTLED)]
         return in_order(granted), in_order(throttled)
 
     def _firsts(self, calls: Calls, which: NDArray[np.bool_]) -> Entries:
         # The day just opened is the last on the tape; [-0:] would be all of it.
-        account = self._accounts[-len(calls) :] if len(calls) else self._accounts[:0]
+        account = self.accounts[-len(calls) :] if len(calls) else self.accounts[:0]
         return Entries(calls.time[which], calls.credits[which], account[which])
 
-    def _events(self, kind: int) -> Entries:
-        events = self.tape.events[: self.tape.length[0]]
-        events = events[events["kind"] == kind]
-        account = events["row"] if kind == CHARGED else self._accounts[events["row"]]
+    def _entries(self, kind: int) -> Entries:
+        events = self.events(kind)
+        account = events["row"] if kind == CHARGED else self.accounts[events["row"]]
         return Entries(events["time"], events["credits"], account)
-
-    def close_days(self, last: bool) -> tuple[CallRecords, int]:
-        """Return the records of the days that are settled, and of how many calls they are."""
-        tape, done, row = self.tape, list[CallRecords](), 0
-        while self._days:
-            here = slice(row, row + len(self._days[0]))
-            outcome = tape.outcome[here]
-            # Days are handed out in order: one with calls in flight holds back those behind it.
-            if not last and (outcome == UNFINISHED).any():
-                break
-            attempts = tape.attempts[here]
-            throttled = attempts - (outcome == SUCCEEDED).astype(np.int32)
-            calls = self._days.pop(0)
-            settled_at = tape.settled_at[here]
-            done.append(CallRecords.of_pool(calls, attempts, throttled, outcome, settled_at))
-            row = here.stop
-        self._accounts = self._accounts[row:]
-        self.tape = tape._replace(
-            outcome=tape.outcome[row:],
-            attempts=tape.attempts[row:],
-            settled_at=tape.settled_at[row:],
-        )
-        return concatenate(done), row
