@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from csv import DictWriter
@@ -301,9 +301,9 @@ def test_a_changed_org_is_read_once_but_where_many_changed(monkeypatch: pytest.M
     read: list[str] = []
     load = Item.load
 
-    def noted(item: Item, assignments: Sequence[str] = ()) -> Scenario:
+    def noted(item: Item, *given: Any, **named: Any) -> Scenario:
         read.append(item.name)
-        return load(item, assignments)
+        return load(item, *given, **named)
 
     monkeypatch.setattr(Item, "load", noted)
     names = [f"Org {n}" for n in range(5)]

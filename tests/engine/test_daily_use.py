@@ -72,7 +72,9 @@ def assert_used_as_decided(
     endless = 2**40
     used = [*swept.daily_use.pools.tolist(), swept.daily_use.unlimited.tolist()]
     for limit, its in zip([*limits, endless], used, strict=True):
-        grants = [day.grants for day in engine(scenario, 0, demand, limit).run()]
+        grants = [
+            day.grants for day in engine(scenario, 0, demand, scenario.card.in_credits(limit)).run()
+        ]
         time = np.concatenate([each.time for each in grants])
         credits = np.concatenate([each.credits for each in grants])
         assert its == recounted(time, credits, starts, use), limit

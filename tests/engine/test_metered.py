@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from simulation.demand.demand import Demand
 from simulation.engine.compiled.model import CompiledModel
 from simulation.engine.compiled.sweep import sweep
+from simulation.quantities import DAY, MINUTE
 from simulation.scenario.loading import load_scenario
 from simulation.scenario.scenario import Scenario
 from tests.cards_of_tests import write_card
@@ -72,3 +73,22 @@ def test_what_is_open_when_the_warm_up_ends_is_looked_at_before_calls_that_end_l
     (day,) = CompiledModel(scenario).run()
     assert day.peaks is not None
     assert day.peaks.tolist() == [3, 2]
+
+
+@pytest.mark.parametrize("warmup", ["0 s", "24 hours", "1441 minutes"])
+def test_a_call_that_ends_as_the_day_and_the_warm_up_do_makes_room_for_one_that_waits(
+    warmup: str, tmp_path: Path
+) -> None:
+    long = {
+        **scheduled("long", "23:50", 2, "one", max_concurrent=1),
+        "calls": [{"api": "one", "duration": "10 minutes"}],
+    }
+    slots = {"name": "slots", "kind": "concurrent", "size": 2}
+    scenario = any_limit(
+        100, [long], rate_card=write_card(tmp_path, slots), horizon="2 days", warmup=warmup
+    )
+    compare(Demand(scenario), 0, 100)
+    before, after = CompiledModel(scenario).run()
+    assert before.grants.time.tolist() == [DAY - 10 * MINUTE]
+    # The second call of each evening begins at midnight, the last one's not within the run.
+    assert after.grants.time.tolist() == [DAY, 2 * DAY - 10 * MINUTE]

@@ -208,3 +208,23 @@ def test_warm_up_pilots_of_many_meters_are_runs_that_begin_with_that_much_in_use
             throttled_at = its.calls.time[its.throttled_by >= 0]
             expected += np.bincount(throttled_at // length, minlength=len(counts))
         assert counts == expected.tolist()
+
+
+def test_a_call_that_ends_at_midnight_makes_room_for_one_that_waits_in_a_sweep(
+    tmp_path: Path,
+) -> None:
+    long = scheduled("long", "23:50", 3, "one", max_concurrent=1)
+    long["calls"] = [{"api": "one", "duration": "10 minutes"}]
+    scenario = any_limit(
+        1000, [long], rate_card=write_card(tmp_path, pool()), horizon="3 days", warmup="0 s"
+    )
+    demand, everyone = Demand(scenario), np.ones(1, bool)
+    # Two lanes are decided to the end, and the third is the pool without an end.
+    limits = np.array([1, 3, 100])
+    (swept,) = sweep_together([Pools(demand, limits, everyone, "calendar_day")], 0)
+    assert swept.daily_use is not None
+    assert swept.daily_use.pools[-1].tolist() == [1, 3, 3]
+    for place, limit in enumerate(limits.tolist()):
+        single = counts_of(scenario, demand, limit, everyone)
+        assert swept.daily_use.pools[place].tolist() == single.daily_use
+        assert swept.throttled[place] == single.throttled

@@ -178,7 +178,7 @@ def decide_metered(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0
         is_due = lane.soon > 0 and earlier(soon[0].due, soon[0].order, now, order)
         if is_due:
             now = soon[0].due
-        ends_first = lane.waiting > 0 and lane.ends > 0 and ends[0].due <= min(now, until - 1)
+        ends_first = lane.waiting > 0 and lane.ends > 0 and ends[0].due <= now
         # Calls that end when the warm-up does end before it is looked what is used then.
         if not lane.counting and (ends[0].due > lane.warmup if ends_first else now >= lane.warmup):
             take_back(lane, meters, counts, whose, clients, resets, ring, ends, lane.warmup)
