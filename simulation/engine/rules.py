@@ -317,7 +317,7 @@ def _before(scenario: Scenario) -> Ints:
 def _evenly(held: int, window: int) -> Ints:
     """Return grants before the start that come back evenly over the next window.
 
-    They are as many equal parts as there are units, at most so many.
+    They are equal parts of at least one unit, at most `_START_PARTS` of them.
     """
     parts = min(held, _START_PARTS)
     rows = [

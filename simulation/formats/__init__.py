@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     )
     from simulation.formats.output_file import OutputFile
     from simulation.formats.parts import (
-        Credits, FrozenDict, Part, PositiveDuration, Records, Weight, check_weight, frozen,
-        one_reading, thawed, twice,
+        Credits, FrozenDict, Part, PositiveDuration, Records, Weight, check_weight,
+        exactly_one_of, frozen, of_value_alone, one_number_twice, one_reading, thawed, twice,
     )
     from simulation.formats.plain_yaml import LONGEST_TEXT, unprintable, write_yaml
     from simulation.formats.spelling import did_you_mean

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    field_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
 
 from simulation.bounds import LEAST_WEIGHT, MOST_CREDITS, MOST_RECORDS, MOST_WEIGHT
 from simulation.errors import KeyProblem, KeyProblems
-from simulation.quantities import NUMBER, WHOLE, Count, Duration
+from simulation.formats.model_errors import details_of
+from simulation.quantities import NUMBER, WHOLE, Count, Duration, parse_whole
 
 __all__ = [
     "Credits",
@@ -20,11 +30,16 @@ __all__ = [
     "Records",
     "Weight",
     "check_weight",
+    "exactly_one_of",
     "frozen",
+    "of_value_alone",
+    "one_number_twice",
     "one_reading",
     "thawed",
     "twice",
 ]
+
+M = TypeVar("M")
 
 
 class FrozenDict(dict[Any, Any]):
@@ -174,4 +189,52 @@ def twice(items: Iterable[Any]) -> Any:
         if item in seen:
             return item
         seen.add(item)
+    return None
+
+
+def of_value_alone(value: Any, handler: ModelWrapValidatorHandler[M]) -> M:
+    """Return the model whose key ``fixed`` is a value that stands alone.
+
+    Raises
+    ------
+    ValidationError
+        If the value is wrong; it blames the value itself, since the key is not written.
+    """
+    try:
+        return handler({"fixed": value})
+    except ValidationError as error:
+        wrong = details_of(error)
+        for detail in wrong:
+            detail["loc"] = ()
+        raise ValidationError.from_exception_data(error.title, wrong) from None
+
+
+def exactly_one_of(properties: dict[str, Any]) -> JsonSchemaValue:
+    """Return the JSON schema of a mapping that has exactly one of some keys."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+
+
+def one_number_twice(keys: Iterable[Any]) -> tuple[Any, Any] | None:
+    """Return the first key that means the number of an earlier one, and that one; or None.
+
+    Keys that are no whole numbers are left to the model, which reports them.
+
+    >>> one_number_twice([1, 2, "1", 2.0])
+    ('1', 1)
+    """
+    seen: dict[int, Any] = {}
+    for written in keys:
+        try:
+            number = parse_whole(written)
+        except ValueError:
+            continue
+        if number in seen:
+            return written, seen[number]
+        seen[number] = written
     return None

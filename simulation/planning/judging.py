@@ -120,7 +120,7 @@ class _Tally:
             counts[row, columns] = getattr(swept, name)
         for name, values in self._demand.items():  # the same whatever the sizes are
             values[row] = getattr(swept, name)
-        # A pool of so many whole credits, rounded up, is the smallest that throttles no call.
+        # A pool of this many whole credits, rounded up, is the smallest that throttles no call.
         self._demand["enough"][row] = -(-swept.enough // self._card.pool_parts(1))
         self._work[row] += swept.work
         if self._throttled_by is not None:

@@ -13,8 +13,8 @@ from pydantic import BeforeValidator, Field, TypeAdapter, WrapValidator, field_v
 
 from simulation.bounds import MOST_CREDITS_A_CALL
 from simulation.errors import KeyProblem, KeyProblems
-from simulation.formats import FrozenDict, Part, Records, exact, listed
-from simulation.quantities import parse_count, parse_number, parse_whole
+from simulation.formats import FrozenDict, Part, Records, exact, listed, one_number_twice
+from simulation.quantities import parse_count, parse_number
 
 __all__ = ["CallCost", "CallCredits", "SmallestUnit", "Tiers", "common_unit"]
 
@@ -53,7 +53,7 @@ class Tiers(Part):
     """What a call costs by its records: a tier ends with a number of records, and has a cost."""
 
     up_to: dict[Records, CallCredits] = Field(
-        description="numbers of records, each with the credits of a call of so many at most"
+        description="the most records of each tier, with the credits of a call in it"
     )
 
     @field_validator("up_to", mode="before")
@@ -64,16 +64,9 @@ class Tiers(Part):
             return value
         if not value:
             raise ValueError("has no tier, write records with credits such as {200: 1, 1000: 2}")
-        seen: dict[int, Any] = {}
-        for written in value:
-            try:
-                records = parse_whole(written)
-            except ValueError:  # the model reports it, with its key
-                continue
-            if records in seen:
-                what = f"{written!r} and {seen[records]!r} are one bound, give it one cost"
-                raise KeyProblems([KeyProblem((written,), what)])
-            seen[records] = written
+        if both := one_number_twice(value):
+            what = "{!r} and {!r} are one bound, give it one cost".format(*both)
+            raise KeyProblems([KeyProblem((both[0],), what)])
         return value
 
     @field_validator("up_to", mode="after")

@@ -9,13 +9,12 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
-    ValidationError,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from simulation.formats import Part, PositiveDuration, details_of, exact
+from simulation.formats import Part, PositiveDuration, exact, exactly_one_of, of_value_alone
 from simulation.quantities import MINUTE, SECOND, write_duration
 
 __all__ = ["DEFAULT_DURATION", "CallDuration", "LogNormal"]
@@ -67,13 +66,7 @@ class CallDuration(Part):
         """Return the model of a duration alone."""
         if isinstance(value, dict | CallDuration):
             return handler(value)
-        try:
-            return handler({"fixed": value})
-        except ValidationError as error:  # the key `fixed` is not written: blame the value itself
-            wrong = details_of(error)
-            for detail in wrong:
-                detail["loc"] = ()
-            raise ValidationError.from_exception_data(error.title, wrong) from None
+        return of_value_alone(value, handler)
 
     @model_validator(mode="after")
     def _one_kind(self) -> CallDuration:
@@ -91,17 +84,10 @@ class CallDuration(Part):
         schema = handler.resolve_ref_schema(handler(core_schema))
         properties = dict(schema["properties"])
         fixed, *_ = properties.pop("fixed")["anyOf"]  # without the null of what is not written
-        of_kind = {
-            "type": "object",
-            "properties": properties,
-            "additionalProperties": False,
-            "minProperties": 1,
-            "maxProperties": 1,
-        }
         return {
             "title": "CallDuration",
             "description": schema["description"],
-            "anyOf": [fixed, of_kind],
+            "anyOf": [fixed, exactly_one_of(properties)],
         }
 
     @property

@@ -49,7 +49,7 @@ class CallKinds(NamedTuple):
         return self.card.most_records(api)
 
     def refused(self, api: str, records: int) -> str:
-        """Return what is wrong with a call of so many records, or nothing."""
+        """Return what is wrong with a call of this many records, or nothing."""
         if unknown := self.unknown(api):
             return unknown
         if (most := self.max_records(api)) and records > most:

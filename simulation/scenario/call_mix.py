@@ -10,7 +10,6 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
-    ValidationError,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
@@ -18,7 +17,15 @@ from pydantic_core import CoreSchema
 
 from simulation.bounds import LEAST_WEIGHT, MOST_RECORDS, MOST_WEIGHT
 from simulation.errors import KeyProblem, KeyProblems
-from simulation.formats import Part, Records, Weight, details_of, twice
+from simulation.formats import (
+    Part,
+    Records,
+    Weight,
+    exactly_one_of,
+    of_value_alone,
+    one_number_twice,
+    twice,
+)
 from simulation.quantities import NUMBER, parse_whole
 from simulation.rate_cards import CallDuration
 
@@ -34,20 +41,6 @@ def _equally_likely(numbers: Sequence[Any]) -> dict[Any, float]:
         what = f"{again!r} stands twice, write numbers with weights such as {{{again}: 2, 100: 1}}"
         raise KeyProblems([KeyProblem(("choices",), what)])
     return dict.fromkeys(numbers, 1.0)
-
-
-def _check_once(choices: Mapping[Any, Any]) -> None:
-    """Refuse a number of records that stands twice, as in ``1`` and ``1.0``."""
-    seen: dict[int, Any] = {}
-    for written in choices:
-        try:
-            number = parse_whole(written)
-        except ValueError:  # the model reports it, with its key
-            continue
-        if number in seen:
-            what = f"{written!r} and {seen[number]!r} are one number that stands twice, keep one"
-            raise KeyProblems([KeyProblem(("choices",), what)])
-        seen[number] = written
 
 
 class RecordCount(Part):
@@ -72,8 +65,9 @@ class RecordCount(Part):
             choices = value.get("choices")
             if isinstance(choices, list | tuple):
                 value = {**value, "choices": (choices := _equally_likely(choices))}
-            if isinstance(choices, Mapping):
-                _check_once(choices)
+            if isinstance(choices, Mapping) and (both := one_number_twice(choices)):
+                what = "{!r} and {!r} are one number that stands twice, keep one".format(*both)
+                raise KeyProblems([KeyProblem(("choices",), what)])
             return handler(value)
         if isinstance(value, str) and value[:1].isdecimal():
             value = parse_whole(value)
@@ -81,13 +75,7 @@ class RecordCount(Part):
             raise ValueError(
                 f"{value!r} is no number of records, write a number or {{uniform: [1, 5]}}"
             )
-        try:
-            return handler({"fixed": value})
-        except ValidationError as error:  # the key `fixed` is not written: blame the number itself
-            wrong = details_of(error)
-            for detail in wrong:
-                detail["loc"] = ()
-            raise ValidationError.from_exception_data(error.title, wrong) from None
+        return of_value_alone(value, handler)
 
     @model_validator(mode="after")
     def _one_kind(self) -> RecordCount:
@@ -113,17 +101,10 @@ class RecordCount(Part):
             ],
             "description": properties["choices"]["description"],
         }
-        of_kind = {
-            "type": "object",
-            "properties": properties,
-            "additionalProperties": False,
-            "minProperties": 1,
-            "maxProperties": 1,
-        }
         return {
             "title": "RecordCount",
             "description": schema["description"],
-            "anyOf": [{"type": "integer", "minimum": 1}, of_kind],
+            "anyOf": [{"type": "integer", "minimum": 1}, exactly_one_of(properties)],
         }
 
     @property

@@ -38,9 +38,11 @@ class Client(Part):
     reserve: SomeOfPool | None = Field(
         None, description="makes no attempt that would leave less than this of the pool free"
     )
-    pace: Pace | None = Field(None, description="makes at most so many attempts, evenly spaced")
+    pace: Pace | None = Field(
+        None, description="the most attempts that it makes in a time, evenly spaced"
+    )
     max_concurrent: Annotated[int, Field(ge=1, le=MOST_CONCURRENT), WHOLE] | None = Field(
-        None, description="has at most so many calls open"
+        None, description="the most of its calls that are open at once"
     )
     group: str | None = Field(
         None, min_length=1, max_length=100, description="the group whose limits it shares"
