@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simulation.planning.beside import (
-        more_of_the_pool, throttled_beside, what_helps_beside,
+        helps_against, more_of_the_pool, throttled_beside, what_helps_beside,
     )
     from simulation.planning.causes import Cause, biggest_cause
     from simulation.planning.options import Confirmed, PlanOptions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from simulation.formats import listed, percent
@@ -12,11 +12,19 @@ from simulation.scenario import Scenario
 
 __all__ = [
     "BesidePool",
+    "helps_against",
     "more_of_the_pool",
     "reasons_beside",
     "throttled_beside",
     "what_helps_beside",
 ]
+
+
+_FEWER_AT_ONCE = (
+    "fewer calls at once (`max_concurrent` on a client that makes many), a slower pace (`pace`), "
+    "shorter calls, or other hours"
+)
+_SLOWER = "a slower pace (`pace`), clients that wait (`queue`), or other hours"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,15 +74,21 @@ def throttled_beside(scenario: Scenario, shares: Mapping[str, float]) -> str:
 
 def what_helps_beside(scenario: Scenario, shares: Mapping[str, float]) -> str:
     """Return what would help where other meters throttle, in words."""
-    kinds = {meter.kind for meter in _meters(scenario, shares)}
-    if kinds == {"concurrent"}:
-        return (
-            "fewer calls at once (`max_concurrent` on a client that makes many), a slower pace "
-            "(`pace`), or other hours"
-        )
-    if "concurrent" in kinds:
-        return "fewer calls at once, a slower pace (`max_concurrent`, `pace`), or other hours"
-    return "a slower pace (`pace`), clients that wait (`queue`), or other hours"
+    helps = helps_against(_meters(scenario, shares))
+    if len(helps) == 1:
+        return helps[0][1]
+    return "; ".join(f"against {named}, {words}" for named, words in helps)
+
+
+def helps_against(meters: Sequence[Meter]) -> list[tuple[str, str]]:
+    """Return what would help against meters, in words, each with the names of the meters."""
+    open_at_once = [meter for meter in meters if meter.kind == "concurrent"]
+    others = [meter for meter in meters if meter.kind != "concurrent"]
+    return [
+        (listed(["the pool" if meter.is_pool else f"`{meter.name}`" for meter in its]), words)
+        for its, words in ((open_at_once, _FEWER_AT_ONCE), (others, _SLOWER))
+        if its
+    ]
 
 
 def reasons_beside(scenario: Scenario, beside: BesidePool | None) -> list[str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from simulation.experiment import RunResult, meter_size
 from simulation.formats import listed, number, percent, period
-from simulation.planning import more_of_the_pool
+from simulation.planning import helps_against, more_of_the_pool
 from simulation.rate_cards import Meter
 from simulation.scenario import Scenario
 
@@ -132,24 +132,7 @@ def what_helps(result: RunResult) -> str:
     pool = result.scenario.card.pool
     if not others and pool.kind == "concurrent" and throttling_limits(result):
         others = [pool]
-    open_at_once = [meter for meter in others if meter.kind == "concurrent"]
-    others = [meter for meter in others if meter.kind != "concurrent"]
-    said = []
-    if open_at_once:
-        said.append(
-            f"Against {_names(open_at_once)}: fewer calls at once (`max_concurrent`), a slower "
-            "`pace`, shorter calls, or other hours."
-        )
-    if others:
-        said.append(
-            f"Against {_names(others)}: the same calls spread over more time, by a slower `pace` "
-            "or other hours."
-        )
-    return " ".join(said)
-
-
-def _names(meters: list[Meter]) -> str:
-    return listed(["the pool" if meter.is_pool else f"`{meter.name}`" for meter in meters])
+    return " ".join(f"Against {named}: {words}." for named, words in helps_against(others))
 
 
 def held_back_in_words(result: RunResult) -> str:

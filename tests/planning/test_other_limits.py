@@ -67,7 +67,7 @@ def test_the_first_sentence_says_that_credits_will_not_help_and_what_would(bound
     )
     assert what_would == (
         "What would: fewer calls at once (`max_concurrent` on a client that makes many), "
-        "a slower pace (`pace`), or other hours"
+        "a slower pace (`pace`), shorter calls, or other hours"
     )
 
 

@@ -64,7 +64,7 @@ def test_where_only_another_limit_throttles_the_first_sentence_says_credits_do_n
         "first on day 1 (Mon 5 Jan), 02:00: the pool throttled none, and more credits will not "
         "help."
     )
-    assert "Against `concurrency`: fewer calls at once (`max_concurrent`)" in said("at once")
+    assert "Against `concurrency`: fewer calls at once (`max_concurrent` on a" in said("at once")
 
 
 def test_where_the_pool_throttles_alone_or_in_part_that_is_said() -> None:
@@ -83,7 +83,7 @@ def test_where_the_pool_throttles_alone_or_in_part_that_is_said() -> None:
 def test_calls_too_many_for_a_minute_are_to_be_spread_and_no_purchase_is_spoken_of() -> None:
     assert "`minute` (60 calls in any minute for the org) throttled calls" in said("minute")
     assert "and a larger pool will not help" in said("minute")
-    assert "Against `minute`: the same calls spread over more time" in said("minute")
+    assert "Against `minute`: a slower pace (`pace`), clients that wait" in said("minute")
     assert "credits" not in said("minute")
 
 
