@@ -97,7 +97,7 @@ class MeteredRecount:
             return
         assert initial.credits is not None
         used, window = initial.credits * self.units, self.scenario.card.window
-        parts = min(used, 1000)
+        parts = min(used, 1023)
         for k in range(1, parts + 1):
             part = k * used // parts - (k - 1) * used // parts
             self.pool.taken.append(Taken(k * window // parts - window, part, 0))

@@ -18,7 +18,7 @@ from simulation.errors import InputError
 from simulation.rate_cards import Meter, RateCard, reset_moments
 from simulation.scenario import Clock, PartOfPool, Scenario, recorded_before
 
-__all__ = ["CONDUCT", "KEEPS", "METER", "NEVER", "Limits", "Rules"]
+__all__ = ["CONDUCT", "KEEPS", "METER", "NEVER", "Limits", "Rules", "taken_evenly"]
 
 NEVER = 2**62
 """A moment behind every run, and a size that nothing reaches."""
@@ -137,7 +137,7 @@ class Rules:
         card = self.scenario.card
         if card.pool.kind == "concurrent":
             return self
-        return replace(self, start=_evenly(held, card.window))
+        return replace(self, start=taken_evenly(held, card.window))
 
     def limits(self, limit: int) -> Limits:
         """Return what a pool of some size, in units, makes of sizes, quotas and reserves."""
@@ -301,7 +301,7 @@ def _resets(meter: Meter, scenario: Scenario, clock: Clock) -> list[int]:
     return [moment - begin for moment in found if moment > begin]
 
 
-_START_PARTS = 1000
+_START_PARTS = 1023  # as many as an unused pool of the compiled engine has room for
 
 
 def _before(scenario: Scenario) -> Ints:
@@ -310,16 +310,16 @@ def _before(scenario: Scenario) -> Ints:
     if initial is None:
         return np.empty((0, 2), np.int64)
     if initial.credits is not None:
-        return _evenly(card.pool_parts(initial.credits), card.window)
+        return taken_evenly(card.pool_parts(initial.credits), card.window)
     return recorded_before(scenario)
 
 
-def _evenly(held: int, window: int) -> Ints:
+def taken_evenly(held: int, window: int) -> Ints:
     """Return grants before the start that come back evenly over the next window.
 
     They are equal parts of at least one unit, at most `_START_PARTS` of them.
     """
-    parts = min(held, _START_PARTS)
+    parts = min(held, _START_PARTS)  # Python's whole numbers, since no product of them overflows
     rows = [
         (
             (part + 1) * window // parts - window,

@@ -72,7 +72,8 @@ def by_runs(scenario: Scenario, held: tuple[int, ...], length: int) -> Ints:
     """Return the calls that the pool throttles from each start, by full runs."""
     counts = []
     for credits in held:
-        days = [day.settled for day in CompiledModel(scenario, 0).run(credits)]
+        begun = scenario.changed({"initial_usage": {"credits": credits}})
+        days = [day.settled for day in CompiledModel(begun, 0).run()]
         times = np.concatenate([day.calls.time[day.throttled_attempts > 0] for day in days])
         counts.append(np.bincount(times // length, minlength=-(-scenario.horizon // length)))
     return np.array(counts)

@@ -37,5 +37,5 @@ def test_calls_in_use_at_the_start_are_as_many_as_they_are_said_to_be(
     tmp_path: Path, engine: str
 ) -> None:
     pool = {"kind": "calendar", "resets": {"timezone": "UTC"}, "counts": "calls"}
-    # More than the thousand parts of which the start is made.
+    # More than the parts of which the start is made.
     assert available(tmp_path, engine, pool, 5_000, 6_000) == [1_000] * 6

@@ -424,8 +424,8 @@ def test_the_model_confirms_the_recommended_size_and_the_next_smaller_one() -> N
 
 def test_a_record_that_differs_fails_loudly(monkeypatch: pytest.MonkeyPatch) -> None:
     class Wrong(CompiledModel):
-        def run(self, held: int = 0) -> Iterator[DayRecords]:
-            for day in super().run(held):
+        def run(self) -> Iterator[DayRecords]:
+            for day in super().run():
                 settled_at = day.settled.settled_at.copy()
                 settled_at[3] += 1
                 yield replace(day, settled=replace(day.settled, settled_at=settled_at))

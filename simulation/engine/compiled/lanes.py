@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.arrays import Ints, Records, record
+from simulation.engine.rules import taken_evenly
 from simulation.quantities import DAY
 
 __all__ = [
@@ -167,9 +168,7 @@ def _raw(records: Records) -> Records:
 
 def hold(lanes: Lanes, credits: int, window: int) -> None:
     """Start unused pools with ``credits`` in use, which come back evenly over a window (µs)."""
-    # In as many parts as a ring has room for, each a grant made before the run.
-    parts = min(lanes.grants.shape[1] - 1, credits)
-    for part in range(parts):  # Python's whole numbers, since no product of them overflows
-        lanes.grants["time"][:, part] = (part + 1) * window // parts - window
-        lanes.grants["credits"][:, part] = (part + 1) * credits // parts - part * credits // parts
-    lanes.state["made"], lanes.state["used"] = parts, credits
+    before = taken_evenly(credits, window)
+    lanes.grants["time"][:, : len(before)] = before[:, 0]
+    lanes.grants["credits"][:, : len(before)] = before[:, 1]
+    lanes.state["made"], lanes.state["used"] = len(before), credits

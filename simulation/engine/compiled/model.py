@@ -17,7 +17,7 @@ from simulation.engine.compiled.kernel import (
     Tape,
     decide,
 )
-from simulation.engine.compiled.lanes import EVENT, POLICY, hold, lanes_of, slot_bits
+from simulation.engine.compiled.lanes import EVENT, POLICY, lanes_of, slot_bits
 from simulation.engine.compiled.metered_model import run_metered
 from simulation.engine.compiled.open_calls import OpenCalls
 from simulation.engine.engine import Engine
@@ -69,19 +69,14 @@ def empty_tape(read: bool = True) -> Tape:
 class CompiledModel(Engine):
     """One replication of a scenario, decided by the compiled loop; see `Engine`."""
 
-    def run(self, held: int = 0) -> Iterator[DayRecords]:
-        """Simulate day by day until the horizon; yield what each local day leaves behind.
-
-        ``held`` are in use at the start and come back evenly over the first window, in the card's
-        smallest unit.
-        """
+    def run(self) -> Iterator[DayRecords]:
+        """Simulate day by day until the horizon; yield what each local day leaves behind."""
         if not self.scenario.is_plain:
             yield from run_metered(self)
             return
         clock, start = self.scenario.clock, 0
         laws = laws_of(self.demand, self.replication)
         lanes = lanes_of([self.scenario.card.in_units(self.limit)])
-        hold(lanes, held, laws.window)
         open_calls = _OpenCalls(len(self.demand.apis), empty_tape())
         for day, calls in enumerate(self.demand.draw_days(self.replication)):
             end = clock.day_end(day)
