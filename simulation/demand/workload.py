@@ -124,10 +124,11 @@ def workload_of(
         In place of the scenario's own: the most that a run to a precision may come to.
     """
     days, clients = scenario.clock.days, len(scenario.clients)
-    by_day, drawn, most, busiest, retried = np.zeros(days), 0.0, -1.0, 0, 0.0
+    by_day, more, drawn, most, busiest, retried = np.zeros(days), 0.0, 0.0, -1.0, 0, 0.0
     for number, client in enumerate(scenario.clients):
         calls, again = _calls_by_day(scenario, client)
         by_day += calls
+        more += _more_by_chance(client, float(calls.max()))
         total = float(calls.sum())
         drawn += total * again
         if client.on_throttle.retry is not None:
@@ -138,7 +139,7 @@ def workload_of(
     # Whole days are drawn, and cut where the run begins or ends within one.
     in_run = min(1.0, scenario.horizon / (days * DAY))
     n = replications or scenario.replications
-    day = float(by_day.max())
+    day = float(by_day.max()) + more
     a_call = _BYTES_A_RETRIED_CALL if retried else _BYTES_A_CALL
     memory = _BYTES + a_call * day + _BYTES_A_CLIENT * clients + _BYTES_AN_ATTEMPT * tried
     drawn += tried * days
@@ -154,6 +155,15 @@ def workload_of(
         seconds = n * (seconds + drawn * in_run * _SECONDS_A_CALL[engine])
     in_all = float(by_day.sum()) * in_run * n
     return Workload(in_all, day, busiest, n, memory, seconds / min(workers, n))
+
+
+def _more_by_chance(client: Client, calls: float) -> float:
+    """Return how many more calls than its mean a day of bursts may have."""
+    law, each = client.arrivals.law, client.arrivals.each
+    if law is None or each is None or not law.draws_number:
+        return 0.0
+    # Four standard deviations: bursts come by chance, and each brings all its calls.
+    return float(4 * np.sqrt(calls * each.calls))
 
 
 def _tries_a_day(client: Client) -> float:

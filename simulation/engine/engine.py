@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from simulation.demand import Demand
-from simulation.engine.records import DayRecords
+from simulation.engine.records import MOST_ATTEMPTS, DayRecords, TooManyAttemptsError
+from simulation.errors import InputError
 from simulation.scenario import Scenario
 
 __all__ = ["Engine"]
@@ -48,6 +49,43 @@ class Engine(ABC):
     def _set_up(self) -> None:  # noqa: B027 - not every engine needs it
         """Make what an engine needs before the first day; some need nothing."""
 
-    @abstractmethod
     def run(self) -> Iterator[DayRecords]:
-        """Simulate day by day until the horizon; yield what each local day leaves behind."""
+        """Simulate day by day until the horizon; yield what each local day leaves behind.
+
+        Raises
+        ------
+        InputError
+            If on some day more attempts are made than can be held.
+        """
+        return self.bounded(self._days())
+
+    @abstractmethod
+    def _days(self) -> Iterator[DayRecords]:
+        """Do what `run` says, and raise TooManyAttemptsError."""
+
+    def bounded(self, days: Iterator[DayRecords]) -> Iterator[DayRecords]:
+        """Yield what days of this replication leave behind; say what to change if it is too much.
+
+        Raises
+        ------
+        InputError
+            In one line, which names the client that tries most often.
+        """
+        try:
+            yield from days
+        except TooManyAttemptsError:
+            tries = [
+                0 if (retry := client.on_throttle.retry) is None else retry.max_attempts
+                for client in self.scenario.clients
+            ]
+            most = tries.index(max(tries))
+            what = (
+                f"more than {MOST_ATTEMPTS / 1e6:.0f} million attempts are made on a day, which "
+                "are too many to hold"
+            )
+            problem = self.scenario.problem(("clients",), f"{what}: write fewer calls")
+            if tries[most]:
+                path = ("clients", most, "on_throttle", "retry")
+                what = f"{what}: write a longer 'first', or fewer 'max_attempts'"
+                problem = self.scenario.problem(path, what)
+            raise InputError([problem]) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from dataclasses import replace
 from typing import TypeVar
@@ -12,11 +13,13 @@ from numpy.typing import NDArray
 from simulation.arrays import Ints
 from simulation.demand import Calls
 from simulation.engine.records import (
+    MOST_ATTEMPTS,
     SUCCEEDED,
     UNFINISHED,
     CallRecords,
     DayRecords,
     Entries,
+    TooManyAttemptsError,
     concatenate,
     in_order,
     merge,
@@ -104,8 +107,8 @@ class Journal:
         self._tells_ends = tells_ends
         self._open: deque[dict[int, Ledger]] = deque()
         self._first_open = 0
-        self._retries: dict[bool, tuple[list[int], ...]] = {
-            accepted: ([], [], [], []) for accepted in (True, False)
+        self._retries: dict[bool, tuple[array[int], ...]] = {
+            accepted: tuple(array("q") for _ in range(4)) for accepted in (True, False)
         }
 
     def open(self, day: int, client: int, calls: Calls, accounts: Ints) -> Ledger:
@@ -123,8 +126,10 @@ class Journal:
         self, accepted: bool, now: int, credits: int, account: int, ends_at: int = -1
     ) -> None:
         """Note an attempt after the first; the ledgers know of first attempts."""
-        values = (now, credits, account, ends_at)
-        for column, value in zip(self._retries[accepted], values, strict=True):
+        columns, values = self._retries[accepted], (now, credits, account, ends_at)
+        if len(columns[0]) == MOST_ATTEMPTS:
+            raise TooManyAttemptsError
+        for column, value in zip(columns, values, strict=True):
             column.append(value)
 
     def close_day(
@@ -159,7 +164,7 @@ class Journal:
         throttled = [first[1] for first in firsts] + [self._retried(False)]
         for columns in self._retries.values():
             for column in columns:
-                column.clear()
+                del column[:]
         return in_order(granted), in_order(throttled)
 
     def _retried(self, accepted: bool) -> Entries:

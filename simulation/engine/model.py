@@ -84,8 +84,7 @@ class Model(Engine):
         for number, client in enumerate(scenario.clients):
             self.env.process(self._client(number, client, self.pool))
 
-    def run(self) -> Iterator[DayRecords]:
-        """Simulate day by day until the horizon; yield what each local day leaves behind."""
+    def _days(self) -> Iterator[DayRecords]:
         clock, start = self.scenario.clock, 0
         for day in range(clock.days):
             end = clock.day_end(day)

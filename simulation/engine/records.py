@@ -18,13 +18,18 @@ from simulation.demand import concatenate as concatenate_calls
 __all__ = [
     "IMPOSSIBLE",
     "LOST",
+    "MOST_ATTEMPTS",
     "OUTCOMES",
     "SUCCEEDED",
     "UNFINISHED",
     "CallRecords",
     "DayRecords",
     "Entries",
+    "TooManyAttemptsError",
 ]
+
+MOST_ATTEMPTS = 125_000_000
+"""A day's attempts are held as a whole, in 32 bytes each: 4 GB."""
 
 
 OUTCOMES = ("succeeded", "lost", "impossible", "unfinished")
@@ -102,6 +107,10 @@ class Entries:
     def of(cls, time: Sequence[int], credits: Sequence[int], account: Sequence[int]) -> Entries:
         """Return entries, made of three sequences."""
         return cls(_column(time), _column(credits), _column(account))
+
+
+class TooManyAttemptsError(Exception):
+    """On some day more than `MOST_ATTEMPTS` attempts are made."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from simulation.planning.judging import Judges
 from simulation.planning.planning import _most_replications
 from simulation.planning.search import Search
 from simulation.scenario.scenario import Scenario
+from tests.cards_of_tests import write_card
 from tests.helpers import SCENARIOS, any_limit, creditsim, poisson, scheduled
 from tests.strategies import scenarios
 
@@ -226,3 +227,35 @@ def test_a_plan_that_protects_a_few_calls_counts_the_work_of_all(
         search = Search(Demand(scenario), sizes, sizes)
         Judges().alone(search.judging(3))
         assert _most_replications(search) in (9, 10)
+
+
+def test_bursts_that_come_by_chance_are_estimated_with_a_busy_day() -> None:
+    many = {"each": {"calls": 10_000_000, "every": "1 ms"}}
+    bursts = poisson("a", "0.2 per day", poisson=many)
+    scenario = any_limit(1000, [bursts], horizon="30 days")
+    mean = workload_of(scenario, "compiled").busiest_day
+    # One burst alone is ten million calls, five times the mean day; of 0.2 a day on average two
+    # on one of 30 days are likely.
+    assert mean >= 1.5e7
+    alone = any_limit(1000, [poisson("a", "2000000 per day")])
+    assert workload_of(alone, "compiled").busiest_day == 2_000_000
+
+
+@pytest.mark.parametrize("meters", [[], [{"name": "slots", "kind": "concurrent", "size": 50}]])
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_more_attempts_than_a_day_may_hold_are_refused_in_one_line(
+    engine: Any, meters: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("engine.engine", "engine.journal", "engine.compiled.lanes"):
+        monkeypatch.setattr(f"simulation.{module}.MOST_ATTEMPTS", 20_000)
+    patient = {"retry": {"first": 0, "then": "1 s", "factor": 1, "max_attempts": 100_000}}
+    clients = [poisson("b", "3 per day"), scheduled("a", "02:00", 4500, on_throttle=patient)]
+    keys = {"rate_card": write_card(tmp_path, *meters), "horizon": "1 day"}
+    file = tmp_path / "many.yaml"
+    file.write_text(any_limit(100, clients, **keys).to_yaml(tmp_path))
+    with pytest.raises(InputError) as refused:
+        run(load_scenario(file), engine=engine, out=tmp_path / "out")
+    told = str(refused.value)
+    assert "\n" not in told
+    assert re.search(r"many\.yaml:\d+: clients\.a\.on_throttle\.retry: more than", told), told
+    assert not (tmp_path / "out").exists()

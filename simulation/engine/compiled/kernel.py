@@ -29,7 +29,12 @@ from numpy.typing import NDArray
 from simulation.arrays import Ints, Records
 from simulation.engine import records
 from simulation.engine.compiled.heap import drop_first, earlier, push, uniform
-from simulation.engine.compiled.lanes import Lanes, with_more_calls, with_more_grants
+from simulation.engine.compiled.lanes import (
+    Lanes,
+    with_more_calls,
+    with_more_events,
+    with_more_grants,
+)
 from simulation.jit import compiled
 
 __all__ = ["Day", "Laws", "Tape", "decide", "wake"]
@@ -114,7 +119,7 @@ def decide(
         if lanes.state[full].ended == lanes.calls.shape[1]:
             lanes = with_more_calls(lanes)
         elif len(tape.length) and tape.length[0] + 2 > len(tape.events):
-            tape = tape._replace(events=np.concatenate((tape.events, np.empty_like(tape.events))))
+            tape = tape._replace(events=with_more_events(tape.events))
         else:
             lanes = with_more_grants(lanes)
     return lanes, tape

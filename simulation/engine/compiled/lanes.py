@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.arrays import Ints, Records, record
+from simulation.engine.records import MOST_ATTEMPTS, TooManyAttemptsError
 from simulation.engine.rules import taken_evenly
 from simulation.quantities import DAY
 
@@ -29,6 +30,7 @@ __all__ = [
     "lanes_of",
     "slot_bits",
     "with_more_calls",
+    "with_more_events",
     "with_more_grants",
 ]
 
@@ -159,6 +161,21 @@ def with_more_calls(lanes: Lanes) -> Lanes:
     _raw(calls)[:, :length], _raw(soon)[:, :length] = _raw(lanes.calls), _raw(lanes.soon)
     # Indices stay as they are: heaps, slots and free lists point to entries by them.
     return lanes._replace(calls=calls, soon=soon)
+
+
+def with_more_events(events: Records) -> Records:
+    """Return events with twice the room, or with as much as they may take.
+
+    Raises
+    ------
+    TooManyAttemptsError
+        If they have that already.
+    """
+    if len(events) >= MOST_ATTEMPTS:
+        raise TooManyAttemptsError
+    longer = np.empty(min(2 * len(events), MOST_ATTEMPTS), EVENT)
+    _raw(longer)[: len(events)] = _raw(events)
+    return longer
 
 
 def _raw(records: Records) -> Records:

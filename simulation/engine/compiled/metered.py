@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from simulation.arrays import Ints, Records, record
 from simulation.demand import Calls
 from simulation.engine import rules
-from simulation.engine.compiled.lanes import EVENT, RETRY
+from simulation.engine.compiled.lanes import EVENT, RETRY, with_more_events
 from simulation.engine.compiled.meter_loops import take_back, used_of
 from simulation.engine.compiled.metering import decide_metered, lose_what_waited
 from simulation.engine.rules import Limits, Rules
@@ -228,7 +228,7 @@ def decide(
     while (arrived := decide_metered(state, tables, day, arrived, until, roll, base)) >= 0:
         lane = state.lane[0]
         if len(roll.length) and roll.length[0] + 2 > len(roll.events):
-            roll = roll._replace(events=_twice(roll.events))
+            roll = roll._replace(events=with_more_events(roll.events))
         elif lane["ended"] == len(state.calls):
             state = state._replace(calls=_twice(state.calls), soon=_twice(state.soon))
         elif lane["ends"] == len(state.ends):

@@ -69,8 +69,7 @@ def empty_tape(read: bool = True) -> Tape:
 class CompiledModel(Engine):
     """One replication of a scenario, decided by the compiled loop; see `Engine`."""
 
-    def run(self) -> Iterator[DayRecords]:
-        """Simulate day by day until the horizon; yield what each local day leaves behind."""
+    def _days(self) -> Iterator[DayRecords]:
         if not self.scenario.is_plain:
             yield from run_metered(self)
             return

@@ -49,7 +49,8 @@ def throttled_from(demand: Demand, replication: int, held: Sequence[int], length
 def _throttled_metered(demand: Demand, replication: int, held: int, length: int) -> Ints:
     """Return how many calls are throttled in each interval by a whole run from one start."""
     counts = np.zeros(-(-demand.scenario.clock.horizon // length), np.int64)
-    for day in run_metered(CompiledModel(demand.scenario, replication, demand), held):
+    engine = CompiledModel(demand.scenario, replication, demand)
+    for day in engine.bounded(run_metered(engine, held)):
         settled = day.settled
         throttled_at = settled.calls.time[settled.throttled_by >= 0]
         counts += np.bincount(throttled_at // length, minlength=len(counts))
