@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import simpy
 
-from simulation.engine.meters import Concurrent, Meter, meters_of
+from simulation.engine.meters import Claim, Concurrent, Count, Meter, OpenCalls, meters_of
 from simulation.engine.pool import Alarm, CreditPool, TooManyRequests
 from simulation.engine.rules import Limits, Rules
 from simulation.rate_cards import RateCard
 
 __all__ = ["Counting", "Gate", "MeteredPool"]
 
-_END = -1  # at one instant, calls end before everything else
-_COUNTING = 0  # and peaks are looked at before the first attempt
+_COUNTING = 0  # peaks are looked at when calls have ended, and before the first attempt
 
 
 class Counting(NamedTuple):
-    """The meters that count a call: all of them, and those that count it while it is open."""
+    """What a call of a client takes from the meters, and where it counts while it is open."""
 
-    meters: list[Meter]
-    open: list[Concurrent]
+    claims: list[Claim]
+    open: list[Count]
 
 
 class Gate:
@@ -34,17 +32,16 @@ class Gate:
         The card's.
     quotas : Meter or None
         What clients may take themselves, where some have a quota.
-    waiting : list of callables
-        What is called, once, when the next call ends.
+    calls : OpenCalls
     """
 
     def __init__(self, env: simpy.Environment, rules: Rules, limits: Limits) -> None:
         self._env, self._warmup = env, rules.warmup
-        every = meters_of(rules, limits)
+        self.calls = OpenCalls(env)
+        every = meters_of(rules, limits, self.calls)
         self.meters = every[: rules.vendors]
         self.quotas: Meter | None = every[rules.vendors] if len(every) > rules.vendors else None
         self.pool = self.meters[rules.pool]
-        self.waiting: list[Callable[[], None]] = []
         self._charge = rules.throttled_attempt_credits
         if rules.warmup < rules.horizon:
             Alarm(env, self._begin_to_count).at(rules.warmup, _COUNTING)
@@ -53,15 +50,17 @@ class Gate:
         for meter in self.meters:
             meter.note_peak(self._warmup)
 
-    def counting(self, api: int, records: int) -> Counting:
-        """Return the card's meters that count a call."""
+    def counting(self, client: int, what: int, credits: int) -> Counting:
+        """Return what counts a call of a client."""
+        api, records = what >> 32, what & 0xFFFFFFFF
         its = [meter for meter in self.meters if meter.counts(api, records)]
-        return Counting(its, [meter for meter in its if isinstance(meter, Concurrent)])
+        slots = [meter.count_of(client) for meter in its if isinstance(meter, Concurrent)]
+        return Counting([meter.claim(client, credits) for meter in its], slots)
 
-    def refuser(self, meters: list[Meter], client: int, credits: int, now: int) -> Meter | None:
+    def refuser(self, claims: list[Claim], now: int) -> Meter | None:
         """Return the first meter that refuses an attempt, or None."""
-        for meter in meters:
-            if meter.refuses(client, credits, now):
+        for meter, whose, _, most in claims:
+            if meter.used(whose, now) > most:
                 return meter
         return None
 
@@ -70,31 +69,16 @@ class Gate:
         if self._charge:
             free = (self.pool.sizes[0] - self.pool.used(0, now)) // self.pool.scale
             if (cost := min(self._charge, free)) > 0:
-                self.take([self.pool], 0, cost, now)
+                self.take([self.pool.claim(0, cost)], now)
                 return [(now, cost)]
         return []
 
-    def take(self, meters: list[Meter], client: int, credits: int, now: int) -> None:
+    def take(self, claims: list[Claim], now: int) -> None:
         """Take an accepted attempt from all meters that count it."""
-        for meter in meters:
-            used = meter.take(client, credits, now)
+        for meter, whose, cost, _ in claims:
+            used = meter.take(whose, cost, now)
             if now >= self._warmup and used > meter.peak:
                 meter.peak = used
-
-    def open(
-        self, meters: list[Concurrent], client: int, ends_at: int, ended: Callable[[], None]
-    ) -> None:
-        """Keep a call open until a moment, and call ``ended`` then."""
-
-        def end(_: simpy.Event) -> None:
-            for meter in meters:
-                meter.end(client)
-            ended()
-            waiting, self.waiting = self.waiting, []
-            for wake in waiting:
-                wake()
-
-        Alarm(self._env, end).at(ends_at, _END)
 
 
 class MeteredPool(CreditPool):
@@ -118,10 +102,10 @@ class MeteredPool(CreditPool):
 
     def take(self, units: int, booked: bool = False) -> None:
         """Consume a number of the card's smallest unit now; else as `consume`."""
-        now, pool = int(self.env.now), self._gate.pool
-        if pool.refuses(0, units, now):
+        now, claims = int(self.env.now), [self._gate.pool.claim(0, units)]
+        if self._gate.refuser(claims, now) is not None:
             self.unbooked += self._gate.charge(now)
             raise TooManyRequests(self._answer)
-        self._gate.take([pool], 0, units, now)
+        self._gate.take(claims, now)
         if not booked:
             self.unbooked.append((now, units))

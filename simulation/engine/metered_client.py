@@ -66,16 +66,18 @@ class MeteredClient:
         self._has_reserve = bool(conduct["has_reserve"])
         keeps = limits.keeps[number]
         self._reserve, self._told_from = int(keeps["reserve"]), int(keeps["told_from"])
+        self._counting: dict[int, Counting] = {}  # by kind of call and number of records
         self._line: deque[Waiting] = deque()
         self._alarm = Alarm(env, self._look)
-        self._paused, self._next_slot, self._open, self._for_room = 0, 0, 0, False
+        self._paused, self._next_slot, self._open, self._for_room = 0, 0, [0], False
         self._simple = not (self._has_line or self._quota or self._has_reserve)
 
     def process(self, demand: Demand, clock: Clock, replication: int, first_order: int) -> Process:
         """Submit the client's calls, each at its time; draw them at the start of each day."""
-        env, wake_at, gate, number = self._env, Alarm(self._env).at, self._gate, self._number
+        # Bound once, for the loop that makes every call of the run.
+        env, wake_at, number = self._env, Alarm(self._env).at, self._number
+        refuser, take, opened = self._gate.refuser, self._gate.take, self._gate.calls.open
         order, made = first_order, 0
-        counting: dict[int, Counting] = {}
         for day in range(demand.days):
             yield env.timeout(max(0, clock.day_start(day) - env.now))
             calls = demand.draw_client(replication, number, day, made)
@@ -83,35 +85,42 @@ class MeteredClient:
             ledger = MeteredLedger(calls, accounts)
             self._journal.open_with(day, number, ledger)
             made += len(calls)
-            costs, whats = calls.credits.tolist(), calls.what.tolist()
-            for n, time in enumerate(calls.time.tolist()):
-                its = counting.get(whats[n])
-                if its is None:
-                    api, records = whats[n] >> 32, whats[n] & 0xFFFFFFFF
-                    its = counting[whats[n]] = gate.counting(api, records)
-                yield wake_at(time, order + n)
-                if self._simple:
-                    by = gate.refuser(its.meters, number, costs[n], time)
-                    if by is None:
-                        self._accept(its, costs[n], _duration(calls, n), time)
-                        continue
-                    call = Waiting(ledger, n, order + n, its)
+            counting = self._counting_of(calls)
+            for n, (time, its, lasts) in enumerate(
+                zip(calls.time.tolist(), counting, _lasting(calls), strict=True)
+            ):
+                yield wake_at(time, order)
+                if not self._simple:
+                    self._due(Waiting(ledger, n, order, its))
+                elif (by := refuser(its.claims, time)) is None:
+                    take(its.claims, time)
+                    if its.open:
+                        opened(its.open, time + lasts)
+                else:
+                    call = Waiting(ledger, n, order, its)
                     self._throttled(call, by, time)
                     self._go_on(call, False, time)
-                else:
-                    self._due(Waiting(ledger, n, order + n, its))
-            order += len(calls)
+                order += 1
 
-    def _accept(self, counting: Counting, credits: int, duration: int, now: int) -> None:
-        self._gate.take(counting.meters, self._number, credits, now)
+    def _counting_of(self, calls: Calls) -> list[Counting]:
+        """Return what counts each of the client's calls."""
+        costs, whats = calls.credits.tolist(), calls.what.tolist()
+        for what, credits in zip(whats, costs, strict=True):
+            if what not in self._counting:
+                self._counting[what] = self._gate.counting(self._number, what, credits)
+        return [self._counting[what] for what in whats]
+
+    def _accept(self, call: Waiting, now: int) -> None:
+        self._gate.take(call.counting.claims, now)
         if self._quota is not None:
-            self._quota.take(self._number, credits, now)
-        if counting.open or self._max_open < NEVER:
-            self._open += 1
-            self._gate.open(counting.open, self._number, now + duration, self._ended)
-
-    def _ended(self) -> None:
-        self._open -= 1
+            _, whose, cost, _ = self._quota.claim(self._number, call.credits)
+            self._quota.take(whose, cost, now)
+        counts = call.counting.open
+        if self._max_open < NEVER:
+            self._open[0] += 1
+            counts = [*counts, (self._open, 0)]
+        if counts:
+            self._gate.calls.open(counts, now + call.duration)
 
     def _due(self, call: Waiting) -> None:
         """Try a call that is due, or let it stand in line."""
@@ -149,8 +158,10 @@ class MeteredClient:
         later = max(self._paused, self._next_slot)
         if later > now:
             return later
-        if self._open >= self._max_open:
-            return None
+        if self._max_open < NEVER:
+            self._gate.calls.end_until(now)
+            if self._open[0] >= self._max_open:
+                return None
         if self._for_room:
             room = self._room_at(call, now)
             self._for_room = room != now
@@ -159,7 +170,7 @@ class MeteredClient:
 
     def _await(self, when: int | None) -> None:
         if when is None:
-            self._gate.waiting.append(self._wake_now)
+            self._gate.calls.wait(self._wake_now)
         elif when < self._horizon:
             self._alarm.at(when, self._line[0].order)
 
@@ -180,14 +191,14 @@ class MeteredClient:
     def _room_at(self, call: Waiting, now: int) -> int | None:
         """Return when there is room for a call; None: perhaps when a call ends."""
         latest, at_an_end = now, False
-        meters = call.counting.meters
-        needs = [(meter, meter.most_beside(self._number, call.credits)) for meter in meters]
+        needs = [(meter, whose, most) for meter, whose, _, most in call.counting.claims]
         if self._quota is not None:
-            needs.append((self._quota, self._quota.most_beside(self._number, call.credits)))
+            meter, whose, _, most = self._quota.claim(self._number, call.credits)
+            needs.append((meter, whose, most))
         if self._has_reserve:
-            needs.append((self._gate.pool, self._most_beside_reserve(call.credits)))
-        for meter, most in needs:
-            moment = meter.room_at(self._number, most, now)
+            needs.append((self._gate.pool, 0, self._most_beside_reserve(call.credits)))
+        for meter, whose, most in needs:
+            moment = meter.room_at(whose, most, now)
             if moment is None:
                 at_an_end = True
             else:
@@ -198,7 +209,7 @@ class MeteredClient:
         """Make an attempt, unless quota or reserve hold it back."""
         now, credits = int(self._env.now), call.credits
         quota, holds = self._quota, False
-        if quota is not None and quota.refuses(self._number, credits, now):
+        if quota is not None and self._gate.refuser([quota.claim(self._number, credits)], now):
             holds = True
         elif self._has_reserve:
             holds = self._gate.pool.used(0, now) > self._most_beside_reserve(credits)
@@ -209,12 +220,12 @@ class MeteredClient:
             return
         if self._interval:
             self._next_slot = now + self._interval
-        by = self._gate.refuser(call.counting.meters, self._number, credits, now)
+        by = self._gate.refuser(call.counting.claims, now)
         if by is not None:
             self._throttled(call, by, now)
             self._go_on(call, is_first, now)
             return
-        self._accept(call.counting, credits, call.duration, now)
+        self._accept(call, now)
         if is_first:
             self._leave_line(now)
         call.attempts += 1
@@ -239,14 +250,12 @@ class MeteredClient:
     def _go_on(self, call: Waiting, is_first: bool, now: int) -> None:
         """Give a refused call up, try it again later, or stop the queue."""
         client, credits = self._number, call.credits
-        is_impossible = call.attempts > 0 and any(
-            meter.is_below(client, credits) for meter in call.counting.meters
-        )
+        is_impossible = call.attempts > 0 and any(claim.most < 0 for claim in call.counting.claims)
         gives_up = (
             is_impossible
             or self._policy == DROP
             or (self._policy == RETRY and call.tries >= self._max_attempts)
-            or (self._quota is not None and self._quota.is_below(client, credits))
+            or (self._quota is not None and self._quota.claim(client, credits).most < 0)
         )
         if gives_up or self._policy == RETRY:
             if is_first:
@@ -285,5 +294,6 @@ class MeteredClient:
                 call.settle(LOST, call.submitted + self._max_wait)
 
 
-def _duration(calls: Calls, n: int) -> int:
-    return 0 if calls.duration is None else int(calls.duration[n])
+def _lasting(calls: Calls) -> list[int]:
+    """Return how long each call stays open once accepted, µs."""
+    return [0] * len(calls) if calls.duration is None else calls.duration.tolist()

@@ -1,8 +1,8 @@
 """The meters of a rate card as the SimPy model asks them: each accepts or refuses, and gives back.
 
 What comes back is taken back when a meter is next asked, before it answers: that is the same as at
-the instant itself, since nothing looks in between. Only the end of a call is an event, since
-clients may wait for it.
+the instant itself, since nothing looks in between. The end of a call is an event only where a
+client waits for one.
 """
 
 from __future__ import annotations
@@ -10,10 +10,78 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+from typing import NamedTuple
 
+import simpy
+
+from simulation.engine.pool import Alarm
 from simulation.engine.rules import BUCKET, CALENDAR, CONCURRENT, NEVER, ROLLING, Limits, Rules
 
-__all__ = ["Meter", "meters_of"]
+__all__ = ["Claim", "Count", "Meter", "OpenCalls", "meters_of"]
+
+_END = -1  # at one instant, calls end before everything else
+
+Count = tuple[list[int], int]
+"""A number of open calls: a place in a list."""
+
+
+class OpenCalls:
+    """The calls that are open, and the clients that wait for one to end."""
+
+    def __init__(self, env: simpy.Environment) -> None:
+        self._env = env
+        self._ends: list[tuple[int, int, Sequence[Count]]] = []
+        self._opened = 0
+        self._waiting: list[Callable[[], None]] = []
+
+    def open(self, counts: Sequence[Count], ends_at: int) -> None:
+        """Keep a call open until a moment, when it no longer counts."""
+        heappush(self._ends, (ends_at, self._opened, counts))
+        self._opened += 1
+        if self._waiting:
+            self._tell_at(ends_at)
+
+    def end_until(self, now: int) -> None:
+        """End the calls that are over."""
+        ends = self._ends
+        while ends and ends[0][0] <= now:
+            for numbers, which in heappop(ends)[2]:
+                numbers[which] -= 1
+
+    def wait(self, wake: Callable[[], None]) -> None:
+        """Call a client, once, when the next call ends."""
+        self._waiting.append(wake)
+        if self._ends:
+            self._tell_at(self._ends[0][0])
+
+    def _tell_at(self, when: int) -> None:
+        Alarm(self._env, self._tell).at(when, _END)
+
+    def _tell(self, _: simpy.Event) -> None:
+        waiting, self._waiting = self._waiting, []
+        for wake in waiting:
+            wake()
+
+
+class Claim(NamedTuple):
+    """What an attempt takes from a meter, in its parts.
+
+    Attributes
+    ----------
+    meter : Meter
+    whose : int
+        Which of its counts.
+    cost : int
+    most : int
+        What may be used before, at most; below 0 where the attempt costs more than the whole.
+    """
+
+    meter: Meter
+    whose: int
+    cost: int
+    most: int
 
 
 class Meter(ABC):
@@ -48,22 +116,11 @@ class Meter(ABC):
         """Return whether it counts calls of a kind and a number of records."""
         return bool(records > self.least[api])
 
-    def cost(self, credits: int) -> int:
-        """Return what an attempt takes from it, in its parts."""
-        return (credits if self.counts_credits else 1) * self.scale
-
-    def refuses(self, client: int, credits: int, now: int) -> bool:
-        """Return whether it refuses an attempt."""
+    def claim(self, client: int, credits: int) -> Claim:
+        """Return what an attempt takes from it."""
         whose = self.whose[client]
-        return self.used(whose, now) + self.cost(credits) > self.sizes[whose]
-
-    def is_below(self, client: int, credits: int) -> bool:
-        """Return whether a call costs more than the whole of it."""
-        return self.cost(credits) > self.sizes[self.whose[client]]
-
-    def most_beside(self, client: int, credits: int) -> int:
-        """Return the most that may be used of it for an attempt to be accepted."""
-        return self.sizes[self.whose[client]] - self.cost(credits)
+        cost = (credits if self.counts_credits else 1) * self.scale
+        return Claim(self, whose, cost, self.sizes[whose] - cost)
 
     def note_peak(self, now: int) -> None:
         """Note what is used now, if it is the most so far."""
@@ -74,17 +131,17 @@ class Meter(ABC):
         """Return what is used now of one of its counts, in parts."""
 
     @abstractmethod
-    def take(self, client: int, credits: int, now: int) -> int:
-        """Take an accepted attempt; return what is used then."""
+    def take(self, whose: int, cost: int, now: int) -> int:
+        """Take parts from one of its counts; return what is used then."""
 
-    def room_at(self, client: int, most: int, now: int) -> int | None:
-        """Return when at most ``most`` is used, if nothing is taken until then.
+    def room_at(self, whose: int, most: int, now: int) -> int | None:
+        """Return when at most ``most`` is used of a count, if nothing is taken until then.
 
         None where that is when some call ends.
         """
-        if self.used(self.whose[client], now) <= most:
+        if self.used(whose, now) <= most:
             return now
-        return NEVER if most < 0 else self._back_at(self.whose[client], most)
+        return NEVER if most < 0 else self._back_at(whose, most)
 
     @abstractmethod
     def _back_at(self, whose: int, most: int) -> int | None:
@@ -109,8 +166,7 @@ class Rolling(Meter):
             self._used[whose] -= taken.popleft()[1]
         return self._used[whose]
 
-    def take(self, client: int, credits: int, now: int) -> int:
-        whose, cost = self.whose[client], credits if self.counts_credits else 1
+    def take(self, whose: int, cost: int, now: int) -> int:
         self._taken[whose].append((now, cost))
         self._used[whose] += cost
         return self._used[whose]
@@ -143,9 +199,8 @@ class Calendar(Meter):
             self._used = [0] * len(self.sizes)
         return self._used[whose]
 
-    def take(self, client: int, credits: int, now: int) -> int:
-        whose = self.whose[client]
-        self._used[whose] = self.used(whose, now) + (credits if self.counts_credits else 1)
+    def take(self, whose: int, cost: int, now: int) -> int:
+        self._used[whose] = self.used(whose, now) + cost
         return self._used[whose]
 
     def _back_at(self, whose: int, most: int) -> int | None:  # noqa: ARG002 - all of it
@@ -168,9 +223,8 @@ class Bucket(Meter):
         self._since[whose] = now
         return self._used[whose]
 
-    def take(self, client: int, credits: int, now: int) -> int:
-        whose = self.whose[client]
-        self._used[whose] = self.used(whose, now) + self.cost(credits)
+    def take(self, whose: int, cost: int, now: int) -> int:
+        self._used[whose] = self.used(whose, now) + cost
         return self._used[whose]
 
     def _back_at(self, whose: int, most: int) -> int | None:
@@ -180,21 +234,21 @@ class Bucket(Meter):
 class Concurrent(Meter):
     """Calls that are open; what is taken comes back when the call ends."""
 
-    def __init__(self, rules: Rules, limits: Limits, number: int) -> None:
+    def __init__(self, rules: Rules, limits: Limits, number: int, calls: OpenCalls) -> None:
         super().__init__(rules, limits, number)
-        self._open = [0] * len(self.sizes)
+        self._calls, self._open = calls, [0] * len(self.sizes)
 
-    def used(self, whose: int, now: int) -> int:  # noqa: ARG002 - calls end by events
+    def count_of(self, client: int) -> Count:
+        """Return where the open calls of a client are counted."""
+        return self._open, self.whose[client]
+
+    def used(self, whose: int, now: int) -> int:
+        self._calls.end_until(now)
         return self._open[whose]
 
-    def take(self, client: int, credits: int, now: int) -> int:  # noqa: ARG002
-        whose = self.whose[client]
-        self._open[whose] += 1
+    def take(self, whose: int, cost: int, now: int) -> int:  # noqa: ARG002 - a call has ended before
+        self._open[whose] += cost
         return self._open[whose]
-
-    def end(self, client: int) -> None:
-        """End a call of a client."""
-        self._open[self.whose[client]] -= 1
 
     def _back_at(self, whose: int, most: int) -> int | None:  # noqa: ARG002
         return None
@@ -204,12 +258,15 @@ _KINDS: dict[int, type[Meter]] = {
     ROLLING: Rolling,
     CALENDAR: Calendar,
     BUCKET: Bucket,
-    CONCURRENT: Concurrent,
 }
 
 
-def meters_of(rules: Rules, limits: Limits) -> list[Meter]:
+def meters_of(rules: Rules, limits: Limits, calls: OpenCalls) -> list[Meter]:
     """Return the meters of some rules: the card's in its order, then that of clients' quotas."""
+    kinds = rules.meters["kind"].tolist()
     return [
-        _KINDS[int(its["kind"])](rules, limits, number) for number, its in enumerate(rules.meters)
+        Concurrent(rules, limits, number, calls)
+        if kind == CONCURRENT
+        else _KINDS[kind](rules, limits, number)
+        for number, kind in enumerate(kinds)
     ]
