@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
-from simulation.jit import compiled
+from simulation.jit import compiled, compiled_with_memory
 
 __all__ = [
     "NO_ROOM",
@@ -154,7 +154,7 @@ def exponentials(words, gaps, twos):  # type: ignore[no-untyped-def]
     _minus_logs(gaps, twos)
 
 
-@compiled
+@compiled_with_memory
 def _gamma(shape, day, replication, purpose, first, second):  # type: ignore[no-untyped-def]
     """Return a gamma number of mean 1 (Marsaglia and Tsang 2000), from a stream of its own."""
     words = np.empty(4, np.uint64)
@@ -187,7 +187,7 @@ def _gamma(shape, day, replication, purpose, first, second):  # type: ignore[no-
     return value
 
 
-@compiled
+@compiled_with_memory
 def draw_factors(factors, days, shape, replication, names):  # type: ignore[no-untyped-def]
     """Draw a factor for each of some days; ``names`` are the key's words and the purpose."""
     for d in range(days.shape[0]):
@@ -207,7 +207,7 @@ def _below(numbers, first, last, most):  # type: ignore[no-untyped-def]
     return first
 
 
-@compiled
+@compiled_with_memory
 def draw_poisson(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0915 - one loop
     times, days, factors, edges, means, hours, replication, until, names, most
 ):
@@ -322,7 +322,7 @@ def _above(sums, low, high, number):  # type: ignore[no-untyped-def]
     return low
 
 
-@compiled
+@compiled_with_memory
 def draw_mix(  # type: ignore[no-untyped-def]  # noqa: C901 - one loop
     what, days, replication, names, lows, scales, least, most, begins, ends, sums, numbers
 ):

@@ -10,7 +10,7 @@ import numpy as np
 from simulation.arrays import Ints
 from simulation.demand.calls import Calls
 from simulation.demand.wanted import Wanted
-from simulation.jit import compiled
+from simulation.jit import compiled, compiled_with_memory
 
 __all__ = ["lined_up"]
 
@@ -60,7 +60,7 @@ def _keys(times, begins, bits, start):  # type: ignore[no-untyped-def]
             times[n] = (times[n] - start) << bits | client
 
 
-@compiled
+@compiled_with_memory
 def _line_up(keys, bits, start, here, number, what, credits):  # type: ignore[no-untyped-def]
     """Return the columns of `Calls` in the order of ``keys``.
 

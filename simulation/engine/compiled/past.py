@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from simulation.arrays import Flags, Ints
 from simulation.demand import Calls
-from simulation.jit import compiled
+from simulation.jit import compiled, compiled_with_memory
 
 __all__ = ["Past"]
 
@@ -34,7 +34,7 @@ def _released(time, credits, oldest, in_use, edge):  # type: ignore[no-untyped-d
     return oldest, in_use
 
 
-@compiled
+@compiled_with_memory
 def _follow(  # type: ignore[no-untyped-def]
     time, credits, start, in_use, window, levels, floor, most
 ):
