@@ -731,7 +731,10 @@ def test_a_cluster_that_goes_away_is_one_clear_error_and_what_is_finished_is_kep
         scheduler.kill()
         _, errors = batch.communicate(timeout=60)
     assert batch.returncode == 2, errors
-    assert errors == f"--scheduler {address}: is gone; when it is back, the same command goes on\n"
+    # Where the machine is slow, a line of progress comes first.
+    *_, told = errors.splitlines()
+    assert told == f"--scheduler {address}: is gone; when it is back, the same command goes on"
+    assert "Traceback" not in errors
     before = finished(out)
     assert 1 <= len(before) < 8
     result = plan_portfolio(file, out=out, max_replications=30, confirm="none")
