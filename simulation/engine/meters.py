@@ -107,7 +107,7 @@ class Meter(ABC):
         self.least = rules.least[number].tolist()
         first = int(its["first"])
         # Which of its counts each client takes from.
-        self.whose: list[int] = (rules.instance[number] - first).tolist()
+        self.whose: list[int] = (rules.whose[number] - first).tolist()
         self.sizes: list[int] = limits.sizes[first : int(its["end"])].tolist()
         self.counts_credits, self.scale = bool(its["counts_credits"]), int(its["scale"])
         self.peak = 0

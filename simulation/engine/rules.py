@@ -34,7 +34,7 @@ METER = record(
     scale=np.int64,  # parts of a unit that a bucket counts in, so that its refill is exact
     window=np.int64,  # µs, of a rolling meter
     refill=np.int64,  # parts per µs, of a bucket
-    first=np.int64,  # where its instances begin in what is used, one for the org, a client, a group
+    first=np.int64,  # where its counts begin: one for the org, or one for each client or group
     end=np.int64,
     resets_begin=np.int64,  # where its resets begin and end in `Rules.resets`
     resets_end=np.int64,
@@ -69,8 +69,8 @@ class Limits(NamedTuple):
 
     Attributes
     ----------
-    sizes : (instances,) int64 array
-        Of each meter's instances, scaled.
+    sizes : (counts,) int64 array
+        Of each meter's counts, scaled.
     keeps : (clients,) of KEEPS
     """
 
@@ -94,8 +94,8 @@ class Rules:
         How many of them are the card's.
     least : (m, apis) int64 array
         The records above which a meter counts a call of a kind, -1 for all, `NEVER` for none.
-    instance : (m, clients) int64 array
-        Which instance of a meter a client takes from.
+    whose : (m, clients) int64 array
+        Which count of a meter a client takes from.
     resets, clock_times, delays : int64 arrays
         Moments and delays that meters and clients point to.
     conduct : (clients,) of CONDUCT
@@ -112,7 +112,7 @@ class Rules:
     meters: Records
     vendors: int
     least: Ints
-    instance: Ints
+    whose: Ints
     resets: Ints
     clock_times: Ints
     delays: Ints
@@ -152,7 +152,7 @@ class Rules:
         for number, client in enumerate(scenario.clients):
             if client.quota is not None:
                 part, most = client.quota, client.quota.at_most(limit)
-                sizes[self.instance[self.vendors, number]] = _units_of(card, part, most)
+                sizes[self.whose[self.vendors, number]] = _units_of(card, part, most)
             if client.reserve is not None:
                 part, least = client.reserve, client.reserve.at_least(limit)
                 keeps[number]["reserve"] = _units_of(card, part, least)
@@ -201,11 +201,11 @@ def _made(scenario: Scenario, apis: Sequence[str], replication: int) -> Rules:
     card_meters = [*card.meters, *own]
     meters = np.zeros(len(card_meters), METER)
     least = np.full((len(meters), len(apis)), NEVER, np.int64)
-    instance = np.zeros((len(meters), len(clients)), np.int64)
+    whose = np.zeros((len(meters), len(clients)), np.int64)
     used = 0
     for number, meter in enumerate(card_meters):
-        of_client = _instances(meter, scenario)
-        instance[number] = used + of_client
+        of_client = _counts_of(meter, scenario)
+        whose[number] = used + of_client
         row = meters[number]
         row["kind"], row["counts_credits"] = _KINDS.index(meter.kind), meter.counts_credits
         row["first"], row["end"] = used, used + int(of_client.max()) + 1
@@ -249,7 +249,7 @@ def _made(scenario: Scenario, apis: Sequence[str], replication: int) -> Rules:
         meters=meters,
         vendors=len(card.meters),
         least=least,
-        instance=instance,
+        whose=whose,
         resets=resets.array,
         clock_times=clock_times.array,
         delays=delays.array,
@@ -262,8 +262,8 @@ def _made(scenario: Scenario, apis: Sequence[str], replication: int) -> Rules:
     )
 
 
-def _instances(meter: Meter, scenario: Scenario) -> Ints:
-    """Return which instance of a meter each client takes from, (clients,), counted from 0."""
+def _counts_of(meter: Meter, scenario: Scenario) -> Ints:
+    """Return which count of a meter each client takes from, (clients,), counted from 0."""
     names: dict[object, int] = {}
     found = []
     for number, client in enumerate(scenario.clients):

@@ -24,11 +24,8 @@ def is_alike(one, other, tables, now):  # type: ignore[no-untyped-def]
     a, b = one.lane[0], other.lane[0]
     if a.soon > 0 or b.soon > 0 or a.waiting > 0 or b.waiting > 0:
         return False
-    whose, resets = tables.whose, tables.resets
-    take_back(a, one.meters, one.counts, whose, one.clients, resets, one.ring, one.ends, now)
-    take_back(
-        b, other.meters, other.counts, whose, other.clients, resets, other.ring, other.ends, now
-    )
+    take_back(one, tables, now)
+    take_back(other, tables, now)
     return (
         a.ends == b.ends
         and _clients_are_alike(one.clients, other.clients, now)

@@ -1,8 +1,7 @@
 """Loops of meters: what is used of each, what comes back, whether there is room, and when.
 
 Accepted attempts stand in one ring; a rolling meter is a number into it, of the oldest attempt that
-it still counts. Loops take arrays one by one, not in a named tuple: each time that a field of one
-is read, a reference is counted, and that took longer than all else.
+it still counts. ``state`` is a lane and ``tables`` what lanes look up, as `metered` has them.
 """
 
 from __future__ import annotations
@@ -64,20 +63,23 @@ def _cost(meter, credits):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def end_one(lane, meters, counts, whose, clients, ends):  # type: ignore[no-untyped-def]
+def end_one(state, tables):  # type: ignore[no-untyped-def]
     """End the call that ends first."""
+    lane, meters, ends = state.lane[0], state.meters, state.ends
     client, of_meters = ends[0].order, ends[0].call
     for meter in range(meters.shape[0]):
         if of_meters >> meter & 1:
-            counts[whose[meter, client]].used -= 1
-    clients[client].open -= 1
+            state.counts[tables.whose[meter, client]].used -= 1
+    state.clients[client].open -= 1
     drop_first(ends, lane.ends)
     lane.ends -= 1
 
 
 @compiled
-def take_back(lane, meters, counts, whose, clients, resets, ring, ends, now):  # type: ignore[no-untyped-def]
+def take_back(state, tables, now):  # type: ignore[no-untyped-def]
     """Take back all that comes back until a moment, that moment included."""
+    lane, meters, counts, ring = state.lane[0], state.meters, state.counts, state.ring
+    whose, resets = tables.whose, tables.resets
     turn = ring.shape[0] - 1
     for number in range(meters.shape[0]):
         meter = meters[number]
@@ -94,16 +96,15 @@ def take_back(lane, meters, counts, whose, clients, resets, ring, ends, now):  #
                 meter.turn += 1
                 for at in range(meter.first, meter.end):
                     counts[at].used = 0
-    while lane.ends > 0 and ends[0].due <= now:
-        end_one(lane, meters, counts, whose, clients, ends)
+    while lane.ends > 0 and state.ends[0].due <= now:
+        end_one(state, tables)
 
 
 @compiled
-def _room_at(  # type: ignore[no-untyped-def]  # noqa: PLR0911 - one for each kind of meter
-    lane, meter, number, at, counts, whose, resets, ring, most, now
-):
+def _room_at(state, tables, number, at, most, now):  # type: ignore[no-untyped-def]  # noqa: PLR0911 - one for each kind of meter
     """Return when at most ``most`` is used of a count, if nothing more is taken until then."""
-    used = used_of(meter, counts[at], now)
+    lane, meter, ring = state.lane[0], state.meters[number], state.ring
+    used = used_of(meter, state.counts[at], now)
     if used <= most:
         return np.int64(now)
     if most < 0:  # never is so little used
@@ -114,10 +115,10 @@ def _room_at(  # type: ignore[no-untyped-def]  # noqa: PLR0911 - one for each ki
         return AT_AN_END
     oldest, turn = meter.turn, ring.shape[0] - 1
     if meter.kind == CALENDAR:
-        return resets[oldest] if oldest < meter.resets_end else NEVER
+        return tables.resets[oldest] if oldest < meter.resets_end else NEVER
     while oldest < lane.made:
         grant = ring[oldest & turn]
-        if grant.meters >> number & 1 and whose[number, grant.client] == at:
+        if grant.meters >> number & 1 and tables.whose[number, grant.client] == at:
             used -= _cost(meter, grant.credits)
             if used <= most:
                 return grant.time + meter.window
@@ -134,14 +135,18 @@ def _most_beside_reserve(pool, count, client, credits):  # type: ignore[no-untyp
 
 
 @compiled
-def reserve_is_free(pool, count, client, credits, now):  # type: ignore[no-untyped-def]
+def reserve_is_free(state, tables, client, credits, now):  # type: ignore[no-untyped-def]
     """Return whether an attempt would leave the client's reserve free, as far as it knows."""
-    return used_of(pool, count, now) <= _most_beside_reserve(pool, count, client, credits)
+    number = state.lane[0].pool
+    pool, count = state.meters[number], state.counts[tables.whose[number, client]]
+    most = _most_beside_reserve(pool, count, state.clients[client], credits)
+    return used_of(pool, count, now) <= most
 
 
 @compiled
-def refuser(meters, counts, whose, first, end, client, mask, credits, now):  # type: ignore[no-untyped-def]
+def refuser(state, tables, first, end, client, mask, credits, now):  # type: ignore[no-untyped-def]
     """Return the first of some meters that refuses an attempt, -1 for none."""
+    meters, counts, whose = state.meters, state.counts, tables.whose
     for number in range(first, end):
         if mask >> number & 1:
             meter, count = meters[number], counts[whose[number, client]]
@@ -151,41 +156,41 @@ def refuser(meters, counts, whose, first, end, client, mask, credits, now):  # t
 
 
 @compiled
-def is_too_dear(meters, counts, whose, first, end, client, mask, credits):  # type: ignore[no-untyped-def]
+def is_too_dear(state, tables, first, end, client, mask, credits):  # type: ignore[no-untyped-def]
     """Return whether a call costs more than the whole of one of some meters that count it."""
     for number in range(first, end):
-        too_dear = _cost(meters[number], credits) > counts[whose[number, client]].size
+        size = state.counts[tables.whose[number, client]].size
+        too_dear = _cost(state.meters[number], credits) > size
         if mask >> number & 1 and too_dear:
             return True
     return False
 
 
 @compiled
-def all_room_at(  # type: ignore[no-untyped-def]
-    lane, meters, counts, whose, clients, resets, ring, client, mask, credits, now
-):
+def all_room_at(state, tables, client, mask, credits, now):  # type: ignore[no-untyped-def]
     """Return when every meter has room for a call, if nothing more is taken until then."""
+    lane, meters, counts, clients = state.lane[0], state.meters, state.counts, state.clients
+    whose = tables.whose
     latest, at_an_end = np.int64(now), False
     if clients[client].has_reserve:
         at = whose[lane.pool, client]
         most = _most_beside_reserve(meters[lane.pool], counts[at], clients[client], credits)
-        pool = meters[lane.pool]
-        latest = _room_at(lane, pool, lane.pool, at, counts, whose, resets, ring, most, now)
+        latest = _room_at(state, tables, lane.pool, at, most, now)
     for number in range(meters.shape[0]):
         if mask >> number & 1:
             meter, at = meters[number], whose[number, client]
             most = counts[at].size - _cost(meter, credits)
-            moment = _room_at(lane, meter, number, at, counts, whose, resets, ring, most, now)
+            moment = _room_at(state, tables, number, at, most, now)
             at_an_end = at_an_end or moment == AT_AN_END
             latest = max(latest, moment)
     return AT_AN_END if latest == now and at_an_end else latest
 
 
 @compiled
-def take(  # type: ignore[no-untyped-def]
-    lane, meters, counts, whose, clients, ring, ends, client, mask, credits, duration, opens, now
-):
+def take(state, tables, client, mask, credits, duration, opens, now):  # type: ignore[no-untyped-def]
     """Take an accepted attempt from all meters that count it; ``opens``: its client counts it."""
+    lane, meters, counts, ring = state.lane[0], state.meters, state.counts, state.ring
+    whose = tables.whose
     later, open_to = False, np.int64(0)
     for number in range(meters.shape[0]):
         if mask >> number & 1:
@@ -204,36 +209,38 @@ def take(  # type: ignore[no-untyped-def]
         grant.time, grant.credits, grant.client, grant.meters = now, credits, client, mask
         lane.made += 1
     if open_to > 0 or opens:
-        push(ends, lane.ends, now + duration, client, open_to)
+        push(state.ends, lane.ends, now + duration, client, open_to)
         lane.ends += 1
-        clients[client].open += 1
+        state.clients[client].open += 1
     lane.granted += credits
 
 
 @compiled
-def wanted_of_pool(lane, meters, counts, whose, client, credits, now):  # type: ignore[no-untyped-def]
+def wanted_of_pool(state, tables, client, credits, now):  # type: ignore[no-untyped-def]
     """Return what would be used of the pool if an attempt were accepted."""
-    pool = meters[lane.pool]
-    return used_of(pool, counts[whose[lane.pool, client]], now) + _cost(pool, credits)
+    number = state.lane[0].pool
+    pool, count = state.meters[number], state.counts[tables.whose[number, client]]
+    return used_of(pool, count, now) + _cost(pool, credits)
 
 
 @compiled
-def charge(lane, meters, counts, whose, clients, ring, ends, now):  # type: ignore[no-untyped-def]
+def charge(state, tables, now):  # type: ignore[no-untyped-def]
     """Take from the pool what a throttled attempt costs; return what."""
-    pool, count = meters[lane.pool], counts[whose[lane.pool, 0]]
+    lane = state.lane[0]
+    pool, count = state.meters[lane.pool], state.counts[tables.whose[lane.pool, 0]]
     cost = min(
         lane.throttled_attempt_credits, (count.size - used_of(pool, count, now)) // pool.scale
     )
     if cost > 0:
         of_pool = np.int64(1) << lane.pool
-        take(lane, meters, counts, whose, clients, ring, ends, 0, of_pool, cost, 0, False, now)
+        take(state, tables, 0, of_pool, cost, 0, False, now)
     return cost
 
 
 @compiled
-def note(events, length, time, row, credits, kind):  # type: ignore[no-untyped-def]
-    """Write an event to a tape that has room for one more."""
-    if length.shape[0] > 0:
-        event = events[length[0]]
+def note(tape, time, row, credits, kind):  # type: ignore[no-untyped-def]
+    """Write an event to a tape that has room for one more, unless the tape is off."""
+    if tape.length.shape[0] > 0:
+        event = tape.events[tape.length[0]]
         event.time, event.row, event.credits, event.kind = time, row, credits, kind
-        length[0] += 1
+        tape.length[0] += 1

@@ -18,12 +18,12 @@ from simulation.jit import compiled
 
 __all__ = [
     "MeteredDay",
-    "Roll",
     "State",
+    "Tape",
     "copy_of",
     "decide",
     "end",
-    "no_roll",
+    "no_tape",
     "start_of",
     "tables_of",
     "used_of_pool",
@@ -139,7 +139,7 @@ class MeteredDay(NamedTuple):
         )
 
 
-class Roll(NamedTuple):
+class Tape(NamedTuple):
     """What became of calls, a row each, and what happened; empty arrays turn it off."""
 
     outcome: NDArray[np.int8]
@@ -153,15 +153,15 @@ class Roll(NamedTuple):
 
 def tables_of(of: Rules) -> Tables:
     """Return what lanes look up."""
-    return Tables(of.least, of.instance, of.resets, of.clock_times, of.delays)
+    return Tables(of.least, of.whose, of.resets, of.clock_times, of.delays)
 
 
-def no_roll() -> Roll:
-    """Return a roll on which nothing is written."""
+def no_tape() -> Tape:
+    """Return a tape on which nothing is written."""
     none = np.empty(0, np.int64)
     narrow = none.astype(np.int32)
     tiny = none.astype(np.int8)
-    return Roll(tiny, narrow, narrow, tiny, none, np.empty(0, EVENT), none)
+    return Tape(tiny, narrow, narrow, tiny, none, np.empty(0, EVENT), none)
 
 
 def start_of(of: Rules, limits: Limits) -> State:
@@ -217,18 +217,18 @@ def with_limits(state: State, limits: Limits) -> State:
 
 
 def decide(
-    state: State, tables: Tables, day: MeteredDay, until: int, roll: Roll, base: int
-) -> tuple[State, Roll]:
-    """Decide every attempt before ``until``; return lane and roll, whose arrays may have grown.
+    state: State, tables: Tables, day: MeteredDay, until: int, tape: Tape, base: int
+) -> tuple[State, Tape]:
+    """Decide every attempt before ``until``; return lane and tape, whose arrays may have grown.
 
     ``base`` is the row of the day's first call.
     """
     arrived = 0
     # A loop cannot grow arrays: it stops before an attempt without room, and is called again there.
-    while (arrived := decide_metered(state, tables, day, arrived, until, roll, base)) >= 0:
+    while (arrived := decide_metered(state, tables, day, arrived, until, tape, base)) >= 0:
         lane = state.lane[0]
-        if len(roll.length) and roll.length[0] + 2 > len(roll.events):
-            roll = roll._replace(events=with_more_events(roll.events))
+        if len(tape.length) and tape.length[0] + 2 > len(tape.events):
+            tape = tape._replace(events=with_more_events(tape.events))
         elif lane["ended"] == len(state.calls):
             state = state._replace(calls=_twice(state.calls), soon=_twice(state.soon))
         elif lane["ends"] == len(state.ends):
@@ -237,7 +237,7 @@ def decide(
             # Attempt n moves from n % length to n % (2 * length): to where it is, or further on.
             ring = state.ring.view(f"V{GRANT.itemsize}")
             state = state._replace(ring=np.concatenate((ring, ring)).view(GRANT))
-    return state, roll
+    return state, tape
 
 
 def used_of_pool(state: State, tables: Tables, now: int) -> int:
@@ -248,15 +248,14 @@ def used_of_pool(state: State, tables: Tables, now: int) -> int:
 
 @compiled
 def _used_of_pool(state, tables, now):  # type: ignore[no-untyped-def]
-    lane, meters, counts = state.lane[0], state.meters, state.counts
-    clients, ring, ends = state.clients, state.ring, state.ends
-    take_back(lane, meters, counts, tables.whose, clients, tables.resets, ring, ends, now)
-    return used_of(meters[lane.pool], counts[meters[lane.pool].first], now)
+    take_back(state, tables, now)
+    pool = state.meters[state.lane[0].pool]
+    return used_of(pool, state.counts[pool.first], now)
 
 
-def end(state: State, roll: Roll) -> None:
+def end(state: State, tape: Tape) -> None:
     """Note what the horizon makes of calls that wait."""
-    lose_what_waited(state, roll)
+    lose_what_waited(state, tape)
 
 
 def _twice(table: Records) -> Records:

@@ -61,14 +61,14 @@ def run_metered(engine: Engine, held: int | None = None) -> Iterator[DayRecords]
         start = end
 
 
-class _OpenCalls(OpenCalls[metered.Roll]):
+class _OpenCalls(OpenCalls[metered.Tape]):
     """The calls of a scenario of many meters, which may last."""
 
     FILLS: ClassVar[dict[str, int]] = {**OpenCalls.FILLS, "held": 0, "by": -1}
 
     def __init__(self, kinds: int) -> None:
         events, length = np.zeros(1024, EVENT), np.zeros(1, np.int64)
-        super().__init__(kinds, metered.no_roll()._replace(events=events, length=length))
+        super().__init__(kinds, metered.no_tape()._replace(events=events, length=length))
         self._durations = np.empty(0, np.int64)
 
     def add(self, calls: Calls) -> int:
@@ -77,10 +77,10 @@ class _OpenCalls(OpenCalls[metered.Roll]):
         return super().add(calls)
 
     def records(self, calls: Calls, here: slice) -> CallRecords:
-        roll = self.tape
-        outcome, attempts = roll.outcome[here], roll.attempts[here]
+        tape = self.tape
+        outcome, attempts = tape.outcome[here], tape.attempts[here]
         throttled = attempts - (outcome == SUCCEEDED).astype(np.int32)
-        settled_at, held, by = roll.settled_at[here], roll.held[here], roll.by[here]
+        settled_at, held, by = tape.settled_at[here], tape.held[here], tape.by[here]
         return CallRecords(calls, attempts, throttled, outcome, settled_at, held, by)
 
     def attempts(self, giving_back: GivingBack) -> tuple[Entries, Entries]:

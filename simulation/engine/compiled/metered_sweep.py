@@ -100,7 +100,7 @@ class MeteredLanes:
         granted, attempts = int(lane.lane["granted"][0]), int(lane.lane["attempts"][0])
         in_use = metered.used_of_pool(lane, self._tables, begin)
         lane.lane["highest"] = lane.lane["reached"] = in_use
-        lane, _ = metered.decide(lane, self._tables, stretch, end, metered.no_roll(), 0)
+        lane, _ = metered.decide(lane, self._tables, stretch, end, metered.no_tape(), 0)
         self._work += int(lane.lane["attempts"][0]) - attempts
         if self._billed == "any_24_hours":
             return lane, self._whole(int(lane.lane["highest"][0]))
@@ -127,10 +127,10 @@ class MeteredLanes:
 
     def finish(self) -> None:
         """Note what the horizon makes of calls that wait."""
-        roll = metered.no_roll()
+        tape = metered.no_tape()
         for lane in (self._reference, *self._lanes):
             if lane is not None:
-                metered.end(lane, roll)
+                metered.end(lane, tape)
 
     @property
     def counts(self) -> Ints:

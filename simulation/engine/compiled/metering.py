@@ -47,28 +47,31 @@ _ORDERS_PER_CLIENT = 2**44  # more calls than any client makes
 
 
 @compiled
-def _wake(lane, calls, soon, due, entry):  # type: ignore[no-untyped-def]
+def _wake(state, due, entry):  # type: ignore[no-untyped-def]
     """Have a call looked at again at a moment; from the horizon on none is."""
+    lane = state.lane[0]
     if due < lane.horizon:
-        push(soon, lane.soon, due, calls[entry].order, entry)
+        push(state.soon, lane.soon, due, state.calls[entry].order, entry)
         lane.soon += 1
 
 
 @compiled
-def _wake_all(lane, clients, calls, soon, now):  # type: ignore[no-untyped-def]
+def _wake_all(state, now):  # type: ignore[no-untyped-def]
     """Wake the clients that wait for a call to end."""
+    clients = state.clients
     for client in range(clients.shape[0]):
         if clients[client].waits:
             clients[client].waits = False
-            _wake(lane, calls, soon, now, clients[client].front)
-    lane.waiting = 0
+            _wake(state, now, clients[client].front)
+    state.lane[0].waiting = 0
 
 
 @compiled
-def _stored(lane, calls, entry, order, credits, mask, duration, time, row, counts):  # type: ignore[no-untyped-def]
+def _stored(state, entry, order, credits, mask, duration, time, row, counts):  # type: ignore[no-untyped-def]
     """Return an entry for a call that waits: the one that it has, or a new one."""
     if entry >= 0:
         return entry
+    lane, calls = state.lane[0], state.calls
     entry = lane.free
     if entry >= 0:
         lane.free = calls[entry].next
@@ -83,17 +86,18 @@ def _stored(lane, calls, entry, order, credits, mask, duration, time, row, count
 
 
 @compiled
-def _tape_call(call, outcomes, settled_at, attempts, held, by, outcome, when):  # type: ignore[no-untyped-def]
-    """Write on the tape, unless it is empty, how far a stored call is."""
+def _tape_call(tape, call, outcome, when):  # type: ignore[no-untyped-def]
+    """Write on the tape, unless it is off, how far a stored call is."""
     row = call.row
-    if row < outcomes.shape[0]:
-        outcomes[row], settled_at[row] = outcome, when
-        attempts[row], held[row], by[row] = call.attempts, call.held, call.by
+    if row < tape.outcome.shape[0]:
+        tape.outcome[row], tape.settled_at[row] = outcome, when
+        tape.attempts[row], tape.held[row], tape.by[row] = call.attempts, call.held, call.by
 
 
 @compiled
-def _let_go(lane, calls, entry, lost):  # type: ignore[no-untyped-def]
+def _let_go(state, entry, lost):  # type: ignore[no-untyped-def]
     """Let the entry of a call that ended go; ``lost`` is whether it was lost."""
+    lane, calls = state.lane[0], state.calls
     if lost:
         lane.lost += calls[entry].counts
     calls[entry].next = lane.free
@@ -109,46 +113,49 @@ def _stand_first(client, calls, entry):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _leave_line(lane, client, calls, soon, now):  # type: ignore[no-untyped-def]
+def _leave_line(state, client, now):  # type: ignore[no-untyped-def]
     """Take the first call out of a line; the next is looked at at this instant."""
-    following = calls[client.front].next
+    following = state.calls[client.front].next
     client.front = following
     if following >= 0:
-        _wake(lane, calls, soon, now, following)
+        _wake(state, now, following)
 
 
 @compiled
-def _await(lane, client, calls, soon, entry, when):  # type: ignore[no-untyped-def]
+def _await(state, client, entry, when):  # type: ignore[no-untyped-def]
     """Let the first call of a line wait until a moment, or until a call ends."""
     if when == AT_AN_END:
         client.waits = True
-        lane.waiting += 1
+        state.lane[0].waiting += 1
     else:
-        _wake(lane, calls, soon, when, entry)
+        _wake(state, when, entry)
 
 
 @compiled
-def _begin_to_count(lane, meters, counts):  # type: ignore[no-untyped-def]
+def _begin_to_count(state, tables):  # type: ignore[no-untyped-def]
     """Note what is used when the warm-up is over: the first peaks."""
-    for number in range(meters.shape[0]):
-        meter = meters[number]
+    lane = state.lane[0]
+    take_back(state, tables, lane.warmup)
+    for number in range(state.meters.shape[0]):
+        meter = state.meters[number]
         for at in range(meter.first, meter.end):
-            meter.peak = max(meter.peak, used_of(meter, counts[at], lane.warmup))
+            meter.peak = max(meter.peak, used_of(meter, state.counts[at], lane.warmup))
     lane.counting = True
 
 
 @compiled
-def _has_no_room(lane, meters, ring, ends, calls, events, length):  # type: ignore[no-untyped-def]
+def _has_no_room(state, tape):  # type: ignore[no-untyped-def]
     """Return whether an array may be too short for what one more attempt notes."""
+    lane, meters = state.lane[0], state.meters
     oldest = lane.made
     for number in range(meters.shape[0]):
         if meters[number].window > 0:
             oldest = min(oldest, meters[number].turn)
     return (
-        lane.made + 2 - oldest > ring.shape[0]
-        or lane.ended == calls.shape[0]
-        or lane.ends == ends.shape[0]
-        or (length.shape[0] > 0 and length[0] + 2 > events.shape[0])
+        lane.made + 2 - oldest > state.ring.shape[0]
+        or lane.ended == state.calls.shape[0]
+        or lane.ends == state.ends.shape[0]
+        or (tape.length.shape[0] > 0 and tape.length[0] + 2 > tape.events.shape[0])
     )
 
 
@@ -160,38 +167,30 @@ def decide_metered(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0
 
     Return -1, or with which of the day's calls to go on when there is more room.
     """
-    # Reading a field of a tuple counts a reference each time; reading a local does not.
-    lane, meters, counts, clients = state.lane[0], state.meters, state.counts, state.clients
-    ring, soon, ends, calls = state.ring, state.soon, state.ends, state.calls
-    least, whose, resets = tables.least, tables.whose, tables.resets
-    clock_times, delays = tables.clock_times, tables.delays
-    times, callers, numbers, whats = day.time, day.client, day.call, day.what
-    costs, durations, counted = day.credits, day.duration, day.counts
-    outcomes, settled_at, attempts = tape.outcome, tape.settled_at, tape.attempts
-    held, by_meter, events, length = tape.held, tape.by, tape.events, tape.length
-    count, vendors = times.shape[0], lane.vendors
+    lane, clients, calls = state.lane[0], state.clients, state.calls
+    soon, ends = state.soon, state.ends
+    count, vendors = day.time.shape[0], lane.vendors
     while True:
         now, order = until, np.int64(-1)
         if arrived < count:
-            now = times[arrived]
-            order = np.int64(callers[arrived]) * _ORDERS_PER_CLIENT + numbers[arrived]
+            now = day.time[arrived]
+            order = np.int64(day.client[arrived]) * _ORDERS_PER_CLIENT + day.call[arrived]
         is_due = lane.soon > 0 and earlier(soon[0].due, soon[0].order, now, order)
         if is_due:
             now = soon[0].due
         ends_first = lane.waiting > 0 and lane.ends > 0 and ends[0].due <= now
         # Calls that end when the warm-up does end before it is looked what is used then.
         if not lane.counting and (ends[0].due > lane.warmup if ends_first else now >= lane.warmup):
-            take_back(lane, meters, counts, whose, clients, resets, ring, ends, lane.warmup)
-            _begin_to_count(lane, meters, counts)
+            _begin_to_count(state, tables)
         if ends_first:
             ended_at = ends[0].due
-            end_one(lane, meters, counts, whose, clients, ends)
-            _wake_all(lane, clients, calls, soon, ended_at)
+            end_one(state, tables)
+            _wake_all(state, ended_at)
             continue
         if not is_due and arrived >= count:
             return -1
-        take_back(lane, meters, counts, whose, clients, resets, ring, ends, now)
-        if _has_no_room(lane, meters, ring, ends, calls, events, length):
+        take_back(state, tables, now)
+        if _has_no_room(state, tape):
             return arrived
 
         entry, duration = np.int64(-1), np.int64(0)
@@ -206,24 +205,24 @@ def decide_metered(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0
             number = order // _ORDERS_PER_CLIENT
             client = clients[number]
         else:
-            number, credits, submitted = np.int64(callers[arrived]), costs[arrived], now
+            number, credits, submitted = np.int64(day.client[arrived]), day.credits[arrived], now
             client = clients[number]
-            api, of_records = whats[arrived] >> 32, whats[arrived] & (2**32 - 1)
+            api, of_records = day.what[arrived] >> 32, day.what[arrived] & (2**32 - 1)
             mask = np.int64(client.has_quota) << vendors
             for meter in range(vendors):
-                mask |= np.int64(of_records > least[meter, api]) << meter
-            if durations.shape[0] > 0:
-                duration = durations[arrived]
-            row, counts_it = base + arrived, counted[arrived]
+                mask |= np.int64(of_records > tables.least[meter, api]) << meter
+            if day.duration.shape[0] > 0:
+                duration = day.duration[arrived]
+            row, counts_it = base + arrived, day.counts[arrived]
             arrived += 1
 
         if client.has_line:
             is_first = bool(entry >= 0 and client.front == entry)
             if is_first and now - submitted > client.max_wait:
-                _leave_line(lane, client, calls, soon, now)
+                _leave_line(state, client, now)
                 gone = submitted + client.max_wait
-                _tape_call(calls[entry], outcomes, settled_at, attempts, held, by_meter, LOST, gone)
-                _let_go(lane, calls, entry, True)
+                _tape_call(tape, calls[entry], LOST, gone)
+                _let_go(state, entry, True)
                 continue
             when = max(client.paused, client.next_slot)
             if not is_first and client.front >= 0:
@@ -233,103 +232,69 @@ def decide_metered(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0
                 if client.open >= client.max_open:
                     when = np.int64(AT_AN_END)
                 elif client.for_room:
-                    when = all_room_at(
-                        lane,
-                        meters,
-                        counts,
-                        whose,
-                        clients,
-                        resets,
-                        ring,
-                        number,
-                        mask,
-                        credits,
-                        now,
-                    )
+                    when = all_room_at(state, tables, number, mask, credits, now)
                     client.for_room = when != now
             if when != now:
                 is_new = not is_first
                 entry = _stored(
-                    lane, calls, entry, order, credits, mask, duration, submitted, row, counts_it
+                    state, entry, order, credits, mask, duration, submitted, row, counts_it
                 )
                 if is_new:
                     calls[entry].held += 1
-                    _tape_call(
-                        calls[entry], outcomes, settled_at, attempts, held, by_meter, UNFINISHED, -1
-                    )
+                    _tape_call(tape, calls[entry], UNFINISHED, -1)
                 if is_new and client.front >= 0:
                     calls[client.back].next = entry
                     client.back, calls[entry].next = entry, -1
                 else:
                     _stand_first(client, calls, entry)
-                    _await(lane, client, calls, soon, entry, when)
+                    _await(state, client, entry, when)
                 continue
 
         # What the client holds back itself, the vendor never sees.
         by = np.int64(-1)
         if client.has_quota:
             last = vendors + 1
-            is_held = refuser(meters, counts, whose, vendors, last, number, mask, credits, now) >= 0
-            gives_up = is_too_dear(meters, counts, whose, vendors, last, number, mask, credits)
+            is_held = refuser(state, tables, vendors, last, number, mask, credits, now) >= 0
+            gives_up = is_too_dear(state, tables, vendors, last, number, mask, credits)
         if client.has_reserve and not is_held:
-            pool = whose[lane.pool, number]
-            free = reserve_is_free(meters[lane.pool], counts[pool], client, credits, now)
-            is_held = not free
+            is_held = not reserve_is_free(state, tables, number, credits, now)
         if not is_held:
-            by = np.int64(refuser(meters, counts, whose, 0, vendors, number, mask, credits, now))
+            by = np.int64(refuser(state, tables, 0, vendors, number, mask, credits, now))
             lane.attempts += 1
             if client.interval > 0:
                 client.next_slot = now + client.interval
         if not is_held and by < 0:
             opens = client.max_open < NEVER
-            take(
-                lane,
-                meters,
-                counts,
-                whose,
-                clients,
-                ring,
-                ends,
-                number,
-                mask,
-                credits,
-                duration,
-                opens,
-                now,
-            )
-            note(events, length, now, row, credits, AT_ONCE if entry < 0 else GRANTED)
+            take(state, tables, number, mask, credits, duration, opens, now)
+            note(tape, now, row, credits, AT_ONCE if entry < 0 else GRANTED)
             if is_first:
-                _leave_line(lane, client, calls, soon, now)
+                _leave_line(state, client, now)
             if entry >= 0:
                 calls[entry].attempts += 1
-                _tape_call(
-                    calls[entry], outcomes, settled_at, attempts, held, by_meter, SUCCEEDED, now
-                )
-                _let_go(lane, calls, entry, False)
+                _tape_call(tape, calls[entry], SUCCEEDED, now)
+                _let_go(state, entry, False)
             continue
 
         # Refused: from here on the call has an entry.
-        entry = _stored(
-            lane, calls, entry, order, credits, mask, duration, submitted, row, counts_it
-        )
+        entry = _stored(state, entry, order, credits, mask, duration, submitted, row, counts_it)
         call = calls[entry]
         call.tries += 1
         if is_held:
             call.held += 1
         else:
             call.attempts += 1
-            would_be = wanted_of_pool(lane, meters, counts, whose, number, credits, now)
+            would_be = wanted_of_pool(state, tables, number, credits, now)
             lane.reached = max(lane.reached, would_be)
-            note(events, length, now, row, credits, THROTTLED)
+            note(tape, now, row, credits, THROTTLED)
             if lane.throttled_attempt_credits > 0:
-                cost = charge(lane, meters, counts, whose, clients, ring, ends, now)
+                cost = charge(state, tables, now)
                 if cost > 0:
-                    note(events, length, now, -1, cost, CHARGED)
+                    note(tape, now, -1, cost, CHARGED)
             if call.by < 0:
                 call.by = by
                 lane.throttled += counts_it
-                meters[by].refused += counts_it
-            is_impossible = is_too_dear(meters, counts, whose, 0, vendors, number, mask, credits)
+                state.meters[by].refused += counts_it
+            is_impossible = is_too_dear(state, tables, 0, vendors, number, mask, credits)
         gives_up = (
             gives_up
             or is_impossible
@@ -338,42 +303,40 @@ def decide_metered(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0
         )
         if gives_up or client.policy == RETRY:
             if is_first:
-                _leave_line(lane, client, calls, soon, now)
+                _leave_line(state, client, now)
             if gives_up:
                 outcome = IMPOSSIBLE if is_impossible else LOST
-                _tape_call(call, outcomes, settled_at, attempts, held, by_meter, outcome, now)
-                _let_go(lane, calls, entry, True)
+                _tape_call(tape, call, outcome, now)
+                _let_go(state, entry, True)
                 continue
-            delay = delays[min(client.first_delay + call.tries - 1, client.last_delay)]
+            delay = tables.delays[min(client.first_delay + call.tries - 1, client.last_delay)]
             if client.jittered:
                 which = order - number * _ORDERS_PER_CLIENT
                 delay = np.int64(uniform(client.key, which, call.tries) * delay)
-            _tape_call(call, outcomes, settled_at, attempts, held, by_meter, UNFINISHED, -1)
+            _tape_call(tape, call, UNFINISHED, -1)
             if now + delay < lane.horizon:
-                _wake(lane, calls, soon, now + delay, entry)
+                _wake(state, now + delay, entry)
             else:
-                _let_go(lane, calls, entry, False)
+                _let_go(state, entry, False)
             continue
 
         # A queue stops, with this call in front.
-        _tape_call(call, outcomes, settled_at, attempts, held, by_meter, UNFINISHED, -1)
+        _tape_call(tape, call, UNFINISHED, -1)
         _stand_first(client, calls, entry)
         if client.policy == QUEUE_FOR_ROOM:
             client.for_room = True
-            when = all_room_at(
-                lane, meters, counts, whose, clients, resets, ring, number, mask, credits, now
-            )
-            _await(lane, client, calls, soon, entry, when)
+            when = all_room_at(state, tables, number, mask, credits, now)
+            _await(state, client, entry, when)
             continue
         over = now + client.wait
         if client.policy == QUEUE_UNTIL:
             over = lane.horizon
             for which in range(client.clock_begin, client.clock_end):
-                if clock_times[which] > now:
-                    over = clock_times[which]
+                if tables.clock_times[which] > now:
+                    over = tables.clock_times[which]
                     break
         client.paused = over
-        _wake(lane, calls, soon, over, entry)
+        _wake(state, over, entry)
 
 
 @compiled
@@ -387,7 +350,6 @@ def lose_what_waited(state, tape):  # type: ignore[no-untyped-def]
             following = calls[entry].next
             gone = calls[entry].submitted + client.max_wait
             if gone < lane.horizon:
-                columns = (tape.outcome, tape.settled_at, tape.attempts, tape.held, tape.by)
-                _tape_call(calls[entry], *columns, LOST, gone)
+                _tape_call(tape, calls[entry], LOST, gone)
                 lane.lost += calls[entry].counts
             entry = following
