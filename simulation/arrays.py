@@ -16,9 +16,9 @@ Records = NDArray[np.void]
 def record(*like: np.dtype[np.void], **fields: type[np.generic]) -> np.dtype[np.void]:
     """Return a type of records whose fields are read by name, in loops and in plain Python.
 
-    It has the fields of the types that it is ``like``, and others behind them. A loop is kept on
-    disk under the names and types of the fields that it was compiled for. So a field that is
-    changed makes Numba compile anew, although the loop's own folder is as it was.
+    The fields of ``like`` come first, then the others. A loop is kept on disk under the names and
+    types of the fields that it was compiled for. So a field that is changed makes Numba compile
+    anew, although the loop's own folder is as it was.
     """
     each = [(name, kind[name]) for kind in like for name in kind.names or ()]
     return np.dtype((np.record, np.dtype([*each, *fields.items()], align=True)))

@@ -35,7 +35,7 @@ FIRST_YEAR, LAST_YEAR = 1990, 2200
 """Years of a start and of a trace's rows: any zone, and any horizon, can be applied to them."""
 
 MOST_CALLS_A_DAY = 100_000_000
-"""Of one client: a day's calls stand in memory as arrays."""
+"""Of one client, and of all: a day's calls stand in memory as arrays, which take some 35 GB."""
 MOST_CREDITS_A_CALL = 1_000_000
 MOST_CREDITS = 10**12
 """Of a base allowance, a maximum, a purchase cap, and the add-on credits of an org."""

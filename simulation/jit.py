@@ -27,15 +27,15 @@ from simulation.errors import LoopWarning
 __all__ = ["compiled", "compiled_with_memory"]
 
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
-# Without Numba's own memory a loop counts no reference to an array each time that it hands one to
-# another loop: in the loops of meters that took three quarters of the time.
+# Numba counts a reference each time that a loop hands an array to another. Without its memory
+# manager (`_nrt`, an option that it does not document) loops of meters take a quarter of the time.
 _WITHOUT_MEMORY = {**_OPTIONS, "_nrt": False}
 _DIGEST_BYTES = 32
 _warned_of: set[str] = set()
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Return a loop that makes no array and returns none; else as `compiled_with_memory`."""
+    """Return a compiled loop, which makes no array; else as `compiled_with_memory`."""
     return _compiled(function, _WITHOUT_MEMORY)
 
 
@@ -84,6 +84,7 @@ def _warn(what: str, why: str, folder: str = "") -> None:
 @lru_cache
 def _digest_of_folder(folder: Path) -> str:
     """Return a hash of all modules of a folder, whose loops may call each other."""
+    # The options too: what was compiled with others is not to be loaded.
     found = hashlib.blake2b(repr(_WITHOUT_MEMORY).encode(), digest_size=16)
     for file in sorted(folder.glob("*.py")):
         content = file.read_bytes()

@@ -96,7 +96,7 @@ class MeteredRecount:
         if initial is None:
             return
         assert initial.credits is not None
-        used, window = initial.credits * self.units, self.scenario.card.window
+        used, window = initial.credits * self.of_pool, self.scenario.card.window
         parts = min(used, 1023)
         for k in range(1, parts + 1):
             part = k * used // parts - (k - 1) * used // parts

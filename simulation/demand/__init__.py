@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from simulation.demand.demand import Demand, demands_of
     from simulation.demand.portion import Block, Portion, asked_between, calls_between
     from simulation.demand.streams import jitter_key, stream, uniform
-    from simulation.demand.workload import check_workload, too_much, workload_of
+    from simulation.demand.workload import check_workload, tries_most, too_much, workload_of
 else:
     from simulation.lazy import lazily
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulation.arrays import Floats
+from simulation.bounds import MOST_CALLS_A_DAY
 from simulation.errors import InputError, KeyPath, Problem
 from simulation.quantities import DAY
 from simulation.scenario import Client, Scenario
@@ -27,11 +28,9 @@ __all__ = [
     "calls_a_day",
     "check_workload",
     "too_much",
+    "tries_most",
     "workload_of",
 ]
-
-MOST_CALLS_A_DAY = 100_000_000
-"""A day is drawn and held as a whole; a hundred million calls take some 35 GB."""
 
 MOST_MEMORY_SHARE = 1.0
 """Of the memory that the machine has: with more, the system ends the process, or crawls."""
@@ -54,6 +53,7 @@ _SECONDS_A_JUDGED_CALL = (
 )
 _SECONDS_A_CLIENT_DAY = 1e-4
 _SECONDS_A_DAY = 1e-3
+_STANDARD_DEVIATIONS = 4  # that a day of bursts may lie above its mean
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class Workload:
     calls : float
         In all replications.
     busiest_day : float
-        The calls of all clients on their busiest local day, which is held in memory.
+        The calls of all clients on their busiest local day, with what bursts may add by chance; a
+        day is held in memory as a whole.
     busiest_client : int
         The number of the client that makes most of the calls.
     replications : int
@@ -124,11 +125,11 @@ def workload_of(
         In place of the scenario's own: the most that a run to a precision may come to.
     """
     days, clients = scenario.clock.days, len(scenario.clients)
-    by_day, more, drawn, most, busiest, retried = np.zeros(days), 0.0, 0.0, -1.0, 0, 0.0
+    by_day, variance, drawn, most, busiest, retried = np.zeros(days), 0.0, 0.0, -1.0, 0, 0.0
     for number, client in enumerate(scenario.clients):
         calls, again = _calls_by_day(scenario, client)
         by_day += calls
-        more += _more_by_chance(client, float(calls.max()))
+        variance += _variance_of_bursts(client, float(calls.max()))
         total = float(calls.sum())
         drawn += total * again
         if client.on_throttle.retry is not None:
@@ -139,7 +140,7 @@ def workload_of(
     # Whole days are drawn, and cut where the run begins or ends within one.
     in_run = min(1.0, scenario.horizon / (days * DAY))
     n = replications or scenario.replications
-    day = float(by_day.max()) + more
+    day = float(by_day.max()) + _STANDARD_DEVIATIONS * variance**0.5
     a_call = _BYTES_A_RETRIED_CALL if retried else _BYTES_A_CALL
     memory = _BYTES + a_call * day + _BYTES_A_CLIENT * clients + _BYTES_AN_ATTEMPT * tried
     drawn += tried * days
@@ -157,13 +158,12 @@ def workload_of(
     return Workload(in_all, day, busiest, n, memory, seconds / min(workers, n))
 
 
-def _more_by_chance(client: Client, calls: float) -> float:
-    """Return how many more calls than its mean a day of bursts may have."""
+def _variance_of_bursts(client: Client, calls: float) -> float:
+    """Return the variance of a client's calls on a day, 0 where it makes no bursts."""
     law, each = client.arrivals.law, client.arrivals.each
     if law is None or each is None or not law.draws_number:
         return 0.0
-    # Four standard deviations: bursts come by chance, and each brings all its calls.
-    return float(4 * np.sqrt(calls * each.calls))
+    return calls * each.calls
 
 
 def _tries_a_day(client: Client) -> float:
@@ -171,6 +171,31 @@ def _tries_a_day(client: Client) -> float:
     queue = client.on_throttle.queue
     span = None if queue is None else queue.wait.span
     return 0.0 if span is None else DAY / span
+
+
+def tries_most(scenario: Scenario) -> tuple[KeyPath, str]:
+    """Return the key of the client that may try most often on a day, and what to write there."""
+    tries = [
+        max(_tries_a_day(client), _retries_a_day(client) * _calls_by_day(scenario, client)[0].max())
+        for client in scenario.clients
+    ]
+    most = int(np.argmax(tries))
+    path: KeyPath = ("clients", most, "on_throttle")
+    if scenario.clients[most].on_throttle.queue is not None:
+        return (*path, "queue", "wait"), "write longer"
+    return (*path, "retry"), "write longer delays, or fewer 'max_attempts'"
+
+
+def _retries_a_day(client: Client) -> float:
+    """Return how often a call is tried again on a day on which all attempts are throttled."""
+    retry = client.on_throttle.retry
+    if retry is None:
+        return 0.0
+    *first, last = retry.delays() or (DAY,)
+    fit = int(np.searchsorted(np.cumsum(first), DAY, "right"))
+    if fit == len(first):
+        fit += (DAY - sum(first)) // max(1, last)
+    return float(min(retry.max_attempts - 1, fit))
 
 
 def calls_a_day(scenario: Scenario) -> float:

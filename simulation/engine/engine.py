@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
-from simulation.demand import Demand
+from simulation.demand import Demand, tries_most
 from simulation.engine.records import MOST_ATTEMPTS, DayRecords, TooManyAttemptsError
 from simulation.errors import InputError
 from simulation.scenario import Scenario
@@ -61,31 +61,22 @@ class Engine(ABC):
 
     @abstractmethod
     def _days(self) -> Iterator[DayRecords]:
-        """Do what `run` says, and raise TooManyAttemptsError."""
+        """Yield what each local day leaves behind, or raise TooManyAttemptsError."""
 
     def bounded(self, days: Iterator[DayRecords]) -> Iterator[DayRecords]:
-        """Yield what days of this replication leave behind; say what to change if it is too much.
+        """Yield these days; where one has too many attempts, raise with what to change.
 
         Raises
         ------
         InputError
-            In one line, which names the client that tries most often.
+            In one line, which names the client that may try most often.
         """
         try:
             yield from days
         except TooManyAttemptsError:
-            tries = [
-                0 if (retry := client.on_throttle.retry) is None else retry.max_attempts
-                for client in self.scenario.clients
-            ]
-            most = tries.index(max(tries))
+            path, remedy = tries_most(self.scenario)
             what = (
-                f"more than {MOST_ATTEMPTS / 1e6:.0f} million attempts are made on a day, which "
-                "are too many to hold"
+                f"on one day more than {MOST_ATTEMPTS / 1e6:.0f} million attempts are made, too "
+                f"many to hold in memory: {remedy}"
             )
-            problem = self.scenario.problem(("clients",), f"{what}: write fewer calls")
-            if tries[most]:
-                path = ("clients", most, "on_throttle", "retry")
-                what = f"{what}: write a longer 'first', or fewer 'max_attempts'"
-                problem = self.scenario.problem(path, what)
-            raise InputError([problem]) from None
+            raise InputError([self.scenario.problem(path, what)]) from None

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import simpy
 
-from simulation.engine.meters import Claim, Concurrent, Count, Meter, OpenCalls, meters_of
+from simulation.engine.meters import Claim, Concurrent, Meter, OpenCalls, OpenCount, meters_of
 from simulation.engine.pool import Alarm, CreditPool, TooManyRequests
 from simulation.engine.rules import Limits, Rules
 from simulation.rate_cards import RateCard
@@ -17,10 +17,11 @@ _COUNTING = 0  # peaks are looked at when calls have ended, and before the first
 
 
 class Counting(NamedTuple):
-    """What a call of a client takes from the meters, and where it counts while it is open."""
+    """What a call takes from each meter that counts it, and where it counts while it is open."""
 
     claims: list[Claim]
-    open: list[Count]
+    quota: list[Claim]  # one, where its client has a quota
+    open: list[OpenCount]
 
 
 class Gate:
@@ -30,17 +31,17 @@ class Gate:
     ----------
     meters : list of Meter
         The card's.
-    quotas : Meter or None
-        What clients may take themselves, where some have a quota.
+    pool : Meter
+        One of them.
     calls : OpenCalls
     """
 
     def __init__(self, env: simpy.Environment, rules: Rules, limits: Limits) -> None:
-        self._env, self._warmup = env, rules.warmup
+        self._warmup = rules.warmup
         self.calls = OpenCalls(env)
         every = meters_of(rules, limits, self.calls)
         self.meters = every[: rules.vendors]
-        self.quotas: Meter | None = every[rules.vendors] if len(every) > rules.vendors else None
+        self._quotas = every[rules.vendors :]  # one, if a client has a quota
         self.pool = self.meters[rules.pool]
         self._charge = rules.throttled_attempt_credits
         if rules.warmup < rules.horizon:
@@ -50,12 +51,14 @@ class Gate:
         for meter in self.meters:
             meter.note_peak(self._warmup)
 
-    def counting(self, client: int, what: int, credits: int) -> Counting:
-        """Return what counts a call of a client."""
+    def counting(self, client: int, what: int, credits: int, has_quota: bool) -> Counting:
+        """Return what a client's call takes; ``what`` is its kind and records in one."""
         api, records = what >> 32, what & 0xFFFFFFFF
         its = [meter for meter in self.meters if meter.counts(api, records)]
         slots = [meter.count_of(client) for meter in its if isinstance(meter, Concurrent)]
-        return Counting([meter.claim(client, credits) for meter in its], slots)
+        quotas = self._quotas if has_quota else []
+        claims, quota = ([meter.claim(client, credits) for meter in each] for each in (its, quotas))
+        return Counting(claims, quota, slots)
 
     def refuser(self, claims: list[Claim], now: int) -> Meter | None:
         """Return the first meter that refuses an attempt, or None."""
@@ -65,7 +68,7 @@ class Gate:
         return None
 
     def charge(self, now: int) -> list[tuple[int, int]]:
-        """Take from the pool what a throttled attempt costs; return when and what, if it does."""
+        """Take what a throttled attempt costs; return when and how much, or nothing."""
         if self._charge:
             free = (self.pool.sizes[0] - self.pool.used(0, now)) // self.pool.scale
             if (cost := min(self._charge, free)) > 0:
@@ -102,6 +105,11 @@ class MeteredPool(CreditPool):
 
     def take(self, units: int, booked: bool = False) -> None:
         """Consume a number of the card's smallest unit now; else as `consume`."""
+        if isinstance(self._gate.pool, Concurrent):
+            raise TypeError(
+                "the pool counts calls that are open, and what is consumed here has no end: make "
+                "the calls of a client of the scenario"
+            )
         now, claims = int(self.env.now), [self._gate.pool.claim(0, units)]
         if self._gate.refuser(claims, now) is not None:
             self.unbooked += self._gate.charge(now)

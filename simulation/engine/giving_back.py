@@ -22,7 +22,7 @@ class GivingBack:
     Attributes
     ----------
     before : Entries or None
-        What was granted before the start and is in use there.
+        What was taken before the start and is still in use then.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -43,7 +43,7 @@ class GivingBack:
     def of(self, grants: Entries) -> Entries:
         """Return grants with the moments at which they come back to the pool.
 
-        Until now they say when their calls end.
+        Their ``back_at`` says until now when their calls end.
         """
         amounts = grants.credits
         if not self._pool["counts_credits"]:

@@ -127,7 +127,7 @@ class Journal:
     ) -> None:
         """Note an attempt after the first; the ledgers know of first attempts."""
         columns, values = self._retries[accepted], (now, credits, account, ends_at)
-        if len(columns[0]) == MOST_ATTEMPTS:
+        if len(self._retries[True][0]) + len(self._retries[False][0]) == MOST_ATTEMPTS:
             raise TooManyAttemptsError
         for column, value in zip(columns, values, strict=True):
             column.append(value)

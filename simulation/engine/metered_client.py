@@ -62,7 +62,7 @@ class MeteredClient:
         self._clock_times: list[int] = rules.clock_times[begin:end].tolist()
         self._max_wait, self._interval = int(conduct["max_wait"]), int(conduct["interval"])
         self._max_open, self._horizon = int(conduct["max_open"]), rules.horizon
-        self._quota = gate.quotas if conduct["has_quota"] else None
+        self._has_quota = bool(conduct["has_quota"])
         self._has_reserve = bool(conduct["has_reserve"])
         keeps = limits.keeps[number]
         self._reserve, self._told_from = int(keeps["reserve"]), int(keeps["told_from"])
@@ -70,7 +70,7 @@ class MeteredClient:
         self._line: deque[Waiting] = deque()
         self._alarm = Alarm(env, self._look)
         self._paused, self._next_slot, self._open, self._for_room = 0, 0, [0], False
-        self._simple = not (self._has_line or self._quota or self._has_reserve)
+        self._simple = not (self._has_line or self._has_quota or self._has_reserve)
 
     def process(self, demand: Demand, clock: Clock, replication: int, first_order: int) -> Process:
         """Submit the client's calls, each at its time; draw them at the start of each day."""
@@ -103,18 +103,19 @@ class MeteredClient:
                 order += 1
 
     def _counting_of(self, calls: Calls) -> list[Counting]:
-        """Return what counts each of the client's calls."""
+        """Return what each of the client's calls takes from the meters."""
         costs, whats = calls.credits.tolist(), calls.what.tolist()
         for what, credits in zip(whats, costs, strict=True):
             if what not in self._counting:
-                self._counting[what] = self._gate.counting(self._number, what, credits)
+                self._counting[what] = self._gate.counting(
+                    self._number, what, credits, self._has_quota
+                )
         return [self._counting[what] for what in whats]
 
     def _accept(self, call: Waiting, now: int) -> None:
         self._gate.take(call.counting.claims, now)
-        if self._quota is not None:
-            _, whose, cost, _ = self._quota.claim(self._number, call.credits)
-            self._quota.take(whose, cost, now)
+        for meter, whose, cost, _ in call.counting.quota:
+            meter.take(whose, cost, now)
         counts = call.counting.open
         if self._max_open < NEVER:
             self._open[0] += 1
@@ -154,7 +155,7 @@ class MeteredClient:
         self._await(when)
 
     def _pause_over(self, call: Waiting, now: int) -> int | None:
-        """Return when the client looks again, now if nothing keeps it; None: when a call ends."""
+        """Return when the client may go on: now if nothing stops it, None when a call ends."""
         later = max(self._paused, self._next_slot)
         if later > now:
             return later
@@ -189,12 +190,10 @@ class MeteredClient:
         return max(self._told_from * pool.scale - 1, kept)
 
     def _room_at(self, call: Waiting, now: int) -> int | None:
-        """Return when there is room for a call; None: perhaps when a call ends."""
+        """Return when every meter has room for a call; None where that may be when a call ends."""
         latest, at_an_end = now, False
-        needs = [(meter, whose, most) for meter, whose, _, most in call.counting.claims]
-        if self._quota is not None:
-            meter, whose, _, most = self._quota.claim(self._number, call.credits)
-            needs.append((meter, whose, most))
+        claims = [*call.counting.claims, *call.counting.quota]
+        needs = [(meter, whose, most) for meter, whose, _, most in claims]
         if self._has_reserve:
             needs.append((self._gate.pool, 0, self._most_beside_reserve(call.credits)))
         for meter, whose, most in needs:
@@ -208,10 +207,8 @@ class MeteredClient:
     def _try(self, call: Waiting, is_first: bool) -> None:
         """Make an attempt, unless quota or reserve hold it back."""
         now, credits = int(self._env.now), call.credits
-        quota, holds = self._quota, False
-        if quota is not None and self._gate.refuser([quota.claim(self._number, credits)], now):
-            holds = True
-        elif self._has_reserve:
+        holds = self._gate.refuser(call.counting.quota, now) is not None
+        if not holds and self._has_reserve:
             holds = self._gate.pool.used(0, now) > self._most_beside_reserve(credits)
         if holds:
             call.held += 1
@@ -249,13 +246,12 @@ class MeteredClient:
 
     def _go_on(self, call: Waiting, is_first: bool, now: int) -> None:
         """Give a refused call up, try it again later, or stop the queue."""
-        client, credits = self._number, call.credits
         is_impossible = call.attempts > 0 and any(claim.most < 0 for claim in call.counting.claims)
         gives_up = (
             is_impossible
             or self._policy == DROP
             or (self._policy == RETRY and call.tries >= self._max_attempts)
-            or (self._quota is not None and self._quota.claim(client, credits).most < 0)
+            or any(claim.most < 0 for claim in call.counting.quota)
         )
         if gives_up or self._policy == RETRY:
             if is_first:
@@ -288,7 +284,7 @@ class MeteredClient:
         return int(uniform(self._key, call.number, call.tries) * longest)
 
     def lose_what_waited(self) -> None:
-        """Note the calls in line as lost that were too old before the horizon."""
+        """Mark as lost the calls in line whose longest wait was over before the horizon."""
         for call in self._line:
             if call.submitted + self._max_wait < self._horizon:
                 call.settle(LOST, call.submitted + self._max_wait)

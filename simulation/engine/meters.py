@@ -19,12 +19,12 @@ import simpy
 from simulation.engine.pool import Alarm
 from simulation.engine.rules import BUCKET, CALENDAR, CONCURRENT, NEVER, ROLLING, Limits, Rules
 
-__all__ = ["Claim", "Count", "Meter", "OpenCalls", "meters_of"]
+__all__ = ["Claim", "Meter", "OpenCalls", "OpenCount", "meters_of"]
 
 _END = -1  # at one instant, calls end before everything else
 
-Count = tuple[list[int], int]
-"""A number of open calls: a place in a list."""
+OpenCount = tuple[list[int], int]
+"""Where open calls are counted: a list, and an index in it."""
 
 
 class OpenCalls:
@@ -32,19 +32,19 @@ class OpenCalls:
 
     def __init__(self, env: simpy.Environment) -> None:
         self._env = env
-        self._ends: list[tuple[int, int, Sequence[Count]]] = []
+        self._ends: list[tuple[int, int, Sequence[OpenCount]]] = []
         self._opened = 0
         self._waiting: list[Callable[[], None]] = []
 
-    def open(self, counts: Sequence[Count], ends_at: int) -> None:
+    def open(self, counts: Sequence[OpenCount], ends_at: int) -> None:
         """Keep a call open until a moment, when it no longer counts."""
         heappush(self._ends, (ends_at, self._opened, counts))
         self._opened += 1
         if self._waiting:
-            self._tell_at(ends_at)
+            self._wake_at(ends_at)
 
     def end_until(self, now: int) -> None:
-        """End the calls that are over."""
+        """End the calls that end until a moment, that moment included."""
         ends = self._ends
         while ends and ends[0][0] <= now:
             for numbers, which in heappop(ends)[2]:
@@ -54,12 +54,12 @@ class OpenCalls:
         """Call a client, once, when the next call ends."""
         self._waiting.append(wake)
         if self._ends:
-            self._tell_at(self._ends[0][0])
+            self._wake_at(self._ends[0][0])
 
-    def _tell_at(self, when: int) -> None:
-        Alarm(self._env, self._tell).at(when, _END)
+    def _wake_at(self, when: int) -> None:
+        Alarm(self._env, self._wake).at(when, _END)
 
-    def _tell(self, _: simpy.Event) -> None:
+    def _wake(self, _: simpy.Event) -> None:
         waiting, self._waiting = self._waiting, []
         for wake in waiting:
             wake()
@@ -75,7 +75,7 @@ class Claim(NamedTuple):
         Which of its counts.
     cost : int
     most : int
-        What may be used before, at most; below 0 where the attempt costs more than the whole.
+        The most that may be used before it; below 0 where it costs more than the whole.
     """
 
     meter: Meter
@@ -98,7 +98,7 @@ class Meter(ABC):
     Attributes
     ----------
     peak : int
-        The most used at once, as far as `note_peak` was told to look.
+        The most used at once since the warm-up.
     """
 
     def __init__(self, rules: Rules, limits: Limits, number: int) -> None:
@@ -145,7 +145,7 @@ class Meter(ABC):
 
     @abstractmethod
     def _back_at(self, whose: int, most: int) -> int | None:
-        """Return when no more than ``most`` is used any more, where more is used now."""
+        """Return when use falls to ``most``; more is used now."""
 
 
 class Rolling(Meter):
@@ -238,7 +238,7 @@ class Concurrent(Meter):
         super().__init__(rules, limits, number)
         self._calls, self._open = calls, [0] * len(self.sizes)
 
-    def count_of(self, client: int) -> Count:
+    def count_of(self, client: int) -> OpenCount:
         """Return where the open calls of a client are counted."""
         return self._open, self.whose[client]
 

@@ -29,7 +29,9 @@ __all__ = [
 ]
 
 MOST_ATTEMPTS = 125_000_000
-"""A day's attempts are held as a whole, in 32 bytes each: 4 GB."""
+"""The most attempts of one day that are held in memory, with copies some 10 GB. SimPy counts those
+after a call's first, and so does the compiled loop of the pool alone; that of many meters counts
+all, of which there are fewer than `MOST_CALLS_A_DAY` first ones."""
 
 
 OUTCOMES = ("succeeded", "lost", "impossible", "unfinished")
@@ -148,7 +150,7 @@ class DayRecords:
 def in_order(parts: Sequence[Entries]) -> Entries:
     """Return entries joined, in order of time; those of one instant as they are given.
 
-    They come back as they say, where all of them say so.
+    ``back_at`` is kept where all parts have it; otherwise it is None.
     """
     time, credits, account = (
         np.concatenate([getattr(part, name) for part in parts])

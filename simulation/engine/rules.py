@@ -18,13 +18,26 @@ from simulation.errors import InputError
 from simulation.rate_cards import Meter, RateCard, reset_moments
 from simulation.scenario import Clock, PartOfPool, Scenario, recorded_before
 
-__all__ = ["CONDUCT", "KEEPS", "METER", "NEVER", "Limits", "Rules", "taken_evenly"]
+__all__ = [
+    "CONDUCT",
+    "KEEPS",
+    "METER",
+    "METER_CODES",
+    "NEVER",
+    "POLICY_CODES",
+    "START_PARTS",
+    "Limits",
+    "Rules",
+    "taken_evenly",
+]
 
 NEVER = 2**62
 """A moment behind every run, and a size that nothing reaches."""
 
 _KINDS = ("rolling", "calendar", "bucket", "concurrent")
 METER_CODES = ROLLING, CALENDAR, BUCKET, CONCURRENT = 0, 1, 2, 3
+"""The kinds of meter, in the order of `_KINDS`."""
+
 POLICY_CODES = DROP, RETRY, QUEUE_FOR, QUEUE_UNTIL, QUEUE_FOR_ROOM = 0, 1, 2, 3, 4
 """What a client does when throttled; a queue stops for a time, until a time, or for room."""
 
@@ -125,7 +138,7 @@ class Rules:
 
     @classmethod
     def of(cls, demand: Demand, replication: int) -> Rules:
-        """Return the rules of a replication of a scenario; jitter is all that it differs in."""
+        """Return the rules of one replication; replications differ only in jitter."""
         scenario = demand.scenario
         return _made(scenario, demand.apis, replication)
 
@@ -301,7 +314,8 @@ def _resets(meter: Meter, scenario: Scenario, clock: Clock) -> list[int]:
     return [moment - begin for moment in found if moment > begin]
 
 
-_START_PARTS = 1023  # as many as an unused pool of the compiled engine has room for
+START_PARTS = 2**10 - 1
+"""Of what is in use at the start; an unused pool of the compiled loops has room for as many."""
 
 
 def _before(scenario: Scenario) -> Ints:
@@ -317,9 +331,10 @@ def _before(scenario: Scenario) -> Ints:
 def taken_evenly(held: int, window: int) -> Ints:
     """Return grants before the start that come back evenly over the next window.
 
-    They are equal parts of at least one unit, at most `_START_PARTS` of them.
+    They are at most `START_PARTS` parts, equal to within one unit.
     """
-    parts = min(held, _START_PARTS)  # Python's whole numbers, since no product of them overflows
+    # Python's whole numbers, since no product of them overflows.
+    parts = min(held, START_PARTS)
     rows = [
         (
             (part + 1) * window // parts - window,

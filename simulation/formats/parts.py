@@ -192,8 +192,8 @@ def twice(items: Iterable[Any]) -> Any:
     return None
 
 
-def of_value_alone(value: Any, handler: ModelWrapValidatorHandler[M]) -> M:
-    """Return the model whose key ``fixed`` is a value that stands alone.
+def of_value_alone(value: Any, handler: ModelWrapValidatorHandler[M], key: str) -> M:
+    """Return the model of a value that is written alone, as its key.
 
     Raises
     ------
@@ -201,7 +201,7 @@ def of_value_alone(value: Any, handler: ModelWrapValidatorHandler[M]) -> M:
         If the value is wrong; it blames the value itself, since the key is not written.
     """
     try:
-        return handler({"fixed": value})
+        return handler({key: value})
     except ValidationError as error:
         wrong = details_of(error)
         for detail in wrong:
@@ -221,7 +221,7 @@ def exactly_one_of(properties: dict[str, Any]) -> JsonSchemaValue:
 
 
 def one_number_twice(keys: Iterable[Any]) -> tuple[Any, Any] | None:
-    """Return the first key that means the number of an earlier one, and that one; or None.
+    """Return the first key that is the number of an earlier one, and that earlier one; or None.
 
     Keys that are no whole numbers are left to the model, which reports them.
 

@@ -73,11 +73,11 @@ def throttled_beside(scenario: Scenario, shares: Mapping[str, float]) -> str:
 
 
 def what_helps_beside(scenario: Scenario, shares: Mapping[str, float]) -> str:
-    """Return what would help where other meters throttle, in words."""
+    """Return what would help where other meters throttle, as sentences; empty where none does."""
     helps = helps_against(_meters(scenario, shares))
     if len(helps) == 1:
-        return helps[0][1]
-    return "; ".join(f"against {named}, {words}" for named, words in helps)
+        return f"What would help: {helps[0][1]}."
+    return " ".join(f"Against {named}: {words}." for named, words in helps)
 
 
 def helps_against(meters: Sequence[Meter]) -> list[tuple[str, str]]:
@@ -104,5 +104,5 @@ def reasons_beside(scenario: Scenario, beside: BesidePool | None) -> list[str]:
         reasons.append(f"{then} {said}: {more_of_the_pool(scenario)} will not change that.")
     if not beside.credits_help:
         helps = what_helps_beside(scenario, beside.shares)
-        reasons.append(f"No pool is large enough. What would help: {helps}.")
+        reasons.append(f"No pool is large enough. {helps}".rstrip())
     return reasons

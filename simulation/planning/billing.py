@@ -83,14 +83,14 @@ class Billing:
         return month, _in_parts(days)
 
     def per_day(self, used: Ints) -> Floats:
-        """Return what a day costs in $ that uses these add-on credits, by the slabs."""
+        """Return what a day with these add-on credits costs in $, by the slabs."""
         bills = np.zeros(used.shape)
         for begin, end, price in zip(self._ends, self._ends[1:], self._prices, strict=False):
             bills += np.clip(used - begin, 0, end - begin) * price
         return bills
 
     def of_an_event(self, credits: Floats, limits: Ints) -> Floats:
-        """Return what a month is billed for one day that uses these credits, (m,) $."""
+        """Return what one day's use of these credits adds to a month's bill, (m,) $."""
         used = np.minimum(credits, np.maximum(0, limits - self._allowance))
         return self.per_day(used) * DAYS_PER_MONTH / len(self._days)
 

@@ -53,7 +53,7 @@ class Tiers(Part):
     """What a call costs by its records: a tier ends with a number of records, and has a cost."""
 
     up_to: dict[Records, CallCredits] = Field(
-        description="the most records of each tier, with the credits of a call in it"
+        description="the credits of a call by the most records of its tier"
     )
 
     @field_validator("up_to", mode="before")

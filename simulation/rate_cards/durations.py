@@ -66,7 +66,7 @@ class CallDuration(Part):
         """Return the model of a duration alone."""
         if isinstance(value, dict | CallDuration):
             return handler(value)
-        return of_value_alone(value, handler)
+        return of_value_alone(value, handler, "fixed")
 
     @model_validator(mode="after")
     def _one_kind(self) -> CallDuration:

@@ -109,8 +109,8 @@ def _credits_do_not_help(plan: Plan) -> str:
     more = more_of_the_pool(plan.scenario)
     return (
         f"{more[0].upper()}{more[1:]} will not help: even with a pool that is never used up "
-        f"{said}. What would: {what_helps_beside(plan.scenario, shares)}."
-    )
+        f"{said}. {what_helps_beside(plan.scenario, shares)}"
+    ).rstrip()
 
 
 def _least_cost(plan: Plan) -> str:

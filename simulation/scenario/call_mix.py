@@ -75,7 +75,7 @@ class RecordCount(Part):
             raise ValueError(
                 f"{value!r} is no number of records, write a number or {{uniform: [1, 5]}}"
             )
-        return of_value_alone(value, handler)
+        return of_value_alone(value, handler, "fixed")
 
     @model_validator(mode="after")
     def _one_kind(self) -> RecordCount:

@@ -39,10 +39,10 @@ class Client(Part):
         None, description="makes no attempt that would leave less than this of the pool free"
     )
     pace: Pace | None = Field(
-        None, description="the most attempts that it makes in a time, evenly spaced"
+        None, description="makes at most this many attempts in a stretch of time, evenly spaced"
     )
     max_concurrent: Annotated[int, Field(ge=1, le=MOST_CONCURRENT), WHOLE] | None = Field(
-        None, description="the most of its calls that are open at once"
+        None, description="has at most this many calls open at once"
     )
     group: str | None = Field(
         None, min_length=1, max_length=100, description="the group whose limits it shares"

@@ -1,4 +1,4 @@
-"""Many orgs: the same tables whatever is killed when, by whomever the work is done."""
+"""Many orgs: the same tables whatever is killed when, and whatever does the work."""
 
 from __future__ import annotations
 

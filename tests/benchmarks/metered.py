@@ -40,7 +40,7 @@ LIMITS: dict[str, list[dict[str, Any]]] = {
 
 
 def busy(folder: Path, meters: str, calls_a_day: int, **keys: Any) -> Scenario:
-    """Return ten clients, of which half drop and half try again, on a card of so many meters.
+    """Return ten clients, of which half drop and half try again, on a card of this many meters.
 
     The pool holds what a busy weekday wants, so that some days throttle; other meters hold five
     times the mean calls of a minute, and twenty times the mean of a client's open calls.

@@ -257,5 +257,5 @@ def test_more_attempts_than_a_day_may_hold_are_refused_in_one_line(
         run(load_scenario(file), engine=engine, out=tmp_path / "out")
     told = str(refused.value)
     assert "\n" not in told
-    assert re.search(r"many\.yaml:\d+: clients\.a\.on_throttle\.retry: more than", told), told
+    assert re.search(r"many\.yaml:\d+: clients\.a\.on_throttle\.retry: on one day", told), told
     assert not (tmp_path / "out").exists()

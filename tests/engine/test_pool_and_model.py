@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from simulation import CreditPool, Model, RateCard, TooManyRequests, run
 from simulation.quantities import DAY, HOUR, MINUTE, SECOND
+from tests.cards_of_tests import write_card
 from tests.helpers import (
     ANY_LIMIT,
     any_limit,
@@ -254,3 +255,11 @@ def test_the_pool_remembers_one_window_and_little_more() -> None:
         assert 86_399 <= len(pool._times) <= 86_400 + 10_001
     assert pool.used == 86_399  # what was consumed on the second at which the day ends is back
     assert pool.unbooked == []
+
+
+def test_a_process_of_one_s_own_takes_no_slot_that_it_could_not_give_back(tmp_path: Path) -> None:
+    pool = {"name": "open", "size": "pool", "kind": "concurrent", "counts": "calls"}
+    card = write_card(tmp_path, pool)
+    model = Model(any_limit(3, [scheduled("a", "08:00", 1)], rate_card=card))
+    with pytest.raises(TypeError, match="has no end"):
+        model.pool.consume(1)

@@ -41,7 +41,7 @@ def lasting(client: dict[str, Any], duration: str, api: str = "one") -> dict[str
 
 
 def at_once(calls: int, edition: str, **keys: Any) -> Scenario:
-    """Return an org whose sync makes so many calls at once, each hour, on a card with slots."""
+    """Return an org whose sync makes this many calls at once, each hour, on a card with slots."""
     sync = lasting(scheduled("sync", "", calls), "10 s", "other")
     sync["arrivals"]["schedule"] = {"every": "1 hour", "calls": calls}
     org = {"edition": edition, "user_licenses": 10}
@@ -66,7 +66,7 @@ def test_the_first_sentence_says_that_credits_will_not_help_and_what_would(bound
         "throttled by sub-concurrency (10 calls at once for the org, in 8 kinds of call)" in first
     )
     assert what_would == (
-        "What would: fewer calls at once (`max_concurrent` on a client that makes many), "
+        "What would help: fewer calls at once (`max_concurrent` on a client that makes many), "
         "a slower pace (`pace`), shorter calls, or other hours"
     )
 
@@ -280,7 +280,7 @@ def test_a_batch_says_of_which_orgs_credits_do_not_help(bound: Path, tmp_path: P
         "name,scenario,clients.sync.max_concurrent\n"
         "As it is,slots.yaml,\nTen at once,slots.yaml,10\n"
     )
-    # So many replications decide that ten at once are few enough in 95 % of runs.
+    # This many replications decide that ten at once are few enough in 95 % of runs.
     options: dict[str, Any] = {"confirm": "none", "max_replications": 160}
     plan_portfolio(tmp_path / "orgs.csv", out=tmp_path / "out", **options)
     table = pd.read_csv(tmp_path / "out" / "portfolio.csv").set_index("scenario")

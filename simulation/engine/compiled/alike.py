@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from simulation.engine import rules
 from simulation.engine.compiled.heap import earlier
-from simulation.engine.compiled.meter_loops import take_back, used_of
+from simulation.engine.compiled.meter_loops import ROLLING, take_back, used_of
 from simulation.jit import compiled
 
 __all__ = ["is_alike"]
-
-ROLLING = 0
-if rules.ROLLING != ROLLING:
-    raise ImportError("the loops and `engine.rules` have different codes of meters")
 
 
 @compiled

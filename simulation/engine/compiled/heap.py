@@ -6,7 +6,9 @@ import numpy as np
 
 from simulation.jit import compiled
 
-__all__ = ["drop_first", "earlier", "push", "uniform"]
+__all__ = ["ORDERS_PER_CLIENT", "drop_first", "earlier", "push", "uniform"]
+
+ORDERS_PER_CLIENT = 2**44  # more calls than any client makes
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)

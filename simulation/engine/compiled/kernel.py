@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from simulation.arrays import Ints, Records
 from simulation.engine import records
-from simulation.engine.compiled.heap import drop_first, earlier, push, uniform
+from simulation.engine.compiled.heap import ORDERS_PER_CLIENT, drop_first, earlier, push, uniform
 from simulation.engine.compiled.lanes import (
     Lanes,
     with_more_calls,
@@ -47,8 +47,6 @@ if _OUTCOMES != (SUCCEEDED, LOST, IMPOSSIBLE, UNFINISHED):
 
 RETRY_GRANTED, RETRY_THROTTLED, CHARGED = range(3)
 """Kinds of event: retries, and credits that a throttled attempt cost."""
-
-_ORDERS_PER_CLIENT = 2**44  # more calls than any client makes
 
 
 class Day(NamedTuple):
@@ -189,7 +187,7 @@ def _decide_lane(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR091
             if soon > 0:
                 order = np.int64(-1)
                 if arrived < count:
-                    order = np.int64(clients[arrived]) * _ORDERS_PER_CLIENT + numbers[arrived]
+                    order = np.int64(clients[arrived]) * ORDERS_PER_CLIENT + numbers[arrived]
                 if earlier(heap[0].due, heap[0].order, now, order):
                     now, entry = heap[0].due, heap[0].call
                     drop_first(heap, soon)
@@ -244,8 +242,8 @@ def _decide_lane(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR091
             if refused.shape[0] > 0:
                 refused[here] = True
         else:
-            client = calls[entry].order // _ORDERS_PER_CLIENT
-            number = calls[entry].order - client * _ORDERS_PER_CLIENT
+            client = calls[entry].order // ORDERS_PER_CLIENT
+            number = calls[entry].order - client * ORDERS_PER_CLIENT
             counts, row = calls[entry].counts, calls[entry].row
             if taped:
                 _note(events, noted, now, row, cost, RETRY_THROTTLED)
@@ -277,7 +275,7 @@ def _decide_lane(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR091
             else:
                 entry = ended
                 ended += 1
-            calls[entry].order = client * _ORDERS_PER_CLIENT + number
+            calls[entry].order = client * ORDERS_PER_CLIENT + number
             calls[entry].credits, calls[entry].counts, calls[entry].row = cost, counts, row
         calls[entry].due, calls[entry].attempt = due, attempt + 1
         # Without calls ahead, slots between here and now hold nothing: skip the walk over them.

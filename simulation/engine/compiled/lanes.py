@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from simulation.arrays import Ints, Records, record
 from simulation.engine.records import MOST_ATTEMPTS, TooManyAttemptsError
-from simulation.engine.rules import taken_evenly
+from simulation.engine.rules import START_PARTS, taken_evenly
 from simulation.quantities import DAY
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "RETRY",
     "WALK",
     "Lanes",
+    "as_bytes",
     "hold",
     "lanes_of",
     "slot_bits",
@@ -114,7 +115,7 @@ def lanes_of(limits: Sequence[int] | Ints, before: Lanes | None = None) -> Lanes
     state = np.zeros(count, LANE)
     state["limit"], state["free"], state["strayed"] = limits, -1, _NEVER
     grants, calls = (
-        (1024, 64) if before is None else (before.grants.shape[1], before.calls.shape[1])
+        (START_PARTS + 1, 64) if before is None else (before.grants.shape[1], before.calls.shape[1])
     )
     new = Lanes(
         state=state,
@@ -150,7 +151,7 @@ def slot_bits(longest: int, calls_a_day: float) -> int:
 def with_more_grants(lanes: Lanes) -> Lanes:
     """Return the lanes with rings twice as long."""
     # Grant n moves from n % length to n % (2 * length): to where it is, or a length further.
-    raw = _raw(lanes.grants)
+    raw = as_bytes(lanes.grants)
     return lanes._replace(grants=np.concatenate((raw, raw), axis=1).view(GRANT))
 
 
@@ -158,27 +159,30 @@ def with_more_calls(lanes: Lanes) -> Lanes:
     """Return the lanes with room for twice as many calls that wait."""
     count, length = lanes.calls.shape
     calls, soon = np.empty((count, 2 * length), CALL), np.empty((count, 2 * length), RETRY)
-    _raw(calls)[:, :length], _raw(soon)[:, :length] = _raw(lanes.calls), _raw(lanes.soon)
+    as_bytes(calls)[:, :length], as_bytes(soon)[:, :length] = (
+        as_bytes(lanes.calls),
+        as_bytes(lanes.soon),
+    )
     # Indices stay as they are: heaps, slots and free lists point to entries by them.
     return lanes._replace(calls=calls, soon=soon)
 
 
 def with_more_events(events: Records) -> Records:
-    """Return events with twice the room, or with as much as they may take.
+    """Return the events with twice the room, at most `MOST_ATTEMPTS`.
 
     Raises
     ------
     TooManyAttemptsError
-        If they have that already.
+        If they have that much room already.
     """
     if len(events) >= MOST_ATTEMPTS:
         raise TooManyAttemptsError
     longer = np.empty(min(2 * len(events), MOST_ATTEMPTS), EVENT)
-    _raw(longer)[: len(events)] = _raw(events)
+    as_bytes(longer)[: len(events)] = as_bytes(events)
     return longer
 
 
-def _raw(records: Records) -> Records:
+def as_bytes(records: Records) -> Records:
     """Return a view of records as mere bytes, since NumPy copies records field by field."""
     return records.view(f"V{records.itemsize}")
 

@@ -15,9 +15,11 @@ from simulation.jit import compiled
 __all__ = [
     "AT_AN_END",
     "AT_ONCE",
+    "BEFORE",
     "CHARGED",
     "GRANTED",
     "NEVER",
+    "ROLLING",
     "THROTTLED",
     "all_room_at",
     "charge",
@@ -41,6 +43,10 @@ AT_ONCE, GRANTED, THROTTLED, CHARGED = range(4)
 """Kinds of event: calls accepted when submitted, and later ones; throttled attempts; charges."""
 
 NEVER = np.int64(2**62)
+if rules.NEVER != NEVER:
+    raise ImportError("the loops and `engine.rules` have different moments that never come")
+
+BEFORE = np.int64(2**61)  # a bit of `GRANT.meters`, which no meter has
 AT_AN_END = np.int64(-1)  # there may be room when a call ends
 
 
@@ -60,6 +66,14 @@ def used_of(meter, count, now):  # type: ignore[no-untyped-def]
 def _cost(meter, credits):  # type: ignore[no-untyped-def]
     """Return what an attempt takes from a meter, in its parts."""
     return (credits if meter.counts_credits else 1) * meter.scale
+
+
+@compiled
+def _given_back(meter, grant):  # type: ignore[no-untyped-def]
+    """Return what comes back to a meter of an accepted attempt, in its parts."""
+    if grant.meters & BEFORE:  # many attempts before the start, as one
+        return grant.credits * meter.scale
+    return _cost(meter, grant.credits)
 
 
 @compiled
@@ -88,7 +102,7 @@ def take_back(state, tables, now):  # type: ignore[no-untyped-def]
             while oldest < lane.made and ring[oldest & turn].time <= edge:
                 grant = ring[oldest & turn]
                 if grant.meters >> number & 1:
-                    counts[whose[number, grant.client]].used -= _cost(meter, grant.credits)
+                    counts[whose[number, grant.client]].used -= _given_back(meter, grant)
                 oldest += 1
             meter.turn = oldest
         elif meter.kind == CALENDAR:
@@ -119,7 +133,7 @@ def _room_at(state, tables, number, at, most, now):  # type: ignore[no-untyped-d
     while oldest < lane.made:
         grant = ring[oldest & turn]
         if grant.meters >> number & 1 and tables.whose[number, grant.client] == at:
-            used -= _cost(meter, grant.credits)
+            used -= _given_back(meter, grant)
             if used <= most:
                 return grant.time + meter.window
         oldest += 1

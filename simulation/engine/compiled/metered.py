@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from simulation.arrays import Ints, Records, record
 from simulation.demand import Calls
 from simulation.engine import rules
-from simulation.engine.compiled.lanes import EVENT, RETRY, with_more_events
-from simulation.engine.compiled.meter_loops import take_back, used_of
+from simulation.engine.compiled.lanes import EVENT, RETRY, as_bytes, with_more_events
+from simulation.engine.compiled.meter_loops import BEFORE, take_back, used_of
 from simulation.engine.compiled.metering import decide_metered, lose_what_waited
 from simulation.engine.rules import Limits, Rules
 from simulation.jit import compiled
@@ -77,7 +77,7 @@ CLIENT = record(
 """A client: its rules, and how far it is."""
 
 GRANT = record(time=np.int64, credits=np.int64, client=np.int64, meters=np.int64)
-"""An accepted attempt, and a bit for each meter that counts it."""
+"""An accepted attempt, and a bit for each meter that counts it; or a part of what was before."""
 
 CALL = record(
     order=np.int64,  # client and number of the call in one: who is first of two at one instant
@@ -184,7 +184,7 @@ def start_of(of: Rules, limits: Limits) -> State:
         calls=np.zeros(64, CALL),
     )
     state.ring["time"][:before], state.ring["credits"][:before] = of.start.T
-    state.ring["meters"][:before] = 1 << of.pool
+    state.ring["meters"][:before] = 1 << of.pool | BEFORE
     state.counts["used"][pool["first"]] = int(of.start[:, 1].sum()) * int(pool["scale"])
     _resize(state, limits)
     return state
@@ -235,7 +235,7 @@ def decide(
             state = state._replace(ends=_twice(state.ends))
         else:
             # Attempt n moves from n % length to n % (2 * length): to where it is, or further on.
-            ring = state.ring.view(f"V{GRANT.itemsize}")
+            ring = as_bytes(state.ring)
             state = state._replace(ring=np.concatenate((ring, ring)).view(GRANT))
     return state, tape
 
@@ -259,6 +259,6 @@ def end(state: State, tape: Tape) -> None:
 
 
 def _twice(table: Records) -> Records:
-    raw = table.view(f"V{table.itemsize}")
+    raw = as_bytes(table)
     longer: Records = np.concatenate((raw, np.zeros_like(raw))).view(table.dtype)
     return longer

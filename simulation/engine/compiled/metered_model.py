@@ -11,7 +11,7 @@ from simulation.demand import Calls
 from simulation.engine.compiled import metered
 from simulation.engine.compiled.lanes import EVENT
 from simulation.engine.compiled.meter_loops import AT_ONCE, CHARGED, GRANTED, THROTTLED
-from simulation.engine.compiled.open_calls import OpenCalls
+from simulation.engine.compiled.unsettled import Unsettled
 from simulation.engine.engine import Engine
 from simulation.engine.giving_back import GivingBack
 from simulation.engine.records import (
@@ -36,17 +36,17 @@ def run_metered(engine: Engine, held: int | None = None) -> Iterator[DayRecords]
     if held is not None:
         rules = rules.begun_with(held)
     tables, limits = metered.tables_of(rules), rules.limits(engine.units)
-    state, open_calls = metered.start_of(rules, limits), _OpenCalls(len(engine.demand.apis))
+    state, unsettled = metered.start_of(rules, limits), _Unsettled(len(engine.demand.apis))
     giving_back = GivingBack(rules)
     for day, calls in enumerate(engine.demand.draw_days(engine.replication)):
         end = clock.day_end(day)
-        base = open_calls.add(calls)
+        base = unsettled.add(calls)
         today = metered.MeteredDay.of(calls, np.zeros(len(calls), bool))
-        state, open_calls.tape = metered.decide(state, tables, today, end, open_calls.tape, base)
+        state, unsettled.tape = metered.decide(state, tables, today, end, unsettled.tape, base)
         if end == clock.horizon:
-            metered.end(state, open_calls.tape)
-        grants, throttles = open_calls.attempts(giving_back)
-        settled, handed_out = open_calls.close_days(last=end == clock.horizon)
+            metered.end(state, unsettled.tape)
+        grants, throttles = unsettled.attempts(giving_back)
+        settled, handed_out = unsettled.close_days(last=end == clock.horizon)
         state.calls["row"] -= handed_out  # of free entries too, whose row says nothing
         yield DayRecords(
             day,
@@ -61,10 +61,10 @@ def run_metered(engine: Engine, held: int | None = None) -> Iterator[DayRecords]
         start = end
 
 
-class _OpenCalls(OpenCalls[metered.Tape]):
+class _Unsettled(Unsettled[metered.Tape]):
     """The calls of a scenario of many meters, which may last."""
 
-    FILLS: ClassVar[dict[str, int]] = {**OpenCalls.FILLS, "held": 0, "by": -1}
+    FILLS: ClassVar[dict[str, int]] = {**Unsettled.FILLS, "held": 0, "by": -1}
 
     def __init__(self, kinds: int) -> None:
         events, length = np.zeros(1024, EVENT), np.zeros(1, np.int64)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from simulation.engine import records, rules
-from simulation.engine.compiled.heap import drop_first, earlier, push, uniform
+from simulation.engine.compiled.heap import ORDERS_PER_CLIENT, drop_first, earlier, push, uniform
 from simulation.engine.compiled.meter_loops import (
     AT_AN_END,
     AT_ONCE,
@@ -42,8 +42,6 @@ _OUTCOMES = (records.SUCCEEDED, records.LOST, records.IMPOSSIBLE, records.UNFINI
 _POLICIES = (DROP, RETRY, QUEUE_FOR, QUEUE_UNTIL, QUEUE_FOR_ROOM)
 if (SUCCEEDED, LOST, IMPOSSIBLE, UNFINISHED) != _OUTCOMES or rules.POLICY_CODES != _POLICIES:
     raise ImportError("the loops and `engine` have different codes of outcomes or of policies")
-
-_ORDERS_PER_CLIENT = 2**44  # more calls than any client makes
 
 
 @compiled
@@ -96,7 +94,7 @@ def _tape_call(tape, call, outcome, when):  # type: ignore[no-untyped-def]
 
 @compiled
 def _let_go(state, entry, lost):  # type: ignore[no-untyped-def]
-    """Let the entry of a call that ended go; ``lost`` is whether it was lost."""
+    """Free the entry of a call that ended; ``lost`` says whether it was lost."""
     lane, calls = state.lane[0], state.calls
     if lost:
         lane.lost += calls[entry].counts
@@ -165,7 +163,8 @@ def decide_metered(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0
 ):
     """Decide every attempt before ``until`` in the order of rule 3.3.
 
-    Return -1, or with which of the day's calls to go on when there is more room.
+    Return -1 when all are decided, else with which of the day's calls to go on once arrays have
+    grown.
     """
     lane, clients, calls = state.lane[0], state.clients, state.calls
     soon, ends = state.soon, state.ends
@@ -174,12 +173,12 @@ def decide_metered(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0
         now, order = until, np.int64(-1)
         if arrived < count:
             now = day.time[arrived]
-            order = np.int64(day.client[arrived]) * _ORDERS_PER_CLIENT + day.call[arrived]
+            order = np.int64(day.client[arrived]) * ORDERS_PER_CLIENT + day.call[arrived]
         is_due = lane.soon > 0 and earlier(soon[0].due, soon[0].order, now, order)
         if is_due:
             now = soon[0].due
         ends_first = lane.waiting > 0 and lane.ends > 0 and ends[0].due <= now
-        # Calls that end when the warm-up does end before it is looked what is used then.
+        # Calls that end with the warm-up end before the first peaks are noted.
         if not lane.counting and (ends[0].due > lane.warmup if ends_first else now >= lane.warmup):
             _begin_to_count(state, tables)
         if ends_first:
@@ -202,7 +201,7 @@ def decide_metered(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0
             call = calls[entry]
             order, credits, mask, duration = call.order, call.credits, call.meters, call.duration
             submitted, row, counts_it = call.submitted, call.row, call.counts
-            number = order // _ORDERS_PER_CLIENT
+            number = order // ORDERS_PER_CLIENT
             client = clients[number]
         else:
             number, credits, submitted = np.int64(day.client[arrived]), day.credits[arrived], now
@@ -311,7 +310,7 @@ def decide_metered(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0
                 continue
             delay = tables.delays[min(client.first_delay + call.tries - 1, client.last_delay)]
             if client.jittered:
-                which = order - number * _ORDERS_PER_CLIENT
+                which = order - number * ORDERS_PER_CLIENT
                 delay = np.int64(uniform(client.key, which, call.tries) * delay)
             _tape_call(tape, call, UNFINISHED, -1)
             if now + delay < lane.horizon:
@@ -341,7 +340,7 @@ def decide_metered(  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0
 
 @compiled
 def lose_what_waited(state, tape):  # type: ignore[no-untyped-def]
-    """Note the calls in lines as lost that were too old before the horizon."""
+    """Mark as lost the calls in lines whose longest wait was over before the horizon."""
     lane, clients, calls = state.lane[0], state.clients, state.calls
     for number in range(clients.shape[0]):
         client = clients[number]

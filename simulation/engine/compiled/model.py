@@ -19,7 +19,7 @@ from simulation.engine.compiled.kernel import (
 )
 from simulation.engine.compiled.lanes import EVENT, POLICY, lanes_of, slot_bits
 from simulation.engine.compiled.metered_model import run_metered
-from simulation.engine.compiled.open_calls import OpenCalls
+from simulation.engine.compiled.unsettled import Unsettled
 from simulation.engine.engine import Engine
 from simulation.engine.records import (
     SUCCEEDED,
@@ -76,23 +76,23 @@ class CompiledModel(Engine):
         clock, start = self.scenario.clock, 0
         laws = laws_of(self.demand, self.replication)
         lanes = lanes_of([self.scenario.card.in_units(self.limit)])
-        open_calls = _OpenCalls(len(self.demand.apis), empty_tape())
+        unsettled = _Unsettled(len(self.demand.apis), empty_tape())
         for day, calls in enumerate(self.demand.draw_days(self.replication)):
             end = clock.day_end(day)
-            base = open_calls.add(calls)
+            base = unsettled.add(calls)
             nothing = np.zeros(len(calls), bool)  # the tape tells each call: nothing is counted
             today = Day(calls.time, calls.client, calls.call, calls.credits, nothing)
             first = np.zeros(1, np.int64)
-            tape = open_calls.tape
-            lanes, open_calls.tape = decide(lanes, laws, today, first, end, tape, base)
-            grants, throttles = open_calls.attempts(calls)
-            settled, handed_out = open_calls.close_days(last=end == clock.horizon)
+            tape = unsettled.tape
+            lanes, unsettled.tape = decide(lanes, laws, today, first, end, tape, base)
+            grants, throttles = unsettled.attempts(calls)
+            settled, handed_out = unsettled.close_days(last=end == clock.horizon)
             lanes.calls["row"] -= handed_out  # of free entries too, whose row says nothing
             yield DayRecords(day, start, end, settled, grants, throttles)
             start = end
 
 
-class _OpenCalls(OpenCalls[Tape]):
+class _Unsettled(Unsettled[Tape]):
     """The calls of a scenario whose only meter is the pool."""
 
     def add(self, calls: Calls) -> int:

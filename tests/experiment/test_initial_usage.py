@@ -1,4 +1,4 @@
-"""What is in use at the start comes back as the kind of its pool says, and is seen to."""
+"""What is in use at the start comes back by the kind of its pool."""
 
 from __future__ import annotations
 
@@ -39,3 +39,20 @@ def test_calls_in_use_at_the_start_are_as_many_as_they_are_said_to_be(
     pool = {"kind": "calendar", "resets": {"timezone": "UTC"}, "counts": "calls"}
     # More than the parts of which the start is made.
     assert available(tmp_path, engine, pool, 5_000, 6_000) == [1_000] * 6
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+@pytest.mark.parametrize("counts", ["credits", "calls"])
+def test_more_than_the_parts_of_a_start_come_back_evenly_and_whole(
+    tmp_path: Path, engine: Any, counts: str
+) -> None:
+    rolling = {"name": "p", "size": "pool", "kind": "rolling"}
+    slots = {"name": "slots", "kind": "concurrent", "size": 10_000}
+    card = write_card(tmp_path, {**rolling, "counts": counts}, slots)
+    clients = [scheduled("a", "20:00", 5_200, "one")]
+    scenario = any_limit(
+        6_000, clients, rate_card=card, horizon="24 hours", initial_usage={"credits": 5_000}
+    )
+    # After 20 of 24 hours five of six are back: 5,000 - 4,166 are in use, and 5,166 calls pass.
+    (throttled,) = run(scenario, engine=engine).runs["throttled_calls"]
+    assert abs(throttled - (5_200 - 5_166)) <= 5_000 / 1_023

@@ -1,4 +1,4 @@
-"""The calls that are not yet handed out, day by day, with what became of them."""
+"""Calls of days that are not yet handed out, with what became of them so far."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from simulation.arrays import Records
 from simulation.demand import Calls
 from simulation.engine.records import SUCCEEDED, UNFINISHED, CallRecords, concatenate
 
-__all__ = ["OpenCalls"]
+__all__ = ["Unsettled"]
 
-Tape = TypeVar("Tape", bound=Any)
+AnyTape = TypeVar("AnyTape", bound=Any)
 
 
-class OpenCalls(ABC, Generic[Tape]):
+class Unsettled(ABC, Generic[AnyTape]):
     """The calls on a tape of one lane, a row each, and the days that they were submitted on.
 
     Attributes
@@ -31,7 +31,7 @@ class OpenCalls(ABC, Generic[Tape]):
     FILLS: ClassVar[dict[str, int]] = {"outcome": SUCCEEDED, "attempts": 1}
     """What stands in each column of a call that is accepted at once."""
 
-    def __init__(self, kinds: int, tape: Tape) -> None:
+    def __init__(self, kinds: int, tape: AnyTape) -> None:
         self.tape = tape
         self.accounts = np.empty(0, np.int64)
         self._kinds = kinds
@@ -53,7 +53,7 @@ class OpenCalls(ABC, Generic[Tape]):
         return base
 
     def events(self, kind: int) -> Records:
-        """Return what happened of a kind on the day just opened."""
+        """Return the events of one kind on the newest day."""
         events = self.tape.events[: self.tape.length[0]]
         found: Records = events[events["kind"] == kind]
         return found
@@ -63,7 +63,7 @@ class OpenCalls(ABC, Generic[Tape]):
         """Return the records of a day's calls, which stand in these rows."""
 
     def close_days(self, last: bool) -> tuple[CallRecords, int]:
-        """Return the records of the days that are settled, and of how many calls they are."""
+        """Return the records of the settled days, and how many calls those are."""
         tape, done, row = self.tape, list[CallRecords](), 0
         while self._days:
             here = slice(row, row + len(self._days[0]))
