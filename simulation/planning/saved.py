@@ -207,7 +207,7 @@ def _run(file: Locate, scenario: Scenario, summary: dict[str, Any]) -> RunResult
     result = RunResult(
         scenario=scenario, engine=engine, **tables, warmup=warmup_from(summary["warmup"])
     )
-    if "files" not in summary:  # it is of before 0.2.0, or somebody changed it
+    if "files" not in summary:  # else its hashes prove more
         _refuse_other_figures(result, summary)
     return result
 

@@ -193,7 +193,9 @@ def test_workload_counts_the_calls_of_bursts() -> None:
         for client in (poisson("a", "25000 per day"), with_each(poisson("a", "100 per day"), 250))
     )
     assert calls_a_day(bursts) == calls_a_day(flat) == 25_000
-    assert workload_of(bursts, "simpy") == workload_of(flat, "simpy")
+    assert workload_of(bursts, "simpy").calls == workload_of(flat, "simpy").calls
+    # A day of bursts is held in memory whole: 100 of them, and four standard deviations more.
+    assert workload_of(bursts, "simpy").busiest_day == pytest.approx((100 + 4 * 10) * 250)
     drawn = np.array([len(Demand(bursts).draw_day(n, 0)) for n in range(400)]) / 250
     assert abs(drawn.mean() - 100) < 4 * np.sqrt(100 / 400)
     assert abs(drawn.var(ddof=1) - 100) < 4 * np.sqrt((100 + 2 * 100**2) / 400)
