@@ -43,7 +43,7 @@ def quote(
     from simulation.cli.card_view import quote_view
     from simulation.cli.console import Console
 
-    Console().print(quote_view(result, card))
+    Console().print(quote_view(result, card, rate_card))
 
 
 def rate_cards(
@@ -73,8 +73,9 @@ def rate_cards(
         return
     said = [in_force_in_words(card) for card in cards]
     width = max(map(len, said)) + 2
+    longest = max(len(card.name) for card in cards) + 2
     for card, status in zip(cards, said, strict=True):
-        print(f"{card.name:<16}{status:<{width}}{card.title}")
+        print(f"{card.name:<{longest}}{status:<{width}}{card.title}")
 
 
 def _listed(card: RateCard, newest: RateCard | None) -> dict[str, Any]:

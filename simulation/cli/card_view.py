@@ -9,7 +9,13 @@ from simulation.cli.console import table_of
 from simulation.formats import counted, money
 from simulation.quantities import DAYS_PER_MONTH
 from simulation.rate_cards import Quote, RateCard
-from simulation.report import besides_in_words, card_facts, in_force_in_words, limits_in_words
+from simulation.report import (
+    besides_in_words,
+    card_facts,
+    in_force_in_words,
+    limits_in_words,
+    superseded_in_words,
+)
 
 __all__ = ["quote_view", "rate_card_view"]
 
@@ -17,8 +23,8 @@ __all__ = ["quote_view", "rate_card_view"]
 _BILLED = {"purchased": "the whole size", "consumed": "what is used"}
 
 
-def quote_view(quote: Quote, card: RateCard) -> RenderableType:
-    """Return a table of what an org gets and pays."""
+def quote_view(quote: Quote, card: RateCard, called: str) -> RenderableType:
+    """Return a table of what an org gets and pays; ``called`` is the card's name or path."""
     licenses = f", {counted(quote.user_licenses, 'license')}" if quote.user_licenses else ""
     table = table_of(f"{quote.edition}{licenses}", quote.rate_card)
     maximum = "none" if quote.maximum is None else f"{quote.maximum:,}"
@@ -41,10 +47,12 @@ def quote_view(quote: Quote, card: RateCard) -> RenderableType:
     for name, value in rows:
         table.add_row(Text(name), value)
     besides = besides_in_words(card, quote.edition)
-    hint = f"Sources, and where they contradict themselves: creditsim rate-cards {card.name}"
+    sources = f"creditsim rate-cards {called}"
+    hint = f"Sources, and where they contradict themselves: {sources}"
     if not card.sells:
-        hint = f"No more can be bought on this card. Its sources: creditsim rate-cards {card.name}"
-    return Group(table, *([Text(besides)] if besides else []), Text(hint, style="dim"))
+        hint = f"No more can be bought on this card. Its sources: {sources}"
+    lines = [*([besides] if besides else []), *superseded_in_words(card)]
+    return Group(table, *map(Text, lines), Text(hint, style="dim"))
 
 
 def rate_card_view(card: RateCard) -> RenderableType:

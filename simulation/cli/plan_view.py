@@ -16,7 +16,7 @@ from simulation.cli.run_view import start_view
 from simulation.cli.timeline_view import Timeline
 from simulation.experiment import coarser
 from simulation.formats import dollars, listed, number, percent, period, say_number
-from simulation.planning import AlternativeResult, Plan, advised, surely_enough
+from simulation.planning import AlternativeResult, Plan, advised, calls_of, surely_enough
 from simulation.report import other_cards_in_words, plan_findings, what_it_is
 
 __all__ = ["plan_view", "sizes_worth_seeing"]
@@ -100,13 +100,18 @@ def plan_view(plan: Plan) -> RenderableType:
 
 def _frontier_table(plan: Plan) -> Table:
     by_cost = plan.objective.cost_of_lost_call is not None
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     last = "all costs" if by_cost else "keeps to it"
     billed = plan.scenario.billed_use_of_a_day is not None
     prices = ("$ at most", "you pay") if billed else ("$ a month",)
-    for heading in ("add-on", *prices, "throttled", "calls lost", last):
+    sells = plan.scenario.card.sells
+    bought = ("add-on", *prices) if sells else ("limit",)
+    for heading in (*bought, "throttled", "calls lost", last):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", overflow="ellipsis")
+    table.add_column("")
+    if plan.objective.protect:
+        table.caption = f"throttled and calls lost: of the {calls_of(plan.objective)} alone"
+        table.caption_justify = "left"
     for size, name in sizes_worth_seeing(plan).items():
         row = plan.row(size)
         style = "bold" if size == advised(plan) else ""
@@ -117,9 +122,9 @@ def _frontier_table(plan: Plan) -> Table:
         if plan.replications == 1:
             kept = "yes" if row["meets_probability"] else "no"
         table.add_row(
-            f"{size:,}",
-            f"{row['price_per_month']:,}",
-            *([f"{row['bill_per_month']:,.2f}"] if billed else []),
+            f"{size:,}" if sells else f"{int(row['limit']):,}",
+            *([f"{row['price_per_month']:,}"] if sells else []),
+            *([f"{row['bill_per_month']:,.2f}"] if sells and billed else []),
             "" if isnan(row["throttled_share"]) else percent(row["throttled_share"]),
             number(row["lost_calls"]),
             f"{row['cost_per_month']:,.2f}" if by_cost else kept,
@@ -139,6 +144,8 @@ def _alternative_table(plan: Plan) -> Table:
         table.caption, table.caption_justify = NOT_DECIDED, "left"
     for each in plan.alternatives:
         saves = "no size is enough"
+        if each.addon_credits is not None:
+            saves = "this is enough"
         if each.saves_per_month is not None:
             found = each.saves_per_month
             saves = dollars(found.mean)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.demand import Demand
-from simulation.engine import IMPOSSIBLE, LOST, SUCCEEDED, UNFINISHED, DayRecords
+from simulation.engine import IMPOSSIBLE, LOST, SUCCEEDED, UNFINISHED, DayRecords, Entries
 from simulation.experiment.by_meter import MeterTracker
 from simulation.experiment.delays import quantile_with_zeros
 from simulation.experiment.groups import Group, groups_of
@@ -247,6 +247,8 @@ class ReplicationStatistics:
             if statistic.of_calls is not None
         }
         self._first_throttle = np.full(self._accounts, np.iinfo(np.int64).max)
+        holds = [client.holds_back for client in demand.scenario.clients]
+        self._holds_back = np.repeat(np.array(holds, bool), self._kinds)
         self._delays: list[NDArray[np.int64]] = []
         self._delay_accounts: list[NDArray[np.int64]] = []
 
@@ -256,6 +258,8 @@ class ReplicationStatistics:
         self.usage.add(day)
         settled = day.settled
         self.meters.add_peaks(day)
+        if self._holds_back.any():
+            self._note_throttles(day.throttles)
         counted = np.flatnonzero(settled.calls.time >= self._warmup)
         if not len(counted):
             return
@@ -270,7 +274,8 @@ class ReplicationStatistics:
             assert of_calls is not None
             sums = np.bincount(account, of_calls(done), minlength=self._accounts)
             self._sums[name] += sums.astype(np.int64)  # exact below 2**53
-        refused = np.flatnonzero(throttled)
+        # A call that nothing holds back makes its first attempt when it is submitted.
+        refused = np.flatnonzero((throttled > 0) & ~self._holds_back[account])
         # `at`, since an account stands there once for each of its calls, and the least has to win.
         np.minimum.at(self._first_throttle, account[refused], calls.time[refused])
         waited = np.flatnonzero(succeeded & (settled.settled_at[counted] > calls.time))
@@ -278,6 +283,12 @@ class ReplicationStatistics:
         if len(waited):
             self._delays.append(settled.settled_at[counted][waited] - calls.time[waited])
             self._delay_accounts.append(account[waited])
+
+    def _note_throttles(self, throttles: Entries) -> None:
+        """Note when clients that hold calls back were throttled first."""
+        late = (throttles.time >= self._warmup) & (throttles.account >= 0)
+        late[late] = self._holds_back[throttles.account[late]]
+        np.minimum.at(self._first_throttle, throttles.account[late], throttles.time[late])
 
     def finish(self) -> list[dict[str, float]]:
         """Return the `STATISTICS` of each group, in the order of ``groups``; nan where none."""

@@ -80,6 +80,7 @@ class Billing:
         sizes = np.maximum(0, limits - self._allowance)[:, np.newaxis]
         days = self.per_day(np.clip(used[:, self._days] - self._allowance, 0, sizes))
         month = days.sum(axis=1) * DAYS_PER_MONTH / len(self._days)
+        month = np.round(month, 9)  # $24 and not $24.000000000000007
         return month, _in_parts(days)
 
     def per_day(self, used: Ints) -> Floats:

@@ -69,7 +69,7 @@ class OtherCard:
         return kept
 
 
-_MOST_DECISIONS = 20_000_000
+_MOST_DECISIONS = 60_000_000
 """Calls times sizes up to which limits beside the pool are simulated on another card."""
 
 
@@ -125,6 +125,9 @@ class OnCardInForce:
         if other is not None:
             size = None if other.chosen is None else int(other.sizes[other.chosen])
             decided = other.decided
+            limits_beside = len(other.scenario.card.meters) > 1
+            if size is None and limits_beside and other.judged.enough.max() <= other.limits[-1]:
+                self._reason = "its other limits throttle, whatever the pool"
         fits = self.scenario is not None
         assert self._card.in_force_since is not None
         return OtherCard(

@@ -121,7 +121,8 @@ def reasons_for(
     else:
         # Fresh evidence ends with this size and begins with the next smaller one.
         verb = _kept(fresh, len(fresh.sizes) - 1, "fresh simulated")
-        reasons.append(f"{size:,} add-on credits: this size {verb}.")
+        what = f"{size:,} add-on credits: this size" if scenario.card.sells else "The limit"
+        reasons.append(f"{what} {verb}.")
         if chosen is not None and decided and size != sizes[-1]:
             reasons.append("On the replications of the search every larger size keeps to it too.")
         if chosen:

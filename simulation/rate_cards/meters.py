@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from simulation.bounds import MOST_CREDITS
-from simulation.errors import KeyProblem, KeyProblems
+from simulation.errors import KeyProblem, KeyProblems, dotted
 from simulation.formats import FrozenDict, Part, PositiveDuration, did_you_mean, listed
 from simulation.paces import pace_in_words, parse_pace
 from simulation.plain_names import plain_name
@@ -332,7 +332,7 @@ def meter_problems(
         elif plain in names:
             what = f"{meter.name!r} is also the name of {names[plain]}, give it another"
             yield KeyProblem(("limits", number, "name"), what)
-        names.setdefault(plain, f"limits.{number}")
+        names.setdefault(plain, dotted(("limits", number)))
         pools += meter.is_pool
         if meter.is_pool and pools > 1:
             yield KeyProblem(("limits", number, "size"), "is the pool twice, write a number here")

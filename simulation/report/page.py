@@ -21,7 +21,7 @@ from simulation.report import figures
 from simulation.report.card_in_words import card_facts, limits_in_words, superseded_in_words
 from simulation.report.cards_compared import other_cards_in_words
 from simulation.report.meters_in_words import limit_figures
-from simulation.report.plan_in_words import plan_findings
+from simulation.report.plan_in_words import alternatives_in_words, plan_findings
 from simulation.report.run_in_words import run_figures, run_findings, start_finding
 from simulation.scenario import Scenario
 from simulation.version import __version__
@@ -75,7 +75,7 @@ def report(
     else:
         run = result
         advice, found = run_findings(result), _of_run(result)
-    sections = [section for section in found if section.figure is not None]
+    sections = [each for each in found if each.figure is not None or each.sentences]
     page = environment().get_template("page.html.j2")
     html: str = page.render(
         scenario=scenario,
@@ -91,7 +91,7 @@ def report(
         sections=sections,
         rows=[] if run is None else run_figures(run),
         limits=[] if run is None else limit_figures(run),
-        figures=_json({section.id: section.figure for section in sections}),
+        figures=_json({each.id: each.figure for each in sections if each.figure is not None}),
         card=scenario.card,
         assumptions=_assumptions(),
         command=_command(result),
@@ -126,12 +126,13 @@ def _json(pictures: Mapping[str, go.Figure]) -> Markup:
 
 
 class _Section(NamedTuple):
-    """A picture with its heading and what it says; None where there is nothing to show."""
+    """A heading with what it says, a list of sentences, and a picture; either may be left out."""
 
     id: str
     title: str
     text: str
     figure: go.Figure | None
+    sentences: tuple[str, ...] = ()
 
 
 def _of_run(run: RunResult) -> list[_Section]:
@@ -162,7 +163,11 @@ def _of_plan(plan: Plan) -> list[_Section]:
             " Where it changes licenses or the edition and their prices are not stated, that "
             "is in add-on credits alone."
         )
-    return [*found, _Section("alternatives", "Alternatives", words, figures.alternatives(plan))]
+    saved = figures.alternatives(plan)
+    if saved is None:
+        words = "What each change would need. With the scenario as it is, no purchase is enough."
+    in_words = alternatives_in_words(plan)
+    return [*found, _Section("alternatives", "Alternatives", words, saved, tuple(in_words))]
 
 
 def _credits(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import isnan
 
+import pandas as pd
+
 from simulation.formats import counted, dollars, number, percent, period, plural
 from simulation.planning import (
     AlternativeResult,
@@ -20,6 +22,7 @@ from simulation.scenario import Scenario
 
 __all__ = [
     "advice_in_brief",
+    "alternatives_in_words",
     "best_alternative",
     "plan_findings",
     "what_it_is",
@@ -73,7 +76,30 @@ def _what(plan: Plan) -> str:
             fewer += f"{percent(below['throttled_share'])} would be"
         else:
             fewer += f"that holds in only {percent(below['meets_probability'])}"
-    return f"{do}: {sure}{fewer}."
+    return f"{do}: {sure}{fewer}.{_lost_all_the_same(plan, row)}"
+
+
+def _lost_all_the_same(plan: Plan, row: pd.Series) -> str:
+    """Return how many calls are lost with a size that is enough, as a sentence; or nothing.
+
+    Only where clients hold calls back themselves, which no size need change.
+    """
+    scenario, lost = plan.scenario, float(row["lost_calls"])
+    holds_back = any(
+        client.quota is not None
+        or client.reserve is not None
+        or ((queue := client.on_throttle.queue) is not None and queue.max_wait is not None)
+        for client in scenario.clients
+    )
+    if not holds_back or not lost > 0:
+        return ""
+    none = plan.frontier[plan.frontier["lost_calls"] == 0]["addon_credits"]
+    more = f"; with {int(none.iloc[0]):,} add-on credits none are" if len(none) else ""
+    whose, unit = calls_of(plan.objective), period(scenario.counted)
+    return (
+        f" But {number(lost)} {whose} are lost in a {unit} all the same, since clients hold calls "
+        f"back themselves (`quota`, `reserve`, `max_wait`){more}."
+    )
 
 
 def _purchase(plan: Plan, size: int) -> str:
@@ -143,6 +169,11 @@ def _undecided(plan: Plan) -> str:
     looked = f"{2 * plan.replications:,} replications"  # the search's and the last look's
     if high is None:
         most = int(plan.frontier["addon_credits"].iloc[-1])
+        if not plan.scenario.card.sells:
+            return (
+                f"Whether the limit is enough {goal} is not decided after {looked}; more may tell: "
+                f"{_kept(plan, most, months)} keep to it."
+            )
         return (
             f"Whether any purchase is enough {goal} is not decided after {looked}; more may tell: "
             f"with {most:,} add-on credits, the most for sale, {_kept(plan, most, months)} keep to "
@@ -194,14 +225,12 @@ def _else(plan: Plan) -> str:
         saves = best.saves_per_month
         interval = f" (95 % interval {dollars(saves.low)} to {dollars(saves.high)})"
         interval = "" if _certain(plan) else interval
-        need = f"{best.addon_credits:,}" if best.addon_credits else "no"
-        needs = "needs" if best.decided else "may need"
         than = ""
         if surely_enough(plan) != advice.addon_credits:
             than = f" compared with {advice.addon_credits:,}"
         return (
-            f"Better: `{best.name}` {needs} {need} add-on credits and saves {dollars(saves.mean)} "
-            f"a month{than}{interval}{_how_sure(plan, best)}."
+            f"Better: {_needs(best)} and saves {dollars(saves.mean)} a month{than}{interval}"
+            f"{_how_sure(plan, best)}."
         )
     if (other := _most_saving(plan, addon_credits_alone=True)) is not None:
         assert other.saves_per_month is not None
@@ -218,11 +247,38 @@ def _else(plan: Plan) -> str:
 def _what_is_enough(plan: Plan) -> str:
     """Return what would be enough where no purchase is, in words."""
     advice = plan.recommendation
-    if advice.remedies:
+    enough = [each for each in plan.alternatives if each.addon_credits is not None]
+    best = min(enough, key=lambda each: (not each.decided, each.addon_credits), default=None)
+    if advice.remedies and not (best and best.decided):
         return f"What would be enough: {advice.remedies[0].change}."
+    if best is not None:
+        return f"What would be enough: {_needs(best)}{_how_sure(plan, best)}."
     if not advice.credits_help:
         return "No higher edition is enough as things are."
     return _nothing_is_enough(plan.scenario)
+
+
+def _needs(alternative: AlternativeResult) -> str:
+    """Return how many add-on credits are enough with an alternative, in words."""
+    size = alternative.addon_credits
+    if size is None:
+        return f"`{alternative.name}` is not enough, whatever is bought"
+    needs = "needs" if alternative.decided else "may need"
+    return f"`{alternative.name}` {needs} {f'{size:,}' if size else 'no'} add-on credits"
+
+
+def alternatives_in_words(plan: Plan) -> list[str]:
+    """Return what each alternative needs, and what it changes as things are, a sentence each."""
+    found = []
+    for each in plan.alternatives:
+        difference = each.lost_calls_difference.mean
+        lost = "as many calls are lost"
+        if difference:
+            more = "more" if difference > 0 else "fewer"
+            lost = f"{number(abs(difference))} {more} calls are lost"
+        unit = period(plan.scenario.counted)
+        found.append(f"{_needs(each)}{_how_sure(plan, each)}. As things are, {lost} in a {unit}.")
+    return found
 
 
 def _nothing_is_enough(scenario: Scenario) -> str:
@@ -247,9 +303,10 @@ def _how_sure(plan: Plan, best: AlternativeResult) -> str:
 def _without_throttling(plan: Plan) -> str:
     advice = plan.recommendation
     if advice.zero_throttle_addon_credits is not None:
-        none = f"With {number(advice.zero_throttle_addon_credits)} add-on credits not one call "
+        calls = f"one of the {calls_of(plan.objective)}" if plan.objective.protect else "one call"
+        none = f"With {number(advice.zero_throttle_addon_credits)} add-on credits not {calls} "
         if not plan.scenario.card.sells:
-            none = "Not one call "
+            none = f"Not {calls} "
         if _certain(plan):
             return f"{none}is throttled; nothing in this {period(plan.scenario.counted)} is random."
         if plan.replications == 1:

@@ -33,7 +33,9 @@ class PartOfPool(Part):
         if isinstance(value, dict):
             return value
         if isinstance(value, str) and value.strip().endswith("%"):
-            return {"share": parse_share(value)}
+            if (part := parse_share(value)) > 1:
+                raise ValueError(f"{value!r} is more than the pool, write at most 100%")
+            return {"share": part}
         if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1:
             share = f"{100 * value:g}%"
             what = "or a part of a credit: write the share in per cent, or a whole number"
@@ -86,10 +88,12 @@ class Wait(Part):
         if isinstance(value, str) and (until := _UNTIL.fullmatch(value.strip())):
             return {"clock": read_time(until[1])}
         try:
-            parse_duration(value)  # read again as a part of the model, which names its key
+            is_zero = not parse_duration(value)  # read again as a part of the model
         except ValueError as error:
             also = 'until_available, or until "00:00"'
             raise ValueError(f"{error}, or {also}") from None
+        if is_zero:
+            raise ValueError("is 0, write a duration such as '15 minutes', or until_available")
         return {"span": value}
 
     @property

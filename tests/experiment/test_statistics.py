@@ -525,3 +525,13 @@ def test_a_run_to_a_precision_cannot_end_before_it_begins() -> None:
         InputError, match="max_replications is 3, write at least the 4 replications"
     ):
         run(scenario, precision="5%", max_replications=3)
+
+
+def test_a_call_that_waited_was_throttled_when_it_was_tried_not_when_it_was_submitted() -> None:
+    # Four calls pass at 03:00: those of a, and one of b. The other one of b is tried at 04:00.
+    waits = scheduled("a", "03:00", 3)
+    paced = scheduled("b", "03:00", 2, pace="1 per hour")
+    scenario = any_limit(4, [waits, paced], horizon="1 day")
+    for engine in ("simpy", "compiled"):
+        (hours,) = run(scenario, engine=engine).runs["hours_to_first_throttle"]
+        assert hours == 4

@@ -85,6 +85,32 @@ def test_the_same_is_there_for_programs(bound: Path) -> None:
     assert shares.drop("sub-concurrency").eq(0).all()
 
 
+def test_an_alternative_that_is_enough_is_named_where_no_purchase_is(
+    bound: Path,
+) -> None:
+    few = {"name": "ten at once", "set": {"clients.sync.max_concurrent": 10}}
+    many = {"name": "all at once", "set": {"clients.sync.arrivals.schedule.over": "10 s"}}
+    scenario = load_scenario(bound).changed({"alternatives": [few, many]})
+    result = plan(scenario, **QUICK)
+    _, second = plan_findings(result)
+    assert "What would be enough: `ten at once` " in second
+    shown = report(result)
+    assert "<li>`ten at once` " in shown
+    assert "is not enough, whatever is bought" in shown
+
+
+def test_calls_that_clients_hold_back_until_they_are_lost_are_told_beside_the_advice(
+    tmp_path: Path,
+) -> None:
+    keeps = {**scheduled("keeps", "08:00", 8, "one"), "quota": 5}
+    scenario = any_limit(50, [keeps], horizon="1 day", warmup="0 s")
+    first, _ = plan_findings(plan(scenario, **QUICK))
+    assert first.startswith("Nothing needs to be bought")
+    assert "But 3 calls are lost in a day all the same, since clients hold calls back" in first
+    free = any_limit(50, [scheduled("free", "08:00", 8, "one")], horizon="1 day", warmup="0 s")
+    assert "all the same" not in plan_findings(plan(free, **QUICK))[0]
+
+
 def test_what_is_advised_in_its_place_is_enough(bound: Path) -> None:
     spread = load_scenario(bound, ["clients.sync.max_concurrent=10"])
     advice = plan(spread, **QUICK).recommendation

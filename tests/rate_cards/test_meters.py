@@ -99,7 +99,7 @@ def test_a_limit_that_cannot_be_meant_is_refused_with_file_key_and_remedy(
 
 
 def test_two_limits_of_one_name_or_two_pools_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="'m' is also the name of limits"):
+    with pytest.raises(InputError, match=r"'m' is also the name of limits\.#1"):
         RateCard.load(card_file(tmp_path, at_once(), at_once(size=6)))
     with pytest.raises(InputError, match="'M ' is also the name of limits"):
         RateCard.load(card_file(tmp_path, at_once(), at_once(name="M ")))

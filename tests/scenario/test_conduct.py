@@ -35,6 +35,7 @@ def remarks(client: dict[str, Any], **keys: Any) -> str:
         ({"quota": 0.25}, "clients.a.quota: 0.25 may be 25% or a part of a credit"),
         ({"quota": 0}, "clients.a.quota: is 0, write a share such as 25%"),
         ({"quota": "0%"}, "clients.a.quota: is 0%, write a share such as 25%"),
+        ({"quota": "130%"}, "clients.a.quota: '130%' is more than the pool, write at most 100%"),
         ({"reserve": "100%"}, "clients.a.reserve: is all of the pool"),
         ({"pace": "10"}, "clients.a.pace: '10' is not a pace, write it such as '10 per second'"),
         ({"pace": "0 per second"}, "clients.a.pace: '0 per second' lets nothing through"),
@@ -51,6 +52,7 @@ def remarks(client: dict[str, Any], **keys: Any) -> str:
             {"on_throttle": {"queue": {"wait": 'until "24:00"'}}},
             "queue.wait: '24:00' is no time of the day, write it as 00:00",
         ),
+        ({"on_throttle": {"queue": {"wait": 0}}}, "a.on_throttle.queue.wait: is 0, write a dura"),
         ({"on_throttle": {"queue": {"wait": "soon"}}}, "until_available, or until"),
         (
             {"on_throttle": {"queue": {"wait": "1 h"}, "retry": {}}},
