@@ -95,11 +95,16 @@ def _lost_all_the_same(plan: Plan, row: pd.Series) -> str:
         return ""
     none = plan.frontier[plan.frontier["lost_calls"] == 0]["addon_credits"]
     more = f"; with {int(none.iloc[0]):,} add-on credits none are" if len(none) else ""
-    whose, unit = calls_of(plan.objective), period(scenario.counted)
     return (
-        f" But {number(lost)} {whose} are lost in a {unit} all the same, since clients hold calls "
-        f"back themselves (`quota`, `reserve`, `max_wait`){more}."
+        f" But {_are_lost(lost)} in a {period(scenario.counted)} all the same, since clients hold "
+        f"calls back themselves (`quota`, `reserve`, `max_wait`){more}."
     )
+
+
+def _are_lost(count: float, which: str = "") -> str:
+    """Return that some calls are lost, in words."""
+    shown = number(count)
+    return f"{shown} {which}call is lost" if shown == "1" else f"{shown} {which}calls are lost"
 
 
 def _purchase(plan: Plan, size: int) -> str:
@@ -132,10 +137,19 @@ def _credits_do_not_help(plan: Plan) -> str:
     """Return that no purchase helps, what throttles the calls, and what would help, in words."""
     shares = plan.recommendation.throttled_beside_pool
     said = throttled_beside(plan.scenario, shares)
-    more = more_of_the_pool(plan.scenario)
+    more, cut = more_of_the_pool(plan.scenario), ""
+    now, most = plan.row(plan.scenario.org.addon_credits), plan.frontier.iloc[-1]
+    if plan.scenario.card.sells and most["lost_calls"] < now["lost_calls"] / 2:
+        more = f"{more} alone"
+        unit = period(plan.scenario.counted)
+        lost = _are_lost(float(most["lost_calls"]))
+        cut = (
+            f" With {int(most['addon_credits']):,} add-on credits {lost} in a {unit}, in place of "
+            f"{number(now['lost_calls'])}."
+        )
     return (
         f"{more[0].upper()}{more[1:]} will not help: even with a pool that is never used up "
-        f"{said}. {what_helps_beside(plan.scenario, shares)}"
+        f"{said}.{cut} {what_helps_beside(plan.scenario, shares)}"
     ).rstrip()
 
 
@@ -274,8 +288,7 @@ def alternatives_in_words(plan: Plan) -> list[str]:
         difference = each.lost_calls_difference.mean
         lost = "as many calls are lost"
         if difference:
-            more = "more" if difference > 0 else "fewer"
-            lost = f"{number(abs(difference))} {more} calls are lost"
+            lost = _are_lost(abs(difference), "more " if difference > 0 else "fewer ")
         unit = period(plan.scenario.counted)
         found.append(f"{_needs(each)}{_how_sure(plan, each)}. As things are, {lost} in a {unit}.")
     return found

@@ -99,6 +99,18 @@ def test_an_alternative_that_is_enough_is_named_where_no_purchase_is(
     assert "is not enough, whatever is bought" in shown
 
 
+def test_credits_that_do_not_meet_the_objective_but_save_calls_are_told_so(tmp_path: Path) -> None:
+    slots = {"name": "slots", "kind": "concurrent", "size": 1, "applies_to": [{"api": "two"}]}
+    card = write_card(tmp_path, slots)
+    # One of two calls at once finds no slot, whatever is bought; 15 of 20 others find no credits.
+    sync = lasting(scheduled("sync", "02:00", 2), "10 s", "two")
+    clients = [sync, scheduled("web", "09:00", 20, "one")]
+    scenario = any_limit(7, clients, rate_card=card, horizon="1 day", warmup="0 s")
+    first, _ = plan_findings(plan(scenario, **QUICK))
+    assert first.startswith("More credits alone will not help: even with a pool that is never used")
+    assert "add-on credits 1 call is lost in a day, in place of 16." in first
+
+
 def test_calls_that_clients_hold_back_until_they_are_lost_are_told_beside_the_advice(
     tmp_path: Path,
 ) -> None:
