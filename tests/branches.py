@@ -27,7 +27,7 @@ ROOMS = ("scenario", "demand", "engine", "experiment", "planning")
 TESTS = tuple(str(ROOT / where / room) for room in ROOMS for where in ("tests", "simulation"))
 """Tests of these rooms, and the examples in their docstrings."""
 
-LOOPS = ("engine/compiled", "demand/arrivals", "experiment/statistics")
+LOOPS = ("engine/compiled", "engine/metered", "demand/arrivals", "experiment/statistics")
 _PLAIN = (  # as plain Python the large ones take hours
     *("-k", "not shipped and not 501 and not many_more and not moving_window"),
     *("-W", "ignore::simulation.errors.LoopWarning"),

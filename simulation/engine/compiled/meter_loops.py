@@ -143,7 +143,7 @@ def _room_at(state, tables, number, at, most, now):  # type: ignore[no-untyped-d
 @compiled
 def _most_beside_reserve(pool, count, client, credits):  # type: ignore[no-untyped-def]
     """Return the most that may be used of the pool for an attempt that leaves a reserve free."""
-    kept = count.size - (client.reserve + credits) * pool.scale
+    kept = count.limit - (client.reserve + credits) * pool.scale
     # Below this usage the vendor tells nothing, so that the client makes the attempt.
     return max(client.told_from * pool.scale - 1, kept)
 
@@ -164,7 +164,7 @@ def refuser(state, tables, first, end, client, mask, credits, now):  # type: ign
     for number in range(first, end):
         if mask >> number & 1:
             meter, count = meters[number], counts[whose[number, client]]
-            if used_of(meter, count, now) + _cost(meter, credits) > count.size:
+            if used_of(meter, count, now) + _cost(meter, credits) > count.limit:
                 return number
     return -1
 
@@ -173,8 +173,8 @@ def refuser(state, tables, first, end, client, mask, credits, now):  # type: ign
 def is_too_dear(state, tables, first, end, client, mask, credits):  # type: ignore[no-untyped-def]
     """Return whether a call costs more than the whole of one of some meters that count it."""
     for number in range(first, end):
-        size = state.counts[tables.whose[number, client]].size
-        too_dear = _cost(state.meters[number], credits) > size
+        limit = state.counts[tables.whose[number, client]].limit
+        too_dear = _cost(state.meters[number], credits) > limit
         if mask >> number & 1 and too_dear:
             return True
     return False
@@ -193,7 +193,7 @@ def all_room_at(state, tables, client, mask, credits, now):  # type: ignore[no-u
     for number in range(meters.shape[0]):
         if mask >> number & 1:
             meter, at = meters[number], whose[number, client]
-            most = counts[at].size - _cost(meter, credits)
+            most = counts[at].limit - _cost(meter, credits)
             moment = _room_at(state, tables, number, at, most, now)
             at_an_end = at_an_end or moment == AT_AN_END
             latest = max(latest, moment)
@@ -243,7 +243,7 @@ def charge(state, tables, now):  # type: ignore[no-untyped-def]
     lane = state.lane[0]
     pool, count = state.meters[lane.pool], state.counts[tables.whose[lane.pool, 0]]
     cost = min(
-        lane.throttled_attempt_credits, (count.size - used_of(pool, count, now)) // pool.scale
+        lane.throttled_attempt_credits, (count.limit - used_of(pool, count, now)) // pool.scale
     )
     if cost > 0:
         of_pool = np.int64(1) << lane.pool

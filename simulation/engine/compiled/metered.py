@@ -60,7 +60,7 @@ METER = record(
 )
 """A meter: its rules, and how far it is."""
 
-COUNT = record(used=np.int64, size=np.int64, since=np.int64)
+COUNT = record(used=np.int64, limit=np.int64, since=np.int64)
 """What is used of one count of a meter, scaled; of a bucket, when that was so."""
 
 CLIENT = record(
@@ -199,7 +199,7 @@ def _with_fields(records: Records, kind: np.dtype[np.void]) -> Records:
 
 
 def _resize(state: State, limits: Limits) -> None:
-    state.counts["size"] = limits.sizes
+    state.counts["limit"] = limits.sizes
     for name in ("reserve", "told_from"):
         state.clients[name] = limits.keeps[name]
 
