@@ -27,9 +27,16 @@ ROOMS = ("scenario", "demand", "engine", "experiment", "planning")
 TESTS = tuple(str(ROOT / where / room) for room in ROOMS for where in ("tests", "simulation"))
 """Tests of these rooms, and the examples in their docstrings."""
 
-LOOPS = ("engine/compiled", "engine/metered", "demand/arrivals", "experiment/statistics")
+LOOPS = (
+    *("engine/compiled", "engine/metered", "engine/metered_sweep"),
+    *("demand/arrivals", "experiment/statistics"),
+)
+_LARGE = (
+    *("shipped", "501", "many_more", "moving_window"),
+    *("what_single_runs_count", "itself_throttles_no", "what_simpy_runs_say", "that_much_in_use"),
+)
 _PLAIN = (  # as plain Python the large ones take hours
-    *("-k", "not shipped and not 501 and not many_more and not moving_window"),
+    *("-k", " and ".join(f"not {name}" for name in _LARGE)),
     *("-W", "ignore::simulation.errors.LoopWarning"),
 )
 
