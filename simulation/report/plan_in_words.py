@@ -290,7 +290,8 @@ def alternatives_in_words(plan: Plan) -> list[str]:
         if difference:
             lost = _are_lost(abs(difference), "more " if difference > 0 else "fewer ")
         unit = period(plan.scenario.counted)
-        found.append(f"{_needs(each)}{_how_sure(plan, each)}. As things are, {lost} in a {unit}.")
+        now = f"At the add-on credits of now {lost} in a {unit}."
+        found.append(f"{_needs(each)}{_how_sure(plan, each)}. {now}")
     return found
 
 
