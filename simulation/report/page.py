@@ -165,7 +165,7 @@ def _of_plan(plan: Plan) -> list[_Section]:
         )
     saved = figures.alternatives(plan)
     if saved is None:
-        words = "What each change would need. With the scenario as it is, no purchase is enough."
+        words = "What each change would need."
     in_words = alternatives_in_words(plan)
     return [*found, _Section("alternatives", "Alternatives", words, saved, tuple(in_words))]
 
