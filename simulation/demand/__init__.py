@@ -6,7 +6,7 @@ Never knows a limit: the same demand meets pools of every size.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulation.demand.calls import Calls, concatenate
+    from simulation.demand.calls import Calls, concatenate, unpacked
     from simulation.demand.client import Drawn
     from simulation.demand.demand import Demand, demands_of
     from simulation.demand.portion import Block, Portion, asked_between, calls_between

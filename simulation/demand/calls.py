@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulation.arrays import Ints
 
-__all__ = ["Calls", "concatenate", "packed"]
+__all__ = ["Calls", "concatenate", "packed", "unpacked"]
 
+
+Packed = TypeVar("Packed", int, Ints)
 
 _BITS = 32  # of the number of records, which is at most 10**9
 
@@ -20,6 +22,15 @@ _BITS = 32  # of the number of records, which is at most 10**9
 def packed(api: Ints, records: Ints) -> Ints:
     """Return indices of call kinds and numbers of records as one number each."""
     return api << _BITS | records
+
+
+def unpacked(what: Packed) -> tuple[Packed, Packed]:
+    """Return the indices of call kinds and the numbers of records that are `packed` in numbers.
+
+    >>> unpacked(5 << 32 | 200)
+    (5, 200)
+    """
+    return what >> _BITS, what & (2**_BITS - 1)
 
 
 @dataclass(frozen=True)
@@ -55,13 +66,17 @@ class Calls:
     @property
     def api(self) -> NDArray[np.int32]:
         """The call kind's index in `Demand.apis`, (n,)."""
-        return (self.what >> _BITS).astype(np.int32)
+        return unpacked(self.what)[0].astype(np.int32)
 
     @property
     def records(self) -> Ints:
         """Records in each call, (n,)."""
-        records: Ints = self.what & (2**_BITS - 1)
-        return records
+        return unpacked(self.what)[1]
+
+    @property
+    def lasting(self) -> Ints:
+        """How long each call stays open once it is accepted, µs, (n,); 0 where no call lasts."""
+        return np.zeros(len(self), np.int64) if self.duration is None else self.duration
 
     def take(self, index: Ints | slice) -> Calls:
         """Return some of the calls, by index."""

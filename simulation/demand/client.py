@@ -8,7 +8,7 @@ import numpy as np
 
 from simulation.arrays import Flags, Ints
 from simulation.demand.arrivals import ArrivalProcess, Arrivals, arrivals_of
-from simulation.demand.calls import packed
+from simulation.demand.calls import packed, unpacked
 from simulation.demand.durations import Durations
 from simulation.demand.mix import Mix
 from simulation.demand.portion import Block
@@ -78,21 +78,20 @@ class ClientDemand:
         what = self._mix.draw(replication, arrivals)
         entry = None
         if self._durations is not None:
-            entry = what >> 32
-            api = self._codes[entry] if len(self._codes) else entry
-            what = packed(api, what & (2**32 - 1))
+            entry, records = unpacked(what)
+            what = packed(self._codes[entry] if len(self._codes) else entry, records)
         if self._trace is not None and arrivals.rows is not None:
             named, what = self._recorded(self._trace, arrivals.rows, what)
             if entry is not None and named is not None:
                 entry = np.where(named, -1, entry)
         duration = None
         if self._durations is not None and entry is not None:
-            duration = self._durations.draw(replication, arrivals, entry, what >> 32)
+            duration = self._durations.draw(replication, arrivals, entry, unpacked(what)[0])
         return Wanted(arrivals.times, what, self._prices.credits(what), duration)
 
     def _recorded(self, trace: Trace, rows: Ints, what: Ints) -> tuple[Flags | None, Ints]:
         """Return which rows of a trace name a kind, and what they name in place of the mix's."""
-        api, records, is_named = what >> 32, what & (2**32 - 1), None
+        (api, records), is_named = unpacked(what), None
         if trace.apis is not None:
             from_trace = self._api_of_row[rows]
             is_named = from_trace >= 0

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import simpy
 
+from simulation.demand import unpacked
 from simulation.engine.meters import Claim, Concurrent, Meter, OpenCalls, OpenCount, meters_of
 from simulation.engine.pool import Alarm, CreditPool, TooManyRequests
 from simulation.engine.rules import Limits, Rules
@@ -53,7 +54,7 @@ class Gate:
 
     def counting(self, client: int, what: int, credits: int, has_quota: bool) -> Counting:
         """Return what a client's call takes; ``what`` is its kind and records in one."""
-        api, records = what >> 32, what & 0xFFFFFFFF
+        api, records = unpacked(what)
         its = [meter for meter in self.meters if meter.counts(api, records)]
         slots = [meter.count_of(client) for meter in its if isinstance(meter, Concurrent)]
         quotas = self._quotas if has_quota else []

@@ -87,7 +87,7 @@ class MeteredClient:
             made += len(calls)
             counting = self._counting_of(calls)
             for n, (time, its, lasts) in enumerate(
-                zip(calls.time.tolist(), counting, _lasting(calls), strict=True)
+                zip(calls.time.tolist(), counting, calls.lasting.tolist(), strict=True)
             ):
                 yield wake_at(time, order)
                 if not self._simple:
@@ -107,21 +107,20 @@ class MeteredClient:
         costs, whats = calls.credits.tolist(), calls.what.tolist()
         for what, credits in zip(whats, costs, strict=True):
             if what not in self._counting:
-                self._counting[what] = self._gate.counting(
-                    self._number, what, credits, self._has_quota
-                )
+                its = self._gate.counting(self._number, what, credits, self._has_quota)
+                if self._max_open < NEVER:
+                    its.open.append((self._open, 0))
+                self._counting[what] = its
         return [self._counting[what] for what in whats]
 
     def _accept(self, call: Waiting, now: int) -> None:
         self._gate.take(call.counting.claims, now)
         for meter, whose, cost, _ in call.counting.quota:
             meter.take(whose, cost, now)
-        counts = call.counting.open
         if self._max_open < NEVER:
             self._open[0] += 1
-            counts = [*counts, (self._open, 0)]
-        if counts:
-            self._gate.calls.open(counts, now + call.duration)
+        if call.counting.open:
+            self._gate.calls.open(call.counting.open, now + call.duration)
 
     def _due(self, call: Waiting) -> None:
         """Try a call that is due, or let it stand in line."""
@@ -288,8 +287,3 @@ class MeteredClient:
         for call in self._line:
             if call.submitted + self._max_wait < self._horizon:
                 call.settle(LOST, call.submitted + self._max_wait)
-
-
-def _lasting(calls: Calls) -> list[int]:
-    """Return how long each call stays open once accepted, µs."""
-    return [0] * len(calls) if calls.duration is None else calls.duration.tolist()

@@ -70,8 +70,7 @@ class MeteredLedger(Ledger):
 
     def ends_at(self, which: NDArray[np.bool_]) -> Ints:
         """Return when some calls would end that are accepted at once."""
-        duration = self.calls.duration
-        return self.calls.time[which] + (0 if duration is None else duration[which])
+        return self.calls.time[which] + self.calls.lasting[which]
 
     def records(self) -> CallRecords:
         """Return the calls with their outcomes."""

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -234,7 +235,7 @@ class Bucket(Meter):
 class Concurrent(Meter):
     """Calls that are open; what is taken comes back when the call ends."""
 
-    def __init__(self, rules: Rules, limits: Limits, number: int, calls: OpenCalls) -> None:
+    def __init__(self, calls: OpenCalls, rules: Rules, limits: Limits, number: int) -> None:
         super().__init__(rules, limits, number)
         self._calls, self._open = calls, [0] * len(self.sizes)
 
@@ -254,7 +255,8 @@ class Concurrent(Meter):
         return None
 
 
-_KINDS: dict[int, type[Meter]] = {
+_Made = Callable[[Rules, Limits, int], Meter]
+_KINDS: dict[int, _Made] = {
     ROLLING: Rolling,
     CALENDAR: Calendar,
     BUCKET: Bucket,
@@ -263,10 +265,5 @@ _KINDS: dict[int, type[Meter]] = {
 
 def meters_of(rules: Rules, limits: Limits, calls: OpenCalls) -> list[Meter]:
     """Return the meters of some rules: the card's in its order, then that of clients' quotas."""
-    kinds = rules.meters["kind"].tolist()
-    return [
-        Concurrent(rules, limits, number, calls)
-        if kind == CONCURRENT
-        else _KINDS[kind](rules, limits, number)
-        for number, kind in enumerate(kinds)
-    ]
+    kinds: dict[int, _Made] = {**_KINDS, CONCURRENT: partial(Concurrent, calls)}
+    return [kinds[int(its["kind"])](rules, limits, n) for n, its in enumerate(rules.meters)]

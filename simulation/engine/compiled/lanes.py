@@ -159,10 +159,8 @@ def with_more_calls(lanes: Lanes) -> Lanes:
     """Return the lanes with room for twice as many calls that wait."""
     count, length = lanes.calls.shape
     calls, soon = np.empty((count, 2 * length), CALL), np.empty((count, 2 * length), RETRY)
-    as_bytes(calls)[:, :length], as_bytes(soon)[:, :length] = (
-        as_bytes(lanes.calls),
-        as_bytes(lanes.soon),
-    )
+    for longer, shorter in ((calls, lanes.calls), (soon, lanes.soon)):
+        as_bytes(longer)[:, :length] = as_bytes(shorter)
     # Indices stay as they are: heaps, slots and free lists point to entries by them.
     return lanes._replace(calls=calls, soon=soon)
 

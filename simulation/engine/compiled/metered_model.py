@@ -72,8 +72,7 @@ class _Unsettled(Unsettled[metered.Tape]):
         self._durations = np.empty(0, np.int64)
 
     def add(self, calls: Calls) -> int:
-        lasting = np.zeros(len(calls), np.int64) if calls.duration is None else calls.duration
-        self._durations = np.concatenate((self._durations, lasting))
+        self._durations = np.concatenate((self._durations, calls.lasting))
         return super().add(calls)
 
     def records(self, calls: Calls, here: slice) -> CallRecords:
