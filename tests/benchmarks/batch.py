@@ -97,7 +97,7 @@ def portfolio(folder: Path, orgs: int, calls: int = CALLS_A_DAY, days: int = 30)
                 "name": "website",
                 "arrivals": {
                     "poisson": {
-                        "rate": f"{0.6 * calls} per day",
+                        "rate": f"{0.6 * calls:.4f} per day",
                         "profile": "office_hours",
                         "daily_variation": "20%",
                     }
@@ -111,7 +111,7 @@ def portfolio(folder: Path, orgs: int, calls: int = CALLS_A_DAY, days: int = 30)
             },
             {
                 "name": "leads",
-                "arrivals": {"poisson": {"rate": f"{calls / 60} per day"}},
+                "arrivals": {"poisson": {"rate": f"{calls / 60:.4f} per day"}},
                 "calls": [{"api": "convert_lead"}],
             },
         ],

@@ -78,7 +78,7 @@ def scenario(
             "name": f"client-{n}",
             "arrivals": {
                 "poisson": {
-                    "rate": f"{calls / many / days:.3f} per day",
+                    "rate": f"{calls / many / days:.4f} per day",
                     "profile": "office_hours" if mix else "flat",
                     "daily_variation": "20%" if mix else 0,
                 }
