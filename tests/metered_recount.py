@@ -275,7 +275,8 @@ class MeteredRecount:
     def _leaves_reserve(self, call: Call, used: Fraction | int) -> bool:
         """Return whether an attempt leaves the reserve free, as far as the client is told."""
         kept = amount(self._client(call).reserve, self.limit, self.of_pool, up=True)
-        return used < self.know_from or used + call.credits + kept <= self.limit
+        cost = call.credits if self.meters[self.pool_number].counts_credits else 1
+        return used < self.know_from or used + cost + kept <= self.limit
 
     def _attempt(self, call: Call, state: State) -> None:
         client, is_dear = self._client(call), False

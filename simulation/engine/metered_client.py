@@ -184,7 +184,8 @@ class MeteredClient:
 
     def _most_beside_reserve(self, credits: int) -> int:
         pool = self._gate.pool
-        kept = pool.sizes[0] - (self._reserve + credits) * pool.scale
+        cost = credits if pool.counts_credits else 1
+        kept = pool.sizes[0] - (self._reserve + cost) * pool.scale
         # Below this usage the vendor tells nothing, so that the client makes the attempt.
         return max(self._told_from * pool.scale - 1, kept)
 

@@ -177,6 +177,19 @@ def test_a_pool_that_clients_leave_a_part_of_is_never_taken_for_an_endless_one(
     assert swept.throttled.tolist() == [0, 0]
 
 
+def test_a_reserve_in_a_pool_of_calls_is_of_calls_whatever_they_cost(tmp_path: Path) -> None:
+    client = scheduled("sync", "00:00", 1, "two", reserve=3)
+    card = write_card(tmp_path, pool(counts="calls"), reports_usage_from="0%")
+    scenario = any_limit(4, [client], rate_card=card, horizon="1 hour")
+    demand, limits, everyone = Demand(scenario), np.array([4, 5, 50]), np.ones(1, bool)
+    (swept,) = sweep_together([Pools(demand, limits, everyone)], 0)
+    # The call costs 2 credits, but the pool of 4 calls has 3 left after it.
+    assert swept.lost.tolist() == [0, 0, 0]
+    assert run(scenario, engine="simpy").calls["outcome"].tolist() == ["succeeded"]
+    singles = [counts_of(scenario, demand, limit, everyone) for limit in limits.tolist()]
+    assert [single.lost for single in singles] == [0, 0, 0]
+
+
 @settings(max_examples=25, deadline=None)
 @given(metered_scenarios(most_clients=2), st.sampled_from([35, 60]))
 def test_pools_of_many_meters_watched_over_time_say_what_simpy_runs_say(

@@ -143,7 +143,7 @@ def _room_at(state, tables, number, at, most, now):  # type: ignore[no-untyped-d
 @compiled
 def _most_beside_reserve(pool, count, client, credits):  # type: ignore[no-untyped-def]
     """Return the most that may be used of the pool for an attempt that leaves a reserve free."""
-    kept = count.limit - (client.reserve + credits) * pool.scale
+    kept = count.limit - client.reserve * pool.scale - _cost(pool, credits)
     # Below this usage the vendor tells nothing, so that the client makes the attempt.
     return max(client.told_from * pool.scale - 1, kept)
 
