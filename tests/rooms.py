@@ -17,7 +17,7 @@ __all__ = ["FACES", "FILES", "PACKAGE", "ROOMS", "floor", "imports", "modules", 
 PACKAGE = ROOT / "simulation"
 ROOMS = (
     *("cli", "batch", "report", "planning", "experiment", "engine", "demand", "scenario"),
-    *("rate_cards", "formats"),
+    *("rate_cards", "logs", "formats"),
 )
 """From the top down; below them are the modules that stand in no room."""
 

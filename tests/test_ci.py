@@ -50,11 +50,17 @@ def test_the_lock_pins_all_that_is_asked_for_within_what_is_allowed() -> None:
             assert pinned[wanted.name.lower()] in wanted.specifier, f"{wanted}: run .ci/lock"
 
 
-def test_no_test_is_left_out_that_the_count_of_branches_does_not_run() -> None:
-    left_out = re.search(r"for room in (.*); do\n    counted\+=\((.*)\)", CI)
-    assert left_out is not None
-    assert tuple(left_out[1].split()) == branches.ROOMS
-    assert left_out[2] == '"--ignore=tests/$room" "--ignore=simulation/$room"'
+def test_the_whole_suite_runs_on_one_python_and_what_versions_change_on_another() -> None:
+    runs = re.findall(
+        r'suite "\$(newest|oldest)" -m "(.*?)" --hypothesis-profile ci ?(.*) \|\|', CI
+    )
+    assert runs[0] == ("newest", "not long", "")
+    assert [run[:2] for run in runs[1:]] == [("oldest", "not long and not once and not proof")]
+    for pattern in runs[1][2].split():
+        assert list(ROOT.glob(pattern)), pattern
+
+
+def test_the_count_of_branches_runs_all_tests_of_its_rooms() -> None:
     wanted = {ROOT / where / room for room in branches.ROOMS for where in ("tests", "simulation")}
     assert {Path(name) for name in branches.TESTS} == wanted
 

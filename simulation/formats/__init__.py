@@ -1,7 +1,6 @@
 """Files and figures as people read and write them: YAML, CSV, folders of results, words.
 
-Knows files, not scenarios, and never imports another room. Files are read within stated budgets,
-and a result appears whole or not at all.
+Knows files, not scenarios, and imports no other room. A result appears whole or not at all.
 """
 
 from typing import TYPE_CHECKING
@@ -10,11 +9,12 @@ if TYPE_CHECKING:
     from simulation.formats.addresses import misread
     from simulation.formats.csv_files import (
         Row, csv_problem, csv_rows, csv_text, csv_writer, decimal_comma, for_spreadsheets,
-        names_orgs,
+        has_semicolons, names_orgs, rows_of,
     )
     from simulation.formats.documents import Document, value_of
     from simulation.formats.input_files import (
-        ANYWHERE, MOST_MEGABYTES, TRACE_MEGABYTES, Access, named_path, read_text, real_path, shown,
+        ANYWHERE, MOST_MEGABYTES, TRACE_MEGABYTES, Access, named_path, open_bytes, read_text,
+        real_path, shown,
     )
     from simulation.formats.json_text import to_json
     from simulation.formats.model_errors import details_of, unknown_part

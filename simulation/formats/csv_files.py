@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
@@ -26,7 +26,9 @@ __all__ = [
     "csv_writer",
     "decimal_comma",
     "for_spreadsheets",
+    "has_semicolons",
     "names_orgs",
+    "rows_of",
 ]
 
 LONGEST_CELL = 131_072
@@ -122,7 +124,7 @@ def _reads(parse: Callable[[str], Any], text: str) -> bool:
     return True
 
 
-def _has_semicolons(line: str) -> bool:
+def has_semicolons(line: str) -> bool:
     """Return whether semicolons part the names of columns; names that begin with # may hold any."""
     fitting = []
     for delimiter, other in (",;", ";,"):
@@ -151,19 +153,34 @@ def csv_rows(
     with open_text(file, kind, megabytes) as text:
         first = text.readline()
         text.seek(0)
-        has_semicolons = _has_semicolons(first)
-        delimiter = ";" if has_semicolons else ","
-        reader = csv.reader(text, strict=True, delimiter=delimiter)
-        try:
-            for row in reader:
-                if longest is not None and max(map(len, row), default=0) > longest:
-                    what = f"has a cell of more than {longest:,} characters, check the quotes"
-                    raise csv_problem(file, reader.line_num, what)
-                if any(map(str.strip, row)):
-                    yield Row(reader.line_num, row, has_semicolons)
-        except csv.Error as error:
-            what = f"is not CSV ({error}), check the quotes"
-            raise csv_problem(file, reader.line_num, what) from None
+        yield from rows_of(text, file, ";" if has_semicolons(first) else ",", longest=longest)
+
+
+def rows_of(
+    lines: Iterable[str],
+    file: Path,
+    delimiter: str,
+    before: int = 0,
+    longest: int | None = LONGEST_CELL,
+) -> Iterator[Row]:
+    """Yield the rows that are not blank of the lines of a file, ``before`` of which were read.
+
+    Raises
+    ------
+    InputError
+        If they are not CSV, or a cell has more characters than ``longest``.
+    """
+    reader = csv.reader(lines, strict=True, delimiter=delimiter)
+    try:
+        for row in reader:
+            if longest is not None and max(map(len, row), default=0) > longest:
+                what = f"has a cell of more than {longest:,} characters, check the quotes"
+                raise csv_problem(file, before + reader.line_num, what)
+            if any(map(str.strip, row)):
+                yield Row(before + reader.line_num, row, delimiter == ";")
+    except csv.Error as error:
+        what = f"is not CSV ({error}), check the quotes"
+        raise csv_problem(file, before + reader.line_num, what) from None
 
 
 def names_orgs(file: Path) -> bool:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TextIO
 
 from simulation.errors import InputError, Problem
 
@@ -23,6 +24,7 @@ __all__ = [
     "TRACE_MEGABYTES",
     "Access",
     "named_path",
+    "open_bytes",
     "open_text",
     "read_text",
     "real_path",
@@ -107,33 +109,49 @@ def named_path(path: Path | str, name: str) -> Path:
 
 
 @contextmanager
-def open_text(
-    path: Path, kind: str, megabytes: int | None, newline: str | None = "", errors: str = "strict"
-) -> Iterator[TextIO]:
-    """Open a regular file of at most ``megabytes`` millions of bytes as UTF-8 text.
+def open_bytes(path: Path, kind: str, megabytes: int | None) -> Iterator[BinaryIO]:
+    """Open a regular file of at most ``megabytes`` millions of bytes.
 
     Raises
     ------
     InputError
-        If there is no such file, it is another thing than a file, too large, or no UTF-8 text.
+        If there is no such file, it is another thing than a file, or too large.
     """
     try:
         what = _refusal_of_name(path, kind) or _refusal(path.stat(), kind, megabytes)
         if not what:
-            with open(
-                path, encoding="utf-8-sig", errors=errors, newline=newline, opener=_at_once
-            ) as text:
-                what = _refusal(os.fstat(text.fileno()), kind, megabytes)
+            with open(path, "rb", opener=_at_once) as file:
+                what = _refusal(os.fstat(file.fileno()), kind, megabytes)
                 if not what:
-                    yield text
+                    yield file
                     return
     except FileNotFoundError:
         what = f"there is no such file, name a {kind} file"
-    except UnicodeDecodeError as error:
-        what = f"is not UTF-8 text (byte {error.start}), save it as UTF-8"
     except OSError as error:
         what = f"cannot be read ({(error.strerror or 'unreadable').lower()}), name a {kind} file"
     raise InputError([Problem(shown(path), "", what)])
+
+
+@contextmanager
+def open_text(
+    path: Path, kind: str, megabytes: int | None, newline: str | None = "", errors: str = "strict"
+) -> Iterator[TextIO]:
+    """Open a regular file as `open_bytes` does, as UTF-8 text.
+
+    Raises
+    ------
+    InputError
+        As `open_bytes`, and if the file is no UTF-8 text.
+    """
+    try:
+        with (
+            open_bytes(path, kind, megabytes) as file,
+            TextIOWrapper(file, encoding="utf-8-sig", errors=errors, newline=newline) as text,
+        ):
+            yield text
+    except UnicodeDecodeError as error:
+        what = f"is not UTF-8 text (byte {error.start}), save it as UTF-8"
+        raise InputError([Problem(shown(path), "", what)]) from None
 
 
 def read_text(path: Path, kind: str, errors: str = "strict") -> str:

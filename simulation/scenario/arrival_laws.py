@@ -18,6 +18,8 @@ from simulation.scenario.schedule import Schedule
 __all__ = ["Arrivals", "CountTrace", "TraceFile", "kinds"]
 
 
+Dates = Literal["day_first", "month_first"]
+_DATES = "day_first or month_first: what 9/11/2026 means, where the file itself does not tell"
 _BURST = "{calls: ..., every: ...}: a burst in place of each recorded call"
 
 
@@ -29,6 +31,7 @@ class CountTrace(Part):
     columns: dict[Literal["timestamp", "count"], str] = Field(
         default_factory=FrozenDict, description="what the file calls `timestamp` and `count`"
     )
+    dates: Dates | None = Field(None, description=_DATES)
     each: Each | None = Field(None, description=_BURST)
 
 
@@ -41,6 +44,7 @@ class TraceFile(Part):
     columns: dict[Literal["timestamp", "api", "records"], str] = Field(
         default_factory=FrozenDict, description="what the file calls these columns"
     )
+    dates: Dates | None = Field(None, description=_DATES)
     counts: CountTrace | None = Field(None, description="or counts of calls per bucket")
     each: Each | None = Field(None, description=_BURST)
 

@@ -35,6 +35,7 @@ def read_named_files(
     rate_card: str,
     clients: Sequence[Client],
     before: Arrivals | None,
+    other_apis: Sequence[str],
     zone: ZoneInfo,
     document: Document,
     unread: Unread,
@@ -73,7 +74,8 @@ def read_named_files(
 
         try:
             access.check(folder, law.file)
-            traces[name] = read_trace(law, folder, zone, access.trace_megabytes)
+            trace = read_trace(law, folder, zone, access.trace_megabytes)
+            traces[name] = trace.spelled_as({*card.calls, *other_apis})
         except InputError as error:
             problems += _asked_for(key, folder / law.file, error)
     return NamedFiles(card, traces, problems)

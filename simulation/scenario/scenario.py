@@ -167,6 +167,7 @@ class Scenario(CheckedPart):
             self.rate_card,
             self.clients,
             None if self.initial_usage is None else self.initial_usage.law,
+            self.other_apis,
             self.timezone,
             document,
             unread,

@@ -1,0 +1,184 @@
+"""The times of a log or a table: read in the form that they have, and placed in time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from simulation.arrays import Flags, Ints
+from simulation.logs.moment_loops import (
+    DAY_FIRST,
+    DAY_OR_MONTH,
+    MONTH_FIRST,
+    SCRATCH,
+    read_moments,
+)
+from simulation.logs.moment_parts import NO_OFFSET, UNREAD
+from simulation.moments import read_moment
+
+__all__ = ["Moments", "OrderOfDatesError", "Texts", "read_column", "unread"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_SLOT = 15 * 60 * 1_000_000  # offsets from UTC change at quarters of an hour
+"""A moment of a log's own clock: its offset is asked once for each such stretch."""
+_OF_NUMBERS = re.compile(r"\W*0?([0-9]{1,2})[-/.]0?([0-9]{1,2})[-/.]([0-9]{4})").match
+
+
+class OrderOfDatesError(ValueError):
+    """Dates of numbers that can be read day first or month first."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Texts that stand anywhere in some bytes.
+
+    Attributes
+    ----------
+    data : (bytes,) uint8 array
+    starts, ends : (n,) int64 arrays
+        Where each begins and ends.
+    """
+
+    data: Ints
+    starts: Ints
+    ends: Ints
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, n: int) -> str:
+        """Return one of them; bytes that are no UTF-8 are read as Latin-1."""
+        written = self.data[self.starts[n] : self.ends[n]].tobytes()
+        try:
+            return written.decode()
+        except UnicodeDecodeError:
+            return written.decode("latin-1")
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> Texts:
+        """Return texts laid out one after the other."""
+        written = [text.encode("utf-8", "replace") for text in texts]
+        ends = np.cumsum([len(text) for text in written], dtype=np.int64)
+        starts = np.concatenate([[0], ends[:-1]]) if written else ends
+        return cls(np.frombuffer(b"".join(written), np.uint8), starts.astype(np.int64), ends)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Moments by the clock of whatever wrote them.
+
+    Attributes
+    ----------
+    local : (n,) int64 array
+        µs since 1970-01-01 by that clock; `UNREAD` where a text is no moment.
+    offsets : (n,) int64 array
+        What that clock is ahead of UTC, µs; `NO_OFFSET` where the text does not say.
+    """
+
+    local: Ints
+    offsets: Ints
+
+    @property
+    def is_read(self) -> Flags:
+        """Which texts are moments."""
+        read: Flags = self.local != UNREAD
+        return read
+
+    def in_utc(self, zone: ZoneInfo) -> tuple[Ints, Ints]:
+        """Return the moments as µs since 1970 UTC, twice: as the first and as the second.
+
+        The two differ for an hour that comes twice by the clock of ``zone``, which decides where a
+        text has no offset. Where the clock skips a time, the second is before the first. Texts that
+        are no moments stay `UNREAD`.
+        """
+        first, second = self.local - self.offsets, self.local - self.offsets
+        open_ones = np.flatnonzero((self.offsets == NO_OFFSET) & self.is_read)
+        if len(open_ones):
+            slots, which = np.unique(self.local[open_ones] // _SLOT, return_inverse=True)
+            both = np.array([_offsets(int(slot), zone) for slot in slots], np.int64)
+            first[open_ones] = self.local[open_ones] - both[which, 0]
+            second[open_ones] = self.local[open_ones] - both[which, 1]
+        first[~self.is_read] = second[~self.is_read] = UNREAD
+        return first, second
+
+
+def _offsets(slot: int, zone: ZoneInfo) -> tuple[int, int]:
+    """Return what a zone is ahead of UTC, µs, at a local time: before a change of clock, after."""
+    local = (_EPOCH + slot * _SLOT * _MICROSECOND).replace(tzinfo=zone)
+    both = (local.replace(fold=fold).utcoffset() or timedelta() for fold in (0, 1))
+    first, second = (offset // _MICROSECOND for offset in both)
+    return first, second
+
+
+def read_column(texts: Texts, day_first: bool | None) -> Moments:
+    """Return the moments of a column, in whichever form each is written.
+
+    Read are dates of ISO 8601 and those with slashes or dots in place of dashes, the times of
+    access logs and of e-mails, names of months in English, AM and PM, and seconds, ms, µs or ns
+    since 1970.
+
+    Parameters
+    ----------
+    texts : Texts
+        The column.
+    day_first : bool, optional
+        Whether 9/11/2017 is in November. Without it the column's own dates have to tell.
+
+    Raises
+    ------
+    OrderOfDatesError
+        If ``day_first`` is missing and every date can be read both ways, or if no order reads all.
+    """
+    local, offsets = np.empty(len(texts), np.int64), np.empty(len(texts), np.int64)
+    scratch = np.zeros(SCRATCH, np.int64)
+    order = MONTH_FIRST if day_first is False else DAY_FIRST
+    arguments = (texts.data, texts.starts, texts.ends)
+    found = read_moments(*arguments, order, local, offsets, scratch)
+    if day_first is None and found >= DAY_OR_MONTH and not _has_dots(texts):
+        allowed = found - DAY_OR_MONTH
+        if allowed not in (DAY_FIRST, MONTH_FIRST):
+            raise OrderOfDatesError(_both_readings(texts, allowed))
+        if allowed == MONTH_FIRST:
+            read_moments(*arguments, allowed, local, offsets, scratch)
+    for n in np.flatnonzero(local == UNREAD):  # week dates, and others that are rare
+        try:
+            moment = read_moment(texts[int(n)].strip())
+        except ValueError:
+            continue
+        offset = moment.utcoffset()
+        local[n] = (moment.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+        offsets[n] = NO_OFFSET if offset is None else offset // _MICROSECOND
+    return Moments(local, offsets)
+
+
+def _has_dots(texts: Texts) -> bool:
+    """Return whether dates of numbers have dots, as only those have that begin with the day."""
+    return any("." in text[:3] for text in (texts[n].strip() for n in range(min(9, len(texts)))))
+
+
+def _both_readings(texts: Texts, allowed: int) -> str:
+    """Return what is wrong with the order of a column's dates."""
+    if not allowed:
+        return "has dates that only the day first can be, and others that only the month first"
+    for n in range(len(texts)):
+        if (found := _OF_NUMBERS(texts[n])) and found[1] != found[2]:
+            first, second, year = map(int, found.groups())
+            both = (date(year, second, first), date(year, first, second))
+            readings = " or as ".join(f"{day.day} {day:%B} {day.year}" for day in both)
+            return f"{texts[n].strip()!r} can be read as {readings}"
+    raise AssertionError("some date differs, or it would have been read")
+
+
+def unread(text: str) -> str:
+    """Return what is wrong with a text that is no moment."""
+    try:
+        read_moment(text, "a timestamp", "2026-01-05 08:30:00")
+    except ValueError as error:
+        return str(error)
+    return f"{text!r} is not a timestamp, write it such as 2026-01-05 08:30:00"
