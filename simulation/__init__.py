@@ -9,6 +9,7 @@ Reading:
 - `load_scenario`: reads and checks a scenario file
 - `Scenario`: an organisation, the clients that use its credits, and what to find out about them
 - `load_result`: reads what ``run --out`` or ``plan --out`` wrote to a folder
+- `read_log`: the requests of access logs, exports and counts, as a table
 - `InputError`: the input is wrong; one line for each mistake
 
 Simulating and planning:
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from simulation.errors import InputError as InputError
     from simulation.experiment import RunResult as RunResult
     from simulation.experiment import run as run
+    from simulation.logs import read_log as read_log
     from simulation.planning import Plan as Plan
     from simulation.planning import load_result as load_result
     from simulation.planning import plan as plan
@@ -77,6 +79,7 @@ _HOME = {
     "RateCard": "rate_cards",
     "Scenario": "scenario",
     "load_scenario": "scenario",
+    "read_log": "logs",
     "RunResult": "experiment",
     "run": "experiment",
     "Plan": "planning",

@@ -7,6 +7,10 @@ a scenario, a rate card or a kind of call.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from simulation.logs.clients import ClientNames, product_of
+    from simulation.logs.columns import Reading
+    from simulation.logs.entries import UNKNOWN, Entries, Skipped
+    from simulation.logs.reading import check_skipped, entries_of_logs, read_log
     from simulation.logs.tables import open_table, time_column
     from simulation.logs.moment_parts import NO_OFFSET
     from simulation.logs.times import Moments, OrderOfDatesError, Texts, read_column, unread

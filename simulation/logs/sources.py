@@ -6,7 +6,7 @@ import codecs
 import glob
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TextIO
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
+    "HEAD",
     "LONGEST_LINE",
     "Block",
     "blocks",
@@ -32,7 +33,8 @@ __all__ = [
 LONGEST_LINE = 1_000_000
 """Characters of a line beyond which it is skipped: no request is so long."""
 _BLOCK = 8_000_000
-_HEAD = 200_000
+HEAD = 200_000
+"""Bytes of a log from which its form is told."""
 _SAMPLE = 2000
 
 _PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -54,16 +56,13 @@ class Block(NamedTuple):
 
     Attributes
     ----------
-    data : bytes
+    data : memoryview
         The lines, each with its end, but for the last one of a file.
-    line : int
-        The number of the first line, from 1.
     too_long : int
         How many lines before it were left out, since they were longer than `LONGEST_LINE`.
     """
 
-    data: bytes
-    line: int
+    data: memoryview
     too_long: int
 
 
@@ -91,7 +90,9 @@ def find(names: Sequence[str | Path]) -> list[Path]:
 
 
 @contextmanager
-def open_log(path: Path, kind: str = "log", megabytes: int | None = None) -> Iterator[BinaryIO]:
+def open_log(
+    path: Path, kind: str = "log", megabytes: int | None = None
+) -> Iterator[io.BufferedReader]:
     """Open a log, unpacked if it is packed by gzip or zstandard: the bytes tell, not the name.
 
     Raises
@@ -131,10 +132,10 @@ class _UpTo(io.RawIOBase):
         return True
 
     def readinto(self, into: memoryview) -> int:  # type: ignore[override]
-        data = self._file.read(min(len(into), self._left))
-        into[: len(data)] = data
-        self._left -= len(data)
-        return len(data)
+        # Python hands over a bytearray in place of a view at times, whose slice would be a copy.
+        count: int = self._file.readinto(memoryview(into)[: self._left])  # type: ignore[attr-defined]
+        self._left -= count
+        return count
 
 
 class _Unpacked(io.RawIOBase):
@@ -160,18 +161,9 @@ class _Unpacked(io.RawIOBase):
 
 
 def head_of(path: Path) -> bytes:
-    """Return the first 200,000 bytes of a log, unpacked."""
+    """Return some 200,000 bytes with which a log begins, unpacked."""
     with open_log(path) as file:
-        return _first(file, _HEAD)
-
-
-def _first(file: BinaryIO, size: int) -> bytes:
-    """Return the first bytes of a file, however it hands them out."""
-    parts, left = [], size
-    while left and (part := file.read(left)):
-        parts.append(part)
-        left -= len(part)
-    return b"".join(parts)
+        return file.read(HEAD)
 
 
 def encoding_of(head: bytes) -> str:
@@ -185,13 +177,13 @@ def encoding_of(head: bytes) -> str:
     return "utf-8-sig"
 
 
-def first_bytes(file: BinaryIO) -> bytes:
+def first_bytes(file: io.BufferedReader) -> bytes:
     """Return some bytes with which an opened log begins, and which are still to be read."""
-    return file.peek(_SAMPLE) if isinstance(file, io.BufferedReader) else b""
+    return file.peek(_SAMPLE)
 
 
 @contextmanager
-def text_of(file: BinaryIO) -> Iterator[TextIO]:
+def text_of(file: io.BufferedReader) -> Iterator[TextIO]:
     """Give an opened log as text: UTF-8 or UTF-16, or Latin-1 where it is neither."""
     encoding = encoding_of(first_bytes(file))
     errors = "creditsim.latin-1" if encoding == "utf-8-sig" else "replace"
@@ -202,37 +194,50 @@ def text_of(file: BinaryIO) -> Iterator[TextIO]:
 def blocks(path: Path) -> Iterator[Block]:
     r"""Yield the lines of a log in blocks of some 8 MB, as UTF-8 or Latin-1, parted by ``\n``.
 
-    A line that is longer than `LONGEST_LINE` is left out. Errors are those of `open_log`.
+    A block holds until the next one is asked for. A line that is longer than `LONGEST_LINE` is left
+    out. Errors are those of `open_log`.
     """
     with open_log(path) as file:
-        line, rest, too_long, inside = 1, b"", 0, False
-        head = _first(file, _BLOCK)
-        encoding = encoding_of(head)
-        decoder = codecs.getincrementaldecoder(encoding)("replace")
-        has_mac_ends = b"\n" not in head and b"\r" in head and not encoding.startswith("utf-16")
-        if encoding == "utf-8-sig" and head.startswith(codecs.BOM_UTF8):
-            head = head[3:]
-        data = head
-        while data:
-            if encoding != "utf-8-sig":
-                data = decoder.decode(data).encode("utf-8", "replace")
-            if has_mac_ends:
-                data = data.replace(b"\r", b"\n")
+        recode = _recoder(first_bytes(file))
+        data, rest, too_long, inside = bytearray(), b"", 0, False
+        while True:
+            if len(data) < len(rest) + _BLOCK:
+                data = bytearray(len(rest) + _BLOCK)
+            data[: len(rest)] = rest
+            room = memoryview(data)[len(rest) : len(rest) + _BLOCK]
+            count = file.readinto(room)
+            size = len(rest) + count
+            if recode is not None:
+                data = bytearray(rest + recode(bytes(memoryview(data)[len(rest) : size])))
+                size = len(data)
+            if not count:
+                break
+            start = 0
             if inside:  # a line that is left out goes on
-                cut = data.find(b"\n") + 1
-                inside = not cut
-                data = data[cut:] if cut else b""
-                line += bool(cut)
-            end = data.rfind(b"\n") + 1
-            if end:
-                lines = rest + data[:end]
-                yield Block(lines, line, too_long)
-                line, too_long = line + lines.count(b"\n"), 0
-                rest = data[end:]
-            else:
-                rest += data
+                start = data.find(b"\n", 0, size) + 1
+                inside, start = not start, start or size
+            end = max(start, data.rfind(b"\n", start, size) + 1)
+            if end > start:
+                yield Block(memoryview(data)[start:end], too_long)
+                too_long = 0
+            rest = bytes(memoryview(data)[end:size])
             if len(rest) > LONGEST_LINE:
                 rest, inside, too_long = b"", True, too_long + 1
-            data = file.read(_BLOCK)
         if rest or too_long:
-            yield Block(rest, line, too_long)
+            yield Block(memoryview(rest), too_long)
+
+
+def _recoder(head: bytes) -> Callable[[bytes], bytes] | None:
+    """Return what makes UTF-8 with line feeds of a log that begins so; None where it is that."""
+    encoding = encoding_of(head)
+    has_mac_ends = b"\n" not in head and b"\r" in head
+    if encoding == "utf-8-sig" and not has_mac_ends and not head.startswith(codecs.BOM_UTF8):
+        return None
+    errors = "creditsim.latin-1" if encoding == "utf-8-sig" else "replace"
+    decoder = codecs.getincrementaldecoder(encoding)(errors)
+
+    def recoded(data: bytes) -> bytes:
+        text = decoder.decode(data)
+        return (text.replace("\r", "\n") if has_mac_ends else text).encode("utf-8", "replace")
+
+    return recoded

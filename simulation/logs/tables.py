@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import TextIO
 
 from simulation.formats import Row, has_semicolons, rows_of
+from simulation.logs.field_names import NAMES, column_name
 from simulation.logs.sources import first_bytes, open_log, text_of
 from simulation.logs.times import Texts, read_column
 from simulation.logs.typed_tables import EXCEL, PARQUET, rows_of_parquet, rows_of_sheet
 
-__all__ = ["TIME_NAMES", "TableRows", "column_name", "is_moment", "open_table", "time_column"]
+__all__ = ["TIME_NAMES", "TableRows", "is_moment", "open_table", "time_column"]
 
-TIME_NAMES = (
-    *("timestamp", "@timestamp", "time", "date", "datetime", "date_time", "event_time"),
-    *("start_time", "request_time", "created_time", "created_at", "logged_at", "when"),
-)
-"""What programs call the column of times, in lower case with underscores."""
+TIME_NAMES = NAMES["time"]
+"""What programs call the column of times, as `column_name` writes it."""
 
 _FEWEST_LOOKED_AT = 20
 
@@ -49,18 +47,10 @@ class TableRows:
     rows: Iterator[Row]
 
 
-def column_name(name: str) -> str:
-    """Return the name of a column in the one form in which names are compared.
-
-    >>> column_name(" Start-Time ")
-    'start_time'
-    """
-    return "_".join(name.strip().lstrip("#").lower().replace("-", " ").replace(".", " ").split())
-
-
 def is_moment(text: str) -> bool:
     """Return whether a cell is a moment in one of the forms that are read."""
-    return bool(text.strip()) and bool(read_column(Texts.of([text]), day_first=True).is_read[0])
+    one = Texts.of([text])
+    return bool(text.strip()) and any(read_column(one, first).is_read[0] for first in (True, False))
 
 
 @contextmanager

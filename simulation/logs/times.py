@@ -21,7 +21,7 @@ from simulation.logs.moment_loops import (
 from simulation.logs.moment_parts import NO_OFFSET, UNREAD
 from simulation.moments import read_moment
 
-__all__ = ["Moments", "OrderOfDatesError", "Texts", "read_column", "unread"]
+__all__ = ["Moments", "OrderOfDatesError", "Texts", "decoded", "read_column", "unread"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -32,6 +32,14 @@ _OF_NUMBERS = re.compile(r"\W*0?([0-9]{1,2})[-/.]0?([0-9]{1,2})[-/.]([0-9]{4})")
 
 class OrderOfDatesError(ValueError):
     """Dates of numbers that can be read day first or month first."""
+
+
+def decoded(written: bytes) -> str:
+    """Return bytes as text: UTF-8, or Latin-1 where they are none."""
+    try:
+        return written.decode()
+    except UnicodeDecodeError:
+        return written.decode("latin-1")
 
 
 @dataclass(frozen=True)
@@ -54,11 +62,7 @@ class Texts:
 
     def __getitem__(self, n: int) -> str:
         """Return one of them; bytes that are no UTF-8 are read as Latin-1."""
-        written = self.data[self.starts[n] : self.ends[n]].tobytes()
-        try:
-            return written.decode()
-        except UnicodeDecodeError:
-            return written.decode("latin-1")
+        return decoded(self.data[self.starts[n] : self.ends[n]].tobytes())
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> Texts:
@@ -90,6 +94,12 @@ class Moments:
         read: Flags = self.local != UNREAD
         return read
 
+    @property
+    def has_no_offset(self) -> Flags:
+        """Which texts do not say what their clock is ahead of UTC."""
+        lacks: Flags = self.offsets == NO_OFFSET
+        return lacks
+
     def in_utc(self, zone: ZoneInfo) -> tuple[Ints, Ints]:
         """Return the moments as µs since 1970 UTC, twice: as the first and as the second.
 
@@ -98,7 +108,7 @@ class Moments:
         are no moments stay `UNREAD`.
         """
         first, second = self.local - self.offsets, self.local - self.offsets
-        open_ones = np.flatnonzero((self.offsets == NO_OFFSET) & self.is_read)
+        open_ones = np.flatnonzero(self.has_no_offset & self.is_read)
         if len(open_ones):
             slots, which = np.unique(self.local[open_ones] // _SLOT, return_inverse=True)
             both = np.array([_offsets(int(slot), zone) for slot in slots], np.int64)
@@ -106,6 +116,28 @@ class Moments:
             second[open_ones] = self.local[open_ones] - both[which, 1]
         first[~self.is_read] = second[~self.is_read] = UNREAD
         return first, second
+
+    def placed(self, zone: ZoneInfo) -> tuple[Ints, Flags, Flags]:
+        """Return when the moments are, told by their order where an hour comes twice.
+
+        Returns
+        -------
+        times : (n,) int64 array
+            µs since 1970 UTC; `UNREAD` where a text is no moment.
+        is_skipped, comes_twice : (n,) bool arrays
+            Which the clock of ``zone`` never shows, and which it shows twice: of these one that is
+            earlier than what stands before it is the second.
+        """
+        first, second = self.in_utc(zone)
+        is_skipped, comes_twice = second < first, second > first
+        times = np.where(is_skipped, second, first)
+        latest, so_far = UNREAD, 0
+        for n in np.flatnonzero(comes_twice).tolist():
+            latest = max(latest, int(times[so_far:n].max(initial=UNREAD)))
+            if times[n] < latest:
+                times[n] = second[n]
+            latest, so_far = max(latest, int(times[n])), n + 1
+        return times, is_skipped, comes_twice
 
 
 def _offsets(slot: int, zone: ZoneInfo) -> tuple[int, int]:

@@ -210,22 +210,11 @@ class _Table:
 
         In an hour that comes twice, rows that go back in time are of its second.
         """
-        first, second = self._moments().in_utc(zone)
-        for row in np.flatnonzero(second < first).tolist():
+        times, is_skipped, comes_twice = self._moments().placed(zone)
+        for row in np.flatnonzero(is_skipped).tolist():
             raise self._skipped(row, zone)
-        times = np.where(second < first, second, first)
-        twice, so_far = np.flatnonzero(second > first).tolist(), 0
-        latest: int | None = None
-        for row in twice:
-            if row > so_far:
-                before = int(times[so_far:row].max())
-                latest = before if latest is None else max(before, latest)
-            if latest is not None and times[row] < latest:
-                times[row] = second[row]
-            latest = int(times[row]) if latest is None else max(int(times[row]), latest)
-            so_far = row + 1
-        if len(twice) and (times[1:] < times[:-1]).any():
-            raise self._unordered(twice[0], zone)
+        if comes_twice.any() and (times[1:] < times[:-1]).any():
+            raise self._unordered(int(comes_twice.argmax()), zone)
         return times
 
     def _skipped(self, row: int, zone: ZoneInfo) -> InputError:

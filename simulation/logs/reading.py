@@ -1,0 +1,184 @@
+"""Logs read by their content, whatever their names: the way in of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from simulation.errors import InputError, Problem
+from simulation.formats import shown
+from simulation.logs.clients import ClientNames, Told
+from simulation.logs.columns import Reading
+from simulation.logs.entries import Entries
+from simulation.logs.json_logs import read_json
+from simulation.logs.layouts import access_layout
+from simulation.logs.line_logs import read_lines
+from simulation.logs.sources import HEAD, encoding_of, find, head_of
+from simulation.logs.table_logs import read_table_log
+from simulation.logs.typed_tables import EXCEL, PARQUET
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Log", "entries_of_logs", "read_log"]
+
+MOST_SKIPPED = 0.05
+"""The share of lines that may be left out without being asked."""
+
+_LOOKED_AT = 300
+_HARMLESS = "counts against no limit"
+"""A reason to leave an entry out that is no fault of the log."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """What logs say, all of it in memory, in the order of time.
+
+    Attributes
+    ----------
+    entries : Entries
+    reading : Reading
+        The names of the entries' codes, and what was left out.
+    """
+
+    entries: Entries
+    reading: Reading
+
+    def frame(self) -> pd.DataFrame:
+        """Return the entries as a table.
+
+        Its columns are ``time`` (datetime64[us, UTC]), ``client`` and ``target`` (categories),
+        ``status``, ``duration_s``, ``records`` (missing where the log does not tell) and ``calls``.
+        """
+        import pandas as pd
+
+        its, names = self.entries, self.reading
+        clients = [names.clients[n] for n in range(len(names.clients))]
+        targets = [names.targets[n] for n in range(len(names.targets))]
+        known = its.duration >= 0
+        times = pd.to_datetime(its.time, unit="us", utc=True).astype("datetime64[us, UTC]")
+        return pd.DataFrame(
+            {
+                "time": times,
+                "client": pd.Categorical.from_codes(its.client, clients),
+                "target": pd.Categorical.from_codes(its.target, targets),
+                "status": its.status,
+                "duration_s": np.where(known, its.duration / 1e6, np.nan),
+                "records": pd.array(np.where(its.records < 0, 0, its.records), dtype="Int64"),
+                "calls": its.calls,
+            }
+        )
+
+
+def entries_of_logs(paths: Sequence[str | Path], reading: Reading) -> Iterator[Entries]:
+    """Yield what logs say, in their order, by parts that fit into memory.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or its form is none that is known.
+    """
+    for path in find(paths):
+        yield from _entries_of(path, reading)
+
+
+def _entries_of(path: Path, reading: Reading) -> Iterator[Entries]:
+    head = head_of(path)
+    if head.startswith((*EXCEL, PARQUET)):
+        return read_table_log(path, reading)
+    lines = _lines_of(head)
+    if not lines:
+        raise InputError([Problem(shown(path), "", "is empty, name a log with entries")])
+    if any(line.startswith("#Fields:") for line in lines[:50]):
+        return read_lines(path, None, reading)
+    if lines[0].lstrip()[:1] in ("{", "[") and _is_json(lines):
+        return read_json(path, head, reading)
+    layout = access_layout([line for line in lines if not line.startswith("#")])
+    if layout is not None:
+        return read_lines(path, layout, reading)
+    if _is_json(lines):
+        return read_json(path, head, reading)
+    return read_table_log(path, reading)
+
+
+def _lines_of(head: bytes) -> list[str]:
+    """Return the lines with which a log begins, none that is blank or cut off."""
+    text = head.decode(encoding_of(head), "replace").replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")
+    if len(head) >= HEAD and len(lines) > 1:
+        lines.pop()
+    return [line for line in lines[:_LOOKED_AT] if line.strip()]
+
+
+def _is_json(lines: Sequence[str]) -> bool:
+    """Return whether lines are of JSON: behind a prefix, or as one document."""
+    first = lines[0].lstrip()
+    of_lines = sum('{"' in line[:200] and line.rstrip().endswith("}") for line in lines)
+    return of_lines * 2 > len(lines) or first in ("{", "[") or first.startswith(('{"', "[{"))
+
+
+def read_log(
+    *paths: str | Path,
+    timezone: str = "UTC",
+    day_first: bool | None = None,
+    clients_by: Sequence[Told] = (),
+    fields: Mapping[str, str] | None = None,
+    allow_skipped: float = MOST_SKIPPED,
+) -> pd.DataFrame:
+    """Return the requests of logs as a table, in the order of time.
+
+    Read are access logs in the common and combined forms and others with a time and a request;
+    logs of load balancers of AWS; CloudFront and other W3C logs; JSON by lines or as one document,
+    HAR and OpenTelemetry included; tables in CSV, Excel and Parquet, of requests or of counts.
+    Files may be packed by gzip or zstandard.
+
+    Parameters
+    ----------
+    *paths : str or Path
+        Files, and patterns such as ``logs/*.gz``.
+    timezone : str
+        The zone of times that carry no offset.
+    day_first : bool, optional
+        Whether 9/11/2017 is in November, where the log does not tell.
+    clients_by : sequence of str
+        What tells clients apart: ``user``, ``agent``, ``address``.
+    fields : mapping, optional
+        What the log calls things: ``{"time": "request.started"}``.
+    allow_skipped : float
+        The share of lines that may be left out.
+
+    Returns
+    -------
+    DataFrame
+        See `Log.frame`.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or more lines had to be left out than are allowed.
+    """
+    reading = Reading(ZoneInfo(timezone), day_first, fields or {}, ClientNames(clients_by))
+    found = Entries.together(list(entries_of_logs(paths, reading)))
+    check_skipped(reading, allow_skipped)
+    return Log(found.where(np.argsort(found.time, kind="stable")), reading).frame()
+
+
+def check_skipped(reading: Reading, allowed: float) -> None:
+    """Raise InputError where more lines were left out than are allowed, or none was read."""
+    skipped = reading.skipped
+    refused = {reason: n for reason, n in skipped.counts.items() if reason != _HARMLESS}
+    share = sum(refused.values()) / max(1, skipped.read + sum(refused.values()))
+    if skipped.read and share <= allowed:
+        return
+    reasons = "; ".join(f"{n:,} {reason}" for reason, n in refused.items())
+    first = next((each[0] for reason, each in skipped.first.items() if each), "")
+    what = f"{share:.1%} of its lines could not be read ({reasons or 'none was there'})"
+    if first:
+        what += f", the first is {first!r}"
+    remedy = "name its form, or allow more by --allow-skipped"
+    raise InputError([Problem("log", "", f"{what}: {remedy}")])

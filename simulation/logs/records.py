@@ -1,0 +1,151 @@
+"""Entries from records: requests whose fields have names, as JSON and tables have them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+
+from simulation.arrays import Flags, Ints
+from simulation.logs.clients import Told
+from simulation.logs.columns import Columns, Reading, Requests, read_times
+from simulation.logs.entries import Entries
+from simulation.logs.field_names import DURATIONS, NOT_COUNTED, FieldRole, column_name, roles_of
+from simulation.logs.times import Texts
+
+__all__ = ["Record", "Records", "entries_of"]
+
+Record = dict[str, str]
+"""The fields of a request, by name."""
+
+_LOOKED_AT = 2000
+
+
+@dataclass(frozen=True)
+class Records:
+    """Some records of a log.
+
+    Attributes
+    ----------
+    file : str
+        For messages.
+    lines : list of int
+        Where each stands.
+    records : list of Record
+    roles : dict of str to str
+        Which field says what.
+    """
+
+    file: str
+    lines: list[int]
+    records: list[Record]
+    roles: dict[FieldRole, str]
+
+    def texts(self, role: FieldRole) -> list[str]:
+        """Return what a field says in each record; nothing where it lacks."""
+        name = self.roles.get(role, "")
+        return [record.get(name, "") for record in self.records]
+
+    def where(self, kept: Flags) -> Records:
+        """Return some of the records."""
+        rows = np.flatnonzero(kept).tolist()
+        lines, records = [self.lines[n] for n in rows], [self.records[n] for n in rows]
+        return Records(self.file, lines, records, self.roles)
+
+    def left_out(self, wrong: Flags, reading: Reading, reason: str) -> None:
+        """Note records that are left out."""
+        rows = np.flatnonzero(wrong).tolist()
+        examples = [(self.file, self.lines[n], _shown(self.records[n])) for n in rows[:3]]
+        reading.skipped.note(reason, len(rows), examples)
+
+
+def entries_of(
+    found: Sequence[tuple[int, Record]], reading: Reading, file: str, are_requests: bool = True
+) -> Entries:
+    """Return what records say.
+
+    Parameters
+    ----------
+    found : sequence of (int, Record)
+        Each with its line.
+    reading : Reading
+    file : str
+        For messages.
+    are_requests : bool
+        Whether a record without a path or method is left out, as one that is no request.
+    """
+    names = list(Counter(name for _, record in found[:_LOOKED_AT] for name in record))
+    roles = roles_of(names, dict(reading.fields))
+    records = Records(file, [line for line, _ in found], [each for _, each in found], roles)
+    is_free = _flags(map(_counts_against_nothing, records.records))
+    records.left_out(is_free, reading, "counts against no limit")
+    records = records.where(~is_free)
+    if are_requests:
+        pairs = zip(records.texts("path"), records.texts("method"), strict=True)
+        is_asked = _flags(bool(path or method) for path, method in pairs)
+        records.left_out(~is_asked, reading, "no request")
+        records = records.where(is_asked)
+    times, is_read = read_times(Texts.of(records.texts("time")), reading, file)
+    records.left_out(~is_read, reading, "no time")
+    records = records.where(is_read)
+    reading.skipped.read += len(records.records)
+    lines: Ints = np.array(records.lines, np.int64)
+    return _columns(records).entries(reading, times[is_read], lines)
+
+
+def _columns(records: Records) -> Columns:
+    """Return the fields of records as columns."""
+
+    def column(role: FieldRole) -> Texts | None:
+        return Texts.of(records.texts(role)) if role in records.roles else None
+
+    told = {each: Texts.of(records.texts(each)) for each in get_args(Told) if each in records.roles}
+    return Columns(
+        Requests.named(records.texts("method"), records.texts("path")),
+        column("status"),
+        column("id"),
+        column("records"),
+        column("calls"),
+        _durations(records.records),
+        told,
+    )
+
+
+def _flags(found: Iterable[bool]) -> Flags:
+    return np.fromiter(found, np.bool_)
+
+
+def _counts_against_nothing(record: Record) -> bool:
+    return any(
+        value.strip().lower() in NOT_COUNTED.get(column_name(name), ())
+        for name, value in record.items()
+        if "limit" in name.lower()
+    )
+
+
+def _shown(record: Record) -> str:
+    return ", ".join(f"{name}={value}" for name, value in list(record.items())[:6])
+
+
+def _durations(records: Sequence[Record]) -> list[tuple[Texts, int]]:
+    """Return how long requests took, where a field says it in a known unit."""
+    having = {column_name(name): name for record in records[:100] for name in record}
+    for each in DURATIONS:
+        if each.field in having and (not each.beside or each.beside in having):
+            name = having[each.field]
+            return [(Texts.of([record.get(name, "") for record in records]), each.unit)]
+    start, end = having.get("starttimeunixnano"), having.get("endtimeunixnano")
+    if start and end:
+        spans = [_difference(record.get(start, ""), record.get(end, "")) for record in records]
+        return [(Texts.of(spans), 1)]
+    return []
+
+
+def _difference(start: str, end: str) -> str:
+    """Return the µs between two moments in ns, as text."""
+    if start.isdigit() and end.isdigit():
+        return str((int(end) - int(start)) // 1000)
+    return ""

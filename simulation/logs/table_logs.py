@@ -1,0 +1,199 @@
+"""Logs that are tables: a row for each request, or counts of requests by hour or day."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+
+from simulation.errors import InputError, Problem
+from simulation.formats import Row, listed, shown
+from simulation.logs.columns import Reading
+from simulation.logs.entries import Entries
+from simulation.logs.field_names import roles_of
+from simulation.logs.records import Record, entries_of
+from simulation.logs.tables import TableRows, is_moment, open_table
+
+__all__ = ["read_table_log"]
+
+_AT_ONCE = 20_000
+_LOOKED_AT = 200
+_IS_COUNT = re.compile(r"\s*\d{1,3}(?:[ ,.']?\d{3})*(?:\.0+)?\s*").fullmatch
+_CLOCK = re.compile(r"\d{1,2}:\d\d(:\d\d([.,]\d+)?)?( ?[AaPp][Mm])?").fullmatch
+_COUNT, _WHAT = "count", "what"
+
+
+def read_table_log(path: Path, reading: Reading) -> Iterator[Entries]:
+    """Yield what a table says: CSV, a sheet of Excel, or Parquet.
+
+    A table with a column of counts has a row for each hour or day, and perhaps for each app or
+    API (long); one whose other columns are all counts has a column for each (wide). In any other a
+    row is a request.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read as a table, or has no column of times.
+    """
+    with open_table(path, "log", None) as table:
+        sample = list(islice(table.rows, _LOOKED_AT))
+        if not (table.header and sample):
+            what = "has no rows, its first line names the columns and rows follow"
+            raise InputError([Problem(shown(path), "", what)])
+        rows = chain(sample, table.rows)
+        time = _time_of(table, sample, reading, path)
+        counts = _columns_of_counts(table, sample, time, reading)
+        if counts:
+            yield _counted(path, table, rows, time, counts, reading)
+            return
+        records = (_record(table, row, time) for row in rows if _fits(path, table, row, reading))
+        roles = roles_of(table.header, dict(reading.fields))
+        are_requests = "path" in roles or "method" in roles
+        while part := list(islice(records, _AT_ONCE)):
+            yield entries_of(part, reading, shown(path), are_requests)
+
+
+def _fits(path: Path, table: TableRows, row: Row, reading: Reading) -> bool:
+    """Return whether a row has as many cells as there are columns; others are noted."""
+    if len(row.cells) == len(table.header):
+        return True
+    text = ",".join(row.cells)
+    reading.skipped.note("other number of cells", 1, [(shown(path), row.line, text)])
+    return False
+
+
+def _time_of(table: TableRows, sample: list[Row], reading: Reading, path: Path) -> list[str]:
+    """Return the column of times, or those of a date and of a time of the day."""
+    chosen = reading.fields.get("time")
+    if chosen in table.header:
+        return [str(chosen)]
+    cells = {name: [] for name in table.header}  # type: dict[str, list[str]]
+    for row in sample:
+        for name, cell in zip(table.header, row.cells, strict=False):
+            if cell.strip():
+                cells[name].append(cell)
+    moments = [name for name, its in cells.items() if its and all(map(is_moment, its[:20]))]
+    named = roles_of([n for n in table.header if n in moments], {}).get("time")
+    clocks = [name for name, its in cells.items() if its and all(map(_CLOCK, map(str.strip, its)))]
+    dates = [name for name in moments if all(":" not in cell for cell in cells[name][:20])]
+    if len(dates) == 1 and len(clocks) == 1:
+        return [dates[0], clocks[0]]
+    if named or len(moments) == 1:
+        return [named or moments[0]]
+    found = listed(table.header)
+    what = f"has no column of times, found {found}: name it by --field time=…"
+    if len(moments) > 1:
+        what = f"has several columns of times, {listed(moments)}: choose by --field time=…"
+    raise InputError([Problem(shown(path), "", what)])
+
+
+def _columns_of_counts(
+    table: TableRows, sample: list[Row], time: list[str], reading: Reading
+) -> list[str]:
+    """Return the columns that hold counts: one (long) or all but the times (wide); or none."""
+    chosen = reading.fields.get("calls")
+    if chosen in table.header:
+        return [str(chosen)]
+    others = [name for name in table.header if name not in time and name]
+    places = {name: table.header.index(name) for name in others}
+
+    def counts(name: str) -> bool:
+        its = [row.cells[places[name]] for row in sample if places[name] < len(row.cells)]
+        given = [cell for cell in its if cell.strip()]
+        return bool(given) and all(map(_IS_COUNT, given))
+
+    numeric = [name for name in others if counts(name)]
+    roles = roles_of(others, {})
+    if roles.get("calls") in numeric and len(numeric) == 1:
+        return numeric
+    if numeric and numeric == others and not {"status", "id", "path"} & {*roles}:
+        return _without_sum(numeric, [row.cells for row in sample], places, reading)
+    return numeric if len(numeric) == 1 and "calls" in roles else []
+
+
+def _without_sum(
+    names: list[str], sample: list[list[str]], places: dict[str, int], reading: Reading
+) -> list[str]:
+    """Return columns without the one that is the sum of the others, if there is one."""
+    if len(names) < 3:
+        return names
+    rows = np.array([[_number(cells[places[name]]) for name in names] for cells in sample])
+    for n, name in enumerate(names):
+        if (2 * rows[:, n] == rows.sum(axis=1)).all() and rows[:, n].any():
+            reading.remark(f"column {name!r} is the sum of the others, and is left out")
+            return [each for each in names if each != name]
+    return names
+
+
+def _number(cell: str) -> int:
+    digits = re.sub(r"[ ,']", "", cell.strip())
+    whole = (
+        digits.partition(".")[0] if re.fullmatch(r"\d+\.0+", digits) else digits.replace(".", "")
+    )
+    return int(whole or 0)
+
+
+def _record(table: TableRows, row: Row, time: list[str]) -> tuple[int, Record]:
+    record = dict(zip(table.header, row.cells, strict=True))
+    if len(time) == 2:
+        record["timestamp"] = f"{record[time[0]].strip()} {record[time[1]].strip()}"
+    return row.line, record
+
+
+def _counted(
+    path: Path,
+    table: TableRows,
+    rows: Iterator[Row],
+    time: list[str],
+    counts: list[str],
+    reading: Reading,
+) -> Entries:
+    """Return counts of requests as entries, and note the length of their buckets."""
+    found: list[tuple[int, Record]] = []
+    is_wide = len(counts) > 1
+    for row in rows:
+        if not _fits(path, table, row, reading):
+            continue
+        line, record = _record(table, row, time)
+        when = record["timestamp"] if len(time) == 2 else record[time[0]]
+        if not when.strip():
+            reading.skipped.note("no time", 1, [(shown(path), line, ",".join(row.cells))])
+            continue
+        for name in counts:
+            cell = record[name].strip()
+            if not _IS_COUNT(cell):
+                if cell:
+                    text = f"{name}: {cell}"
+                    reading.skipped.note("no whole number", 1, [(shown(path), line, text)])
+                continue
+            its = {"timestamp": when, _COUNT: str(_number(cell))}
+            if is_wide:
+                its["path"] = name
+            else:
+                its |= {k: v for k, v in record.items() if k not in (*time, *counts)}
+            found.append((line, its))
+    chosen = {role: name for role, name in reading.fields.items() if role not in ("time", "calls")}
+    own = Reading(reading.zone, reading.day_first, chosen, reading.clients, reading.targets)
+    own.skipped, own.remarks = reading.skipped, reading.remarks
+    entries = entries_of(found, own, shown(path), are_requests=False)
+    reading.bucket = _bucket(entries, path, reading)
+    return entries
+
+
+def _bucket(entries: Entries, path: Path, reading: Reading) -> int:
+    """Return the length of the buckets of counts: the step that comes most often."""
+    starts = np.unique(entries.time)
+    if len(starts) < 2:
+        if reading.bucket:
+            return reading.bucket
+        what = "has counts of one time alone, say what time they are of by --bucket '1 hour'"
+        raise InputError([Problem(shown(path), "", what)])
+    steps, times = np.unique(np.diff(starts), return_counts=True)
+    step = int(steps[times.argmax()])
+    if len(steps) > 1:
+        uneven = 1 - times.max() / times.sum()
+        reading.remark(f"{uneven:.1%} of the steps between counts are of another length than most")
+    return step
