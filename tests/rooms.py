@@ -16,7 +16,17 @@ __all__ = ["FACES", "FILES", "PACKAGE", "ROOMS", "floor", "imports", "modules", 
 
 PACKAGE = ROOT / "simulation"
 ROOMS = (
-    *("cli", "batch", "report", "planning", "experiment", "engine", "demand", "scenario"),
+    *(
+        "cli",
+        "batch",
+        "report",
+        "planning",
+        "experiment",
+        "engine",
+        "fitting",
+        "demand",
+        "scenario",
+    ),
     *("rate_cards", "formats"),
 )
 """From the top down; below them are the modules that stand in no room."""

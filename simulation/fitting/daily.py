@@ -1,0 +1,152 @@
+"""The model of whole days: levels of weekdays, growth, and variation beyond chance.
+
+Calls of day d have mean μ_d = length_d · exp(level of its weekday + slope · age_d) and variance
+φ μ_d + v μ_d²: φ calls come at a time (1, or the size of bursts), and the day's factor, gamma
+distributed with mean 1, has variance v. Without bursts that is the negative binomial law (J. A.
+Nelder and P. McCullagh, Generalized Linear Models, 1989, sections 6.2 and 9.2; J. F. Lawless,
+Negative binomial and mixed Poisson regression, 1987).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import optimize, stats
+
+from simulation.arrays import Flags, Floats, Ints
+from simulation.fitting.hours import Days
+
+__all__ = ["STRUCTURES", "DayModel", "fit_days", "groups_of", "pearson", "wald"]
+
+STRUCTURES = {
+    "one": np.zeros(7, np.int64),
+    "types": np.array([0, 0, 0, 0, 0, 1, 1]),
+    "weekdays": np.arange(7),
+}
+"""Which weekdays share a level, Monday first."""
+
+_ROUNDS = 60
+_MOST_VARIATION = 100.0  # of v: a coefficient of variation of 1,000 %, as a scenario may have
+
+
+class DayModel(NamedTuple):
+    """What days are expected to have, by a fit.
+
+    Attributes
+    ----------
+    kept : (d,) bool array
+        The days that it rests on.
+    levels : (g,) float64 array
+        Logarithms of calls a day, by group of weekdays.
+    slope : float
+        Growth of the logarithm in a day; 0 where it is not fitted.
+    covariance : (g + 1, g + 1) float64 array
+        Of the levels and the slope; a row of zeros where no slope is fitted.
+    mean : (d,) float64 array
+        The mean calls of each day, also of days that are left out.
+    spread : float
+        φ.
+    variation : float
+        v, by moments: the root of Pearson's statistic less its degrees of freedom (D. A. Williams,
+        Extra-binomial variation in logistic linear models, 1982); not below 0.
+    freedom : int
+        Days less coefficients.
+    """
+
+    kept: Flags
+    levels: Floats
+    slope: float
+    covariance: Floats
+    mean: Floats
+    spread: float
+    variation: float
+    freedom: int
+
+
+def groups_of(days: Days, structure: str) -> Ints:
+    """Return the group of each day's weekday, (d,), numbered through those that occur."""
+    return np.unique(STRUCTURES[structure][days.weekday], return_inverse=True)[1]
+
+
+def pearson(calls: Floats, mean: Floats, spread: float, variation: float) -> float:
+    """Return Pearson's statistic of days: the sum of squared residuals by their variance."""
+    return float(np.sum((calls - mean) ** 2 / (spread * mean + variation * mean**2)))
+
+
+def fit_days(days: Days, kept: Flags, group: Ints, age: Floats | None, spread: float) -> DayModel:
+    """Return the model of days, fitted by quasi-likelihood.
+
+    Parameters
+    ----------
+    days : Days
+        At least one; every group of the kept ones has a call.
+    kept : (d,) bool array
+    group : (d,) int64 array
+        Which days share a level, numbered from 0.
+    age : (d,) float64 array or None
+        Days since some date, if growth is to be fitted.
+    spread : float
+        φ, at least 1.
+    """
+    count = int(group.max()) + 1
+    design = np.zeros((len(group), count + (age is not None)))
+    design[np.arange(len(group)), group] = 1
+    if age is not None:
+        design[:, count] = age
+    calls, length = days.calls[kept], days.length[kept]
+    rows = design[kept]
+    sums = rows[:, :count].T @ calls, rows[:, :count].T @ length
+    beta = np.zeros(design.shape[1])
+    beta[:count] = np.log(sums[0] / sums[1])
+    freedom = len(calls) - len(beta)
+    variation, before = 0.0, -1.0
+    for _ in range(_ROUNDS):
+        beta, information = _regress(calls, length, rows, beta, spread, variation)
+        mean = length * np.exp(rows @ beta)
+        before, variation = variation, _variation(calls, mean, spread, freedom)
+        if abs(variation - before) <= 1e-7 * (1e-3 + variation):
+            break
+    covariance = np.zeros((count + 1, count + 1))
+    size = len(beta)
+    covariance[:size, :size] = np.linalg.pinv(information)
+    all_means = days.length * np.exp(design @ beta)
+    slope = float(beta[count]) if age is not None else 0.0
+    return DayModel(kept, beta[:count], slope, covariance, all_means, spread, variation, freedom)
+
+
+def _regress(
+    calls: Floats, length: Floats, rows: Floats, beta: Floats, spread: float, variation: float
+) -> tuple[Floats, Floats]:
+    """Return coefficients by Fisher scoring from ``beta`` on, and their information."""
+    for _ in range(_ROUNDS):
+        mean = length * np.exp(np.clip(rows @ beta, -50, 50))
+        per_mean = 1 / (spread + variation * mean)
+        information = rows.T @ (rows * (mean * per_mean)[:, np.newaxis])
+        step = np.linalg.pinv(information) @ (rows.T @ ((calls - mean) * per_mean))
+        beta = beta + np.clip(step, -1, 1)
+        if np.abs(step).max() < 1e-9:
+            break
+    return beta, information
+
+
+def _variation(calls: Floats, mean: Floats, spread: float, freedom: int) -> float:
+    """Return the variation at which Pearson's statistic is its degrees of freedom."""
+    if freedom < 1 or pearson(calls, mean, spread, 0.0) <= freedom:
+        return 0.0
+    if pearson(calls, mean, spread, _MOST_VARIATION) >= freedom:
+        return _MOST_VARIATION
+
+    def excess(variation: float) -> float:
+        return pearson(calls, mean, spread, variation) - freedom
+
+    return float(optimize.brentq(excess, 0.0, _MOST_VARIATION, xtol=1e-12))
+
+
+def wald(model: DayModel, contrasts: Floats) -> float:
+    """Return the p-value of contrasts between levels, (c, g), all being 0, by an F test."""
+    values = contrasts @ model.levels
+    size = len(model.levels)
+    spread = contrasts @ model.covariance[:size, :size] @ contrasts.T
+    statistic = values @ np.linalg.pinv(spread) @ values / len(values)
+    return float(stats.f.sf(statistic, len(values), max(model.freedom, 1)))

@@ -1,0 +1,127 @@
+"""How the days of a week differ in their calls: levels of weekdays, as sure as the days allow."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from simulation.arrays import Flags, Floats
+from simulation.fitting.daily import STRUCTURES, DayModel, fit_days, groups_of, wald
+from simulation.fitting.hours import Days
+
+__all__ = ["Levels", "chosen_structure", "levels_of"]
+
+_LEVEL = 0.05  # of a test between structures
+_FEWEST = 4  # degrees of freedom to test with
+_SPREADS = np.linspace(0, 1.5, 151)  # of the logarithms of levels of one type of day
+
+
+class Levels(NamedTuple):
+    """The logarithms of calls a day, by weekday, less their mean level.
+
+    Attributes
+    ----------
+    mean : (7,) float64 array
+    variance : (7,) float64 array
+    """
+
+    mean: Floats
+    variance: Floats
+
+
+def chosen_structure(
+    days: Days, kept: Flags, age: Floats | None, spread: float
+) -> tuple[str, DayModel]:
+    """Return the simplest structure of weekdays that is not rejected, and its model.
+
+    Weekdays differ where an F test of more than two types of days says so at 5 %, and types of
+    days where one of their difference does.
+    """
+    fits: dict[str, DayModel] = {}
+    for structure in STRUCTURES:
+        group = groups_of(days, structure)
+        counts = np.bincount(group[kept], minlength=int(group.max()) + 1)
+        enough = int(kept.sum()) - len(counts) - (age is not None) >= _FEWEST and counts.min() > 0
+        if structure == "one" or (len(counts) > 1 and enough):
+            fits[structure] = fit_days(days, kept, group, age, spread)
+    if "weekdays" in fits:
+        present = np.unique(days.weekday)
+        types = STRUCTURES["types"][present]
+        contrasts = []
+        for kind in (0, 1):
+            members = np.flatnonzero(types == kind)
+            for other in members[1:]:
+                contrast = np.zeros(len(present))
+                contrast[members[0]], contrast[other] = 1, -1
+                contrasts.append(contrast)
+        if contrasts and wald(fits["weekdays"], np.array(contrasts)) < _LEVEL:
+            return "weekdays", fits["weekdays"]
+    if "types" in fits and wald(fits["types"], np.array([[1.0, -1.0]])) < _LEVEL:
+        return "types", fits["types"]
+    return "one", fits["one"]
+
+
+def levels_of(
+    days: Days, kept: Flags, age: Floats | None, spread: float, variation: float
+) -> Levels:
+    """Return levels of weekdays that share what they have in common with days of their type.
+
+    Weekdays of a type are normal around its level, with a spread that is as likely to be any
+    (A. Gelman, Prior distributions for variance parameters in hierarchical models, 2006); their
+    posterior is summed over the spread. A weekday that the log does not cover has the level of its
+    type, or of all days, and the spread of the others.
+    """
+    sums = np.bincount(days.weekday[kept], days.calls[kept], 7)
+    length = np.bincount(days.weekday[kept], days.length[kept], 7)
+    counts = np.bincount(days.weekday[kept], minlength=7)
+    seen = (sums > 0) & (length > 0)
+    used = kept & seen[days.weekday]
+    group = np.cumsum(seen)[days.weekday] - 1
+    group[~seen[days.weekday]] = 0
+    value, variance = np.zeros(7), np.full(7, np.inf)
+    if age is not None and int(used.sum()) > int(seen.sum()) + 1:
+        model = fit_days(days, used, group, age, spread)
+        value[seen] = model.levels
+    else:
+        value[seen] = np.log(sums[seen] / length[seen])
+    # As uncertain as the chosen model says that days are, not as few days of a weekday show.
+    variance[seen] = (spread / (sums / np.maximum(counts, 1))[seen] + variation) / counts[seen]
+    mean, wide = np.zeros(7), np.zeros(7)
+    overall = float(np.average(value[seen], weights=1 / variance[seen]))
+    for kind in (0, 1):
+        members = STRUCTURES["types"] == kind
+        its = members & seen
+        if its.any():
+            mean[members], wide[members] = _shared(value[members], variance[members])
+        else:
+            # Another type of day, never seen: half as much, or twice, is nothing unusual.
+            mean[members], wide[members] = overall, np.log(2) ** 2
+    center = np.log(np.exp(mean).mean())
+    return Levels(mean - center, wide)
+
+
+def _shared(value: Floats, variance: Floats) -> tuple[Floats, Floats]:
+    """Return posterior means and variances of levels of one type of day; inf: not seen."""
+    seen = np.isfinite(variance)
+    total = variance[seen] + _SPREADS[:, np.newaxis] ** 2
+    precision = 1 / total
+    common = (precision * value[seen]).sum(axis=1) / precision.sum(axis=1)
+    common_variance = 1 / precision.sum(axis=1)
+    squares = (precision * (value[seen] - common[:, np.newaxis]) ** 2).sum(axis=1)
+    likelihood = 0.5 * np.log(precision).sum(axis=1) - 0.5 * squares + 0.5 * np.log(common_variance)
+    if seen.sum() < 3:
+        # Two levels tell next to nothing of their spread: it is taken to be small.
+        likelihood = likelihood - 0.5 * (_SPREADS / 0.2) ** 2
+    weight = np.exp(likelihood - likelihood.max())
+    weight /= weight.sum()
+    own = np.where(seen, variance, 1e12)
+    pull = _SPREADS[:, np.newaxis] ** 2 / (_SPREADS[:, np.newaxis] ** 2 + own)
+    means = common[:, np.newaxis] + pull * (np.where(seen, value, 0) - common[:, np.newaxis])
+    means = np.where(seen, means, common[:, np.newaxis])
+    variances = pull * own + (1 - pull) ** 2 * common_variance[:, np.newaxis]
+    variances = np.where(
+        seen, variances, _SPREADS[:, np.newaxis] ** 2 + common_variance[:, np.newaxis]
+    )
+    mean = weight @ means
+    return mean, weight @ (variances + (means - mean) ** 2)

@@ -1,0 +1,48 @@
+"""Logs of known scenarios: what `simulation.demand` draws, counted in cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from simulation.arrays import Ints
+from simulation.demand.demand import Demand
+from simulation.fitting.cells import Cells
+from simulation.quantities import DAY, SECOND
+from simulation.scenario.scenario import Scenario
+
+__all__ = ["cells_of", "demand_of", "times_of"]
+
+
+def demand_of(*laws: dict[str, Any], days: int = 28, **keys: Any) -> Demand:
+    """Return the demand of a scenario with a client for each law."""
+    clients = [
+        {"name": f"app-{number}", "arrivals": law, "calls": [{"api": "get_users"}],
+         "on_throttle": "drop"}
+        for number, law in enumerate(laws)
+    ]  # fmt: skip
+    written = {
+        "name": "known",
+        "org": {"edition": "enterprise", "user_licenses": 100},
+        "start": "2026-01-05",
+        "horizon": f"{days} days",
+        "warmup": "0",
+        "clients": clients,
+        **keys,
+    }
+    return Demand(Scenario.model_validate(written))
+
+
+def times_of(demand: Demand, replication: int) -> Ints:
+    """Return when all calls come, µs since 1970-01-01 UTC."""
+    blocks = [calls.time for calls in demand.draw_blocks(replication)]
+    return np.concatenate(blocks) + demand.scenario.clock.start_epoch
+
+
+def cells_of(demand: Demand, replication: int = 0, grain: int = SECOND) -> Cells:
+    """Return the calls of all clients together, in cells, of the whole run."""
+    clock = demand.scenario.clock
+    covered = ((clock.start_epoch, clock.start_epoch + clock.horizon),)
+    assert clock.horizon % DAY == 0
+    return Cells.of_times(times_of(demand, replication), grain, covered)
