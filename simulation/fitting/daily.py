@@ -12,12 +12,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from simulation.arrays import Flags, Floats, Ints
 from simulation.fitting.hours import Days
 
-__all__ = ["STRUCTURES", "DayModel", "fit_days", "groups_of", "pearson", "wald"]
+__all__ = ["STRUCTURES", "DayModel", "deviance", "fit_days", "groups_of", "wald"]
 
 STRUCTURES = {
     "one": np.zeros(7, np.int64),
@@ -48,8 +48,7 @@ class DayModel(NamedTuple):
     spread : float
         φ.
     variation : float
-        v, by moments: the root of Pearson's statistic less its degrees of freedom (D. A. Williams,
-        Extra-binomial variation in logistic linear models, 1982); not below 0.
+        v: the deviance is then what it should be on average; not below 0.
     freedom : int
         Days less coefficients.
     """
@@ -69,9 +68,37 @@ def groups_of(days: Days, structure: str) -> Ints:
     return np.unique(STRUCTURES[structure][days.weekday], return_inverse=True)[1]
 
 
-def pearson(calls: Floats, mean: Floats, spread: float, variation: float) -> float:
-    """Return Pearson's statistic of days: the sum of squared residuals by their variance."""
-    return float(np.sum((calls - mean) ** 2 / (spread * mean + variation * mean**2)))
+def deviance(
+    calls: Floats, mean: Floats, spread: float, variation: float
+) -> tuple[float, float]:
+    """Return the deviance of days by its mean, about 1 a day, and its degrees of freedom a day.
+
+    The deviance of the negative binomial law (McCullagh and Nelder, section 11.2.3 of the edition
+    of 1989; Lawless, 1987). Unlike Pearson's statistic, its spread stays that of a χ² for days that
+    vary by 100 %: that of a gamma variable of shape a has the mean 2 a (ln a − ψ(a)) and the
+    variance 4 a² (ψ′(a) − 1/a), from the moments of its logarithm. Days are taken to be as those of
+    a gamma law as wide, which holds for few arrivals too: 1 + 1/(6 a) is the mean of a Poisson
+    deviance (D. A. Williams, Generalized linear model diagnostics, 1987).
+
+    Parameters
+    ----------
+    calls, mean : (d,) float64 arrays
+    spread, variation : float
+        φ and v.
+    """
+    y, m = calls / spread, mean / spread
+    each = special.xlogy(y, y / m)
+    if variation > 0:
+        size = 1 / variation
+        each = each - (y + size) * np.log((y + size) / (m + size))
+    else:
+        each = each - (y - m)
+    shape = np.maximum(1 / (variation + 1 / m), 1e-3)
+    expected = 2 * shape * (np.log(shape) - special.digamma(shape))
+    variance = 4 * shape**2 * (special.polygamma(1, shape) - 1 / shape)
+    return float(2 * each.sum() / expected.mean()), float(
+        2 * expected.mean() ** 2 / variance.mean()
+    )
 
 
 def fit_days(days: Days, kept: Flags, group: Ints, age: Floats | None, spread: float) -> DayModel:
@@ -131,16 +158,16 @@ def _regress(
 
 
 def _variation(calls: Floats, mean: Floats, spread: float, freedom: int) -> float:
-    """Return the variation at which Pearson's statistic is its degrees of freedom."""
-    if freedom < 1 or pearson(calls, mean, spread, 0.0) <= freedom:
-        return 0.0
-    if pearson(calls, mean, spread, _MOST_VARIATION) >= freedom:
-        return _MOST_VARIATION
+    """Return the variation at which the deviance is what it should be on average."""
 
     def excess(variation: float) -> float:
-        return pearson(calls, mean, spread, variation) - freedom
+        return deviance(calls, mean, spread, variation)[0] - freedom
 
-    return float(optimize.brentq(excess, 0.0, _MOST_VARIATION, xtol=1e-12))
+    if freedom < 1 or excess(0.0) <= 0:
+        return 0.0
+    if excess(_MOST_VARIATION) >= 0:
+        return _MOST_VARIATION
+    return float(optimize.brentq(excess, 0.0, _MOST_VARIATION, xtol=1e-10))
 
 
 def wald(model: DayModel, contrasts: Floats) -> float:

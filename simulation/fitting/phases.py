@@ -87,7 +87,7 @@ def phases_of(
         for days, count in zip(_SETS, covered, strict=True):
             if count < 2:
                 continue
-            its = days @ by_day
+            its = np.minimum(days @ by_day, count)
             often = np.flatnonzero(its >= _LEAST_SHARE * count)
             some |= bool(len(often))
             if not len(often):

@@ -110,7 +110,8 @@ def rate_of(
     days_seen = int(model.kept.sum())
     note = ""
     wide = 1.0
-    if model.freedom >= 1 and model.variation > 0:
+    if model.freedom >= 3:
+        # Also where no variation shows: some may be hidden.
         wide = float(stats.t.ppf(_LEVEL, model.freedom) / stats.norm.ppf(_LEVEL)) ** 2
     if model.freedom < 3:
         note = "days are too few to tell how they vary: the interval is of chance alone"

@@ -39,8 +39,10 @@ class Runs(NamedTuple):
         The calls of each cell that are the schedule's.
     took_place : (r,) bool array
         Which runs did, in the order given.
-    besides : float
-        Calls that come besides in the time of a run, on average.
+    besides, error : float
+        Calls that come besides in the time of a run, on average, and its standard error.
+    is_same : bool
+        Whether nearly all runs have the same calls.
     """
 
     calls: int
@@ -51,6 +53,8 @@ class Runs(NamedTuple):
     taken: Ints
     took_place: Flags
     besides: float
+    error: float
+    is_same: bool
 
 
 def runs_of(cells: Cells, starts: Ints, width: int, pad: int) -> Runs | None:
@@ -82,10 +86,12 @@ def runs_of(cells: Cells, starts: Ints, width: int, pad: int) -> Runs | None:
         between = np.concatenate([low[1:] - high[:-1], [0]])
         calls_between = np.concatenate([counted(high[:-1], low[1:]), [0]])
         near = (between > 0) & (between <= 4 * int(np.median(between)) + 1)
-        besides = float(calls_between[near].sum() / max(between[near].sum(), 1)) * length
+        others = float(calls_between[near].sum())
+        besides = others / max(float(between[near].sum()), 1.0) * length
     else:
-        besides = float(np.median(around) if len(around) < 3 else np.mean(around))
-        besides *= length / (2 * reach)
+        others = float(around.sum())
+        besides = others / len(around) * length / (2 * reach)
+    error = besides / np.sqrt(max(others, 1.0))
     if not (total > 0).any():
         return None
     usual = float(np.median(total[total > besides])) if (total > besides).any() else 1.0
@@ -118,7 +124,7 @@ def runs_of(cells: Cells, starts: Ints, width: int, pad: int) -> Runs | None:
     over = 0 if calls == 1 else _readable(span, max(2 * cells.grain, span // 50))
     most = np.minimum(total[took_place], calls if is_same or not quiet else total.max())
     taken = _taken(cells, first, behind, total[took_place], most)
-    return Runs(calls, over, onset, jitter, each, taken, took_place, besides)
+    return Runs(calls, over, onset, jitter, each, taken, took_place, besides, error, is_same)
 
 
 def _readable(span: int, tolerance: int) -> int:

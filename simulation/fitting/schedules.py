@@ -104,17 +104,21 @@ def _periodic(cells: Cells, clock: LocalClock, origin: int) -> Iterator[tuple[_F
                 return
             slots = period // width
             slot, calls = _slots(cells.begins - origin + offset, cells.calls, width)
-            cycle = slot // slots
-            first, last = (np.array([edge]) for edge in (cells.covered[0][0], cells.covered[-1][1]))
             cycles = np.arange(
-                (int(first[0]) - origin) // period, -(-(int(last[0]) - origin) // period)
+                (cells.covered[0][0] - origin) // period,
+                -(-(cells.covered[-1][1] - origin) // period),
             )
             starts = origin - offset + cycles * period
-            starts = starts[_covered(cells, starts, period)]
+            within = _covered(cells, starts, period)
+            starts, cycles = starts[within], cycles[within]
             weekdays = weekday_of(clock.local(starts + offset) // DAY)
-            weekday = weekday_of(clock.local(origin + cycle * period) // DAY)
             counts = np.bincount(weekdays, minlength=7)
-            phases = phases_of(slot % slots, weekday, calls, slots, counts, _NEAR // width)
+            cycle, slot = slot // slots, slot % slots
+            its = np.minimum(np.searchsorted(cycles, cycle), len(cycles) - 1)
+            known = cycles[its] == cycle
+            phases = phases_of(
+                slot[known], weekdays[its[known]], calls[known], slots, counts, _NEAR // width
+            )
             for first_one, last_one, days in _joined(phases, min(_TOGETHER, period // 4) // width, slots):
                 active = starts[days[weekdays]] + first_one * width
                 runs = runs_of(cells, active, (last_one - first_one + 1) * width, _pad(width))
@@ -192,6 +196,8 @@ def _daily(cells: Cells, clock: LocalClock) -> Iterator[tuple[_Found, Cells]]:
         within = _covered(cells, midnights, DAY)
         days, midnights = days[within], midnights[within]
         counts = np.bincount(weekday_of(days), minlength=7)
+        known = np.isin(slot // slots, days)
+        slot, calls = slot[known], calls[known]
         phases = phases_of(
             slot % slots, weekday_of(slot // slots), calls, slots, counts, _NEAR // width
         )
@@ -276,7 +282,7 @@ def _component(found: list[_Found], grain: int, total: int) -> Component:
         law["over"] = span_text(one.runs.over)
     if one.runs.jitter > grain:
         notes.append(f"nine in ten runs begin within {span_text(one.runs.jitter)}")
-    if len(each) > 1 and each.std() > 0.02 * each.mean() and one.runs.besides < 0.2:
+    if not all(its.runs.is_same for its in found) and one.runs.besides < 0.2:
         low, high = np.quantile(each, [0.05, 0.95]).tolist()
         notes.append(f"runs make {low:.0f} to {high:.0f} calls (nine in ten)")
     return Component(
@@ -287,8 +293,11 @@ def _component(found: list[_Found], grain: int, total: int) -> Component:
 def _estimates(found: list[_Found], each: Floats) -> dict[str, Estimate]:
     count = len(each)
     error = float(each.std(ddof=1) / np.sqrt(count)) if count > 1 else np.nan
+    error = float(np.hypot(error, max(its.runs.error for its in found)))
     reach = 1.96 * error if count > 1 else np.inf
     mean = float(each.mean())
+    if all(its.runs.is_same for its in found):
+        mean, error, reach = float(found[0].runs.calls), 0.0, 0.0
     calls = Estimate(mean, error, max(0.0, mean - reach), mean + reach, count, "runs")
     expected = sum(its.expected for its in found)
     took = sum(int(its.runs.took_place.sum()) for its in found)

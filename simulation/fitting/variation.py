@@ -9,37 +9,22 @@ import numpy as np
 from scipy import stats
 
 from simulation.arrays import Floats
-from simulation.fitting.daily import DayModel, pearson
+from simulation.fitting.daily import DayModel, deviance
 from simulation.fitting.hours import Days
 from simulation.fitting.result import DayFactors, Estimate
 
 __all__ = ["daily_variation", "day_factors", "is_significant", "shared_variation"]
 
 _FEWEST = 3  # degrees of freedom; with fewer, days tell nothing of how they vary
-_TRIED = np.concatenate([[0.0], np.geomspace(1e-3, 10, 800)])  # coefficients of variation
+_TRIED = np.concatenate([[0.0], np.geomspace(1e-3, 10, 150)])  # coefficients of variation
 _LEVEL = 0.05  # of the test of any variation
 
 
-def _thinned(model: DayModel, variation: float) -> float:
-    """Return the degrees of freedom of Pearson's statistic, fewer for laws with long tails.
-
-    The variance of a variance is σ⁴ (2/f + κ/n) with the excess kurtosis κ, so the statistic is
-    spread as a χ² of f / (1 + κ f / 2n) degrees (G. E. P. Box, Non-normality and tests on
-    variances, 1953). κ of a negative binomial law is 6 v + 1/σ², in arrivals (N. L. Johnson,
-    A. W. Kemp and S. Kotz, Univariate Discrete Distributions, 2005, section 5.4).
-    """
-    arrivals = model.mean[model.kept] / model.spread
-    kurtosis = float(np.mean(6 * variation + 1 / (arrivals + variation * arrivals**2)))
-    count = int(model.kept.sum())
-    return model.freedom / (1 + kurtosis * model.freedom / (2 * count))
-
-
 def _tail(days: Days, model: DayModel, variation: float) -> float:
-    """Return the probability of a smaller Pearson's statistic, if this were the variation."""
+    """Return the probability of a smaller deviance, if this were the variation."""
     kept = model.kept
-    statistic = pearson(days.calls[kept], model.mean[kept], model.spread, variation)
-    freedom = _thinned(model, variation)
-    return float(stats.chi2.cdf(statistic * freedom / model.freedom, freedom))
+    scaled, each = deviance(days.calls[kept], model.mean[kept], model.spread, variation)
+    return float(stats.chi2.cdf(scaled * each, model.freedom * each))
 
 
 def is_significant(days: Days, model: DayModel) -> bool:
@@ -50,8 +35,7 @@ def is_significant(days: Days, model: DayModel) -> bool:
 def daily_variation(days: Days, model: DayModel) -> Estimate:
     """Return the coefficient of variation of a day's volume beyond Poisson.
 
-    The interval holds each variation under which Pearson's statistic is neither too small nor too
-    large, at 2.5 % each, so it holds 0 exactly where chance alone explains the days.
+    The interval holds each variation under which the deviance is neither too small nor too large, at 2.5 % each, so it holds 0 exactly where chance alone explains the days.
     """
     kept, count = model.kept, int(model.kept.sum())
     if model.freedom < _FEWEST:
@@ -63,11 +47,10 @@ def daily_variation(days: Days, model: DayModel) -> Estimate:
     note = ""
     if not is_significant(days, model):
         value, note = 0.0, f"chance alone explains the days; up to {high:.1%} may be hidden in it"
-    freedom = _thinned(model, model.variation)
     mean = model.mean[kept]
     relative = float(np.mean(model.spread / mean)) + model.variation
     # Of v by moments, and of its root by the first derivative; at 0 the root of v's own error.
-    error = relative * np.sqrt(2 / freedom)
+    error = relative * np.sqrt(2 / model.freedom)
     error = error / (2 * value) if value > 0 else np.sqrt(error) / 2
     return Estimate(value, float(error), low, high, count, "days", note)
 

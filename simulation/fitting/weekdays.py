@@ -12,7 +12,7 @@ from simulation.fitting.hours import Days
 
 __all__ = ["Levels", "chosen_structure", "levels_of"]
 
-_LEVEL = 0.05  # of a test between structures
+_LEVEL = 0.01  # of a test between structures
 _FEWEST = 4  # degrees of freedom to test with
 _SPREADS = np.linspace(0, 1.5, 151)  # of the logarithms of levels of one type of day
 
@@ -35,7 +35,7 @@ def chosen_structure(
 ) -> tuple[str, DayModel]:
     """Return the simplest structure of weekdays that is not rejected, and its model.
 
-    Weekdays differ where an F test of more than two types of days says so at 5 %, and types of
+    Weekdays differ where an F test of more than two types of days says so at 1 %, and types of
     days where one of their difference does.
     """
     fits: dict[str, DayModel] = {}
@@ -89,11 +89,14 @@ def levels_of(
     variance[seen] = (spread / (sums / np.maximum(counts, 1))[seen] + variation) / counts[seen]
     mean, wide = np.zeros(7), np.zeros(7)
     overall = float(np.average(value[seen], weights=1 / variance[seen]))
-    for kind in (0, 1):
-        members = STRUCTURES["types"] == kind
-        its = members & seen
-        if its.any():
-            mean[members], wide[members] = _shared(value[members], variance[members])
+    types = [STRUCTURES["types"] == kind for kind in (0, 1)]
+    known = [members for members in types if (members & seen).any()]
+    likelihood = sum(_likelihood(value[its & seen], variance[its & seen]) for its in known)
+    weight = np.exp(likelihood - np.max(likelihood))
+    weight /= weight.sum()
+    for members in types:
+        if (members & seen).any():
+            mean[members], wide[members] = _shared(value[members], variance[members], weight)
         else:
             # Another type of day, never seen: half as much, or twice, is nothing unusual.
             mean[members], wide[members] = overall, np.log(2) ** 2
@@ -101,27 +104,29 @@ def levels_of(
     return Levels(mean - center, wide)
 
 
-def _shared(value: Floats, variance: Floats) -> tuple[Floats, Floats]:
+def _common(value: Floats, variance: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the common level, (s,), its variance, and each weekday's precision, by spread."""
+    precision = 1 / (variance + _SPREADS[:, np.newaxis] ** 2)
+    common = (precision * value).sum(axis=1) / precision.sum(axis=1)
+    return common, 1 / precision.sum(axis=1), precision
+
+
+def _likelihood(value: Floats, variance: Floats) -> Floats:
+    """Return the logarithm of the likelihood of spreads, (s,), the common level integrated out."""
+    common, common_variance, precision = _common(value, variance)
+    squares = (precision * (value - common[:, np.newaxis]) ** 2).sum(axis=1)
+    likelihood: Floats = 0.5 * (np.log(precision).sum(axis=1) - squares + np.log(common_variance))
+    return likelihood
+
+
+def _shared(value: Floats, variance: Floats, weight: Floats) -> tuple[Floats, Floats]:
     """Return posterior means and variances of levels of one type of day; inf: not seen."""
     seen = np.isfinite(variance)
-    total = variance[seen] + _SPREADS[:, np.newaxis] ** 2
-    precision = 1 / total
-    common = (precision * value[seen]).sum(axis=1) / precision.sum(axis=1)
-    common_variance = 1 / precision.sum(axis=1)
-    squares = (precision * (value[seen] - common[:, np.newaxis]) ** 2).sum(axis=1)
-    likelihood = 0.5 * np.log(precision).sum(axis=1) - 0.5 * squares + 0.5 * np.log(common_variance)
-    if seen.sum() < 3:
-        # Two levels tell next to nothing of their spread: it is taken to be small.
-        likelihood = likelihood - 0.5 * (_SPREADS / 0.2) ** 2
-    weight = np.exp(likelihood - likelihood.max())
-    weight /= weight.sum()
+    common, common_variance, _ = _common(value[seen], variance[seen])
+    squared = _SPREADS[:, np.newaxis] ** 2
     own = np.where(seen, variance, 1e12)
-    pull = _SPREADS[:, np.newaxis] ** 2 / (_SPREADS[:, np.newaxis] ** 2 + own)
+    pull = squared / (squared + own)
     means = common[:, np.newaxis] + pull * (np.where(seen, value, 0) - common[:, np.newaxis])
-    means = np.where(seen, means, common[:, np.newaxis])
     variances = pull * own + (1 - pull) ** 2 * common_variance[:, np.newaxis]
-    variances = np.where(
-        seen, variances, _SPREADS[:, np.newaxis] ** 2 + common_variance[:, np.newaxis]
-    )
     mean = weight @ means
     return mean, weight @ (variances + (means - mean) ** 2)
