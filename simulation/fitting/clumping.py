@@ -29,7 +29,7 @@ class Clumping(NamedTuple):
 
     Half the mean squared difference of counts in neighbouring windows, by their mean (D. W. Allan,
     Statistics of atomic frequency standards, 1966; S. B. Lowen and M. C. Teich, Fractal-Based Point
-    Processes, 2005, section 3.3). Both windows lie in one hour of the local clock, so that a rate
+    Processes, 2005). Both windows lie in one hour of the local clock, so that a rate
     that changes by the hour, or by the day, adds nothing.
 
     Attributes
@@ -56,7 +56,7 @@ class Clumping(NamedTuple):
 
         Bursts of n calls spread over a length L that come at random have a variance of counts in
         windows of τ of mean · (1 + (n − 1) h(τ/L)); h is 0 for short windows and 1 for long ones
-        (D. R. Cox and V. Isham, Point Processes, 1980, section 3.4). Sizes that vary count by
+        (D. R. Cox and V. Isham, Point Processes, 1980). Sizes that vary count by
         their squares: n is the mean square by the mean.
         """
         excess = self.factor - 1

@@ -2,9 +2,9 @@
 
 Calls of day d have mean μ_d = length_d · exp(level of its weekday + slope · age_d) and variance
 φ μ_d + v μ_d²: φ calls come at a time (1, or the size of bursts), and the day's factor, gamma
-distributed with mean 1, has variance v. Without bursts that is the negative binomial law (J. A.
-Nelder and P. McCullagh, Generalized Linear Models, 1989, sections 6.2 and 9.2; J. F. Lawless,
-Negative binomial and mixed Poisson regression, 1987).
+distributed with mean 1, has variance v. Without bursts that is the negative binomial law (J. F.
+Lawless, Negative binomial and mixed Poisson regression, 1987), and with them a quasi-likelihood
+(P. McCullagh and J. A. Nelder, Generalized Linear Models, 1989, chapter 9).
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ STRUCTURES = {
 }
 """Which weekdays share a level, Monday first."""
 
+_FEW = 5.0  # arrivals of a day, of which gamma variables are no likeness
+_MOST_COUNTED = 400
 _ROUNDS = 60
 _MOST_VARIATION = 100.0  # of v: a coefficient of variation of 1,000 %, as a scenario may have
 
@@ -68,17 +70,15 @@ def groups_of(days: Days, structure: str) -> Ints:
     return np.unique(STRUCTURES[structure][days.weekday], return_inverse=True)[1]
 
 
-def deviance(
-    calls: Floats, mean: Floats, spread: float, variation: float
-) -> tuple[float, float]:
+def deviance(calls: Floats, mean: Floats, spread: float, variation: float) -> tuple[float, float]:
     """Return the deviance of days by its mean, about 1 a day, and its degrees of freedom a day.
 
-    The deviance of the negative binomial law (McCullagh and Nelder, section 11.2.3 of the edition
-    of 1989; Lawless, 1987). Unlike Pearson's statistic, its spread stays that of a χ² for days that
-    vary by 100 %: that of a gamma variable of shape a has the mean 2 a (ln a − ψ(a)) and the
-    variance 4 a² (ψ′(a) − 1/a), from the moments of its logarithm. Days are taken to be as those of
-    a gamma law as wide, which holds for few arrivals too: 1 + 1/(6 a) is the mean of a Poisson
-    deviance (D. A. Williams, Generalized linear model diagnostics, 1987).
+    The deviance of the negative binomial law (Lawless, 1987). Its spread stays that of a χ² for
+    days that vary by 100 %, where that of Pearson's statistic does not: the deviance of a gamma
+    variable of shape a has the mean 2 a (ln a − ψ(a)) and the variance 4 a² (ψ'(a) − 1/a), by the
+    cumulants of its logarithm. Days are taken to be as gamma variables as wide. That is right for
+    Poisson counts too up to terms of 1/a²: both deviances have the mean 1 + 1/(6 a). Where few
+    arrivals are expected, mean and variance are summed over the counts that there can be.
 
     Parameters
     ----------
@@ -96,9 +96,28 @@ def deviance(
     shape = np.maximum(1 / (variation + 1 / m), 1e-3)
     expected = 2 * shape * (np.log(shape) - special.digamma(shape))
     variance = 4 * shape**2 * (special.polygamma(1, shape) - 1 / shape)
+    if (few := m < _FEW).any():
+        expected[few], variance[few] = _counted(m[few], variation)
     return float(2 * each.sum() / expected.mean()), float(
         2 * expected.mean() ** 2 / variance.mean()
     )
+
+
+def _counted(m: Floats, variation: float) -> tuple[Floats, Floats]:
+    """Return the mean and variance of the deviance of days that expect few arrivals, (d,) each."""
+    # Days of about the same mean have about the same deviance.
+    means, place = np.unique(np.exp(np.round(np.log(np.maximum(m, 1e-6)), 1)), return_inverse=True)
+    y = np.arange(_MOST_COUNTED)[:, np.newaxis]
+    if variation > 0:
+        size = 1 / variation
+        chance = stats.nbinom.pmf(y, size, size / (size + means))
+        each = special.xlogy(y, y / means) - (y + size) * np.log((y + size) / (means + size))
+    else:
+        chance = stats.poisson.pmf(y, means)
+        each = special.xlogy(y, y / means) - (y - means)
+    mean = 2 * (chance * each).sum(axis=0)
+    variance = 4 * (chance * each**2).sum(axis=0) - mean**2
+    return mean[place], np.maximum(variance, 1e-9)[place]
 
 
 def fit_days(days: Days, kept: Flags, group: Ints, age: Floats | None, spread: float) -> DayModel:

@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from simulation.arrays import Floats, Ints
+from simulation.arrays import Flags, Floats, Ints
 from simulation.fitting.cells import Cells
 from simulation.quantities import DAY, HOUR, SECOND
 
 __all__ = ["Days", "Hours", "LocalClock", "days_of", "hours_of", "weekday_of"]
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_SHORTEST = 1e-6  # day: weights of hours without calls may be 0, and so may a part of a day
 _EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday
 
 
@@ -57,10 +58,9 @@ class LocalClock:
     def local(self, moments: Ints) -> Ints:
         """Return what the clocks show at moments, (n,), µs since 1970-01-01 UTC, in any order."""
         if len(self._offsets) == 1:
-            return moments + self._offsets[0]
-        shown: Ints = (
-            moments + self._offsets[np.searchsorted(self.changes, moments, side="right") - 1]
-        )
+            return moments + np.int64(self._offsets[0])
+        its = np.searchsorted(self.changes, moments, side="right") - 1
+        shown: Ints = moments + self._offsets[its]
         return shown
 
     def midnight(self, date: dt.date) -> int:
@@ -72,13 +72,14 @@ class LocalClock:
         """Return the moments of a stretch at which an hour of the local clock begins, in order."""
         found = []
         ends = [*self.changes[1:].tolist(), end]
-        for since, until, offset in zip(self.changes.tolist(), ends, self._offsets, strict=True):
+        for since, until, offset in zip(
+            self.changes.tolist(), ends, self._offsets.tolist(), strict=True
+        ):
             first, last = max(since, begin), min(until, end)
             if first < last:
                 found.append(np.array([first]))
-                found.append(
-                    np.arange(-(-(first + offset) // HOUR) * HOUR - offset, last, HOUR, np.int64)
-                )
+                next_one = -(-(first + offset) // HOUR) * HOUR - offset
+                found.append(np.arange(next_one, last, HOUR, dtype=np.int64))
         return np.unique(np.concatenate(found))
 
 
@@ -160,6 +161,10 @@ class Days(NamedTuple):
     calls: Floats
     length: Floats
 
+    def of(self, some: Flags) -> Days:
+        """Return those of the days for which a flag is set."""
+        return Days(self.day[some], self.weekday[some], self.calls[some], self.length[some])
+
 
 def days_of(hours: Hours, weights: Floats) -> Days:
     """Return the days of hours.
@@ -173,4 +178,5 @@ def days_of(hours: Hours, weights: Floats) -> Days:
     day, place = np.unique(hours.day, return_inverse=True)
     weekday = weekday_of(hours.day)
     length = np.bincount(place, hours.length * weights[weekday, hours.hour] / 24)
+    length = np.maximum(length, _SHORTEST)
     return Days(day, weekday_of(day), np.bincount(place, hours.calls), length)

@@ -12,6 +12,7 @@ from simulation.fitting.hours import Days
 __all__ = ["usual_days"]
 
 _LEVEL = 0.01  # of naming any outlier where there is none
+_FEWEST = 2  # arrivals a day; fewer have no cube root that is about normal
 _MOST, _MOST_SHARE = 20, 6  # days left out at most, and one in so many
 
 
@@ -39,7 +40,9 @@ def usual_days(days: Days, group: Ints, age: Floats | None, spread: float) -> Fl
     count = len(days.day)
     usual = np.ones(count, np.bool_)
     coefficients = int(group.max()) + 1 + (age is not None)
-    taken, found = [], 0
+    if days.calls.sum() / spread < _FEWEST * count:
+        return usual
+    taken, found = list[int](), 0
     for number in range(min(_MOST, count // _MOST_SHARE)):
         kept = usual.copy()
         kept[taken] = False

@@ -83,6 +83,7 @@ def phases_of(
         reached = calls >= at_least
         hits = np.bincount(weekday[reached] * slots + slot[reached], minlength=7 * slots)
         by_day = hits.reshape(7, slots)
+        rare = _chance(by_day.sum(axis=0), float(cycles.sum()), reach, 1)
         some = False
         for days, count in zip(_SETS, covered, strict=True):
             if count < 2:
@@ -92,7 +93,8 @@ def phases_of(
             some |= bool(len(often))
             if not len(often):
                 continue
-            chance = _chance(its, count, reach)[often]
+            # Few days of one kind tell less than all days do of what is rare on all of them.
+            chance = np.maximum(_chance(its, count, reach), rare)[often]
             p_value = stats.binom.sf(its[often] - 1, count, chance)
             p_value = p_value * slots * _TESTS_BESIDES
             sure = (p_value < FALSE_ALARMS) & (chance <= _MOST_CHANCE * its[often] / count)
@@ -107,13 +109,16 @@ def phases_of(
     return [found[place] for place in sorted(found)]
 
 
-def _chance(hits: Floats, cycles: float, reach: int) -> Floats:
-    """Return how often slots close to each slot reach a count by chance, on the side of more."""
+def _chance(hits: Floats | Ints, cycles: float, reach: int, besides: int = 0) -> Floats:
+    """Return how often slots close to each slot reach a count by chance, on the side of more.
+
+    As if they had reached it ``besides`` once more, where nothing may only be luck.
+    """
     slots = len(hits)
     around = np.concatenate([hits[-reach - 2 :], hits, hits[: reach + 2]])
     sums = np.concatenate([[0.0], np.cumsum(around)])
     # The two slots next to it are left out: a run may reach into them.
     before = sums[reach : reach + slots] - sums[:slots]
     after = sums[2 * reach + 5 : 2 * reach + 5 + slots] - sums[reach + 5 : reach + 5 + slots]
-    most: Floats = (np.maximum(before, after) + 1) / (reach * cycles + 1)
+    most: Floats = (np.maximum(before, after) + besides) / (reach * cycles + besides)
     return np.minimum(most, 1.0)

@@ -55,6 +55,7 @@ class _Fit(NamedTuple):
     silent: Flags  # (7,), by weekday
     structure: str
     model: DayModel
+    fullest: DayModel
     levels: Levels
     growth: Estimate
     grows: bool
@@ -73,12 +74,12 @@ def random_part(cells: Cells, clock: LocalClock, start: dt.date, total: int) -> 
     total : int
         All calls of the client, of which these are a part.
     """
-    fit = _fitted(cells, clock, start)
+    fit = _fitted(cells, clock)
     size = fit.bursts.calls
     rate = rate_of(
         fit.days, fit.model, fit.structure, fit.silent, size, fit.grows, start_day(start)
     )
-    variation = daily_variation(fit.days, fit.model)
+    variation = daily_variation(fit.days, fit.model, fit.fullest)
     estimates = {"rate": rate, "daily_variation": variation, "growth": fit.growth}
     if fit.bursts.size is not None:
         estimates["burst"] = fit.bursts.size
@@ -115,35 +116,41 @@ def _date(day: int) -> dt.date:
     return dt.date.fromordinal(day + _EPOCH_DAY)
 
 
-def _fitted(cells: Cells, clock: LocalClock, start: dt.date) -> _Fit:
+def _fitted(cells: Cells, clock: LocalClock) -> _Fit:
     bursts = bursts_of(cells, clock)
     spread = max(bursts.spread, 1.0)
     hours = hours_of(cells, clock)
     tells_hours = cells.grain < DAY // 2 and cells.length >= DAY
     shapes = shapes_of(hours, np.full(len(hours.day), spread)) if tells_hours else None
     days = _days(hours, shapes)
+    silent = _silent(days, spread)
+    days = days.of(~silent[days.weekday])
     age = _age(days)
-    structure = "weekdays" if len(days.day) >= 28 else "types"
-    silent = _silent(days, np.ones(len(days.day), np.bool_), spread)
-    loud = ~silent[days.weekday]
-    usual = np.ones(len(days.day), np.bool_)
-    some = Days(*(column[loud] for column in days))
-    group = groups_of(some, structure)
-    if np.bincount(group, some.calls).min() <= 0:
-        group = groups_of(some, "one")
-    usual[loud] = usual_days(some, group, None if age is None else age[loud], spread)
+    group = groups_of(days, "weekdays" if len(days.day) >= 28 else "types")
+    if np.bincount(group, days.calls).min() <= 0:
+        group = groups_of(days, "one")
+    usual = usual_days(days, group, age, spread)
     if shapes is not None and not usual.all():
-        out = set(days.day[~usual].tolist())
-        kept = np.array([0.0 if day in out else spread for day in hours.day.tolist()])
-        shapes = shapes_of(hours, kept)
-        days = _days(hours, shapes)
-    kept_days = usual & loud
-    structure, model = chosen_structure(days, kept_days, age, spread)
-    growth = growth_of(model, age)
+        out = np.isin(hours.day, days.day[~usual])
+        shapes = shapes_of(hours, np.where(out, 0.0, spread))
+        anew = days_of(hours, shapes.mean)
+        days = anew.of(np.isin(anew.day, days.day))
+    structure, model, fullest = chosen_structure(days, usual, age, spread)
+    growth = growth_of(days, model, age)
     grows = age is not None and growth.p_value < _WRITTEN and _length(days) >= _FEWEST_TO_GROW
-    levels = levels_of(days, kept_days, age, spread, model.variation)
+    levels = levels_of(days, usual, age, spread, model.variation)
     return _Fit(
-        bursts, shapes, days, usual, silent, structure, model, levels, growth.estimate, grows
+        bursts=bursts,
+        shapes=shapes,
+        days=days,
+        usual=usual,
+        silent=silent,
+        structure=structure,
+        model=model,
+        fullest=fullest,
+        levels=levels,
+        growth=growth.estimate,
+        grows=grows,
     )
 
 
@@ -160,19 +167,17 @@ def _age(days: Days) -> Floats | None:
 
 
 def _days(hours: Hours, shapes: Shapes | None) -> Days:
-    weights = np.ones((7, 24)) if shapes is None else shapes.mean
-    days = days_of(hours, weights)
+    days = days_of(hours, np.ones((7, 24)) if shapes is None else shapes.mean)
     # A few minutes of a day say nothing of it, unless there is no more.
-    some = (days.length >= _LEAST_DAY) | (days.length == days.length.max())
-    return Days(*(column[some] for column in days))
+    some = days.length >= _LEAST_DAY
+    return days.of(some) if days.calls[some].sum() > 0 else days
 
 
-def _silent(days: Days, kept: Flags, spread: float) -> Flags:
+def _silent(days: Days, spread: float) -> Flags:
     """Return the weekdays without any call, where some would have come by chance, (7,)."""
-    calls = np.bincount(days.weekday[kept], days.calls[kept], 7)
-    length = np.bincount(days.weekday[kept], days.length[kept], 7)
-    some = calls > 0
-    level = calls[some].sum() / length[some].sum()
+    calls = np.bincount(days.weekday, days.calls, 7)
+    length = np.bincount(days.weekday, days.length, 7)
+    level = days.calls.sum() / length[calls > 0].sum()
     silent: Flags = (calls <= 0) & (level * length / spread >= _SILENT)
     return silent
 
@@ -230,7 +235,7 @@ def _notes(cells: Cells, fit: _Fit, rate: Estimate) -> list[str]:
     covered = cells.length / DAY
     if cells.grain > burst.COARSEST:
         most = 1.0 if fit.shapes is None else fit.shapes.spread
-        what = f"counts over {span_text(cells.grain)} do not show when in it calls come, in bursts or not"
+        what = f"counts over {span_text(cells.grain)} do not show bursts within that time"
         if fit.shapes is not None:
             what += (
                 f"; bursts of {most:.3g} calls would explain how counts vary"

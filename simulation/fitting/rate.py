@@ -16,6 +16,7 @@ from simulation.quantities import DAYS_PER_MONTH
 __all__ = ["Growth", "growth_of", "rate_of"]
 
 _LEVEL = 0.975
+_FEWEST_ARRIVALS = 20
 
 
 class Growth(NamedTuple):
@@ -25,18 +26,20 @@ class Growth(NamedTuple):
     p_value: float
 
 
-def growth_of(model: DayModel, age: Floats | None) -> Growth:
+def growth_of(days: Days, model: DayModel, age: Floats | None) -> Growth:
     """Return the growth of a rate in 30 days, as a factor.
 
     Parameters
     ----------
+    days : Days
     model : DayModel
     age : (d,) float64 array or None
         Days since some date, that the model was fitted with; None if it was fitted without.
     """
     count = int(model.kept.sum())
-    if age is None or model.freedom < 1:
-        what = f"{count} days cannot tell growth"
+    arrivals = float(days.calls[model.kept].sum()) / model.spread
+    if age is None or model.freedom < 1 or arrivals < _FEWEST_ARRIVALS:
+        what = f"{arrivals:.0f} arrivals on {count} days cannot tell growth"
         return Growth(Estimate(np.nan, np.nan, 0.0, np.inf, count, "days", what), 1.0)
     error = float(np.sqrt(model.covariance[-1, -1])) * DAYS_PER_MONTH
     value = model.slope * DAYS_PER_MONTH

@@ -13,7 +13,7 @@ from simulation.fitting.cells import Cells
 from simulation.fitting.hours import LocalClock, weekday_of
 from simulation.fitting.phases import Phase, phases_of
 from simulation.fitting.result import Component, Estimate
-from simulation.fitting.runs import Runs, runs_of
+from simulation.fitting.runs import Runs, grown, runs_of
 from simulation.fitting.spelling import span_text
 from simulation.quantities import DAY, HOUR, MINUTE, SECOND
 
@@ -30,6 +30,7 @@ _PERIODS = (
 )  # longer ones are times of the day
 _OTHERS = tuple(MINUTE * n for n in range(1, 60))  # that divide no day
 _FEW = 1_000_000  # cells in which those are looked for too
+_LONGEST_PERIOD = 6 * HOUR  # a day's length is none: times of the day follow the local clock
 _NEAR = 30 * MINUTE  # where chance is learnt: a rate that changes by the hour is steady on one side
 _MOST_TIMES = 288  # that a schedule lists: every five minutes
 _TOGETHER = 2 * MINUTE  # times of the day that lie closer are one run
@@ -119,13 +120,18 @@ def _periodic(cells: Cells, clock: LocalClock, origin: int) -> Iterator[tuple[_F
             phases = phases_of(
                 slot[known], weekdays[its[known]], calls[known], slots, counts, _NEAR // width
             )
-            for first_one, last_one, days in _joined(phases, min(_TOGETHER, period // 4) // width, slots):
+            for first_one, last_one, days in _joined(
+                phases, min(_TOGETHER, period // 4) // width, slots
+            ):
                 active = starts[days[weekdays]] + first_one * width
-                runs = runs_of(cells, active, (last_one - first_one + 1) * width, _pad(width))
+                gap = min(_TOGETHER, period // 4) // width
+                long = (last_one - first_one + 1) * width
+                earlier, long = grown(cells, active, long, width, gap)
+                runs = runs_of(cells, active - earlier, long, _pad(width))
                 if runs is None:
                     continue
                 cells = cells.with_calls(cells.calls - runs.taken)
-                phase = (first_one * width - offset + runs.onset) % period
+                phase = (first_one * width - offset - earlier + runs.onset) % period
                 yield _Found(period, phase, days, runs, len(active)), cells
 
 
@@ -174,7 +180,7 @@ def _candidates(cells: Cells, origin: int, width: int, offset: int) -> list[int]
 def _usual_gaps(cells: Cells, width: int) -> list[int]:
     """Return the gaps between calls that are most frequent, as multiples of a slot, µs."""
     gaps = np.diff(cells.begins)
-    gaps = gaps[gaps > 2 * width]
+    gaps = gaps[(gaps > 2 * width) & (gaps < _LONGEST_PERIOD)]
     if len(gaps) < 8:
         return []
     values, counts = np.unique(np.rint(gaps / width).astype(np.int64), return_counts=True)
@@ -206,11 +212,14 @@ def _daily(cells: Cells, clock: LocalClock) -> Iterator[tuple[_Found, Cells]]:
             starts = _utc(clock, active)
             long = (last_one - first_one + 1) * width
             starts = starts[_covered(cells, starts, long)]
-            runs = runs_of(cells, starts, long, _pad(width)) if len(starts) else None
+            if not len(starts):
+                continue
+            earlier, long = grown(cells, starts, long, width, _TOGETHER // width)
+            runs = runs_of(cells, starts - earlier, long, _pad(width))
             if runs is None:
                 continue
             cells = cells.with_calls(cells.calls - runs.taken)
-            phase = (first_one * width - offset + runs.onset) % DAY
+            phase = (first_one * width - offset - earlier + runs.onset) % DAY
             yield _Found(DAY, phase, on, runs, len(starts)), cells
 
 
@@ -263,9 +272,7 @@ def _component(found: list[_Found], grain: int, total: int) -> Component:
     tolerance = max(grain, SECOND, *(its.runs.jitter for its in found))
     off_beat = min(one.phase, one.period - one.phase)
     times = sorted({_readable(phase, tolerance) for its in found for phase in _times(its)})
-    if one.period < DAY and (
-        off_beat <= tolerance or len(times) > _MOST_TIMES or DAY % one.period
-    ):
+    if one.period < DAY and (off_beat <= tolerance or len(times) > _MOST_TIMES or DAY % one.period):
         law["every"] = span_text(one.period)
         if off_beat > tolerance:
             notes.append(

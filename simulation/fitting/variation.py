@@ -16,6 +16,7 @@ from simulation.fitting.result import DayFactors, Estimate
 __all__ = ["daily_variation", "day_factors", "is_significant", "shared_variation"]
 
 _FEWEST = 3  # degrees of freedom; with fewer, days tell nothing of how they vary
+_FEWEST_ARRIVALS = 10
 _TRIED = np.concatenate([[0.0], np.geomspace(1e-3, 10, 150)])  # coefficients of variation
 _LEVEL = 0.05  # of the test of any variation
 
@@ -32,17 +33,24 @@ def is_significant(days: Days, model: DayModel) -> bool:
     return model.freedom >= _FEWEST and _tail(days, model, 0.0) > 1 - _LEVEL
 
 
-def daily_variation(days: Days, model: DayModel) -> Estimate:
+def daily_variation(days: Days, model: DayModel, fullest: DayModel) -> Estimate:
     """Return the coefficient of variation of a day's volume beyond Poisson.
 
-    The interval holds each variation under which the deviance is neither too small nor too large, at 2.5 % each, so it holds 0 exactly where chance alone explains the days.
+    The interval holds each variation under which the deviance is neither too small nor too large,
+    at 2.5 % each, so it holds 0 exactly where chance alone explains the days. Its low end is that
+    of the fullest model if that is lower: weekdays may differ, though no test says so, and then
+    less of what days differ by is variation.
     """
     kept, count = model.kept, int(model.kept.sum())
-    if model.freedom < _FEWEST:
-        what = f"{count} days cannot tell how much days vary"
+    arrivals = float(days.calls[kept].sum()) / model.spread
+    if model.freedom < _FEWEST or arrivals < _FEWEST_ARRIVALS:
+        what = f"{arrivals:.0f} arrivals on {count} days cannot tell how much days vary"
         return Estimate(np.nan, np.nan, 0.0, np.inf, count, "days", what)
     tails = np.array([_tail(days, model, tried**2) for tried in _TRIED])
     low, high = _crossing(tails, 0.975), _crossing(tails, 0.025)
+    if fullest.freedom >= _FEWEST and fullest.freedom < model.freedom:
+        tails = np.array([_tail(days, fullest, tried**2) for tried in _TRIED])
+        low = min(low, _crossing(tails, 0.975))
     value = float(np.sqrt(model.variation))
     note = ""
     if not is_significant(days, model):

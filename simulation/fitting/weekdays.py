@@ -32,8 +32,8 @@ class Levels(NamedTuple):
 
 def chosen_structure(
     days: Days, kept: Flags, age: Floats | None, spread: float
-) -> tuple[str, DayModel]:
-    """Return the simplest structure of weekdays that is not rejected, and its model.
+) -> tuple[str, DayModel, DayModel]:
+    """Return the simplest structure of weekdays that is not rejected, its model, and the fullest.
 
     Weekdays differ where an F test of more than two types of days says so at 1 %, and types of
     days where one of their difference does.
@@ -42,9 +42,11 @@ def chosen_structure(
     for structure in STRUCTURES:
         group = groups_of(days, structure)
         counts = np.bincount(group[kept], minlength=int(group.max()) + 1)
-        enough = int(kept.sum()) - len(counts) - (age is not None) >= _FEWEST and counts.min() > 0
+        sums = np.bincount(group[kept], days.calls[kept], int(group.max()) + 1)
+        enough = int(kept.sum()) - len(counts) - (age is not None) >= _FEWEST and sums.min() > 0
         if structure == "one" or (len(counts) > 1 and enough):
             fits[structure] = fit_days(days, kept, group, age, spread)
+    fullest = [*fits.values()][-1]
     if "weekdays" in fits:
         present = np.unique(days.weekday)
         types = STRUCTURES["types"][present]
@@ -56,10 +58,10 @@ def chosen_structure(
                 contrast[members[0]], contrast[other] = 1, -1
                 contrasts.append(contrast)
         if contrasts and wald(fits["weekdays"], np.array(contrasts)) < _LEVEL:
-            return "weekdays", fits["weekdays"]
+            return "weekdays", fits["weekdays"], fullest
     if "types" in fits and wald(fits["types"], np.array([[1.0, -1.0]])) < _LEVEL:
-        return "types", fits["types"]
-    return "one", fits["one"]
+        return "types", fits["types"], fullest
+    return "one", fits["one"], fullest
 
 
 def levels_of(
@@ -87,7 +89,7 @@ def levels_of(
         value[seen] = np.log(sums[seen] / length[seen])
     # As uncertain as the chosen model says that days are, not as few days of a weekday show.
     variance[seen] = (spread / (sums / np.maximum(counts, 1))[seen] + variation) / counts[seen]
-    mean, wide = np.zeros(7), np.zeros(7)
+    mean, spread_of = np.zeros(7), np.zeros((7, 7))
     overall = float(np.average(value[seen], weights=1 / variance[seen]))
     types = [STRUCTURES["types"] == kind for kind in (0, 1)]
     known = [members for members in types if (members & seen).any()]
@@ -96,12 +98,15 @@ def levels_of(
     weight /= weight.sum()
     for members in types:
         if (members & seen).any():
-            mean[members], wide[members] = _shared(value[members], variance[members], weight)
+            its = _shared(value[members], variance[members], weight)
+            mean[members], spread_of[np.ix_(members, members)] = its
         else:
             # Another type of day, never seen: half as much, or twice, is nothing unusual.
-            mean[members], wide[members] = overall, np.log(2) ** 2
+            mean[members], spread_of[np.ix_(members, members)] = overall, np.log(2) ** 2
     center = np.log(np.exp(mean).mean())
-    return Levels(mean - center, wide)
+    # The mean of the week is taken off, and with it what all levels are unsure of together.
+    off = np.eye(7) - np.exp(mean - center) / 7
+    return Levels(mean - center, np.einsum("ij,jk,ik->i", off, spread_of, off))
 
 
 def _common(value: Floats, variance: Floats) -> tuple[Floats, Floats, Floats]:
@@ -120,13 +125,15 @@ def _likelihood(value: Floats, variance: Floats) -> Floats:
 
 
 def _shared(value: Floats, variance: Floats, weight: Floats) -> tuple[Floats, Floats]:
-    """Return posterior means and variances of levels of one type of day; inf: not seen."""
+    """Return posterior means and covariances of levels of one type of day; inf: not seen."""
     seen = np.isfinite(variance)
     common, common_variance, _ = _common(value[seen], variance[seen])
     squared = _SPREADS[:, np.newaxis] ** 2
     own = np.where(seen, variance, 1e12)
     pull = squared / (squared + own)
     means = common[:, np.newaxis] + pull * (np.where(seen, value, 0) - common[:, np.newaxis])
-    variances = pull * own + (1 - pull) ** 2 * common_variance[:, np.newaxis]
     mean = weight @ means
-    return mean, weight @ (variances + (means - mean) ** 2)
+    apart, rest = means - mean, 1 - pull
+    covariance = np.einsum("s,si,sj->ij", weight, apart, apart)
+    covariance += np.einsum("s,s,si,sj->ij", weight, common_variance, rest, rest)
+    return mean, covariance + np.diag(weight @ (pull * own))
