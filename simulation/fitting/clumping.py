@@ -109,12 +109,16 @@ def clumping_of(cells: Cells, clock: LocalClock) -> Clumping:
     count = int(hours[-1]) + 1
     scales = _SCALES[cells.grain <= _SCALES]
     factors, errors = [], []
-    calls = cells.calls.astype(np.float64)
+    # Windows of each length, and their calls; longer ones are made of shorter ones.
+    made = {cells.grain: (local // cells.grain, cells.calls.astype(np.float64), hours)}
     for scale in scales.tolist():
-        window = local // scale
+        shorter = max((each for each in made if scale % each == 0), default=cells.grain)
+        window, calls, of_hour = made[shorter]
+        window = window // (scale // shorter) if scale % shorter == 0 else local // scale
         # The local clock goes back once a year: windows are those that follow each other.
         begins = np.concatenate([[0], np.flatnonzero(np.diff(window)) + 1])
-        total, its, of_hour = np.add.reduceat(calls, begins), window[begins], hours[begins]
+        total, its, of_hour = np.add.reduceat(calls, begins), window[begins], of_hour[begins]
+        made[scale] = its, total, of_hour
         place, last = its % (HOUR // scale), HOUR // scale - 1
         part = np.where((place == 0) | (place == last), 0.5, 1.0)
         next_one = (np.diff(its) == 1) & (np.diff(of_hour) == 0)

@@ -24,6 +24,7 @@ FALSE_ALARMS = 0.001
 _TESTS_BESIDES = 500  # widths, offsets, periods and sets of days that are looked at, for each slot
 _LEAST_SHARE = 0.6  # of the cycles in which the slot has to stand out: a few runs may be missed
 _MOST_CHANCE = 0.5  # of that share is what chance makes
+_DAY_SHARE = 0.9  # of the mean of it and of chance is reached on a weekday, if it is one of them
 _STEP = 1.5  # from each count that is tried to the next
 _SETS = np.array(
     [
@@ -76,12 +77,13 @@ def phases_of(
     if reach < 1 or not len(slot):
         return []
     covered = _SETS @ cycles
-    level = 1.0
-    while level <= calls.max():
+    place_of, level = weekday * slots + slot, 1.0
+    while len(calls) and level <= calls.max():
         at_least = int(np.ceil(level))
         level = max(level * _STEP, level + 1)
         reached = calls >= at_least
-        hits = np.bincount(weekday[reached] * slots + slot[reached], minlength=7 * slots)
+        place_of, calls = place_of[reached], calls[reached]
+        hits = np.bincount(place_of, minlength=7 * slots)
         by_day = hits.reshape(7, slots)
         rare = _chance(by_day.sum(axis=0), float(cycles.sum()), reach, 1)
         some = False
@@ -98,11 +100,13 @@ def phases_of(
             p_value = stats.binom.sf(its[often] - 1, count, chance)
             p_value = p_value * slots * _TESTS_BESIDES
             sure = (p_value < FALSE_ALARMS) & (chance <= _MOST_CHANCE * its[often] / count)
-            for place, p in zip(often[sure].tolist(), p_value[sure].tolist(), strict=True):
+            columns = (often[sure].tolist(), p_value[sure].tolist(), chance[sure].tolist())
+            for place, p, luck in zip(*columns, strict=True):
                 # The largest count that stands out as surely tells most of the calls.
                 if place not in found or p <= found[place].p_value:
                     share = by_day[:, place] / np.maximum(cycles, 1)
-                    on = (share >= _LEAST_SHARE * its[place] / count) & (cycles > 0)
+                    least = (_DAY_SHARE * its[place] / count + luck) / 2
+                    on = (share >= least) & (cycles > 0)
                     found[place] = Phase(place, at_least, on, p)
         if not some:
             break

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy import stats
 
 from simulation.arrays import Flags, Floats, Ints
 from simulation.fitting.cells import Cells
@@ -14,9 +15,12 @@ __all__ = ["Runs", "grown", "runs_of"]
 
 _AROUND = 15 * MINUTE  # on either side of a run, where all else is counted
 _REACH = 30 * MINUTE  # how far windows grow on either side
+_CHANCE = 1e-5  # that a slot beside a window joins it for nothing
+_ROUNDS = 5  # until slots that stand out raise no mean
 _WINDOWS = 5  # lengths of a run on either side, if that is shorter
 _QUIET = 0.2  # of a run's calls come besides, at most, if its first and last call can be seen
 _LEAST = 0.5  # calls of a run, on average
+_CLOSE = 2 * SECOND  # beyond a window
 _SAME = 0.7  # of the runs have the same calls, if all are taken to
 _ROUND = (MINUTE, 10 * SECOND, SECOND, SECOND // 10, 1000, 1)  # spans that people write
 
@@ -62,8 +66,8 @@ def grown(cells: Cells, starts: Ints, width: int, slot: int, gap: int) -> tuple[
     """Return by how much the windows of runs begin earlier, and how long they then are, µs.
 
     Runs that differ in their length, or lie among others of their own calls, stand out in a part
-    of their time alone. Windows grow by slots in which more runs have calls than chance explains:
-    four standard deviations more than in the slots around, and at least three.
+    of their time alone. Windows grow by slots in which more runs have calls than the other slots of
+    that side let chance explain.
 
     Parameters
     ----------
@@ -91,21 +95,25 @@ def grown(cells: Cells, starts: Ints, width: int, slot: int, gap: int) -> tuple[
     new[1:] = (np.diff(run) != 0) | (np.diff(place) != 0)
     size = 2 * count + -(-width // slot)
     hits = np.bincount(place[new], minlength=size)[:size]
-    usual = float(np.mean(np.sort(hits)[: size // 2 + 1]))
-    more = hits >= usual + 4 * np.sqrt(usual) + 3
     first, last = count, size - count - 1
-    for step, edge in ((-1, first), (1, last)):
-        ahead = np.flatnonzero(more[:edge][::-1] if step < 0 else more[edge + 1 :])
-        reached = -1
-        for place_of in ahead.tolist():
-            if place_of - reached > gap:
-                break
-            reached = place_of
-        if step < 0:
-            first -= reached + 1
-        else:
-            last += reached + 1
+    first -= _steps(hits[:first][::-1], len(starts), gap)
+    last += _steps(hits[last + 1 :], len(starts), gap)
     return (count - first) * slot, (last - first + 1) * slot
+
+
+def _steps(hits: Ints, runs: int, gap: int) -> int:
+    """Return by how many slots a window grows into those beside it, the closest first."""
+    usual = float(np.median(hits))
+    for _ in range(_ROUNDS):
+        chance = min(1.0, max(usual, 0.5 / len(hits)) / runs)
+        more = (hits >= 2) & (stats.binom.sf(hits - 1, runs, chance) < _CHANCE)
+        usual = float(hits[~more].mean()) if not more.all() else usual
+    reached = -1
+    for place in np.flatnonzero(more).tolist():
+        if place - reached > gap:
+            break
+        reached = place
+    return reached + 1
 
 
 def runs_of(cells: Cells, starts: Ints, width: int, pad: int) -> Runs | None:
@@ -151,7 +159,7 @@ def runs_of(cells: Cells, starts: Ints, width: int, pad: int) -> Runs | None:
         return None
     if besides >= _QUIET and pad:
         # Among so many others the calls are looked for where they are for certain.
-        narrow = runs_of(cells, starts, width, 0)
+        narrow = runs_of(cells, starts, width, _CLOSE if pad > _CLOSE else 0)
         if narrow is not None:
             return narrow
     quiet = besides < _QUIET * max(usual - besides, 1e-9)

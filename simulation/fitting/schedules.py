@@ -127,7 +127,7 @@ def _periodic(cells: Cells, clock: LocalClock, origin: int) -> Iterator[tuple[_F
                 gap = min(_TOGETHER, period // 4) // width
                 long = (last_one - first_one + 1) * width
                 earlier, long = grown(cells, active, long, width, gap)
-                runs = runs_of(cells, active - earlier, long, _pad(width))
+                runs = runs_of(cells, active - earlier, long, _pad(width, long))
                 if runs is None:
                     continue
                 cells = cells.with_calls(cells.calls - runs.taken)
@@ -135,8 +135,9 @@ def _periodic(cells: Cells, clock: LocalClock, origin: int) -> Iterator[tuple[_F
                 yield _Found(period, phase, days, runs, len(active)), cells
 
 
-def _pad(width: int) -> int:
-    return max(2 * SECOND, width // 2) if width > SECOND else 2 * SECOND
+def _pad(width: int, long: int) -> int:
+    """Return how far beyond a window of slots calls of its run may be, µs."""
+    return max(2 * SECOND, width // 2 if width > SECOND else 0, long // 4 if long > MINUTE else 0)
 
 
 def _covered(cells: Cells, starts: Ints, length: int) -> Flags:
@@ -215,7 +216,7 @@ def _daily(cells: Cells, clock: LocalClock) -> Iterator[tuple[_Found, Cells]]:
             if not len(starts):
                 continue
             earlier, long = grown(cells, starts, long, width, _TOGETHER // width)
-            runs = runs_of(cells, starts - earlier, long, _pad(width))
+            runs = runs_of(cells, starts - earlier, long, _pad(width, long))
             if runs is None:
                 continue
             cells = cells.with_calls(cells.calls - runs.taken)
@@ -231,25 +232,25 @@ def _utc(clock: LocalClock, local: Ints) -> Ints:
 
 
 def _joined(phases: list[Phase], gap: int, slots: int) -> list[tuple[int, int, Flags]]:
-    """Return runs of slots that lie close and run on the same days: first, last, weekdays."""
-    joined: list[list[Any]] = []
+    """Return runs of slots that lie close and share a weekday: first, last, and their weekdays.
+
+    A weekday counts if it is one of most of the slots.
+    """
+    joined: list[list[Phase]] = []
     for phase in phases:
-        if (
-            joined
-            and phase.slot - joined[-1][1] <= max(gap, 1)
-            and (phase.days == joined[-1][2]).all()
-        ):
-            joined[-1][1] = phase.slot
+        near = joined and phase.slot - joined[-1][-1].slot <= max(gap, 1)
+        if near and (phase.days & joined[-1][-1].days).any():
+            joined[-1].append(phase)
         else:
-            joined.append([phase.slot, phase.slot, phase.days])
-    if (
-        len(joined) > 1
-        and joined[0][0] + slots - joined[-1][1] <= 1
-        and (joined[0][2] == joined[-1][2]).all()
-    ):
+            joined.append([phase])
+    if len(joined) > 1 and joined[0][0].slot + slots - joined[-1][-1].slot <= 1:
         # A run with jitter lies on both sides of midnight, or of the turn of a period.
-        joined[0][0] = joined.pop()[0] - slots
-    return [(first, last, days) for first, last, days in joined]
+        before = [phase._replace(slot=phase.slot - slots) for phase in joined.pop()]
+        joined[0] = before + joined[0]
+    return [
+        (its[0].slot, its[-1].slot, np.mean([phase.days for phase in its], axis=0) >= 0.5)
+        for its in joined
+    ]
 
 
 def _gathered(found: list[_Found]) -> list[list[_Found]]:
