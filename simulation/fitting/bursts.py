@@ -88,7 +88,7 @@ def _apart(cells: Cells, clock: LocalClock) -> _Apart | None:
     """Return bursts, each a run of cells with short gaps; None where they cannot be kept apart.
 
     The shortest gap is taken behind which gaps are as rare as between arrivals at random, at the
-    rate of arrivals of the same hour.
+    rate of arrivals of the same hour, and by which bursts themselves do not clump.
     """
     begins = cells.begins
     gaps = np.diff(begins)
@@ -113,9 +113,13 @@ def _apart(cells: Cells, clock: LocalClock) -> _Apart | None:
         expected = float(-np.expm1(-2 * gap * others / HOUR).sum())
         if seen > expected + 3 * np.sqrt(expected + 1) + 0.01 * len(first):
             continue
+        ones = Cells(cells.grain, cells.at[first], np.ones_like(first), cells.covered)
+        if clumping_of(ones, clock).is_significant:
+            continue  # calls further apart belong together too
         if merged > _MOST_MERGED:
             return None
-        return _Apart(np.diff(sums[np.append(first, len(begins))]), first, last, merged)
+        calls = np.diff(sums[np.append(first, len(begins))])
+        return _Apart(calls, first, last, merged)
     return None
 
 

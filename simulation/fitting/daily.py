@@ -17,7 +17,7 @@ from scipy import optimize, special, stats
 from simulation.arrays import Flags, Floats, Ints
 from simulation.fitting.hours import Days
 
-__all__ = ["STRUCTURES", "DayModel", "deviance", "fit_days", "groups_of", "wald"]
+__all__ = ["FEWEST_ARRIVALS", "STRUCTURES", "DayModel", "deviance", "fit_days", "groups_of", "wald"]
 
 STRUCTURES = {
     "one": np.zeros(7, np.int64),
@@ -26,6 +26,10 @@ STRUCTURES = {
 }
 """Which weekdays share a level, Monday first."""
 
+FEWEST_ARRIVALS = 10
+"""With fewer, days differ by chance alone, as far as a log can tell."""
+
+_LEAST = 1e-12  # of v; below, the law is Poisson's
 _FEW = 5.0  # arrivals of a day, of which gamma variables are no likeness
 _MOST_COUNTED = 400
 _ROUNDS = 60
@@ -86,7 +90,8 @@ def deviance(calls: Floats, mean: Floats, spread: float, variation: float) -> tu
     spread, variation : float
         φ and v.
     """
-    y, m = calls / spread, mean / spread
+    y, m = calls / spread, np.maximum(mean / spread, 1e-12)
+    variation = variation if variation > _LEAST else 0.0
     each = special.xlogy(y, y / m)
     if variation > 0:
         size = 1 / variation
@@ -182,7 +187,8 @@ def _variation(calls: Floats, mean: Floats, spread: float, freedom: int) -> floa
     def excess(variation: float) -> float:
         return deviance(calls, mean, spread, variation)[0] - freedom
 
-    if freedom < 1 or excess(0.0) <= 0:
+    # A few arrivals tell nothing of how days vary.
+    if freedom < 1 or calls.sum() < FEWEST_ARRIVALS * spread or excess(0.0) <= 0:
         return 0.0
     if excess(_MOST_VARIATION) >= 0:
         return _MOST_VARIATION

@@ -98,17 +98,20 @@ def shapes_of(hours: Hours, kept: Floats) -> Shapes:
         mean, variance = _smoothed(table / spread, exposure / spread)
         shape = mean.ravel()
         expected = level[place] * length * shape[of_week]
-        spread = _spread(calls, expected, len(day) + int((table > 0).sum()))
+        spread = _spread(calls, expected, len(day) + float((table * variance).sum() / spread))
     per_day = mean.mean(axis=1, keepdims=True)
     pooled = raw / np.maximum(raw.mean(axis=2, keepdims=True), _LEAST)
     structure = _structure(table / spread, exposure / spread)
     return Shapes(mean / per_day, variance, pooled, structure, spread)
 
 
-def _spread(calls: Floats, expected: Floats, used: int) -> float:
-    """Return Pearson's statistic by its freedom, where it is surely above 1; else 1."""
+def _spread(calls: Floats, expected: Floats, used: float) -> float:
+    """Return Pearson's statistic by its freedom, where it is surely above 1; else 1.
+
+    ``used`` is how many coefficients the fit has: days, and what each hour's own calls weigh.
+    """
     some = expected > 1e-3
-    freedom = int(some.sum()) - used
+    freedom = float(some.sum()) - used
     if freedom < 20:
         return 1.0
     squares = (calls[some] - expected[some]) ** 2 / expected[some]

@@ -9,10 +9,8 @@ import numpy as np
 
 from simulation.arrays import Flags, Floats
 from simulation.bounds import (
-    FEWEST_PER_MONTH,
     LEAST_VARIATION,
     MOST_CALLS_A_DAY,
-    MOST_PER_MONTH,
     MOST_VARIATION,
 )
 from simulation.fitting import bursts as burst
@@ -34,6 +32,8 @@ __all__ = ["RandomPart", "random_part"]
 _EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
 _FEWEST_DAYS = 10  # to fit growth, so that it does not hide in the levels of weekdays
 _FEWEST_TO_GROW = 14  # to write it
+_MOST_GROWTH = 100.0  # in 30 days; what is more has begun, or ended, in the log
+_LEAST_RATE = 1e-9
 _WRITTEN = 0.01  # the level at which growth is written
 _SILENT = 8.0  # arrivals are expected on a weekday, and none comes, if it is without calls
 _LEAST_DAY = 0.02  # of a day is covered, if it counts as one
@@ -137,7 +137,12 @@ def _fitted(cells: Cells, clock: LocalClock) -> _Fit:
         days = anew.of(np.isin(anew.day, days.day))
     structure, model, fullest = chosen_structure(days, usual, age, spread)
     growth = growth_of(days, model, age)
-    grows = age is not None and growth.p_value < _WRITTEN and _length(days) >= _FEWEST_TO_GROW
+    grows = (
+        age is not None
+        and growth.p_value < _WRITTEN
+        and _length(days) >= _FEWEST_TO_GROW
+        and 1 / _MOST_GROWTH < growth.estimate.value < _MOST_GROWTH
+    )
     levels = levels_of(days, usual, age, spread, model.variation)
     return _Fit(
         bursts=bursts,
@@ -184,13 +189,13 @@ def _silent(days: Days, spread: float) -> Flags:
 
 def _law(fit: _Fit, rate: Estimate, variation: Estimate) -> dict[str, Any]:
     most = MOST_CALLS_A_DAY / fit.bursts.calls
-    law: dict[str, Any] = {"rate": rate_text(min(rate.value, most))}
+    law: dict[str, Any] = {"rate": rate_text(min(max(rate.value, _LEAST_RATE), most))}
     if (profile := _profile(fit)) is not None:
         law["profile"] = profile
     if variation.value >= LEAST_VARIATION:
         law["daily_variation"] = share_text(min(variation.value, MOST_VARIATION))
     if fit.grows:
-        law["growth"] = growth_text(min(max(fit.growth.value, FEWEST_PER_MONTH), MOST_PER_MONTH))
+        law["growth"] = growth_text(fit.growth.value)
     if fit.bursts.calls > 1:
         law["each"] = {"calls": fit.bursts.calls}
         if fit.bursts.every:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from simulation.arrays import Flags, Floats
-from simulation.fitting.daily import STRUCTURES, DayModel, fit_days, groups_of
+from simulation.fitting.daily import FEWEST_ARRIVALS, STRUCTURES, DayModel, fit_days, groups_of
 from simulation.fitting.hours import Days
 from simulation.fitting.result import Estimate
 from simulation.quantities import DAYS_PER_MONTH
@@ -16,7 +16,7 @@ from simulation.quantities import DAYS_PER_MONTH
 __all__ = ["Growth", "growth_of", "rate_of"]
 
 _LEVEL = 0.975
-_FEWEST_ARRIVALS = 20
+_FEWEST_ARRIVALS = 20  # to tell growth
 
 
 class Growth(NamedTuple):
@@ -113,7 +113,7 @@ def rate_of(
     days_seen = int(model.kept.sum())
     note = ""
     wide = 1.0
-    if model.freedom >= 3:
+    if model.freedom >= 3 and arrivals >= FEWEST_ARRIVALS:
         # Also where no variation shows: some may be hidden.
         wide = float(stats.t.ppf(_LEVEL, model.freedom) / stats.norm.ppf(_LEVEL)) ** 2
     if model.freedom < 3:

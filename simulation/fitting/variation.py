@@ -9,14 +9,13 @@ import numpy as np
 from scipy import stats
 
 from simulation.arrays import Floats
-from simulation.fitting.daily import DayModel, deviance
+from simulation.fitting.daily import FEWEST_ARRIVALS, DayModel, deviance
 from simulation.fitting.hours import Days
 from simulation.fitting.result import DayFactors, Estimate
 
 __all__ = ["daily_variation", "day_factors", "is_significant", "shared_variation"]
 
 _FEWEST = 3  # degrees of freedom; with fewer, days tell nothing of how they vary
-_FEWEST_ARRIVALS = 10
 _TRIED = np.concatenate([[0.0], np.geomspace(1e-3, 10, 150)])  # coefficients of variation
 _LEVEL = 0.05  # of the test of any variation
 
@@ -43,7 +42,7 @@ def daily_variation(days: Days, model: DayModel, fullest: DayModel) -> Estimate:
     """
     kept, count = model.kept, int(model.kept.sum())
     arrivals = float(days.calls[kept].sum()) / model.spread
-    if model.freedom < _FEWEST or arrivals < _FEWEST_ARRIVALS:
+    if model.freedom < _FEWEST or arrivals < FEWEST_ARRIVALS:
         what = f"{arrivals:.0f} arrivals on {count} days cannot tell how much days vary"
         return Estimate(np.nan, np.nan, 0.0, np.inf, count, "days", what)
     tails = np.array([_tail(days, model, tried**2) for tried in _TRIED])
@@ -60,6 +59,7 @@ def daily_variation(days: Days, model: DayModel, fullest: DayModel) -> Estimate:
     # Of v by moments, and of its root by the first derivative; at 0 the root of v's own error.
     error = relative * np.sqrt(2 / model.freedom)
     error = error / (2 * value) if value > 0 else np.sqrt(error) / 2
+    low, high = min(low, value), max(high, value)
     return Estimate(value, float(error), low, high, count, "days", note)
 
 
@@ -100,6 +100,8 @@ def shared_variation(clients: Sequence[DayFactors]) -> Estimate:
     if len(varying) < 2 or len(days) < 4:
         what = "it takes two clients whose days vary, and some days that both have"
         return Estimate(np.nan, np.nan, 0.0, 1.0, len(days), "days", what)
+    # As wide as residuals are, which have lost the coefficients of the fit in products too.
+    width = [_width(each) for each in varying]
     products, pairs = np.zeros(len(days)), np.zeros(len(days))
     residuals = np.full((len(varying), len(days)), np.nan)
     for row, each in enumerate(varying):
@@ -108,16 +110,21 @@ def shared_variation(clients: Sequence[DayFactors]) -> Estimate:
         product = residuals[one] * residuals[other]
         both = np.isfinite(product)
         products[both] += product[both]
-        pairs[both] += varying[one].variation * varying[other].variation
+        pairs[both] += width[one] * width[other]
     used = pairs > 0
     products, pairs, count = products[used], pairs[used], int(used.sum())
     if count < 4:
         what = "clients have too few days in common"
         return Estimate(np.nan, np.nan, 0.0, 1.0, count, "days", what)
-    # Residuals have lost the coefficients of the fit, which are about a level for each weekday.
     value = float(products.sum() / pairs.sum())
     without = (products.sum() - products) / (pairs.sum() - pairs)
     error = float(np.sqrt((count - 1) / count * np.sum((without - without.mean()) ** 2)))
     reach = float(stats.t.ppf(0.975, count - 1)) * error
     low, high = np.clip([value - reach, value + reach], 0, 1).tolist()
     return Estimate(float(np.clip(value, 0, 1)), error, low, high, count, "days")
+
+
+def _width(client: DayFactors) -> float:
+    """Return the coefficient of variation of a client's factors, less what chance makes."""
+    squared = float(np.mean((client.factor - 1) ** 2 - client.noise))
+    return float(np.sqrt(max(squared, client.variation**2 / 4)))
