@@ -1,6 +1,6 @@
-"""Usage logs become scenarios: which calls a log holds, and what they cost.
+"""Usage logs to scenarios: what a log shows of each client, as laws, and how sure each figure is.
 
-Knows logs and the vendor's requests, never an engine.
+Knows logs, the vendor's requests and the laws of scenarios; never an engine, nor what a pool does.
 """
 
 from typing import TYPE_CHECKING
@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from simulation.fitting.call_kinds import UNKNOWN, CallKindTable, Kind, read_call_kinds
     from simulation.fitting.call_rules import RecordGuess
+    from simulation.fitting.cells import Cells
+    from simulation.fitting.client import fit_client
+    from simulation.fitting.fit import Fit, FitOptions, fit
+    from simulation.fitting.gathering import ClientUsage, Gathering, Usage
+    from simulation.fitting.result import Component, DayFactors, Estimate, FittedClient, Outlier
+    from simulation.fitting.variation import shared_variation
 else:
     from simulation.lazy import lazily
 

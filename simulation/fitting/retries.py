@@ -1,0 +1,112 @@
+"""What a client does when it is throttled, as its attempts show: it drops calls, or tries again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simulation.arrays import Ints
+from simulation.fitting.attempt_loops import gap_of
+from simulation.fitting.gathering import ClientUsage
+from simulation.fitting.spelling import number_text, span_text
+from simulation.quantities import SECOND
+
+__all__ = ["Conduct", "conduct_of"]
+
+_FEWEST = 5
+"""Gaps from which a wait is told."""
+_GROWS, _JITTERS = 1.3, 3.0
+_ASSUMED: dict[str, Any] = {
+    "retry": {"first": "30 s", "factor": 2, "max_delay": "1 hour", "max_attempts": 6}
+}
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """What a client does when it is throttled.
+
+    Attributes
+    ----------
+    on_throttle : str or dict
+        As a scenario file writes it.
+    is_seen : bool
+        Whether the log shows it; otherwise it is assumed.
+    retries : bool
+        Whether attempts that follow a throttled one are retries of its call.
+    why : str
+        What shows it, in a sentence.
+    """
+
+    on_throttle: Any
+    is_seen: bool
+    retries: bool
+    why: str
+
+
+def conduct_of(usage: ClientUsage) -> Conduct:
+    """Return what a client does when it is throttled.
+
+    Attempts after a throttled one are retries if their gaps grow from attempt to attempt, or come
+    much sooner than the client asks for the same thing otherwise; else they are calls of their own.
+    """
+    if not usage.throttled:
+        why = "the log has no throttled attempt, so what it does then is assumed"
+        return Conduct(_ASSUMED, False, False, why)
+    counts = usage.after.sum(axis=1)
+    known = [n for n in range(len(counts)) if counts[n] >= _FEWEST]
+    if not known or known[0] != 0:
+        why = f"of {usage.throttled:,} throttled attempts, none was tried again"
+        return Conduct("drop", True, False, why)
+    waits = [_quantile(usage.after[n], 0.5) for n in known]
+    grows = len(waits) > 1 and max(waits) >= _GROWS * waits[0]
+    usual = _quantile(usage.usual, 0.5) if usage.usual.sum() >= _FEWEST else np.inf
+    if not grows and not waits[0] * 2 < usual:
+        why = "what follows a throttled attempt comes as it always does"
+        return Conduct("drop", True, False, why)
+    return Conduct({"retry": _policy(usage, known, waits)}, True, True, _told(usage, counts))
+
+
+def _policy(usage: ClientUsage, known: list[int], waits: list[float]) -> dict[str, Any]:
+    """Return a retry policy whose waits are those that were seen."""
+    low, high = (_quantile(usage.after[0], share) for share in (0.1, 0.9))
+    is_jittered = high > _JITTERS * low
+    scale = 2.0 if is_jittered else 1.0  # the middle of what is uniform from 0 on is half of it
+    delays = [scale * wait for wait in waits]
+    factors = [b / a for a, b in zip(delays, delays[1:], strict=False)]
+    growing = [factor for factor in factors if factor >= _GROWS]
+    factor = float(np.median(growing)) if growing else 1.0
+    policy: dict[str, Any] = {"first": span_text(_round(delays[0]))}
+    if factor > 1:
+        policy["factor"] = float(number_text(round(factor * 4) / 4))
+        if len(growing) < len(factors):
+            policy["max_delay"] = span_text(_round(max(delays)))
+    policy["max_attempts"] = max(2, _most_attempts(usage.chains))
+    if is_jittered:
+        policy["jitter"] = "full"
+    return policy
+
+
+def _most_attempts(chains: Ints) -> int:
+    """Return with how many attempts calls were given up, or the most that one took."""
+    lost = np.flatnonzero(chains[:, 1] >= 2)
+    seen = np.flatnonzero(chains.sum(axis=1))
+    return int(lost.max() if len(lost) else seen.max(initial=1))
+
+
+def _told(usage: ClientUsage, counts: Ints) -> str:
+    return f"{counts.sum():,} retries after {usage.throttled:,} throttled attempts show it"
+
+
+def _quantile(bins: Ints, share: float) -> float:
+    """Return a quantile of binned gaps, µs."""
+    sums = np.cumsum(bins)
+    return float(gap_of(int(np.searchsorted(sums, share * sums[-1]))))
+
+
+def _round(microseconds: float) -> int:
+    """Return a wait as people would set it: to whole seconds, or two digits."""
+    if microseconds < 10 * SECOND:
+        return round(microseconds / 100_000) * 100_000 or 1000
+    return round(microseconds / SECOND) * SECOND

@@ -1,0 +1,73 @@
+"""Numbers as a scenario file writes them, so that each can be read in one way alone."""
+
+from __future__ import annotations
+
+from simulation.quantities import DAY, HOUR, MINUTE, SECOND
+
+__all__ = ["growth_text", "number_text", "rate_text", "share_text", "span_text", "weight"]
+
+_STEPS = ((DAY, "days"), (HOUR, "hours"), (MINUTE, "minutes"), (SECOND, "s"), (1000, "ms"))
+
+
+def number_text(value: float, digits: int = 6) -> str:
+    """Return a number of so many digits, never with a dot before three of them.
+
+    >>> number_text(120.125), number_text(1234567.5, 9), number_text(0.00001234)
+    ('120.1250', '1234567.5', '0.00001234')
+    """
+    rounded = float(f"{value:.{digits}g}")
+    text = f"{rounded:.20f}".rstrip("0").rstrip(".") if abs(rounded) < 1e15 else f"{rounded:.0f}"
+    plain = f"{rounded:.{digits}g}"
+    text = plain if "e" not in plain else text
+    whole, _, part = text.partition(".")
+    return f"{whole}.{part}0" if len(part) == 3 else text
+
+
+def rate_text(per_day: float) -> str:
+    """Return a rate.
+
+    >>> rate_text(1200)
+    '1200 per day'
+    """
+    return f"{number_text(per_day)} per day"
+
+
+def share_text(share: float) -> str:
+    """Return a share.
+
+    >>> share_text(0.1524)
+    '15.24%'
+    """
+    return f"{number_text(100 * share, 4)}%"
+
+
+def growth_text(factor: float) -> str:
+    """Return a growth.
+
+    >>> growth_text(1.034), growth_text(0.95)
+    ('3.4% per month', '-5% per month')
+    """
+    return f"{number_text(100 * (factor - 1), 4)}% per month"
+
+
+def span_text(microseconds: int) -> str:
+    """Return a span of time in its largest whole unit.
+
+    >>> span_text(900_000_000), span_text(200_000), span_text(90_000_000), span_text(0)
+    ('15 minutes', '200 ms', '90 s', '0')
+    """
+    for size, unit in _STEPS:
+        if microseconds and microseconds % size == 0:
+            return f"{microseconds // size} {unit}"
+    return f"{microseconds} us" if microseconds else "0"
+
+
+def weight(value: float) -> float:
+    """Return a weight of an hour, rounded to what a file shows.
+
+    >>> weight(1.23456), weight(0.0123456), weight(0)
+    (1.23, 0.0123, 0.0)
+    """
+    if value >= 0.1:
+        return round(value, 2)
+    return float(f"{value:.3g}") if value >= 1e-6 else 0.0

@@ -1,0 +1,77 @@
+"""Logs of known scenarios: what `simulation.demand` draws, counted in cells."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from simulation.arrays import Ints
+from simulation.demand.demand import Demand
+from simulation.fitting.cells import Cells
+from simulation.fitting.result import Component, FittedClient
+from simulation.quantities import SECOND
+from simulation.scenario.arrival_laws import Arrivals
+from simulation.scenario.poisson import Poisson
+from simulation.scenario.scenario import Scenario
+
+__all__ = ["UTC", "Known", "cells_of", "demand_of", "law_of", "random_of", "times_of"]
+
+UTC = ZoneInfo("UTC")
+
+
+def demand_of(*laws: dict[str, Any], days: int = 28, **keys: Any) -> Demand:
+    """Return the demand of a scenario with a client for each law."""
+    clients = [
+        {
+            "name": f"app-{number}",
+            "arrivals": law,
+            "calls": [{"api": "get_users"}],
+            "on_throttle": "drop",
+        }
+        for number, law in enumerate(laws)
+    ]
+    written = {
+        "name": "known",
+        "org": {"edition": "enterprise", "user_licenses": 100},
+        "start": "2026-01-05",
+        "horizon": f"{days} days",
+        "warmup": "0",
+        "clients": clients,
+        **keys,
+    }
+    return Demand(Scenario.model_validate(written))
+
+
+def times_of(demand: Demand, replication: int) -> Ints:
+    """Return when all calls come, µs since 1970-01-01 UTC."""
+    days = [calls.time for calls in demand.draw_days(replication)]
+    return np.concatenate(days) + demand.scenario.clock.start_epoch
+
+
+def cells_of(demand: Demand, replication: int = 0, grain: int = SECOND) -> Cells:
+    """Return the calls of all clients together, in cells, of the whole run."""
+    clock = demand.scenario.clock
+    covered = ((clock.start_epoch, clock.start_epoch + clock.horizon),)
+    return Cells.of_times(times_of(demand, replication), grain, covered)
+
+
+def law_of(component: Component) -> Poisson:
+    """Return the law of a component as the scenario file's checks read it."""
+    law = Arrivals.model_validate(component.law).poisson
+    assert law is not None
+    return law
+
+
+def random_of(fitted: FittedClient) -> Component:
+    """Return what comes at random of a client."""
+    (found,) = (each for each in fitted.components if "poisson" in each.law)
+    return found
+
+
+class Known(NamedTuple):
+    """A law whose parameters are known, and the cells in which its calls are counted."""
+
+    law: dict[str, Any]
+    grain: int = SECOND

@@ -1,0 +1,154 @@
+"""Calls by the clock are told from others, and no schedule is seen where there is none."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from simulation.fitting.cells import Cells
+from simulation.fitting.client import fit_client
+from simulation.fitting.hours import LocalClock
+from simulation.fitting.phases import FALSE_ALARMS
+from simulation.fitting.result import FittedClient
+from simulation.fitting.schedules import schedules_of
+from simulation.quantities import DAY, MINUTE, SECOND
+from simulation.scenario.arrival_laws import Arrivals
+from tests.fitting.simulated import UTC, cells_of, demand_of, law_of, random_of, times_of
+
+FORMS = {"poisson": {"rate": "1200 per day", "profile": "office_hours", "daily_variation": "15%"}}
+
+
+def schedules(fitted: FittedClient) -> list[dict[str, Any]]:
+    return [each.law["schedule"] for each in fitted.components if "schedule" in each.law]
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        {"every": "15 minutes", "calls": 3},
+        {"every": "10 s", "calls": 1},
+        {"every": "7 minutes", "calls": 5, "over": "20 s"},
+        {"every": "5 minutes", "days": "weekdays", "calls": 2},
+        {"at": ["02:00"], "days": "weekdays", "calls": 400, "over": "10 minutes"},
+        {"at": ["08:00", "12:30", "18:45"], "calls": 7},
+        {"at": ["03:00"], "days": ["sun"], "calls": 250, "over": "5 minutes"},
+        {"at": ["23:59:58"], "days": "weekends", "calls": 40},
+    ],
+)
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_schedule_comes_back_as_it_was_written(law: dict[str, Any], alone: bool) -> None:
+    laws = [{"schedule": law}] if alone else [{"schedule": law}, FORMS]
+    fitted = fit_client("app", cells_of(demand_of(*laws)), UTC)
+    (found,) = schedules(fitted)
+    assert Arrivals.model_validate({"schedule": found}) == Arrivals.model_validate(
+        {"schedule": law}
+    )
+    if alone:
+        assert len(fitted.components) == 1
+    else:
+        rate = random_of(fitted).estimates["rate"]
+        assert rate.holds(1200)
+
+
+def test_schedules_follow_the_local_clock_over_both_changes() -> None:
+    law = {"schedule": {"at": ["05:30"], "calls": 30}}
+    for start in ("2026-03-16", "2026-10-12"):
+        demand = demand_of(law, start=start, timezone="Europe/Berlin")
+        fitted = fit_client("app", cells_of(demand), demand.scenario.clock.timezone)
+        assert schedules(fitted) == [{"at": ["05:30"], "calls": 30}]
+
+
+def test_jitter_and_missed_runs_are_tolerated_and_said() -> None:
+    generator = np.random.default_rng(3)
+    midnight = np.arange(20_458, 20_486) * DAY
+    starts = midnight + 4 * 60 * MINUTE + generator.integers(0, 6 * SECOND, 28)
+    starts = np.delete(starts, [5, 11, 20, 25])
+    times = (starts[:, np.newaxis] + np.arange(50) * SECOND // 2).ravel()
+    random = generator.integers(midnight[0], midnight[-1] + DAY, 6000)
+    covered = ((int(midnight[0]), int(midnight[-1]) + DAY),)
+    fitted = fit_client("app", Cells.of_times(np.append(times, random), SECOND, covered), UTC)
+    found = fitted.components[0]
+    assert found.law["schedule"]["at"] == ["04:00"]
+    assert found.law["schedule"]["calls"] == 50
+    assert found.estimates["missed"].value == pytest.approx(4 / 28)
+    assert found.estimates["missed"].holds(4 / 28)
+    assert any("begin within" in note for note in found.notes)
+
+
+def test_a_single_call_is_seen_in_busy_traffic() -> None:
+    demand = demand_of(
+        {"schedule": {"every": "15 minutes", "calls": 1}}, {"poisson": {"rate": "10000 per day"}}
+    )
+    fitted = fit_client("app", cells_of(demand), UTC)
+    assert schedules(fitted) == [{"every": "15 minutes", "calls": 1}]
+    assert fitted.components[0].estimates["calls"].holds(1)
+
+
+def test_a_beat_beside_midnight_is_written_as_times() -> None:
+    times = np.arange(20_458 * DAY + 7 * MINUTE, 20_472 * DAY, 30 * MINUTE)
+    fitted = fit_client("app", Cells.of_times(times, SECOND, ((20_458 * DAY, 20_472 * DAY),)), UTC)
+    (found,) = schedules(fitted)
+    assert found["at"][:3] == ["00:07", "00:37", "01:07"]
+    assert len(found["at"]) == 48
+
+
+def test_job_sizes_that_vary_are_said() -> None:
+    generator = np.random.default_rng(8)
+    sizes = generator.integers(300, 501, 28)
+    times = np.concatenate(
+        [day * DAY + 120 * MINUTE + np.arange(size) * SECOND // 4
+         for day, size in zip(range(20_458, 20_486), sizes.tolist(), strict=True)]
+    )  # fmt: skip
+    fitted = fit_client("app", Cells.of_times(times, SECOND, ((20_458 * DAY, 20_486 * DAY),)), UTC)
+    (found,) = fitted.components
+    assert found.law["schedule"]["at"] == ["02:00"]
+    assert found.estimates["calls"].value == pytest.approx(sizes.mean())
+    assert any("runs make" in note for note in found.notes)
+
+
+LAWS = {
+    "busy": {"rate": "20000 per day"},
+    "office": {"rate": "1200 per day", "profile": "office_hours", "daily_variation": "15%"},
+    "quiet": {"rate": "30 per day"},
+    "bursts": {"rate": "300 per day", "each": {"calls": 20, "every": "1 s"}},
+    "steps": {"rate": "4000 per day", "profile": [1, 20] * 12},
+}
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("days", [3, 14, 28])
+def test_random_traffic_has_no_schedule(name: str, days: int, long: bool) -> None:
+    """At most one log in a thousand may show one, by design; so none of these does."""
+    logs = 200 if long else 20
+    demand, false = demand_of({"poisson": LAWS[name]}, days=days, seed=days), 0
+    for replication in range(logs):
+        cells = cells_of(demand, replication)
+        clock = LocalClock(UTC, *cells.covered[0])
+        false += bool(schedules_of(cells, clock, dt.date(2026, 1, 5))[0])
+    # As many as the stated rate lets there be in one such test of a thousand.
+    assert false <= stats.binom.ppf(0.999, logs, FALSE_ALARMS)
+
+
+def test_times_that_a_log_does_not_cover_are_no_missed_runs() -> None:
+    demand = demand_of({"schedule": {"at": ["02:00"], "calls": 9}})
+    times = times_of(demand, 0)
+    first = demand.scenario.clock.start_epoch
+    gap = (first + 8 * DAY + 60 * MINUTE, first + 15 * DAY + 60 * MINUTE)
+    kept = times[(times < gap[0]) | (times >= gap[1])]
+    covered = ((first, gap[0]), (gap[1], first + 28 * DAY))
+    fitted = fit_client("app", Cells.of_times(kept, SECOND, covered), UTC)
+    (found,) = fitted.components
+    assert found.law["schedule"] == {"at": ["02:00"], "calls": 9}
+    assert found.estimates["missed"].value < 0.06
+
+
+def test_laws_of_the_random_rest_can_be_read() -> None:
+    fitted = fit_client("app", cells_of(demand_of(FORMS)), UTC)
+    assert law_of(random_of(fitted)).rate == pytest.approx(
+        random_of(fitted).estimates["rate"].value, rel=1e-4
+    )
