@@ -48,7 +48,7 @@ def mix_of(usage: ClientUsage, card: RateCard) -> Mix:
             records = told or 1
             if told is None and isinstance(kind.records, RecordGuess):
                 guessed[api], records = kind.records, kind.records.number
-        most = card.max_records(api)
+        most = card.most_records(api)
         counts[api, min(records, most) if most else records] += calls
     mix = Mix()
     kept = counts.most_common(_MOST_KINDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -65,16 +66,16 @@ def conduct_of(usage: ClientUsage) -> Conduct:
     if not grows and not waits[0] * 2 < usual:
         why = "what follows a throttled attempt comes as it always does"
         return Conduct("drop", True, False, why)
-    return Conduct({"retry": _policy(usage, known, waits)}, True, True, _told(usage, counts))
+    return Conduct({"retry": _policy(usage, waits)}, True, True, _told(usage, counts))
 
 
-def _policy(usage: ClientUsage, known: list[int], waits: list[float]) -> dict[str, Any]:
+def _policy(usage: ClientUsage, waits: list[float]) -> dict[str, Any]:
     """Return a retry policy whose waits are those that were seen."""
     low, high = (_quantile(usage.after[0], share) for share in (0.1, 0.9))
     is_jittered = high > _JITTERS * low
     scale = 2.0 if is_jittered else 1.0  # the middle of what is uniform from 0 on is half of it
     delays = [scale * wait for wait in waits]
-    factors = [b / a for a, b in zip(delays, delays[1:], strict=False)]
+    factors = [b / a for a, b in pairwise(delays)]
     growing = [factor for factor in factors if factor >= _GROWS]
     factor = float(np.median(growing)) if growing else 1.0
     policy: dict[str, Any] = {"first": span_text(_round(delays[0]))}

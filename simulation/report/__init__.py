@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         superseded_in_words,
     )
     from simulation.report.cards_compared import other_cards_in_words
+    from simulation.report.fit_in_words import fit_findings, fit_rows
     from simulation.report.meters_in_words import limit_figures
     from simulation.report.page import report
     from simulation.report.plan_in_words import (

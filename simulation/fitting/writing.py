@@ -1,0 +1,274 @@
+"""A fitted scenario as a commented file, and the fit as JSON."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulation.fitting.gathering import Usage
+from simulation.fitting.result import Component, Estimate
+from simulation.fitting.spelling import number_text, span_text
+from simulation.logs import Reading
+from simulation.quantities import DAY, HOUR
+from simulation.rate_cards import RateCard
+
+if TYPE_CHECKING:
+    from simulation.fitting.from_log import FitOptions, FittedApp
+
+__all__ = ["report_of", "text_of"]
+
+_WIDTH = 96
+_LICENSES = 10
+_UNITS = {
+    "rate": " a day",
+    "calls": " calls",
+    "burst": " calls",
+    "daily_variation": "",
+    "growth": " in 30 days",
+    "every": "",
+    "missed": "",
+}
+_SAID = {
+    "rate": "arrivals",
+    "daily_variation": "daily variation",
+    "growth": "growth",
+    "burst": "calls of an arrival",
+    "every": "between calls of a burst",
+    "calls": "calls each time",
+    "missed": "runs missed",
+}
+
+
+def text_of(
+    apps: Sequence[FittedApp],
+    options: FitOptions,
+    card: RateCard,
+    start: dt.date,
+    usage: Usage,
+    reading: Reading,
+    shared: Estimate | None,
+) -> str:
+    """Return a scenario file whose comments say what was estimated, from what, and how surely."""
+    lines = [*_head(apps, usage, reading, shared)]
+    edition = options.edition or _first_paid(card)
+    licenses = _LICENSES if options.user_licenses is None else options.user_licenses
+    lines += ["name: Fitted to a log", f"rate_card: {json.dumps(str(options.rate_card))}"]
+    if options.edition is None or options.user_licenses is None:
+        lines += _comment("Assumed: a log does not tell what the org has bought. Write your own.")
+    org = f"org: {{edition: {json.dumps(edition)}, user_licenses: {licenses}, addon_credits: 0}}"
+    lines += [
+        org,
+        f"start: {start.isoformat()}   # the Monday after the log",
+        f"timezone: {options.timezone.key}",
+        "horizon: 30 days",
+        "replications: 30",
+        "seed: 34",
+        "clients:",
+    ]
+    for app in apps:
+        lines += _app(app)
+    lines += ["objective: {throttled_share: 0.1%, probability: 95%}"]
+    return "\n".join(lines) + "\n"
+
+
+def _first_paid(card: RateCard) -> str:
+    """Return the edition that is assumed: professional, or the card's second one."""
+    names = list(card.editions)
+    return "professional" if "professional" in names else names[min(1, len(names) - 1)]
+
+
+def _head(
+    apps: Sequence[FittedApp], usage: Usage, reading: Reading, shared: Estimate | None
+) -> Iterator[str]:
+    """Yield what the whole log shows, as comments."""
+    skipped = reading.skipped
+    total = sum(app.usage.attempts.total for app in apps)
+    begin, end = _span(apps)
+    days = (end - begin) / DAY
+    what = f"{total:,} requests" if not usage.bucket else f"{total:,} calls"
+    yield from _comment(
+        f"Fitted to {what} of {number_text(days, 3)} days, {_date(begin)} to {_date(end)}. "
+        "Every figure below is an estimate; its 95 % interval stands beside it."
+    )
+    if skipped.total:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in skipped.counts.items())
+        yield from _comment(f"Left out: {reasons}.")
+    for remark in reading.remarks:
+        yield from _comment(f"{remark[0].upper()}{remark[1:]}.")
+    if usage.bucket:
+        span = span_text(usage.bucket)
+        yield from _comment(
+            f"The log has counts over {span}: what happens within {span}, such as bursts, "
+            "it cannot tell; calls are taken to come evenly."
+        )
+    if usage.unknown:
+        known = total - usage.unknown.total()
+        first = ", ".join(f"{target} ({count:,})" for target, count in usage.unknown.most_common(3))
+        yield from _comment(
+            f"{known / total:.1%} of the requests are of a known kind of call; the others count "
+            f"as 'other', most often {first}."
+        )
+    if shared is not None and shared.value > 0:
+        yield from _comment(
+            f"The days of all clients vary together by {shared.value:.0%} (95 %: {shared.low:.0%} "
+            f"to {shared.high:.0%}); the scenario draws each client's days apart."
+        )
+
+
+def _app(app: FittedApp) -> Iterator[str]:
+    """Yield the clients of one app: one for each of its laws."""
+    for number, component in enumerate(app.laws.components):
+        kind = next(iter(component.law))
+        name = app.name
+        if len(app.laws.components) > 1:
+            name += f"-{kind}" if kind == "poisson" else f"-job-{number + 1}"
+        yield f"  - name: {json.dumps(name)}"
+        calls = f"{component.calls:,} calls, {component.share:.0%} of this app's"
+        yield from _comment(f"{calls}. {_estimates(component)}", 4)
+        for note in (*component.notes, *(() if number else _notes(app))):
+            yield from _comment(f"{note[0].upper()}{note[1:]}.", 4)
+        yield f"    arrivals: {{{kind}: {_flow(component.law[kind])}}}"
+        yield f"    calls: {_flow(app.mix.calls)}"
+        if not app.conduct.is_seen:
+            yield from _comment(f"Assumed: {app.conduct.why}.", 4)
+        else:
+            yield from _comment(f"{app.conduct.why[0].upper()}{app.conduct.why[1:]}.", 4)
+        yield f"    on_throttle: {_flow(app.conduct.on_throttle)}"
+
+
+def _notes(app: FittedApp) -> Iterator[str]:
+    yield from app.laws.notes
+    yield from app.mix.notes
+    for outlier in app.laws.outliers:
+        factor = number_text(outlier.factor, 2)
+        yield (
+            f"{outlier.date} is left out: {outlier.calls:,.0f} calls, {factor} times what the fit "
+            f"expects"
+        )
+
+
+def _estimates(component: Component) -> str:
+    """Return the estimates of a law in a sentence."""
+    parts = []
+    for key, each in component.estimates.items():
+        if np.isnan(each.value):
+            parts.append(f"{_SAID[key]} cannot be told ({each.note})")
+        else:
+            parts.append(f"{_SAID[key]} {_interval(key, each)}")
+    return f"{'; '.join(parts)}." if parts else ""
+
+
+def _interval(key: str, each: Estimate) -> str:
+    if key in ("daily_variation", "missed"):
+        told = [f"{100 * value:.3g}%" for value in (each.value, each.low, each.high)]
+    elif key == "growth":
+        told = [f"{100 * (value - 1):.3g}%" for value in (each.value, each.low, each.high)]
+    elif key == "every":
+        told = [span_text(round(value)) for value in (each.value, each.low, each.high)]
+    else:
+        told = [number_text(value, 4) for value in (each.value, each.low, each.high)]
+    return f"{told[0]}{_UNITS[key]} (95 %: {told[1]} to {told[2]}, {each.data:,} {each.unit})"
+
+
+def _flow(value: Any) -> str:
+    """Return a value as YAML writes it on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_flow(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    if isinstance(value, str):
+        return (
+            value if value.replace("_", "").isalnum() and value[0].isalpha() else json.dumps(value)
+        )
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    return json.dumps(value)
+
+
+def _comment(text: str, indent: int = 0) -> list[str]:
+    """Return a sentence as lines of a comment."""
+    prefix = " " * indent + "# "
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=prefix, subsequent_indent=prefix, break_long_words=False
+    )
+
+
+def _span(apps: Sequence[FittedApp]) -> tuple[int, int]:
+    spans = [app.usage.attempts.covered for app in apps]
+    return min(each[0][0] for each in spans), max(each[-1][1] for each in spans)
+
+
+def _date(moment: int) -> str:
+    when = dt.datetime.fromtimestamp(moment // 1_000_000, dt.UTC)
+    return f"{when:%Y-%m-%d}" if moment % DAY < HOUR else f"{when:%Y-%m-%d %H:%M} UTC"
+
+
+def report_of(
+    apps: Sequence[FittedApp],
+    options: FitOptions,
+    usage: Usage,
+    reading: Reading,
+    shared: Estimate | None,
+) -> dict[str, Any]:
+    """Return what was read, estimated, assumed and left out, as JSON."""
+    begin, end = _span(apps)
+    return {
+        "begin": _date(begin),
+        "end": _date(end),
+        "timezone": options.timezone.key,
+        "read": reading.skipped.read,
+        "skipped": {
+            reason: {"lines": count, "first": reading.skipped.first[reason]}
+            for reason, count in reading.skipped.counts.items()
+        },
+        "remarks": list(reading.remarks),
+        "bucket": span_text(usage.bucket) if usage.bucket else None,
+        "unknown": dict(usage.unknown.most_common(50)),
+        "shared_variation": _as_json(shared) if shared else None,
+        "clients": [_app_as_json(app) for app in apps],
+    }
+
+
+def _app_as_json(app: FittedApp) -> dict[str, Any]:
+    return {
+        "name": app.name,
+        "attempts": app.usage.attempts.total,
+        "throttled_attempts": app.usage.throttled,
+        "components": [
+            {
+                "law": json.loads(json.dumps(each.law, default=str)),
+                "share": each.share,
+                "calls": each.calls,
+                "estimates": {key: _as_json(its) for key, its in each.estimates.items()},
+                "notes": list(each.notes),
+            }
+            for each in app.laws.components
+        ],
+        "outliers": [
+            {"date": each.date.isoformat(), "calls": each.calls, "expected": each.expected}
+            for each in app.laws.outliers
+        ],
+        "calls": app.mix.calls,
+        "on_throttle": app.conduct.on_throttle,
+        "on_throttle_is_seen": app.conduct.is_seen,
+        "notes": [*app.laws.notes, *app.mix.notes],
+    }
+
+
+def _as_json(each: Estimate) -> dict[str, Any]:
+    def number(value: float) -> float | None:
+        return float(value) if np.isfinite(value) else None
+
+    return {
+        "value": number(each.value),
+        "standard_error": number(each.standard_error),
+        "ci95": [number(each.low), number(each.high)],
+        "data": each.data,
+        "unit": each.unit,
+        "note": each.note,
+    }
