@@ -149,7 +149,7 @@ def read_times(texts: Texts, reading: Reading, file: str) -> tuple[Ints, Flags]:
     try:
         moments = read_column(texts, reading.day_first)
     except OrderOfDatesError as error:
-        what = f"{error}: say which by --dates day_first or --dates month_first"
+        what = f"{error}: say which by day_first=True or day_first=False"
         raise InputError([Problem(file, "", what)]) from None
     if (moments.has_no_offset & moments.is_read).any():
         reading.remark(f"times without an offset are read as local times of {reading.zone}")

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -21,6 +20,8 @@ from simulation.logs.line_logs import read_lines
 from simulation.logs.sources import HEAD, encoding_of, find, head_of
 from simulation.logs.table_logs import read_table_log
 from simulation.logs.typed_tables import EXCEL, PARQUET
+from simulation.moments import read_zone
+from simulation.quantities import parse_duration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,6 +129,7 @@ def read_log(
     day_first: bool | None = None,
     clients_by: Sequence[Told] = (),
     fields: Mapping[str, str] | None = None,
+    bucket: str | None = None,
     allow_skipped: float = MOST_SKIPPED,
 ) -> pd.DataFrame:
     """Return the requests of logs as a table, in the order of time.
@@ -149,6 +151,8 @@ def read_log(
         What tells clients apart: ``user``, ``agent``, ``address``.
     fields : mapping, optional
         What the log calls things: ``{"time": "request.started"}``.
+    bucket : str, optional
+        The time that a count is of, such as ``1 hour``, where a table has one row alone.
     allow_skipped : float
         The share of lines that may be left out.
 
@@ -161,8 +165,12 @@ def read_log(
     ------
     InputError
         If a file cannot be read, or more lines had to be left out than are allowed.
+    ValueError
+        If there is no such time zone, or no such duration.
     """
-    reading = Reading(ZoneInfo(timezone), day_first, fields or {}, ClientNames(clients_by))
+    names = ClientNames(clients_by)
+    length = 0 if bucket is None else parse_duration(bucket)
+    reading = Reading(read_zone(timezone), day_first, fields or {}, names, bucket=length)
     found = Entries.together(list(entries_of_logs(paths, reading)))
     check_skipped(reading, allow_skipped)
     return Log(found.where(np.argsort(found.time, kind="stable")), reading).frame()
@@ -180,5 +188,5 @@ def check_skipped(reading: Reading, allowed: float) -> None:
     what = f"{share:.1%} of its lines could not be read ({reasons or 'none was there'})"
     if first:
         what += f", the first is {first!r}"
-    remedy = "name its form, or allow more by --allow-skipped"
+    remedy = "name its fields, or allow more by allow_skipped"
     raise InputError([Problem("log", "", f"{what}: {remedy}")])

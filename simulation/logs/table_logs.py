@@ -84,9 +84,9 @@ def _time_of(table: TableRows, sample: list[Row], reading: Reading, path: Path) 
     if named or len(moments) == 1:
         return [named or moments[0]]
     found = listed(table.header)
-    what = f"has no column of times, found {found}: name it by --field time=…"
+    what = f"has no column of times, found {found}: name it by fields={{'time': …}}"
     if len(moments) > 1:
-        what = f"has several columns of times, {listed(moments)}: choose by --field time=…"
+        what = f"has several columns of times, {listed(moments)}: choose by fields={{'time': …}}"
     raise InputError([Problem(shown(path), "", what)])
 
 
@@ -189,7 +189,7 @@ def _bucket(entries: Entries, path: Path, reading: Reading) -> int:
     if len(starts) < 2:
         if reading.bucket:
             return reading.bucket
-        what = "has counts of one time alone, say what time they are of by --bucket '1 hour'"
+        what = "has counts of one time alone, say what time they are of by bucket='1 hour'"
         raise InputError([Problem(shown(path), "", what)])
     steps, times = np.unique(np.diff(starts), return_counts=True)
     step = int(steps[times.argmax()])

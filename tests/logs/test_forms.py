@@ -236,6 +236,7 @@ def test_counts_are_read_from_long_and_from_wide_tables(tmp_path: Path) -> None:
     found = read(tmp_path, wide)
     assert found["target"].tolist() == ["get users", "upsert records", "upsert records"]
     assert found["calls"].tolist() == [3, 40, 50]  # without the sum, and the empty cell
+    assert read(tmp_path, "day,count\n2026-01-05,5\n", bucket="1 day")["calls"].tolist() == [5]
 
 
 def test_fields_of_one_s_own_are_named(tmp_path: Path) -> None:
@@ -250,9 +251,9 @@ def test_fields_of_one_s_own_are_named(tmp_path: Path) -> None:
     [
         (b"", "is empty, name a log with entries"),
         (b"\n\n \n", "is empty"),
-        (b"a,b\n1,2\n", "has no column of times, found a and b: name it by --field time="),
+        (b"a,b\n1,2\n", "has no column of times, found a and b: name it by fields="),
         (b"from,until\n2026-01-05,2026-01-06\n", "has several columns of times, from and until"),
-        (b"day,count\n2026-01-05,5\n", "has counts of one time alone, say .* by --bucket"),
+        (b"day,count\n2026-01-05,5\n", "has counts of one time alone, say .* by bucket="),
         (b"time,url\n1/2/2026,/a\n", "can be read as 1 February 2026 or as 2 January 2026: say"),
         (b'{"a": 1}\n{"a": 2}\n', "100.0% of its lines could not be read .2 no request"),
         (b"{\n", "is no JSON"),
