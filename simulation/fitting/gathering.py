@@ -174,7 +174,8 @@ class Gathering:
         if (entries.time[1:] < entries.time[:-1]).any():
             entries = entries.where(np.argsort(entries.time, kind="stable"))
         if not self._grain:
-            self._grain = _FINE if (entries.time % SECOND).any() else SECOND
+            fine = _FINE if (entries.time % SECOND).any() else SECOND
+            self._grain = self._reading.bucket or fine
             self._begin = int(entries.time[0])
         self._begin = min(self._begin, int(entries.time[0]))
         self._end = max(self._end, int(entries.time[-1]))
