@@ -22,6 +22,7 @@ _LONGEST_GAP = 30 * MINUTE  # between calls of one burst
 _MOST_MERGED = 0.25  # of the bursts that follow so closely that they look like one
 _MUCH_MERGED = 0.6  # at a gap that may yet be too short: a longer one merges more
 _MOST_COVERED = 0.3  # of the time that a log covers, by bursts that stand apart
+_STEP_ERROR = 0.05  # of the time between calls of bursts that overlap, about the steps tried
 _SAME = 0.6  # of the bursts have one size, if all are taken to
 _SOME = 1.1  # calls of an arrival, by their squares; less is a few calls at one moment
 _MULTIPLE = 0.85  # of the bursts have that size or a multiple, which several at once make
@@ -191,15 +192,20 @@ def _readable(step: Estimate) -> int:
 
 def _overlapping(clumping: Clumping) -> Bursts:
     """Return bursts of which only the clumping is seen."""
-    value, error, length = clumping.fitted()
+    value, error, every = clumping.fitted()
     what = "bursts overlap: their size is the one that keeps the variance of counts right"
     low, high = max(1.0, value - 1.96 * error), value + 1.96 * error
     size = Estimate(value, error, low, high, clumping.calls, "calls", what)
     chosen = max(1, round(value))
     if chosen == 1:
         return Bursts(1, 0, size, None, max(1.0, value), (what,))
-    every = length / (chosen - 1)
     step = Estimate(
-        every, np.nan, 0.0, max(2 * every, float(clumping.scales[0])), clumping.calls, "calls", what
+        every,
+        _STEP_ERROR * every / 1.96,
+        (1 - _STEP_ERROR) * every,
+        (1 + _STEP_ERROR) * every,
+        clumping.calls,
+        "calls",
+        what,
     )
-    return Bursts(chosen, round(every), size, step, value, (what,))
+    return Bursts(chosen, _readable(step), size, step, value, (what,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,9 @@ _SCALES = np.array(
 )  # lengths of windows; each divides an hour
 _STANDARD_ERRORS = 4.0  # from 1 to a clumping that is none by chance, for any of the scales
 _MODEL = 0.03  # by how much the form of bursts may be another one, as a part of their excess
-_LENGTHS = np.concatenate([[0.0], np.geomspace(1e3, 2 * HOUR, 120)])
+_FORM = 0.01  # the same in windows that are long enough to see whole bursts
+_STEPS = np.concatenate([[0.0], np.geomspace(1e4, 30 * 60 * SECOND, 160)])  # between calls
+_SIZES = np.unique(np.geomspace(2, 20_000, 180).astype(np.int64)).astype(np.float64)
 
 
 class Clumping(NamedTuple):
@@ -52,47 +55,69 @@ class Clumping(NamedTuple):
         return bool((self.factor - 1 > _STANDARD_ERRORS * self.error).any())
 
     def fitted(self) -> tuple[float, float, float]:
-        """Return calls of a burst, their standard error, and the length of a burst, µs.
+        """Return calls of a burst, their standard error, and the time between them, µs.
 
-        Bursts of n calls spread over a length L that come at random have a variance of counts in
-        windows of τ of mean · (1 + (n − 1) h(τ/L)); h is 0 for short windows and 1 for long ones
-        (D. R. Cox and V. Isham, Point Processes, 1980). Sizes that vary count by
-        their squares: n is the mean square by the mean.
+        Of bursts of so many calls evenly apart, and of bursts with calls anywhere in their length,
+        those are taken that come closest to the factor. Sizes that vary count by their squares: the
+        size is the mean square by the mean.
         """
         excess = self.factor - 1
-        # Calls evenly apart look more regular than chance in windows as short as their distance.
-        above = excess > 0
-        error_of = np.hypot(self.error, _MODEL * excess)
-        weight = np.where(above, 1 / np.maximum(error_of, 1e-9) ** 2, 0.0)
-        seen = np.array(
-            [
-                _seen(self.scales / length if length else np.full(len(excess), np.inf))
-                for length in _LENGTHS
-            ]
+        weight = 1 / np.hypot(self.error, _MODEL * np.maximum(np.abs(excess), 0.1)) ** 2
+        # Of a model's excess, (models, k), by calls less one.
+        steps, sizes = (each.ravel()[:, np.newaxis] for each in np.meshgrid(_STEPS, _SIZES))
+        even = _differences(_evenly, self.scales, steps, sizes)
+        spread = _differences(_anywhere, self.scales, _STEPS[:, np.newaxis], np.inf)
+        models = np.concatenate([even / (sizes - 1), spread])
+        less_one = (models * weight * excess).sum(axis=1) / np.maximum(
+            (models**2 * weight).sum(axis=1), 1e-12
         )
-        sizes = (seen * weight * excess).sum(axis=1) / np.maximum(
-            (seen**2 * weight).sum(axis=1), 1e-12
-        )
-        misfit = ((excess - sizes[:, np.newaxis] * seen) ** 2 * weight).sum(axis=1)
+        misfit = ((excess - less_one[:, np.newaxis] * models) ** 2 * weight).sum(axis=1)
+        # An even model says what its size is, too.
+        far = np.log(np.maximum(less_one[: len(even)], 1e-6) / (sizes[:, 0] - 1))
+        misfit[: len(even)] += (far / _MODEL) ** 2
         best = int(np.argmin(misfit))
+        seen = np.maximum(models[best], 1e-3)
         # Windows of all lengths see the same bursts: the best alone is as good as all.
-        error = float(np.min(np.where(above, error_of / np.maximum(seen[best], 1e-3), np.inf)))
-        return 1 + float(sizes[best]), error, float(_LENGTHS[best])
+        error = float(np.min(np.hypot(self.error, _FORM * np.abs(excess)) / seen))
+        size = 1 + max(float(less_one[best]), 0.0)
+        if best < len(even):
+            return size, error, float(steps[best, 0])
+        return size, error, float(_STEPS[best - len(even)]) / max(size - 1, 1.0)
 
 
-def _seen(ratio: Floats) -> Floats:
-    """Return the part of its variance that a burst shows in windows of τ = ratio · L."""
+def _differences(
+    excess: Callable[[Floats, Floats, Floats | float], Floats],
+    scales: Ints,
+    steps: Floats,
+    sizes: Floats | float,
+) -> Floats:
+    """Return the Allan factor less 1: twice the excess of Var(τ)/mean, less that of 2 τ."""
+    tau = scales.astype(np.float64)
+    return 2 * excess(tau, steps, sizes) - excess(2 * tau, steps, sizes)
 
-    def part(x: Floats) -> Floats:
-        # (1/x) ∫₀^min(x,1) (x − u) 2 (1 − u) du: pairs of calls of a burst are u·L apart.
-        top = np.minimum(x, 1)
-        whole = np.where(np.isinf(x), 1.0, 0.0)
-        finite = np.where(np.isinf(x), 1.0, x)
-        integral = 2 * (finite * top - (1 + finite) * top**2 / 2 + top**3 / 3) / finite
-        return np.where(whole > 0, 1.0, integral)
 
-    # Of differences: 2 Var(τ) − Var(2τ)/2, by the mean.
-    return 2 * part(ratio) - part(2 * ratio)
+def _evenly(tau: Floats, step: Floats, size: Floats | float) -> Floats:
+    """Return the variance of counts in windows by their mean, less 1, of bursts evenly apart.
+
+    It is Σ 2 (n − k)/n · (1 − k e/τ) over the pairs of calls k steps e apart, as long as they fit
+    into a window (D. R. Cox and V. Isham, Point Processes, 1980, on cluster processes).
+    """
+    most = np.minimum(size - 1, np.floor(tau / np.maximum(step, 1e-3)))
+    pairs = size * most - most * (most + 1) / 2
+    lags = size * most * (most + 1) / 2 - most * (most + 1) * (2 * most + 1) / 6
+    excess: Floats = 2 / size * (pairs - step / tau * lags)
+    return excess
+
+
+def _anywhere(tau: Floats, length: Floats, size: Floats | float) -> Floats:  # noqa: ARG001
+    """Return the same by calls of a burst less one, of calls anywhere in its length L.
+
+    It is (1/x) ∫ (x − u) 2 (1 − u) du from 0 to the lesser of x and 1, with x = τ/L.
+    """
+    x = tau / np.maximum(length, 1e-3)
+    top = np.minimum(x, 1)
+    excess: Floats = 2 * (x * top - (1 + x) * top**2 / 2 + top**3 / 3) / x
+    return excess
 
 
 def clumping_of(cells: Cells, clock: LocalClock) -> Clumping:

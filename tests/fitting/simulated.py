@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -16,7 +16,7 @@ from simulation.scenario.arrival_laws import Arrivals
 from simulation.scenario.poisson import Poisson
 from simulation.scenario.scenario import Scenario
 
-__all__ = ["UTC", "Known", "cells_of", "demand_of", "law_of", "random_of", "times_of"]
+__all__ = ["UTC", "cells_of", "demand_of", "law_of", "random_of", "times_of"]
 
 UTC = ZoneInfo("UTC")
 
@@ -68,10 +68,3 @@ def random_of(fitted: FittedClient) -> Component:
     """Return what comes at random of a client."""
     (found,) = (each for each in fitted.components if "poisson" in each.law)
     return found
-
-
-class Known(NamedTuple):
-    """A law whose parameters are known, and the cells in which its calls are counted."""
-
-    law: dict[str, Any]
-    grain: int = SECOND

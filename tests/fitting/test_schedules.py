@@ -81,7 +81,7 @@ def test_jitter_and_missed_runs_are_tolerated_and_said() -> None:
 
 def test_a_single_call_is_seen_in_busy_traffic() -> None:
     demand = demand_of(
-        {"schedule": {"every": "15 minutes", "calls": 1}}, {"poisson": {"rate": "10000 per day"}}
+        {"schedule": {"every": "15 minutes", "calls": 1}}, {"poisson": {"rate": "20000 per day"}}
     )
     fitted = fit_client("app", cells_of(demand), UTC)
     assert schedules(fitted) == [{"every": "15 minutes", "calls": 1}]
@@ -124,7 +124,7 @@ LAWS = {
 @pytest.mark.parametrize("days", [3, 14, 28])
 def test_random_traffic_has_no_schedule(name: str, days: int, long: bool) -> None:
     """At most one log in a thousand may show one, by design; so none of these does."""
-    logs = 200 if long else 20
+    logs = 200 if long else 8
     demand, false = demand_of({"poisson": LAWS[name]}, days=days, seed=days), 0
     for replication in range(logs):
         cells = cells_of(demand, replication)
