@@ -207,7 +207,7 @@ class Document:
             if not rest:
                 break
             if len(path) >= DEEPEST:
-                raise InputError([Problem(option, "", f"leads deeper than {DEEPEST} levels")])
+                raise InputError([Problem(option, "", f"leads over {DEEPEST} levels deep, cut it")])
             if not isinstance(inner := _at(target, here), dict | list):
                 self._replaced.append((option, path, inner))
                 inner = target[here] = {}
