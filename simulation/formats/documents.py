@@ -18,7 +18,7 @@ from simulation.formats.addresses import labels, split, step
 from simulation.formats.input_files import ANYWHERE, Access, read_text, shown
 from simulation.formats.model_errors import describe, next_keys
 from simulation.formats.parts import thawed
-from simulation.formats.plain_yaml import DEEPEST, LONGEST_TEXT, NotYaml, Refused, Tree, unprintable
+from simulation.formats.plain_yaml import LONGEST_TEXT, NotYaml, Refused, Tree, unprintable
 from simulation.formats.yaml_mistakes import has_comment
 
 __all__ = ["Document", "value_of"]
@@ -206,8 +206,6 @@ class Document:
             path = (*path, here)
             if not rest:
                 break
-            if len(path) >= DEEPEST:
-                raise InputError([Problem(option, "", f"leads over {DEEPEST} levels deep, cut it")])
             if not isinstance(inner := _at(target, here), dict | list):
                 self._replaced.append((option, path, inner))
                 inner = target[here] = {}
