@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from simulation.formats.documents import Document, value_of
     from simulation.formats.input_files import (
         ANYWHERE, MOST_MEGABYTES, TRACE_MEGABYTES, Access, named_path, open_bytes, read_text,
-        real_path, shown,
+        real_path, shorten_it, shown,
     )
     from simulation.formats.json_text import to_json
     from simulation.formats.model_errors import details_of, unknown_part

@@ -12,11 +12,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from simulation.errors import LABELS, InputError, KeyPath, Problem, dotted
+from simulation.formats.plain_yaml import DEEPEST
 from simulation.formats.spelling import did_you_mean
 
 __all__ = ["Step", "labels", "misread", "split", "step"]
 
 _POSITION = re.compile("(#?)([0-9]{1,9})")  # a bare number counts from 0; messages never write one
+_SHOWN = 80  # characters of a key that is too long to be shown
 _ENDS = re.compile("[.=]")  # what may follow a name in an assignment
 
 
@@ -110,8 +112,11 @@ def step(target: Any, rest: list[str], before: KeyPath, option: str) -> Step:
     Raises
     ------
     InputError
-        If there is no such item, or there are two readings.
+        If there is no such item, there are two readings, or it leads deeper than files do.
     """
+    if len(before) >= DEEPEST:
+        what = f"leads deeper than {DEEPEST} levels, shorten it"
+        raise InputError([Problem(f"{option[:_SHOWN]}…", "", what)])
     found = [*_steps(target, rest)]
     if len({(each.key, *each.rest) for each in found}) > 1:
         raise InputError([Problem(option, "", _two_readings(target, found, before))])

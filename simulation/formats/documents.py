@@ -206,8 +206,7 @@ class Document:
             path = (*path, here)
             if not rest:
                 break
-            inner = _at(target, here)
-            if not isinstance(inner, dict | list):
+            if not isinstance(inner := _at(target, here), dict | list):
                 self._replaced.append((option, path, inner))
                 inner = target[here] = {}
             target = inner

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import contextmanager
-from io import TextIOWrapper
+from io import BufferedReader, TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from simulation.errors import InputError, Problem
 
@@ -28,6 +28,7 @@ __all__ = [
     "open_text",
     "read_text",
     "real_path",
+    "shorten_it",
     "shown",
 ]
 
@@ -109,7 +110,7 @@ def named_path(path: Path | str, name: str) -> Path:
 
 
 @contextmanager
-def open_bytes(path: Path, kind: str, megabytes: int | None) -> Iterator[BinaryIO]:
+def open_bytes(path: Path, kind: str, megabytes: int | None) -> Iterator[BufferedReader]:
     """Open a regular file of at most ``megabytes`` millions of bytes.
 
     Raises
@@ -175,6 +176,11 @@ def _at_once(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
+def shorten_it(kind: str) -> str:
+    """Return what to do with a file that is too large for its kind."""
+    return "shorten it" + ", or allow more with --trace-megabytes" * (kind == "trace")
+
+
 def _refusal(found: os.stat_result, kind: str, megabytes: int | None) -> str:
     """Return why a file is not read, or nothing."""
     if stat.S_ISDIR(found.st_mode):
@@ -182,7 +188,6 @@ def _refusal(found: os.stat_result, kind: str, megabytes: int | None) -> str:
     if not stat.S_ISREG(found.st_mode):
         return f"cannot be read (it is a device or a pipe), name a {kind} file"
     if megabytes is not None and found.st_size > megabytes * 1_000_000:
-        more = ", or allow more with --trace-megabytes" if kind == "trace" else ""
         size = found.st_size / 1_000_000
-        return f"has {size:,.1f} MB, a {kind} file has at most {megabytes}: shorten it{more}"
+        return f"has {size:,.1f} MB, a {kind} file has at most {megabytes}: {shorten_it(kind)}"
     return ""

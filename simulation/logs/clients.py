@@ -50,16 +50,22 @@ class ClientNames:
     by : sequence of str, optional
         What tells them apart. Without it the user does, or else the agent, or else the address:
         the first of these that an entry has.
+
+    Attributes
+    ----------
+    names : list of str
+        What each is called; its place is its code.
     """
 
     def __init__(self, by: Sequence[Told] = ()) -> None:
         self.by = tuple(by)
-        self.names: dict[str, int] = {}
+        self.names: list[str] = []
+        self._codes: dict[str, int] = {}
         self._tables: dict[Told, Names] = {}
         self._known: dict[tuple[int, ...], int] = {}
 
     def __getitem__(self, code: int) -> str:
-        return list(self.names)[code]
+        return self.names[code]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -70,7 +76,11 @@ class ClientNames:
 
     def code_of(self, name: str) -> int:
         """Return the code of a client of this name."""
-        return self.names.setdefault(name or "unnamed", len(self.names))
+        name = name or "unnamed"
+        if name not in self._codes:
+            self._codes[name] = len(self.names)
+            self.names.append(name)
+        return self._codes[name]
 
     def codes_of(self, told: Mapping[Told, Ints], count: int) -> Ints:
         """Return whose each of ``count`` entries is, (n,), from the codes of what tells them."""

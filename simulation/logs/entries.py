@@ -113,8 +113,3 @@ class Skipped:
     def total(self) -> int:
         """How many lines were left out."""
         return self.counts.total()
-
-    @property
-    def share(self) -> float:
-        """What part of all lines was left out."""
-        return self.total / max(1, self.total + self.read)

@@ -9,6 +9,7 @@ the HAR 1.2 specification; the event type API Total Usage of Salesforce.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 __all__ = ["DURATIONS", "NAMES", "NOT_COUNTED", "FieldRole", "column_name", "roles_of"]
@@ -101,7 +102,7 @@ def column_name(name: str) -> str:
     return "_".join(name.strip().lstrip("#").lower().replace("-", " ").split())
 
 
-def roles_of(names: list[str], chosen: dict[str, str]) -> dict[FieldRole, str]:
+def roles_of(names: list[str], chosen: Mapping[str, str]) -> dict[FieldRole, str]:
     """Return which field says what, by names; those that are chosen go before.
 
     ``chosen`` maps roles to names. Each field has one role at most.

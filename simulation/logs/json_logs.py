@@ -15,7 +15,7 @@ from simulation.logs.entries import Entries
 from simulation.logs.records import Record, entries_of
 from simulation.logs.sources import blocks, open_log, text_of
 
-__all__ = ["is_document", "read_json"]
+__all__ = ["read_json"]
 
 _AT_ONCE = 20_000
 _LONGEST_PREFIX = 200
@@ -27,7 +27,7 @@ Line = tuple[int, Any]
 """The line of a record, and what it holds."""
 
 
-def is_document(head: bytes) -> bool:
+def _is_document(head: bytes) -> bool:
     """Return whether a log that begins so is one document, and not a line for each request."""
     first, _, rest = head.lstrip().partition(b"\n")
     if not first.startswith((b"{", b"[")):
@@ -50,10 +50,8 @@ def read_json(path: Path, head: bytes, reading: Reading) -> Iterator[Entries]:
     InputError
         If the file cannot be read, or is no JSON.
     """
-    found = _of_document(path) if is_document(head) else _of_lines(path, reading)
-    flat = (
-        (line, record) for line, each in found for record in _records(each) if record is not None
-    )
+    found = _of_document(path) if _is_document(head) else _of_lines(path, reading)
+    flat = ((line, record) for line, each in found for record in _records(each))
     while part := list(islice(flat, _AT_ONCE)):
         yield entries_of(part, reading, shown(path))
 
@@ -85,7 +83,7 @@ def _of_document(path: Path) -> Iterator[Line]:
             raise InputError([Problem(shown(path), "", what)]) from None
 
 
-def _records(value: Any) -> Iterator[Record | None]:
+def _records(value: Any) -> Iterator[Record]:
     """Yield the requests of a document, each as names with dots between the levels, and texts."""
     if isinstance(value, list):
         for each in value:
@@ -110,16 +108,16 @@ def _records(value: Any) -> Iterator[Record | None]:
 def _spans(resources: Any) -> Iterator[Record]:
     """Yield spans, each with its attributes and those of its resource."""
     for resource in resources if isinstance(resources, list) else []:
-        its = _attributes(resource, "resource", resource.get("resource"))
+        its = _attributes("resource", resource.get("resource"))
         for scope in (
             resource.get("scopeSpans") or resource.get("instrumentationLibrarySpans") or []
         ):
             for span in scope.get("spans") or []:
                 flat = {**its, **_flat({k: v for k, v in span.items() if k != "attributes"})}
-                yield {**flat, **_attributes(span, "attributes", span)}
+                yield {**flat, **_attributes("attributes", span)}
 
 
-def _attributes(_: Any, prefix: str, holder: Any) -> Record:
+def _attributes(prefix: str, holder: Any) -> Record:
     """Return attributes, which are a list of keys and typed values."""
     found: Record = {}
     for each in holder.get("attributes") or [] if isinstance(holder, Mapping) else []:

@@ -48,10 +48,9 @@ class _Lines:
     """The lines of one file."""
 
     def __init__(self, path: Path, layout: Layout | None, reading: Reading) -> None:
-        self._path, self._file, self._reading = path, shown(path), reading
+        self._file, self._reading = shown(path), reading
         self._layout, self._has_directives = layout, layout is None
         self._line = 1
-        self._room = 0
 
     def take(self, block: Block) -> Iterator[Entries]:
         """Yield the entries of a block."""
@@ -86,21 +85,23 @@ class _Lines:
             examples = [(self._file, begin, line.decode("utf-8", "replace")) for line in early]
             self._reading.skipped.note(reason, len(early), examples[:1])
             return Entries.together([])
-        fields = self._split(text, layout, count)
-        starts, ends, kinds, lines = fields
-        self._note(data, kinds == MISSING, lines, begin, "fewer fields than other lines")
-        self._note(data, kinds == LONG, lines, begin, "longer than 1 MB")
+        starts, ends, kinds, lines = self._split(text, layout, count)
+        numbers = begin + np.arange(count)
+        self._note(data, kinds == MISSING, lines, numbers, "fewer fields than other lines")
+        self._note(data, kinds == LONG, lines, numbers, "longer than 1 MB")
         whole = np.flatnonzero(kinds == FIELDS)
         starts, ends = starts[:, whole], ends[:, whole]
         (row,) = [n for n, each in enumerate(layout.fields) if each.role == "time"]
         column = Texts(text.data, starts[row], ends[row])
         times, is_read = read_times(column, self._reading, self._file)
-        self._note(data, ~is_read, lines[whole], begin + whole, "no time where other lines have it")
+        self._note(
+            data, ~is_read, lines[whole], numbers[whole], "no time where other lines have it"
+        )
         kept = np.flatnonzero(is_read)
         starts, ends = starts[:, kept], ends[:, kept]
         self._reading.skipped.read += len(kept)
         columns = self._columns(layout, text, starts, ends)
-        return columns.entries(self._reading, times[kept], begin + whole[kept])
+        return columns.entries(self._reading, times[kept], numbers[whole[kept]])
 
     def _split(self, text: Bytes, layout: Layout, count: int) -> tuple[Ints, Ints, Ints, Ints]:
         """Return where fields begin and end, what each line is, and where it begins."""
@@ -161,15 +162,12 @@ class _Lines:
         return found
 
     def _note(
-        self, data: memoryview, wrong: Flags, begins: Ints, numbers: Ints | int, reason: str
+        self, data: memoryview, wrong: Flags, begins: Ints, numbers: Ints, reason: str
     ) -> None:
         """Note lines that are left out."""
         rows = np.flatnonzero(wrong)
-        if not len(rows):
-            return
-        numbered = numbers if isinstance(numbers, np.ndarray) else numbers + np.arange(len(wrong))
         examples = [
-            (self._file, int(numbered[row]), _line_at(data, int(begins[row])))
+            (self._file, int(numbers[row]), _line_at(data, int(begins[row])))
             for row in rows[:3].tolist()
         ]
         self._reading.skipped.note(reason, len(rows), examples)

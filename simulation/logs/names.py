@@ -18,7 +18,7 @@ _MOST = 2**16
 class Bytes(NamedTuple):
     """Bytes as the loops see them: each, and each with the seven behind it as one word.
 
-    ``size`` of them count; behind these are some that nobody wrote.
+    ``size`` of them are the text; what follows is padding.
     """
 
     data: Any

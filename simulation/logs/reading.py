@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from simulation.errors import InputError, Problem
 from simulation.formats import shown
 from simulation.logs.clients import ClientNames, Told
 from simulation.logs.columns import Reading
-from simulation.logs.entries import Entries
+from simulation.logs.entries import UNKNOWN, Entries
 from simulation.logs.json_logs import read_json
 from simulation.logs.layouts import access_layout
 from simulation.logs.line_logs import read_lines
@@ -26,7 +25,7 @@ from simulation.quantities import parse_duration
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Log", "entries_of_logs", "read_log"]
+__all__ = ["check_skipped", "entries_of_logs", "read_log"]
 
 MOST_SKIPPED = 0.05
 """The share of lines that may be left out without being asked."""
@@ -34,46 +33,6 @@ MOST_SKIPPED = 0.05
 _LOOKED_AT = 300
 _HARMLESS = "counts against no limit"
 """A reason to leave an entry out that is no fault of the log."""
-
-
-@dataclass(frozen=True)
-class Log:
-    """What logs say, all of it in memory, in the order of time.
-
-    Attributes
-    ----------
-    entries : Entries
-    reading : Reading
-        The names of the entries' codes, and what was left out.
-    """
-
-    entries: Entries
-    reading: Reading
-
-    def frame(self) -> pd.DataFrame:
-        """Return the entries as a table.
-
-        Its columns are ``time`` (datetime64[us, UTC]), ``client`` and ``target`` (categories),
-        ``status``, ``duration_s``, ``records`` (missing where the log does not tell) and ``calls``.
-        """
-        import pandas as pd
-
-        its, names = self.entries, self.reading
-        clients = [names.clients[n] for n in range(len(names.clients))]
-        targets = [names.targets[n] for n in range(len(names.targets))]
-        known = its.duration >= 0
-        times = pd.to_datetime(its.time, unit="us", utc=True).astype("datetime64[us, UTC]")
-        return pd.DataFrame(
-            {
-                "time": times,
-                "client": pd.Categorical.from_codes(its.client, clients),
-                "target": pd.Categorical.from_codes(its.target, targets),
-                "status": its.status,
-                "duration_s": np.where(known, its.duration / 1e6, np.nan),
-                "records": pd.array(np.where(its.records < 0, 0, its.records), dtype="Int64"),
-                "calls": its.calls,
-            }
-        )
 
 
 def entries_of_logs(paths: Sequence[str | Path], reading: Reading) -> Iterator[Entries]:
@@ -159,7 +118,9 @@ def read_log(
     Returns
     -------
     DataFrame
-        See `Log.frame`.
+        With the columns ``time`` (datetime64[us, UTC]), ``client`` and ``target`` (categories),
+        ``status`` (0 where the log does not tell), ``duration_s`` and ``records`` (missing where it
+        does not), and ``calls``: how many requests a row stands for.
 
     Raises
     ------
@@ -173,7 +134,28 @@ def read_log(
     reading = Reading(read_zone(timezone), day_first, fields or {}, names, bucket=length)
     found = Entries.together(list(entries_of_logs(paths, reading)))
     check_skipped(reading, allow_skipped)
-    return Log(found.where(np.argsort(found.time, kind="stable")), reading).frame()
+    return _frame(found.where(np.argsort(found.time, kind="stable")), reading)
+
+
+def _frame(entries: Entries, reading: Reading) -> pd.DataFrame:
+    """Return entries as a table, with the names of their codes."""
+    import pandas as pd
+
+    targets = [reading.targets[n] for n in range(len(reading.targets))]
+    times = pd.to_datetime(entries.time, unit="us", utc=True).astype("datetime64[us, UTC]")
+    known = entries.duration != UNKNOWN
+    records = pd.Series(entries.records, dtype="Int64")
+    return pd.DataFrame(
+        {
+            "time": times,
+            "client": pd.Categorical.from_codes(entries.client, reading.clients.names),
+            "target": pd.Categorical.from_codes(entries.target, targets),
+            "status": entries.status,
+            "duration_s": np.where(known, entries.duration / 1e6, np.nan),
+            "records": records.mask(records == UNKNOWN),
+            "calls": entries.calls,
+        }
+    )
 
 
 def check_skipped(reading: Reading, allowed: float) -> None:
@@ -184,7 +166,7 @@ def check_skipped(reading: Reading, allowed: float) -> None:
     if skipped.read and share <= allowed:
         return
     reasons = "; ".join(f"{n:,} {reason}" for reason, n in refused.items())
-    first = next((each[0] for reason, each in skipped.first.items() if each), "")
+    first = next((each[0] for each in skipped.first.values() if each), "")
     what = f"{share:.1%} of its lines could not be read ({reasons or 'none was there'})"
     if first:
         what += f", the first is {first!r}"

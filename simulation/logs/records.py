@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import get_args
@@ -77,8 +76,8 @@ def entries_of(
     are_requests : bool
         Whether a record without a path or method is left out, as one that is no request.
     """
-    names = list(Counter(name for _, record in found[:_LOOKED_AT] for name in record))
-    roles = roles_of(names, dict(reading.fields))
+    names = list(dict.fromkeys(name for _, record in found[:_LOOKED_AT] for name in record))
+    roles = roles_of(names, reading.fields)
     records = Records(file, [line for line, _ in found], [each for _, each in found], roles)
     is_free = _flags(map(_counts_against_nothing, records.records))
     records.left_out(is_free, reading, "counts against no limit")

@@ -9,10 +9,10 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from simulation.errors import InputError, Problem
-from simulation.formats import named_path, open_bytes, shown
+from simulation.formats import named_path, open_bytes, shorten_it, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +34,7 @@ LONGEST_LINE = 1_000_000
 """Characters of a line beyond which it is skipped: no request is so long."""
 _BLOCK = 8_000_000
 HEAD = 200_000
-"""Bytes of a log from which its form is told."""
+"""How many bytes of a log are looked at to recognise its form."""
 _SAMPLE = 2000
 
 _PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -102,7 +102,7 @@ def open_log(
     """
     with open_bytes(path, kind, megabytes) as file:
         size = os.fstat(file.fileno()).st_size
-        head = file.peek(8)[:8] if isinstance(file, io.BufferedReader) else b""
+        head = file.peek(8)[:8]
         for mark, name in _OTHER_PACKED.items():
             if head.startswith(mark):
                 what = f"is packed by {name}, unpack it, or pack it by gzip or zstandard"
@@ -125,7 +125,7 @@ def open_log(
 class _UpTo(io.RawIOBase):
     """A file up to a size."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: io.BufferedReader, size: int) -> None:
         self._file, self._left = file, size
 
     def readable(self) -> bool:
@@ -133,7 +133,7 @@ class _UpTo(io.RawIOBase):
 
     def readinto(self, into: memoryview) -> int:  # type: ignore[override]
         # Python hands over a bytearray in place of a view at times, whose slice would be a copy.
-        count: int = self._file.readinto(memoryview(into)[: self._left])  # type: ignore[attr-defined]
+        count = self._file.readinto(memoryview(into)[: self._left])
         self._left -= count
         return count
 
@@ -152,10 +152,9 @@ class _Unpacked(io.RawIOBase):
         data: bytes = self._stream.read(len(into))
         self._read += len(data)
         if self._most is not None and self._read > self._most:
-            more = ", or allow more with --trace-megabytes" if self._kind == "trace" else ""
             size = f"{self._most / 1e6:,.0f}"
             what = f"unpacks to more than {size} MB, a {self._kind} file has at most {size}"
-            raise InputError([Problem(shown(self._path), "", f"{what}: shorten it{more}")])
+            raise InputError([Problem(shown(self._path), "", f"{what}: {shorten_it(self._kind)}")])
         into[: len(data)] = data
         return len(data)
 

@@ -23,7 +23,6 @@ _AT_ONCE = 20_000
 _LOOKED_AT = 200
 _IS_COUNT = re.compile(r"\s*\d{1,3}(?:[ ,.']?\d{3})*(?:\.0+)?\s*").fullmatch
 _CLOCK = re.compile(r"\d{1,2}:\d\d(:\d\d([.,]\d+)?)?( ?[AaPp][Mm])?").fullmatch
-_COUNT, _WHAT = "count", "what"
 
 
 def read_table_log(path: Path, reading: Reading) -> Iterator[Entries]:
@@ -50,7 +49,7 @@ def read_table_log(path: Path, reading: Reading) -> Iterator[Entries]:
             yield _counted(path, table, rows, time, counts, reading)
             return
         records = (_record(table, row, time) for row in rows if _fits(path, table, row, reading))
-        roles = roles_of(table.header, dict(reading.fields))
+        roles = roles_of(table.header, reading.fields)
         are_requests = "path" in roles or "method" in roles
         while part := list(islice(records, _AT_ONCE)):
             yield entries_of(part, reading, shown(path), are_requests)
@@ -70,7 +69,7 @@ def _time_of(table: TableRows, sample: list[Row], reading: Reading, path: Path) 
     chosen = reading.fields.get("time")
     if chosen in table.header:
         return [str(chosen)]
-    cells = {name: [] for name in table.header}  # type: dict[str, list[str]]
+    cells: dict[str, list[str]] = {name: [] for name in table.header}
     for row in sample:
         for name, cell in zip(table.header, row.cells, strict=False):
             if cell.strip():
@@ -169,16 +168,13 @@ def _counted(
                     text = f"{name}: {cell}"
                     reading.skipped.note("no whole number", 1, [(shown(path), line, text)])
                 continue
-            its = {"timestamp": when, _COUNT: str(_number(cell))}
+            its = {"timestamp": when, "count": str(_number(cell))}
             if is_wide:
                 its["path"] = name
             else:
                 its |= {k: v for k, v in record.items() if k not in (*time, *counts)}
             found.append((line, its))
-    chosen = {role: name for role, name in reading.fields.items() if role not in ("time", "calls")}
-    own = Reading(reading.zone, reading.day_first, chosen, reading.clients, reading.targets)
-    own.skipped, own.remarks = reading.skipped, reading.remarks
-    entries = entries_of(found, own, shown(path), are_requests=False)
+    entries = entries_of(found, reading, shown(path), are_requests=False)
     reading.bucket = _bucket(entries, path, reading)
     return entries
 

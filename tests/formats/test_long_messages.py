@@ -91,6 +91,15 @@ def test_text_that_does_not_fit_is_told_with_the_remedy(key: str, value: Any, to
     assert line.startswith(told)
 
 
+def test_a_key_of_a_thousand_parts_is_refused_wherever_it_stands() -> None:
+    for part in ("a", "", "\u2028"):
+        key = ".".join([part] * 1500)
+        for line in (*_lines(key, 1), *_lines("alternatives.more.set", {key: 1})):
+            assert line.endswith("leads deeper than 50 levels, shorten it")
+            assert len(line) < 800
+    assert len(_lines(key, 1)) == 1
+
+
 @given(st.text(max_size=100), st.text("ab'\" \\", max_size=80))
 def test_what_is_short_is_told_in_full(text: str, other: str) -> None:
     assert shortened(text) == text

@@ -24,36 +24,31 @@ ALB = (
 )
 
 
-def both(line: str, **keys: Any) -> str:
+def _values(second: int, method: str, path: str, status: int) -> dict[str, Any]:
+    """Return what the lines say of a request of 08:00 UTC and some seconds."""
+    stem, _, query = path.partition("?")
+    epoch = 1_767_600_000 + second
+    return {
+        "method": method,
+        "path": path,
+        "stem": stem,
+        "query": query or "-",
+        "status": status,
+        "start": f"2026-01-05T08:00:{second:02}.000000",
+        "end": f"2026-01-05T08:00:{second:02}.250000",
+        "clf": f"05/Jan/2026:09:00:{second:02} +0100",
+        "clock": f"08:00:{second:02}",
+        "day": "2026-01-05",
+        "ms": epoch * 1000,
+        "ns": epoch * 10**9,
+        "n": 11 + second,
+    }
+
+
+def both(line: str) -> str:
     """Return a line for each of the two requests."""
-    first: dict[str, Any] = {
-        "method": "GET",
-        "path": NOTES,
-        "stem": NOTES.partition("?")[0],
-        "status": 200,
-    }
-    first |= {"query": NOTES.partition("?")[2], "start": "2026-01-05T08:00:00.000000", "n": 11}
-    first |= {"end": "2026-01-05T08:00:00.250000", "clf": "05/Jan/2026:09:00:00 +0100"}
-    first |= {
-        "day": "2026-01-05",
-        "clock": "08:00:00",
-        "ms": 1767600000000,
-        "ns": "1767600000" + "0" * 9,
-    }
-    second: dict[str, Any] = {
-        "method": "POST",
-        "path": "/crm/v7/Leads/upsert",
-        "stem": "/crm/v7/Leads/upsert",
-    }
-    second |= {"status": 429, "query": "-", "start": "2026-01-05T08:00:01.000000", "n": 12}
-    second |= {"end": "2026-01-05T08:00:01.250000", "clf": "05/Jan/2026:09:00:01 +0100"}
-    second |= {
-        "day": "2026-01-05",
-        "clock": "08:00:01",
-        "ms": 1767600001000,
-        "ns": "1767600001" + "0" * 9,
-    }
-    return "".join(_filled(line, {**each, **keys}) for each in (first, second))
+    requests = (_values(0, "GET", NOTES, 200), _values(1, "POST", "/crm/v7/Leads/upsert", 429))
+    return "".join(_filled(line, each) for each in requests)
 
 
 def _filled(line: str, values: dict[str, Any]) -> str:
@@ -160,6 +155,7 @@ def test_two_requests_are_read_from_every_form(tmp_path: Path, form: str) -> Non
     seconds = ["2026-01-05 08:00:00+00:00", "2026-01-05 08:00:01+00:00"]
     assert found["time"].dt.floor("s").astype(str).tolist() == seconds
     assert (found["calls"] == 1).all()
+    assert found["records"].isna().all()
     if form not in ("HAR", "OpenTelemetry"):  # whose agent is a list, or whose service is not named
         assert found["client"].tolist() == ["sync", "sync"]
 

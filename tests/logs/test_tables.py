@@ -68,7 +68,7 @@ def test_a_first_row_with_a_moment_in_it_is_no_header(tmp_path: Path) -> None:
 def test_a_sheet_and_a_parquet_file_are_tables_too(tmp_path: Path) -> None:
     times = pd.to_datetime(["2026-01-05 08:00", "2026-01-05 09:00"])
     frame = pd.DataFrame({"timestamp": times, "count": [94.0, 3.0], "app": ["a", None]})
-    frame.to_excel(tmp_path / "book.xlsx", index=False)
+    frame.to_excel(tmp_path / "book.xlsx", index=False, engine="xlsxwriter")
     frame.to_parquet(tmp_path / "log.bin")
     for file in ("book.xlsx", "log.bin"):
         with open_table(tmp_path / file, "trace", 50) as table:
@@ -86,7 +86,7 @@ def test_a_sheet_and_a_parquet_file_are_tables_too(tmp_path: Path) -> None:
 
 def test_sheets_of_which_several_hold_rows_are_refused(tmp_path: Path) -> None:
     frame = pd.DataFrame({"timestamp": ["2026-01-05"], "count": [1]})
-    with pd.ExcelWriter(tmp_path / "book.xlsx") as book:
+    with pd.ExcelWriter(tmp_path / "book.xlsx", engine="xlsxwriter") as book:
         frame.to_excel(book, sheet_name="May", index=False)
         pd.DataFrame().to_excel(book, sheet_name="Empty")
         frame.to_excel(book, sheet_name="June", index=False)
