@@ -312,7 +312,7 @@ def _apis_of(vendor: str) -> frozenset[str]:
 @lru_cache
 def _shipped_table() -> CallKindTable:
     with resources.as_file(resources.files("simulation.fitting") / _TABLE) as path:
-        return Document.read(path, "register").validate(CallKindTable)
+        return Document.read(path, "table of calls").validate(CallKindTable)
 
 
 def read_call_kinds(path: Path | str | None = None) -> CallKindTable:
@@ -325,4 +325,4 @@ def read_call_kinds(path: Path | str | None = None) -> CallKindTable:
     """
     if path is None:
         return _shipped_table()
-    return Document.read(path, "register").validate(CallKindTable)
+    return Document.read(path, "table of calls").validate(CallKindTable)

@@ -6,19 +6,18 @@ import datetime as dt
 import json
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from simulation.fitting.apps import FittedApp
 from simulation.fitting.gathering import Usage
+from simulation.fitting.options import FitOptions
 from simulation.fitting.result import Component, Estimate
 from simulation.fitting.spelling import number_text, span_text
 from simulation.logs import Reading
 from simulation.quantities import DAY, HOUR
 from simulation.rate_cards import RateCard
-
-if TYPE_CHECKING:
-    from simulation.fitting.from_log import FitOptions, FittedApp
 
 __all__ = ["report_of", "text_of"]
 

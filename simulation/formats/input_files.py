@@ -37,6 +37,7 @@ MOST_MEGABYTES = {
     "scenario": 10,
     "rate card": 1,
     "register": 1,
+    "table of calls": 1,
     "portfolio": 50,
     "trace": TRACE_MEGABYTES,
 }

@@ -81,9 +81,10 @@ def _identity(parameter: _Parameter) -> str:
 
 
 def test_every_number_and_path_is_found() -> None:
-    assert len(NUMBERS) == 19
+    assert len(NUMBERS) == 20
     assert {each.name for each in PATHS} == {
-        *("--out", "--report", "--file", "PATH", "DIR", "SCENARIO", "SCENARIO...", "PATHS...")
+        *("--out", "--report", "--file", "--calls", "PATH", "DIR"),
+        *("SCENARIO", "SCENARIO...", "PATHS...", "LOG...")
     }
 
 

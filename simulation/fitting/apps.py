@@ -1,0 +1,124 @@
+"""The apps of a log: the large ones for themselves, the small ones as one, each fitted."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from simulation.fitting.calls import Mix, mix_of
+from simulation.fitting.cells import Cells
+from simulation.fitting.client import fit_client
+from simulation.fitting.gathering import ClientUsage, Usage
+from simulation.fitting.options import FitOptions
+from simulation.fitting.result import FittedClient
+from simulation.fitting.retries import Conduct, conduct_of
+from simulation.quantities import DAY, HOUR
+from simulation.rate_cards import RateCard
+
+__all__ = ["FittedApp", "fitted_apps"]
+
+_LEAST_SHARE = 0.01
+"""The share of all calls below which a client is one of the small ones, which are merged."""
+_MOST_APPS = 20
+_OTHERS = "small-apps"
+
+
+@dataclass(frozen=True)
+class FittedApp:
+    """What the log shows of one app.
+
+    Attributes
+    ----------
+    name : str
+        What the scenario calls it.
+    usage : ClientUsage
+    laws : FittedClient
+    mix : Mix
+    conduct : Conduct
+    """
+
+    name: str
+    usage: ClientUsage
+    laws: FittedClient
+    mix: Mix
+    conduct: Conduct
+
+
+def fitted_apps(
+    usage: Usage, options: FitOptions, card: RateCard, start: dt.date
+) -> list[FittedApp]:
+    """Return what a log shows of each app, the busiest first, for a scenario from a date on."""
+    return [
+        _fitted(each, name, card, options.timezone, start, usage.bucket)
+        for name, each in _named(_largest(usage), options)
+    ]
+
+
+def _largest(usage: Usage) -> list[ClientUsage]:
+    """Return the clients that stand for themselves, and the small ones as one."""
+    total = sum(each.attempts.total for each in usage.clients)
+    large = [
+        each for each in usage.clients[:_MOST_APPS] if each.attempts.total >= _LEAST_SHARE * total
+    ]
+    small = usage.clients[len(large) :]
+    if len(small) < 2:
+        return [each for each in usage.clients if each.attempts.total]
+    kinds = sum((each.kinds for each in small), start=type(small[0].kinds)())
+    merged = ClientUsage(
+        name=_OTHERS,
+        calls=_together([each.calls for each in small]),
+        attempts=_together([each.attempts for each in small]),
+        throttled=sum(each.throttled for each in small),
+        kinds=kinds,
+        after=sum((each.after for each in small[1:]), small[0].after),
+        usual=sum((each.usual for each in small[1:]), small[0].usual),
+        chains=sum((each.chains for each in small[1:]), small[0].chains),
+    )
+    return [*large, merged]
+
+
+def _together(cells: list[Cells]) -> Cells:
+    """Return the calls of several clients as those of one."""
+    at = np.concatenate([each.at for each in cells])
+    unique, which = np.unique(at, return_inverse=True)
+    calls = np.bincount(which, np.concatenate([each.calls for each in cells]), len(unique))
+    return Cells(cells[0].grain, unique, calls.astype(np.int64), cells[0].covered)
+
+
+def _named(clients: list[ClientUsage], options: FitOptions) -> list[tuple[str, ClientUsage]]:
+    """Return clients with the names that the scenario has for them."""
+    named: list[tuple[str, ClientUsage]] = []
+    for each in clients:
+        name = options.names.get(each.name)
+        if each.name == _OTHERS:
+            name = _OTHERS
+        elif name is None and options.keep_names:
+            name = each.name
+        named.append((name or f"app-{len(named) + 1}", each))
+    return named
+
+
+def _fitted(
+    usage: ClientUsage, name: str, card: RateCard, zone: ZoneInfo, start: dt.date, bucket: int
+) -> FittedApp:
+    conduct = conduct_of(usage)
+    cells = usage.calls if conduct.retries else usage.attempts
+    if bucket >= HOUR:  # hours and days of a table are those of the local clock
+        cells, zone = _by_the_clock(cells, zone, bucket), ZoneInfo("UTC")
+    laws = fit_client(name, cells, zone, start)
+    return FittedApp(name, usage, laws, mix_of(usage, card), conduct)
+
+
+def _by_the_clock(cells: Cells, zone: ZoneInfo, bucket: int) -> Cells:
+    """Return the cells of counts by hour or day as the local clock names them."""
+    grain = HOUR if bucket < DAY else DAY
+    moments = [dt.datetime.fromtimestamp(begin // 1_000_000, zone) for begin in cells.begins]
+    ahead = np.array([each.utcoffset() // dt.timedelta(microseconds=1) for each in moments])  # type: ignore[operator]
+    at = (cells.begins + ahead) // grain
+    unique, which = np.unique(at, return_inverse=True)
+    calls = np.bincount(which, cells.calls, len(unique)).astype(np.int64)
+    covered = ((int(unique[0]) * grain, (int(unique[-1]) + 1) * grain),)
+    return Cells(grain, unique, calls, covered)
