@@ -10,6 +10,8 @@ Reading:
 - `Scenario`: an organisation, the clients that use its credits, and what to find out about them
 - `load_result`: reads what ``run --out`` or ``plan --out`` wrote to a folder
 - `read_log`: the requests of access logs, exports and counts, as a table
+- `fit`: makes a scenario whose clients call as those of logs do
+- `backtest`: the days of logs as a scenario predicts them that was not fitted to them
 - `InputError`: the input is wrong; one line for each mistake
 
 Simulating and planning:
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from simulation.errors import InputError as InputError
     from simulation.experiment import RunResult as RunResult
     from simulation.experiment import run as run
+    from simulation.fitting import fit as fit
     from simulation.logs import read_log as read_log
     from simulation.planning import Plan as Plan
     from simulation.planning import load_result as load_result
@@ -64,6 +67,7 @@ if TYPE_CHECKING:
     from simulation.rate_cards import RateCard as RateCard
     from simulation.scenario import Scenario as Scenario
     from simulation.scenario import load_scenario as load_scenario
+    from simulation.trust import backtest as backtest
     from simulation.version import __version__ as __version__
 
 _HOME = {
@@ -80,6 +84,8 @@ _HOME = {
     "Scenario": "scenario",
     "load_scenario": "scenario",
     "read_log": "logs",
+    "fit": "fitting",
+    "backtest": "trust",
     "RunResult": "experiment",
     "run": "experiment",
     "Plan": "planning",

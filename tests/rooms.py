@@ -16,7 +16,7 @@ __all__ = ["FACES", "FILES", "PACKAGE", "ROOMS", "floor", "imports", "modules", 
 
 PACKAGE = ROOT / "simulation"
 ROOMS = (
-    *("cli", "batch", "report", "planning", "experiment", "engine", "fitting", "demand"),
+    *("cli", "batch", "report", "planning", "trust", "experiment", "engine", "fitting", "demand"),
     *("scenario", "rate_cards", "logs", "formats"),
 )
 """From the top down; below them are the modules that stand in no room."""

@@ -1,4 +1,4 @@
-"""The house: eleven rooms, each of which imports downward alone. Imports are read from the code."""
+"""The house: twelve rooms, each of which imports downward alone. Imports are read from the code."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import sys
 from simulation.cli.app import CANNOT_PRINT, app, command, show_own_warnings_alone
 from simulation.cli.batch_command import batch
 from simulation.cli.card_commands import quote, rate_cards
-from simulation.cli.fit_command import fit
+from simulation.cli.fit_command import backtest, fit
 from simulation.cli.result_commands import plan, report, run
 from simulation.cli.scenario_commands import new, schema, validate
 from simulation.cli.terminal import PrintError, guard, stop_printing
@@ -15,7 +15,7 @@ from simulation.signals import leave_to_the_system
 
 __all__ = ["app", "main"]
 
-COMMANDS = (new, fit, validate, schema, quote, rate_cards, run, plan, batch, report)
+COMMANDS = (new, fit, backtest, validate, schema, quote, rate_cards, run, plan, batch, report)
 """The commands in the order of the help, which is the order in which a user needs them."""
 
 for each in COMMANDS:

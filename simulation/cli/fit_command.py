@@ -1,26 +1,41 @@
-"""The command that makes a scenario of logs."""
+"""The commands that make a scenario of logs, and judge one by them."""
 
 from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulation.bounds import MOST_LICENSES
+from simulation.bounds import MOST_CREDITS, MOST_LICENSES
 from simulation.cli.app import fail, print_json
-from simulation.cli.options import AsJson, Force, path_argument, path_option, whole_option
-from simulation.formats import shown
+from simulation.cli.log_options import LogArguments, fit_options, pairs
+from simulation.cli.options import (
+    AsJson,
+    Assignments,
+    Force,
+    ReportFile,
+    ScenarioFile,
+    path_argument,
+    path_option,
+    whole_option,
+)
+from simulation.cli.reading import load
+from simulation.formats import Access, OutputFile, shown
 
-__all__ = ["fit"]
+if TYPE_CHECKING:
+    from simulation.fitting import Fit, Replay
 
-_DATES = ("day_first", "month_first")
+__all__ = ["backtest", "fit"]
+
+Logs = Annotated[list[Path], path_argument("LOG...", "Files, and patterns such as 'a/*.gz'.")]
 
 
 def fit(
-    logs: Annotated[list[Path], path_argument("LOG...", "Files, and patterns such as 'a/*.gz'.")],
+    logs: Logs,
     out: Annotated[Path, path_option("--out", "Write the scenario to this file.")],
+    asked: LogArguments,
     timezone: Annotated[
         str, typer.Option(help="By whose clocks clients call, such as Asia/Kolkata.")
     ] = "UTC",
@@ -31,10 +46,9 @@ def fit(
     licenses: Annotated[
         int | None, whole_option("--licenses", 0, MOST_LICENSES, "User licenses.")
     ] = None,
-    client_by: Annotated[
-        list[str] | None,
-        typer.Option(help="What tells apps apart: user, agent, address; may be given again."),
-    ] = None,
+    addon_credits: Annotated[
+        int, whole_option("--addon-credits", 0, MOST_CREDITS, "Add-on credits that are bought.")
+    ] = 0,
     name: Annotated[
         list[str] | None,
         typer.Option(metavar="LOGGED=NAME", help="What to call an app; may be given again."),
@@ -42,26 +56,14 @@ def fit(
     keep_names: Annotated[
         bool, typer.Option("--keep-names", help="Call apps what the log calls them.")
     ] = False,
-    field: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ROLE=FIELD",
-            help="What the log calls its time, method, path, status, user, agent, address, id, "
-            "records or calls; may be given again.",
-        ),
+    replay: Annotated[
+        Path | None,
+        path_option("--replay", "Write a scenario with the calls as they came to this file."),
     ] = None,
-    dates: Annotated[
+    report: ReportFile = None,
+    hold_out: Annotated[
         str | None,
-        typer.Option(metavar="day_first|month_first", help="What 9/11/2026 means in the log."),
-    ] = None,
-    bucket: Annotated[
-        str | None, typer.Option(help="The time that a count is of, where one row is all.")
-    ] = None,
-    allow_skipped: Annotated[
-        str, typer.Option(help="The share of lines that may be left out.")
-    ] = "5%",
-    calls: Annotated[
-        Path | None, path_option("--calls", "A table of your own: requests, and kinds of call.")
+        typer.Option(help="Predict the last days, such as 1 week, from those before them."),
     ] = None,
     force: Force = False,
     as_json: AsJson = False,
@@ -71,55 +73,118 @@ def fit(
     Example: creditsim fit access.log --out org.yaml && creditsim plan org.yaml
     """
     from simulation.cli.progress import progress
-    from simulation.fitting import FitOptions
     from simulation.fitting import fit as fitted
-    from simulation.formats import OutputFile, to_json
+    from simulation.fitting import replay_of
+    from simulation.formats import to_json
     from simulation.moments import read_zone
-    from simulation.quantities import parse_duration, parse_share
+    from simulation.quantities import parse_duration
     from simulation.rate_cards import DEFAULT_RATE_CARD
 
-    if dates not in (None, *_DATES):
-        fail(f"--dates: {dates!r} is neither day_first nor month_first")
     try:
-        options = FitOptions(
-            timezone=read_zone(timezone),
-            rate_card=rate_card or DEFAULT_RATE_CARD,
-            edition=edition,
-            user_licenses=licenses,
-            names=_pairs("--name", name),
-            keep_names=keep_names,
-            day_first=None if dates is None else dates == "day_first",
-            clients_by=client_by or (),
-            fields=_pairs("--field", field),
-            bucket=0 if bucket is None else parse_duration(bucket),
-            allow_skipped=parse_share(allow_skipped),
-            calls=calls,
-        )
+        withheld = None if hold_out is None else parse_duration(hold_out)
+        zone = read_zone(timezone)
     except ValueError as error:
         fail(str(error))
+    options = fit_options(
+        asked,
+        timezone=zone,
+        rate_card=rate_card or DEFAULT_RATE_CARD,
+        edition=edition,
+        user_licenses=licenses,
+        addon_credits=addon_credits,
+        names=pairs("--name", name),
+        keep_names=keep_names,
+    )
     scenario_file = OutputFile(out, force)
     json_file = OutputFile(out.with_suffix(".fit.json"), force)
+    page = None if report is None else OutputFile(report, force)
+    replay_file = None if replay is None else OutputFile(replay, force)
     with progress("Reading", "line"):
         found = fitted(*logs, options=options)
+    recorded = comparison = predicted = None
+    if page or withheld is not None or replay_file:
+        with progress("Reading again", "line"):
+            recorded = replay_of(logs, options, found.usage, found.scenario.card)
+    if replay_file is not None and recorded is not None:
+        _write_replay(replay_file, recorded, found, force)
+    if page is not None and recorded is not None:
+        from simulation.trust import compare_fit
+
+        with progress("Comparing", "step") as watch:
+            comparison = compare_fit(found, recorded, watch)
+        found.report["comparison"] = comparison.to_dict()
+    if withheld is not None and recorded is not None:
+        from simulation.trust import hold_out as held_out
+
+        with progress("Predicting", "step") as watch:
+            predicted = held_out(logs, found, recorded, withheld, watch)
+        found.report["backtest"] = predicted.to_dict()
     scenario_file.write(found.text)
     json_file.write(to_json(found.report) + "\n")
+    if page is not None:
+        from simulation.report import trust_report
+
+        command = shlex.join(["creditsim", "fit", *map(shown, logs), "--out", shown(out)])
+        page.write(trust_report(found.scenario, command, found.report, comparison, predicted))
     if as_json:
         print_json(found.report)
         return
     from simulation.cli.console import Console
     from simulation.cli.fit_view import fit_view
 
-    Console().print(fit_view(found))
+    Console().print(fit_view(found, comparison, predicted))
     named = shlex.quote(shown(out))
     print(f"Wrote {named}. Write your org into it, then: creditsim plan {named}")
 
 
-def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
-    """Return what options such as ``--name curl=nightly-sync`` say."""
-    found = {}
-    for each in given or ():
-        key, equals, value = each.partition("=")
-        if not (key and equals and value):
-            fail(f"{option}: {each!r} has no two sides, write it such as a=b")
-        found[key] = value
-    return found
+def _write_replay(file: OutputFile, recorded: Replay, found: Fit, force: bool) -> None:
+    """Write the scenario of a replay, and beside it the trace of each client."""
+    from io import BytesIO
+
+    from pyarrow.csv import write_csv
+
+    from simulation.fitting import replay_text
+
+    names = recorded.files(file.file.stem)
+    traces = [OutputFile(file.file.with_name(name), force) for name in names]
+    for trace, table in zip(traces, recorded.tables(), strict=True):
+        text = BytesIO()
+        write_csv(table, text)
+        trace.write(text.getvalue().decode())
+    file.write(replay_text(recorded, names, found.options, found.scenario.card))
+
+
+def backtest(
+    scenario: ScenarioFile,
+    logs: Logs,
+    asked: LogArguments,
+    set_: Assignments = None,
+    report: ReportFile = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a scenario by logs that it was not fitted to: whether what it predicts came.
+
+    Example: creditsim backtest org.yaml december.log
+    """
+    from simulation.cli.progress import progress
+    from simulation.trust import backtest as judged
+
+    checked = load(scenario, set_, Access())
+    page = None if report is None else OutputFile(report, force)
+    with progress("Predicting", "step") as watch:
+        found = judged(checked, *logs, options=fit_options(asked), progress=watch)
+    if page is not None:
+        from simulation.report import trust_report
+
+        command = shlex.join(["creditsim", "backtest", shown(scenario), *map(shown, logs)])
+        page.write(trust_report(checked, command, backtest=found))
+    if as_json:
+        print_json(found.to_dict())
+        return
+    from simulation.cli.console import Console
+    from simulation.cli.fit_view import backtest_view
+
+    Console().print(backtest_view(found))
+    if report is not None:
+        print(f"Wrote {shlex.quote(shown(report))}.")

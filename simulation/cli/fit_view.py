@@ -2,20 +2,52 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from simulation.cli.console import table_of
-from simulation.fitting import Fit
-from simulation.report import fit_findings, fit_rows
+from simulation.report import (
+    backtest_findings,
+    backtest_rows,
+    comparison_findings,
+    fit_findings,
+    fit_rows,
+)
 
-__all__ = ["fit_view"]
+if TYPE_CHECKING:
+    from simulation.fitting import Fit
+    from simulation.trust import Backtest, Comparison
+
+__all__ = ["backtest_view", "fit_view"]
 
 
-def fit_view(found: Fit) -> RenderableType:
-    """Return what a fit means, and a table of its clients."""
+def fit_view(
+    found: Fit, comparison: Comparison | None, predicted: Backtest | None
+) -> RenderableType:
+    """Return what a fit means, a table of its clients, and how far it may be trusted."""
     table = table_of("client", "calls a day", "95 % from", "to", "share", "by", title="Who calls")
     for row in fit_rows(found.report):
         table.add_row(*row)
     said = fit_findings(found.report)
-    return Group(Text(" ".join(said[:2]), style="bold"), *map(Text, said[2:]), Text(""), table)
+    parts: list[RenderableType] = [Text(" ".join(said[:2]), style="bold")]
+    parts += [*map(Text, said[2:]), Text(""), table]
+    if comparison is not None:
+        first, *others = comparison_findings(comparison)
+        parts += [Text(""), Text(first, style="bold"), *map(Text, others)]
+    if predicted is not None:
+        parts += [Text(""), backtest_view(predicted)]
+    return Group(*parts)
+
+
+def backtest_view(found: Backtest) -> RenderableType:
+    """Return what predictions were worth, and a table of the days."""
+    table = table_of(
+        *("day", "peak", "predicted", "95 % of runs", "last week", "429s", "predicted"),
+        title="Days that were not fitted",
+    )
+    for row in backtest_rows(found):
+        table.add_row(*row)
+    first, *others = backtest_findings(found)
+    return Group(Text(first, style="bold"), *map(Text, others), Text(""), table)

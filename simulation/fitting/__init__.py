@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from simulation.fitting.call_rules import RecordGuess
     from simulation.fitting.cells import Cells
     from simulation.fitting.client import fit_client
-    from simulation.fitting.from_log import Fit, fit
+    from simulation.fitting.from_log import Fit, fit, fit_part, usage_of
     from simulation.fitting.gathering import ClientUsage, Gathering, Usage
     from simulation.fitting.options import FitOptions
+    from simulation.fitting.replay import Replay, replay_of
     from simulation.fitting.result import Component, DayFactors, Estimate, FittedClient, Outlier
     from simulation.fitting.variation import shared_variation
+    from simulation.fitting.writing import replay_text
 else:
     from simulation.lazy import lazily
 

@@ -18,12 +18,12 @@ from simulation.fitting.retries import Conduct, conduct_of
 from simulation.quantities import DAY, HOUR
 from simulation.rate_cards import RateCard
 
-__all__ = ["FittedApp", "fitted_apps"]
+__all__ = ["OTHERS", "FittedApp", "fitted_apps", "named_clients"]
 
 _LEAST_SHARE = 0.01
 """The share of all calls below which a client is one of the small ones, which are merged."""
 _MOST_APPS = 20
-_OTHERS = "small-apps"
+OTHERS = "small-apps"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def fitted_apps(
     """Return what a log shows of each app, the busiest first, for a scenario from a date on."""
     return [
         _fitted(each, name, card, options.timezone, start, usage.bucket)
-        for name, each in _named(_largest(usage), options)
+        for name, each in named_clients(usage, options)
     ]
 
 
@@ -68,7 +68,7 @@ def _largest(usage: Usage) -> list[ClientUsage]:
         return [each for each in usage.clients if each.attempts.total]
     kinds = sum((each.kinds for each in small), start=type(small[0].kinds)())
     merged = ClientUsage(
-        name=_OTHERS,
+        name=OTHERS,
         calls=_together([each.calls for each in small]),
         attempts=_together([each.attempts for each in small]),
         throttled=sum(each.throttled for each in small),
@@ -88,13 +88,13 @@ def _together(cells: list[Cells]) -> Cells:
     return Cells(cells[0].grain, unique, calls.astype(np.int64), cells[0].covered)
 
 
-def _named(clients: list[ClientUsage], options: FitOptions) -> list[tuple[str, ClientUsage]]:
-    """Return clients with the names that the scenario has for them."""
+def named_clients(usage: Usage, options: FitOptions) -> list[tuple[str, ClientUsage]]:
+    """Return the clients that stand for themselves and the rest, as the scenario names them."""
     named: list[tuple[str, ClientUsage]] = []
-    for each in clients:
+    for each in _largest(usage):
         name = options.names.get(each.name)
-        if each.name == _OTHERS:
-            name = _OTHERS
+        if each.name == OTHERS:
+            name = OTHERS
         elif name is None and options.keep_names:
             name = each.name
         named.append((name or f"app-{len(named) + 1}", each))

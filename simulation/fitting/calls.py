@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from simulation.fitting.call_kinds import Kind
 from simulation.fitting.call_rules import RecordGuess
 from simulation.fitting.gathering import ClientUsage
 from simulation.rate_cards import RateCard
 
-__all__ = ["Mix", "mix_of"]
+__all__ = ["Mix", "mix_of", "priced_as"]
 
 _MOST_KINDS = 12
 _OTHER = "other"
@@ -31,25 +32,31 @@ class Mix:
         self.notes: list[str] = []
 
 
-def mix_of(usage: ClientUsage, card: RateCard) -> Mix:
-    """Return what a client calls, by the kinds of a rate card.
+def priced_as(kind: Kind, told: int | None, card: RateCard) -> tuple[str, int]:
+    """Return the kind of call that a rate card has, and the records to count.
 
     A kind that the card does not have is ``other``. Where the log does not tell how many records a
-    call carries and the credits depend on it, the table's guess is taken, and said.
+    call carries and the credits depend on it, the table's guess is taken.
     """
+    api = kind.api if kind.api in card.calls else _OTHER
+    if not (card.kind(api).per_records or card.kind(api).tiers):
+        return api, 1
+    records = told or (kind.records.number if isinstance(kind.records, RecordGuess) else 1)
+    most = card.most_records(api)
+    return api, min(records, most) if most else records
+
+
+def mix_of(usage: ClientUsage, card: RateCard) -> Mix:
+    """Return what a client calls, by the kinds of a rate card; what is guessed is said."""
     counts: Counter[tuple[str, int]] = Counter()
     guessed: dict[str, RecordGuess] = {}
     unknown = 0
     for (kind, told), calls in usage.kinds.items():
-        api = kind.api if kind.api in card.calls else _OTHER
+        api, records = priced_as(kind, told, card)
         unknown += 0 if kind.known else calls
-        records = 1
-        if card.kind(api).per_records or card.kind(api).tiers:
-            records = told or 1
-            if told is None and isinstance(kind.records, RecordGuess):
-                guessed[api], records = kind.records, kind.records.number
-        most = card.most_records(api)
-        counts[api, min(records, most) if most else records] += calls
+        if records != 1 and told is None and isinstance(kind.records, RecordGuess):
+            guessed[api] = kind.records
+        counts[api, records] += calls
     mix = Mix()
     kept = counts.most_common(_MOST_KINDS)
     total = counts.total()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,11 @@ from simulation.fitting.options import FitOptions
 from simulation.fitting.variation import shared_variation
 from simulation.fitting.writing import report_of, text_of
 from simulation.formats import Document
-from simulation.logs import ClientNames, Reading, check_skipped, entries_of_logs
+from simulation.logs import Reading, check_skipped, entries_of_logs
 from simulation.rate_cards import RateCard
 from simulation.scenario import Scenario
 
-__all__ = ["Fit", "fit"]
+__all__ = ["Fit", "fit", "fit_part", "usage_of"]
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,22 @@ class Fit:
     report : dict
         What was read, estimated, assumed and left out, as JSON.
     apps : list of FittedApp
+    usage : Usage
+        What the log says.
+    options : FitOptions
     """
 
     scenario: Scenario
     text: str
     report: dict[str, Any]
     apps: list[FittedApp]
+    usage: Usage
+    options: FitOptions
+    _reading: Reading
+
+    def starting(self, start: dt.date) -> Scenario:
+        """Return the scenario that is fitted to the same log, and starts on another local date."""
+        return _fit(self.usage, self._reading, self.options, start).scenario
 
 
 def fit(*logs: str | Path, options: FitOptions | None = None) -> Fit:
@@ -59,22 +70,63 @@ def fit(*logs: str | Path, options: FitOptions | None = None) -> Fit:
     InputError
         If the logs cannot be read, or hold too little.
     """
-    its = options or FitOptions()
-    clients = ClientNames(its.clients_by)
-    reading = Reading(its.timezone, its.day_first, its.fields, clients, bucket=its.bucket)
-    gathering = Gathering(reading, read_call_kinds(its.calls))
-    usage = gathering.take_all(entries_of_logs(logs, reading)).usage()
-    check_skipped(reading, its.allow_skipped)
-    if not any(each.attempts.total for each in usage.clients):
-        raise InputError([Problem("log", "", "has no call, name a log with some")])
-    card = RateCard.load(its.rate_card)
-    start = _start(usage, its.timezone)
-    apps = fitted_apps(usage, its, card, start)
+    return fit_part(logs, options or FitOptions())
+
+
+def fit_part(
+    logs: Sequence[str | Path],
+    options: FitOptions,
+    until: int | None = None,
+    start: dt.date | None = None,
+) -> Fit:
+    """Return what `fit` does, of the calls before a moment, with a scenario from a date on.
+
+    Parameters
+    ----------
+    logs, options
+        As `fit` takes them.
+    until : int, optional
+        What comes from then on is left out, µs since 1970-01-01 UTC.
+    start : date, optional
+        The local date on which the scenario starts; the Monday after the log unless given.
+    """
+    usage, reading = usage_of(logs, options, until)
+    return _fit(usage, reading, options, start or _start(usage, options.timezone))
+
+
+def _fit(usage: Usage, reading: Reading, options: FitOptions, start: dt.date) -> Fit:
+    card = RateCard.load(options.rate_card)
+    apps = fitted_apps(usage, options, card, start)
     factors = [app.laws.day_factors for app in apps if app.laws.day_factors is not None]
     shared = shared_variation(factors) if len(factors) > 1 else None
-    text = text_of(apps, its, card, start, usage, reading, shared)
+    text = text_of(apps, options, card, start, usage, reading, shared)
     scenario = Document(yaml.safe_load(text), "the fitted scenario").validate(Scenario)
-    return Fit(scenario, text, report_of(apps, its, usage, reading, shared), apps)
+    report = report_of(apps, options, usage, reading, shared)
+    return Fit(scenario, text, report, apps, usage, options, reading)
+
+
+def usage_of(
+    logs: Sequence[str | Path], options: FitOptions, until: int | None = None
+) -> tuple[Usage, Reading]:
+    """Return what logs say, and how they were read.
+
+    Parameters
+    ----------
+    logs : sequence of str or Path
+    options : FitOptions
+    until : int, optional
+        What comes from then on is left out, µs since 1970-01-01 UTC.
+    """
+    reading = options.reading()
+    gathering = Gathering(reading, read_call_kinds(options.calls))
+    parts = entries_of_logs(logs, reading)
+    if until is not None:
+        parts = (part.where(part.time < until) for part in parts)
+    usage = gathering.take_all(parts).usage()
+    check_skipped(reading, options.allow_skipped)
+    if not any(each.attempts.total for each in usage.clients):
+        raise InputError([Problem("log", "", "has no call, name a log with some")])
+    return usage, reading
 
 
 def _start(usage: Usage, zone: ZoneInfo) -> dt.date:

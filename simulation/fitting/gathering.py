@@ -171,16 +171,14 @@ class Gathering:
         """Gather a part of a log."""
         if not len(entries):
             return
-        if (entries.time[1:] < entries.time[:-1]).any():
-            entries = entries.where(np.argsort(entries.time, kind="stable"))
+        entries = entries.in_order()
         if not self._grain:
             fine = _FINE if (entries.time % SECOND).any() else SECOND
             self._grain = self._reading.bucket or fine
             self._begin = int(entries.time[0])
         self._begin = min(self._begin, int(entries.time[0]))
         self._end = max(self._end, int(entries.time[-1]))
-        client = np.minimum(entries.client, _MOST_CLIENTS - 1)
-        is_call = self._calls_of(entries, client)
+        client, is_call = self.calls_of(entries)
         keys = client << _CLIENT | entries.time // self._grain
         self._attempts.add(keys, entries.calls)
         self._calls.add(keys[is_call], entries.calls[is_call])
@@ -190,8 +188,9 @@ class Gathering:
                 sums.coarser(10)
         self._count(entries, client)
 
-    def _calls_of(self, entries: Entries, client: Ints) -> Flags:
-        """Return which attempts begin a call."""
+    def calls_of(self, entries: Entries) -> tuple[Ints, Flags]:
+        """Return whose each attempt is, and which attempts begin a call; they come in order."""
+        client = np.minimum(entries.client, _MOST_CLIENTS - 1)
         is_call = np.ones(len(entries), bool)
         count = min(len(self._reading.clients), _MOST_CLIENTS)
         if count > len(self._usual):
@@ -204,7 +203,7 @@ class Gathering:
                 *(client, entries.same, entries.time, entries.status, self._open, self._seen),
                 *(_LONGEST_WAIT, is_call, self._after, self._usual, self._chains),
             )
-        return is_call
+        return client, is_call
 
     def _count(self, entries: Entries, client: Ints) -> None:
         """Count what was asked for, and what was throttled."""

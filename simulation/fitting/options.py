@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from simulation.logs import ClientNames, Reading
 from simulation.rate_cards import DEFAULT_RATE_CARD
 
 __all__ = ["FitOptions"]
@@ -24,6 +25,8 @@ class FitOptions:
     rate_card : str or Path
     edition, user_licenses : str, int or None
         Of the org; the card's first paid edition and 10 licenses unless given, both assumed.
+    addon_credits : int
+        That the org has bought.
     names : mapping of str to str
         What clients are called in the scenario, by what the log calls them; others are ``app-1``
         and so on.
@@ -41,6 +44,7 @@ class FitOptions:
     rate_card: str | Path = DEFAULT_RATE_CARD
     edition: str | None = None
     user_licenses: int | None = None
+    addon_credits: int = 0
     names: Mapping[str, str] = field(default_factory=dict)
     keep_names: bool = False
     day_first: bool | None = None
@@ -49,3 +53,8 @@ class FitOptions:
     allow_skipped: float = 0.05
     bucket: int = 0
     calls: Path | None = None
+
+    def reading(self) -> Reading:
+        """Return what reads a log so."""
+        clients = ClientNames(self.clients_by)
+        return Reading(self.timezone, self.day_first, self.fields, clients, bucket=self.bucket)

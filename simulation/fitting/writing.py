@@ -13,16 +13,18 @@ import numpy as np
 from simulation.fitting.apps import FittedApp
 from simulation.fitting.gathering import Usage
 from simulation.fitting.options import FitOptions
+from simulation.fitting.replay import Replay
 from simulation.fitting.result import Component, Estimate
 from simulation.fitting.spelling import number_text, span_text
 from simulation.logs import Reading
 from simulation.quantities import DAY, HOUR
 from simulation.rate_cards import RateCard
 
-__all__ = ["report_of", "text_of"]
+__all__ = ["replay_text", "report_of", "text_of"]
 
 _WIDTH = 96
 _LICENSES = 10
+_OBJECTIVE = "objective: {throttled_share: 0.1%, probability: 95%}"
 _UNITS = {
     "rate": " a day",
     "calls": " calls",
@@ -54,14 +56,8 @@ def text_of(
 ) -> str:
     """Return a scenario file whose comments say what was estimated, from what, and how surely."""
     lines = [*_head(apps, usage, reading, shared)]
-    edition = options.edition or _first_paid(card)
-    licenses = _LICENSES if options.user_licenses is None else options.user_licenses
-    lines += ["name: Fitted to a log", f"rate_card: {json.dumps(str(options.rate_card))}"]
-    if options.edition is None or options.user_licenses is None:
-        lines += _comment("Assumed: a log does not tell what the org has bought. Write your own.")
-    org = f"org: {{edition: {json.dumps(edition)}, user_licenses: {licenses}, addon_credits: 0}}"
+    lines += _setting(options, card, "Fitted to a log")
     lines += [
-        org,
         f"start: {start.isoformat()}   # the Monday after the log",
         f"timezone: {options.timezone.key}",
         "horizon: 30 days",
@@ -71,8 +67,53 @@ def text_of(
     ]
     for app in apps:
         lines += _app(app)
-    lines += ["objective: {throttled_share: 0.1%, probability: 95%}"]
+    lines += [_OBJECTIVE]
     return "\n".join(lines) + "\n"
+
+
+def replay_text(replay: Replay, files: Sequence[str], options: FitOptions, card: RateCard) -> str:
+    """Return a scenario file whose clients call as they did in the log, from traces in files."""
+    zone = options.timezone
+    first, last = (
+        dt.datetime.fromtimestamp(moment // 1_000_000, zone).date()
+        for moment in (replay.begin, replay.end - 1)
+    )
+    begin, end = (
+        dt.datetime.combine(day, dt.time(), zone).timestamp()
+        for day in (first, last + dt.timedelta(days=1))
+    )
+    calls = sum(len(each.time) for each in replay.clients)
+    lines = _comment(
+        f"The {calls:,} calls of a log as they came, {_date(replay.begin)} to {_date(replay.end)}."
+    )
+    lines += _setting(options, card, "Replay of a log")
+    lines += [
+        f"start: {first.isoformat()}",
+        f"timezone: {zone.key}",
+        f"horizon: {span_text(round((end - begin) * 1_000_000))}",
+        f"warmup: {'1 day' if last > first else 0}   # until a window of calls is in the pool",
+        "replications: 1   # nothing is drawn",
+        "clients:",
+    ]
+    for each in replay.written(files):
+        lines += [
+            f"  - name: {json.dumps(each['name'])}",
+            f"    arrivals: {{trace: {{file: {json.dumps(each['arrivals']['trace']['file'])}}}}}",
+            f"    on_throttle: {_flow(each['on_throttle'])}",
+        ]
+    lines += [_OBJECTIVE]
+    return "\n".join(lines) + "\n"
+
+
+def _setting(options: FitOptions, card: RateCard, name: str) -> list[str]:
+    """Return what the org has, as a scenario file says it."""
+    edition = options.edition or _first_paid(card)
+    licenses = _LICENSES if options.user_licenses is None else options.user_licenses
+    lines = [f"name: {name}", f"rate_card: {json.dumps(str(options.rate_card))}"]
+    if options.edition is None or options.user_licenses is None:
+        lines += _comment("Assumed: a log does not tell what the org has bought. Write your own.")
+    has = f"edition: {json.dumps(edition)}, user_licenses: {licenses}"
+    return [*lines, f"org: {{{has}, addon_credits: {options.addon_credits}}}"]
 
 
 def _first_paid(card: RateCard) -> str:

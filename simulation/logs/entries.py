@@ -62,6 +62,12 @@ class Entries:
         """Return some of the entries, or all in another order."""
         return Entries(*(getattr(self, each.name)[kept] for each in fields(self)))
 
+    def in_order(self) -> Entries:
+        """Return the entries in order of time."""
+        if (self.time[1:] >= self.time[:-1]).all():
+            return self
+        return self.where(np.argsort(self.time, kind="stable"))
+
     @classmethod
     def of(cls, time: Ints, line: Ints, **others: Any) -> Entries:
         """Return entries; what is not given is unknown, and each is of one request."""

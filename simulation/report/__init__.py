@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from simulation.report.run_in_words import (
         precision_finding, run_figures, run_findings, start_finding,
     )
+    from simulation.report.trust_in_words import (
+        backtest_findings, backtest_rows, comparison_findings,
+    )
+    from simulation.report.trust_page import trust_report
 else:
     from simulation.lazy import lazily
 

@@ -17,7 +17,8 @@ from plotly.subplots import make_subplots
 from simulation.experiment import RunResult, timeline, weekly
 from simulation.formats import number, percent
 from simulation.planning import Plan, surely_enough
-from simulation.report.colours import BAND, BLUE, GREEN, GREY, ORANGE, PALE, RED
+from simulation.report.colours import BAND, BLUE, GREEN, GREY, ORANGE, RED
+from simulation.report.figure_style import blank_figure, styled
 from simulation.report.plan_in_words import what_it_is
 from simulation.report.timeline_parts import level_lines, timeline_traces, warm_up
 from simulation.scenario import Scenario
@@ -35,27 +36,6 @@ __all__ = [
 
 _MOST_BARS = 12
 _WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
-
-
-def _figure(height: int) -> go.Figure:
-    return _styled(go.Figure(), height)
-
-
-def _styled(figure: go.Figure, height: int) -> go.Figure:
-    """Return a figure with what all have in common: it fits a phone, and light and dark pages."""
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 40, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"size": 13, "color": GREY},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.01, "x": 0},
-        hoverlabel={"font": {"size": 13}},
-        dragmode=False,
-    )
-    figure.update_xaxes(automargin=True, gridcolor=PALE, zeroline=False)
-    figure.update_yaxes(automargin=True, gridcolor=PALE, zeroline=False)
-    return figure
 
 
 def available_credits(result: RunResult) -> go.Figure:
@@ -86,7 +66,7 @@ def available_credits_by_size(
         for row, trace in timeline_traces(line):
             trace.visible = size == sizes[active]
             figure.add_trace(trace, row=row, col=1)
-    _styled(figure, 460 if len(sizes) > 1 else 400)
+    styled(figure, 460 if len(sizes) > 1 else 400)
     figure.update_yaxes(
         title_text=f"{scenario.card.pool.unit} available", rangemode="tozero", row=1, col=1
     )
@@ -135,7 +115,7 @@ def frontier(plan: Plan) -> go.Figure | None:
     """
     if len(plan.frontier) == 1:
         return None
-    figure = _figure(400)
+    figure = blank_figure(400)
     billed = plan.scenario.billed_use_of_a_day is not None
     _add_curve(figure, plan.frontier, billed)
     for size, words in _marked(plan).items():
@@ -228,7 +208,7 @@ def uses_and_suffers(result: RunResult, by: str = "client") -> go.Figure:
         others = pd.DataFrame([rest.sum()], index=[f"{len(rest)} others"])
         shares = pd.concat([others, shares.iloc[len(rest) :]])
     names = [escape(str(name)) for name in shares.index]
-    figure = _figure(110 + 46 * len(names))
+    figure = blank_figure(110 + 46 * len(names))
     for column, words, colour in (
         ("throttled_calls", "of the throttled calls", RED),
         (used, of_used, BLUE),
@@ -256,7 +236,7 @@ def when_it_hurts(result: RunResult) -> go.Figure:
 
 def week(table: pd.DataFrame) -> go.Figure:
     """Return the same figure of a table that `simulation.experiment.weekly` gave."""
-    figure = _figure(300)
+    figure = blank_figure(300)
     figure.add_heatmap(
         z=table.to_numpy().round(2),
         x=[f"{hour:02}" for hour in table.columns],
@@ -322,7 +302,7 @@ def delays(result: RunResult) -> go.Figure | None:
             col=1,
             hovertemplate="%{y}: %{x:,.3g} s<extra>" + words + "</extra>",
         )
-    _styled(figure, 260 + 28 * (len(means) + len(waited)))
+    styled(figure, 260 + 28 * (len(means) + len(waited)))
     figure.update_layout(legend={"y": -0.08, "yanchor": "top"})
     figure.update_xaxes(rangemode="tozero")
     figure.update_yaxes(type="category")
@@ -337,7 +317,7 @@ def alternatives(plan: Plan) -> go.Figure | None:
     estimates = [each.saves_per_month for each in savers if each.saves_per_month is not None]
     middle = [float(saving.mean) for saving in estimates]
     partly = "<br>(in add-on credits alone)"
-    figure = _figure(110 + 46 * len(savers))
+    figure = blank_figure(110 + 46 * len(savers))
     figure.add_bar(
         y=[escape(each.name) + partly * each.addon_credits_alone for each in savers],
         x=middle,

@@ -26,7 +26,7 @@ from simulation.report.run_in_words import run_figures, run_findings, start_find
 from simulation.scenario import Scenario
 from simulation.version import __version__
 
-__all__ = ["environment", "report", "write"]
+__all__ = ["environment", "figures_as_json", "report", "write"]
 
 _BAND_OF_TEN = 10
 """Replications from which a band can leave out one of ten."""
@@ -91,7 +91,9 @@ def report(
         sections=sections,
         rows=[] if run is None else run_figures(run),
         limits=[] if run is None else limit_figures(run),
-        figures=_json({each.id: each.figure for each in sections if each.figure is not None}),
+        figures=figures_as_json(
+            {each.id: each.figure for each in sections if each.figure is not None}
+        ),
         card=scenario.card,
         assumptions=_assumptions(),
         command=_command(result),
@@ -118,7 +120,7 @@ def environment() -> Environment:
     return environment
 
 
-def _json(pictures: Mapping[str, go.Figure]) -> Markup:
+def figures_as_json(pictures: Mapping[str, go.Figure]) -> Markup:
     """Return figures by name as JSON that may stand inside a script element."""
     # A name or a text with "</script>" would end the element; JSON may write < as an escape.
     members = (f"{json.dumps(name)}:{figure.to_json()}" for name, figure in pictures.items())

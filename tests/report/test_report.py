@@ -17,7 +17,7 @@ from simulation.experiment.over_time import coarser, timeline, weekly
 from simulation.formats.words import percent
 from simulation.planning.over_time import OverTime, sizes_to_compare
 from simulation.report import figures
-from simulation.report.page import _json, report, write
+from simulation.report.page import figures_as_json, report, write
 from simulation.report.plan_in_words import plan_findings, what_it_is
 from tests.browser import CHROMIUM, Browser
 from tests.helpers import ROOT, any_limit, build, creditsim, poisson, scheduled
@@ -174,7 +174,7 @@ def test_names_that_look_like_markup_are_text(tmp_path: Path) -> None:
 
 def test_figures_cannot_end_the_element_that_holds_them() -> None:
     evil = "</script><script>alert(1)</script>"
-    held = _json({"name": go.Figure(layout={"title": {"text": evil}})})
+    held = figures_as_json({"name": go.Figure(layout={"title": {"text": evil}})})
     assert "<" not in held
     assert json.loads(held)["name"]["layout"]["title"]["text"] == evil
 

@@ -1,0 +1,80 @@
+"""The options by which logs are read, of every command that reads some."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from simulation.cli.app import fail
+from simulation.cli.options import path_option
+
+if TYPE_CHECKING:
+    from simulation.fitting import FitOptions
+
+__all__ = ["LogArguments", "fit_options", "pairs"]
+
+_DATES = ("day_first", "month_first")
+
+
+class LogArguments(NamedTuple):
+    """How logs are read."""
+
+    client_by: Annotated[
+        list[str] | None,
+        typer.Option(help="What tells apps apart: user, agent, address; may be given again."),
+    ] = None
+    field: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROLE=FIELD",
+            help="What the log calls its time, method, path, status, user, agent, address, id, "
+            "records or calls; may be given again.",
+        ),
+    ] = None
+    dates: Annotated[
+        str | None,
+        typer.Option(metavar="day_first|month_first", help="What 9/11/2026 means in the log."),
+    ] = None
+    bucket: Annotated[
+        str | None, typer.Option(help="The time that a count is of, where one row is all.")
+    ] = None
+    allow_skipped: Annotated[str, typer.Option(help="The share of lines that may be left out.")] = (
+        "5%"
+    )
+    calls: Annotated[
+        Path | None, path_option("--calls", "A table of your own: requests, and kinds of call.")
+    ] = None
+
+
+def fit_options(asked: LogArguments, **others: Any) -> FitOptions:
+    """Return the options of a fit; ends with a message if one cannot be read."""
+    from simulation.fitting import FitOptions
+    from simulation.quantities import parse_duration, parse_share
+
+    if asked.dates not in (None, *_DATES):
+        fail(f"--dates: {asked.dates!r} is neither day_first nor month_first")
+    try:
+        return FitOptions(
+            day_first=None if asked.dates is None else asked.dates == "day_first",
+            clients_by=asked.client_by or (),
+            fields=pairs("--field", asked.field),
+            bucket=0 if asked.bucket is None else parse_duration(asked.bucket),
+            allow_skipped=parse_share(asked.allow_skipped),
+            calls=asked.calls,
+            **others,
+        )
+    except ValueError as error:
+        fail(str(error))
+
+
+def pairs(option: str, given: list[str] | None) -> dict[str, str]:
+    """Return what options such as ``--name curl=nightly-sync`` say."""
+    found = {}
+    for each in given or ():
+        key, equals, value = each.partition("=")
+        if not (key and equals and value):
+            fail(f"{option}: {each!r} has no two sides, write it such as a=b")
+        found[key] = value
+    return found

@@ -1,0 +1,108 @@
+"""How far a scenario may be trusted, in sentences."""
+
+from __future__ import annotations
+
+from math import isnan
+
+from simulation.formats import counted, number, percent
+from simulation.trust import Backtest, Comparison
+
+__all__ = ["backtest_findings", "backtest_rows", "comparison_findings"]
+
+_TRUSTED = {
+    "trusted": "The predictions held",
+    "too sure": "The predictions were too sure",
+    "no better than last week": "The predictions held, but a simple rule was as good",
+    "too little": "There are too few days to judge by",
+}
+_RIVALS = {"flat Poisson": "those of a flat Poisson process", "last week": "those of last week"}
+
+
+def comparison_findings(found: Comparison) -> list[str]:
+    """Return whether a model does what its log did: the verdict first, then what shows it."""
+    highest, runs = found.demand["highest"], found.replications
+    window = found.days.scenario.card.window_in_words
+    log = f"in the log the busiest {window} took {number(highest.log)} credits"
+    spread = f"{number(highest.low)} to {number(highest.high)} in 95 % of {runs} runs"
+    if found.verdict == "too short":
+        days = counted(len(found.days), "whole day")
+        said = f"Too short to judge: the log has {days}, and only a week shows what is usual"
+        said += f". So far, {log}, and the model's took {spread}."
+    elif found.verdict == "fits":
+        said = f"Fit for planning: {log}, and the model's took {spread}."
+    else:
+        said = (
+            f"The model {found.verdict} the peaks: {log}, {found.factor:.2g} times the model's "
+            f"{number(highest.median)} ({spread})."
+        )
+        if found.verdict == "understates":
+            said += " Plan with the calls as they came: write them with --replay."
+        else:
+            said += " What it advises is on the safe side."
+    return [said, _throttled_in_words(found)]
+
+
+def _throttled_in_words(found: Comparison) -> str:
+    size, each = list(found.throttled.items())[1 if len(found.throttled) > 1 else 0]
+    model = f"{percent(each.median)} ({percent(each.low)} to {percent(each.high)})"
+    return (
+        f"A pool of {number(size)} credits would throttle {percent(each.log)} of the log's calls, "
+        f"and {model} of the model's."
+    )
+
+
+def backtest_findings(found: Backtest) -> list[str]:
+    """Return what predictions were worth: the verdict first, then what shows it."""
+    peaks = counted(len(found.dates), "daily peak")
+    inside = f"{found.covered} of {peaks} lay in what was predicted, where 95 % are to"
+    said = [f"{_TRUSTED[found.verdict]}: {inside}."]
+    if found.is_short_before:
+        before = counted(found.before, "whole day")
+        said.append(f"They rest on {before}; two weeks are needed to tell what is usual.")
+    scores = found.scores
+    off = [
+        f"{rival} by {number(scores[name].mean)}"
+        for name, rival in _RIVALS.items()
+        if name in scores
+    ]
+    its = scores["scenario"]
+    said.append(
+        f"The predicted peaks are off by {number(its.mean)} credits, {' and '.join(off)} (mean "
+        f"CRPS of {counted(its.days, 'day')}, less is better)."
+    )
+    return [*said, _throttled_days(found)]
+
+
+def _throttled_days(found: Backtest) -> str:
+    row = found.to_dict()["predicted_throttled"]
+    predicted = f"{number(row['median'])} ({number(row['low'])} to {number(row['high'])})"
+    replayed = int(found.replayed.sum())
+    pool = f"the scenario's pool throttles {number(replayed)} of the log's attempts"
+    if found.answered_429 is None:
+        return f"The log does not tell what was throttled; {pool}, predicted are {predicted}."
+    answered = int(found.answered_429.sum())
+    seen = f"The log has {counted(answered, 'attempt')} answered 429"
+    said = f"{seen}; {pool}, predicted are {predicted}."
+    if not answered and replayed:
+        said += " So the org has a larger pool: write into the scenario what it has bought."
+    return said
+
+
+def backtest_rows(found: Backtest) -> list[tuple[str, ...]]:
+    """Return a row for each day: date, peak, prediction and interval, last week, 429s."""
+    return [
+        (
+            f"{day['date']:%a %d %b}",
+            number(day["peak"]),
+            number(day["predicted"]),
+            f"{number(day['predicted_low'])} to {number(day['predicted_high'])}",
+            _known(day["last_week"]),
+            _known(day["answered_429"]),
+            number(day["throttled"]),
+        )
+        for day in found.table().to_dict("records")
+    ]
+
+
+def _known(value: float) -> str:
+    return "" if isnan(value) else number(value)

@@ -1,0 +1,151 @@
+"""Judgements of scenarios by logs: read, replay, and put side by side."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from simulation.errors import InputError, Problem
+from simulation.fitting import Fit, FitOptions, Replay, fit_part, replay_of, usage_of
+from simulation.formats import counted
+from simulation.quantities import DAY, HOUR, write_duration
+from simulation.scenario import Scenario, as_scenario
+from simulation.trust.comparison import Comparison, Progress, compare_with_log
+from simulation.trust.judged_days import JudgedDays, lead, midnight
+from simulation.trust.predictions import Backtest, backtest_days
+
+__all__ = ["backtest", "compare_fit", "hold_out"]
+
+_SECONDS = 1_000_000
+
+
+def compare_fit(found: Fit, replay: Replay, progress: Progress | None = None) -> Comparison:
+    """Return a fitted scenario beside the log that it was fitted to.
+
+    Raises
+    ------
+    InputError
+        If the log has no whole day that can be judged.
+    """
+    first, count = _whole_days(replay, found.scenario)
+    model = JudgedDays.of(found.starting(first - lead(found.scenario)), first, count)
+    with _traced(replay) as clients:
+        log = model.replayed(clients)
+        return compare_with_log([model], log, progress)
+
+
+def hold_out(
+    logs: Sequence[str | Path],
+    found: Fit,
+    replay: Replay,
+    length: int,
+    progress: Progress | None = None,
+) -> Backtest:
+    """Return the last days of logs as a fit to the days before them predicts them.
+
+    Parameters
+    ----------
+    logs : sequence of str or Path
+    found : Fit
+        Of the whole logs; they are read again up to the days that are withheld.
+    replay : Replay
+        Of the whole logs.
+    length : int
+        How much is withheld, µs: whole days.
+    progress : callable, optional
+        Called with how many parts are done, and how many there are.
+
+    Raises
+    ------
+    InputError
+        If that leaves no whole day to fit to.
+    """
+    first, count = _whole_days(replay, found.scenario)
+    withheld = max(1, length // DAY)
+    if withheld >= count:
+        have = f"it has {counted(count, 'whole day')} behind the first one"
+        what = f"{write_duration(length)} of the log leave nothing to fit to, {have}"
+        raise InputError([Problem("--hold-out", "", f"{what}: withhold less")])
+    split = first + dt.timedelta(days=count - withheld)
+    until, start = midnight(split, found.scenario), split - lead(found.scenario)
+    scenario = fit_part(logs, found.options, until, start).scenario
+    model = JudgedDays.of(scenario, split, withheld)
+    with _traced(replay) as clients:
+        log = replace(model, first=first, count=count).replayed(clients)
+        return backtest_days([model], log, replay.throttled, progress)
+
+
+def backtest(
+    scenario: Scenario | Path | str,
+    *logs: str | Path,
+    options: FitOptions | None = None,
+    progress: Progress | None = None,
+) -> Backtest:
+    """Return the days of logs as a scenario predicts them that was not fitted to them.
+
+    Parameters
+    ----------
+    scenario : Scenario, Path or str
+        A scenario, or the path of its file.
+    *logs : str or Path
+        Files, and patterns such as ``logs/*.gz``.
+    options : FitOptions, optional
+        How the logs are read. Times without an offset are those of the scenario's time zone, and
+        its rate card holds, whatever the options say.
+    progress : callable, optional
+        Called with how many parts are done, and how many there are.
+
+    Raises
+    ------
+    InputError
+        If the scenario or the logs cannot be read, or there is no whole day to judge by.
+    """
+    scenario = as_scenario(scenario)
+    its = replace(options or FitOptions(), timezone=scenario.timezone)
+    usage, _ = usage_of(logs, its)
+    replay = replay_of(logs, its, usage, scenario.card)
+    first, count = _whole_days(replay, scenario)
+    model = JudgedDays.of(scenario, first, count)
+    with _traced(replay) as clients:
+        log = model.replayed(clients)
+        return backtest_days([model], log, replay.throttled, progress)
+
+
+def _whole_days(replay: Replay, scenario: Scenario) -> tuple[dt.date, int]:
+    """Return the whole local days of a log that can be judged: the first, and how many.
+
+    A day is whole if the log begins in its first hour, or ends in its last. Those whose credits
+    are still in use when the judged days begin are left out.
+    """
+    first, last = (
+        dt.datetime.fromtimestamp(moment // _SECONDS, scenario.timezone).date()
+        for moment in (replay.begin, replay.end - 1)
+    )
+    if replay.begin >= midnight(first, scenario) + HOUR:
+        first += dt.timedelta(days=1)
+    first += lead(scenario)
+    end = last + dt.timedelta(days=1)
+    if replay.end < midnight(end, scenario) - HOUR:
+        end = last
+    count = (end - first).days
+    if count < 1:
+        what = "has no whole day behind the first, which fills the pool: nothing can be judged"
+        raise InputError([Problem("log", "", f"{what}, name more of it")])
+    return first, count
+
+
+@contextmanager
+def _traced(replay: Replay) -> Iterator[list[dict[str, Any]]]:
+    """Write a replay's traces to a folder that is there for a while; yield clients with them."""
+    from pyarrow.csv import write_csv
+
+    with TemporaryDirectory(prefix="creditsim-") as folder:
+        files = [str(Path(folder, name)) for name in replay.files("replay")]
+        for file, table in zip(files, replay.tables(), strict=True):
+            write_csv(table, file)
+        yield replay.written(files)
