@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulation.bounds import MOST_CREDITS, MOST_LICENSES
-from simulation.cli.app import fail, print_json
-from simulation.cli.log_options import LogArguments, fit_options, pairs
+from simulation.cli.app import print_json
+from simulation.cli.log_options import LogArguments, fit_options, pairs, value_of
 from simulation.cli.options import (
     AsJson,
     Assignments,
@@ -80,11 +80,8 @@ def fit(
     from simulation.quantities import parse_duration
     from simulation.rate_cards import DEFAULT_RATE_CARD
 
-    try:
-        withheld = None if hold_out is None else parse_duration(hold_out)
-        zone = read_zone(timezone)
-    except ValueError as error:
-        fail(str(error))
+    withheld = None if hold_out is None else value_of("--hold-out", parse_duration, hold_out)
+    zone = value_of("--timezone", read_zone, timezone)
     options = fit_options(
         asked,
         timezone=zone,

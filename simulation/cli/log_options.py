@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 import typer
 
@@ -13,7 +14,9 @@ from simulation.cli.options import path_option
 if TYPE_CHECKING:
     from simulation.fitting import FitOptions
 
-__all__ = ["LogArguments", "fit_options", "pairs"]
+__all__ = ["LogArguments", "fit_options", "pairs", "value_of"]
+
+T = TypeVar("T")
 
 _DATES = ("day_first", "month_first")
 
@@ -55,18 +58,23 @@ def fit_options(asked: LogArguments, **others: Any) -> FitOptions:
 
     if asked.dates not in (None, *_DATES):
         fail(f"--dates: {asked.dates!r} is neither day_first nor month_first")
+    return FitOptions(
+        day_first=None if asked.dates is None else asked.dates == "day_first",
+        clients_by=asked.client_by or (),
+        fields=pairs("--field", asked.field),
+        bucket=0 if asked.bucket is None else value_of("--bucket", parse_duration, asked.bucket),
+        allow_skipped=value_of("--allow-skipped", parse_share, asked.allow_skipped),
+        calls=asked.calls,
+        **others,
+    )
+
+
+def value_of(option: str, reader: Callable[[str], T], text: str) -> T:
+    """Return what an option says; ends with a message that names it if that cannot be read."""
     try:
-        return FitOptions(
-            day_first=None if asked.dates is None else asked.dates == "day_first",
-            clients_by=asked.client_by or (),
-            fields=pairs("--field", asked.field),
-            bucket=0 if asked.bucket is None else parse_duration(asked.bucket),
-            allow_skipped=parse_share(asked.allow_skipped),
-            calls=asked.calls,
-            **others,
-        )
+        return reader(text)
     except ValueError as error:
-        fail(str(error))
+        fail(f"{option}: {error}")
 
 
 def pairs(option: str, given: list[str] | None) -> dict[str, str]:

@@ -81,9 +81,9 @@ def _identity(parameter: _Parameter) -> str:
 
 
 def test_every_number_and_path_is_found() -> None:
-    assert len(NUMBERS) == 20
+    assert len(NUMBERS) == 21
     assert {each.name for each in PATHS} == {
-        *("--out", "--report", "--file", "--calls", "PATH", "DIR"),
+        *("--out", "--report", "--file", "--calls", "--replay", "PATH", "DIR"),
         *("SCENARIO", "SCENARIO...", "PATHS...", "LOG..."),
     }
 
@@ -167,7 +167,12 @@ def test_thousands_are_grouped_on_the_command_line_too() -> None:
 def test_an_empty_path_is_refused_by_its_name_and_nothing_is_written(
     parameter: _Parameter,
 ) -> None:
-    required = {"run": ["s.yaml"], "plan": ["s.yaml"], "batch": ["s.yaml", "--out", "o"]}
+    required = {
+        "run": ["s.yaml"],
+        "plan": ["s.yaml"],
+        "batch": ["s.yaml", "--out", "o"],
+        "backtest": ["s.yaml", "a.log"],
+    }
     words = [parameter.command, *required.get(parameter.command, [])]
     if parameter.name.startswith("--"):
         words += ["r"] * (parameter.command == "report")

@@ -1,0 +1,116 @@
+"""From logs to a scenario and to a judgement, by the commands as a user types them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from simulation import load_scenario, run
+from simulation.cli.commands import app
+from tests.trust.logs import access_log, log_of
+
+OFFICE = {"poisson": {"rate": "500 per day", "profile": "office_hours"}}
+NIGHTLY = {"schedule": {"at": "02:00", "calls": 60, "over": "1 minute"}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with three weeks of log in which two apps call."""
+    monkeypatch.chdir(tmp_path)
+    log_of(Path("a.log"), OFFICE, days=21)
+    log_of(Path("nightly.log"), NIGHTLY, days=21)
+    text = Path("nightly.log").read_text().replace('"sync"', '"nightly"')
+    with Path("a.log").open("a") as file:
+        file.write(text)
+    Path("nightly.log").unlink()
+    return tmp_path
+
+
+def _command(*words: str) -> Result:
+    return CliRunner().invoke(app, [*words])
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_log_becomes_a_scenario_that_can_be_planned() -> None:
+    done = _command("fit", "a.log", "--out", "org.yaml")
+    assert done.exit_code == 0, done.stderr
+    assert "Wrote org.yaml. Write your org into it, then: creditsim plan org.yaml" in done.stdout
+    scenario = load_scenario("org.yaml")
+    assert [each.name for each in scenario.clients] == ["app-1", "app-2"]
+    assert scenario.clients[1].arrivals.schedule is not None
+    planned = _command("plan", "org.yaml", "--json")
+    assert planned.exit_code == 0, planned.stderr
+    report = json.loads(Path("org.fit.json").read_text())
+    assert report == json.loads(_command("fit", "a.log", "--out", "b.yaml", "--json").stdout)
+    assert Path("b.yaml").read_text() == Path("org.yaml").read_text()
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_replay_makes_the_calls_of_the_log() -> None:
+    assert _command("fit", "a.log", "--out", "org.yaml", "--replay", "r.yaml").exit_code == 0
+    result = run(load_scenario("r.yaml", ["warmup=0", "horizon=21 days"]))
+    lines = Path("a.log").read_text().splitlines()
+    assert result.runs["calls"].tolist() == [len(lines)]
+    assert {*map(str, Path().glob("r-*.csv"))} == {"r-app-1.csv", "r-app-2.csv"}
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_fit_says_how_far_it_may_be_trusted() -> None:
+    options = ("--report", "page.html", "--hold-out", "1 week")
+    done = _command("fit", "a.log", "--out", "org.yaml", *options)
+    assert done.exit_code == 0, done.stderr
+    words = " ".join(done.stdout.split())
+    assert "Fit for planning: in the log the busiest 24 hours took" in words
+    assert "of 7 daily peaks lay in what was predicted, where 95 % are to" in words
+    report = json.loads(Path("org.fit.json").read_text())
+    assert report["comparison"]["verdict"] == "fits"
+    assert report["backtest"]["days"] == len(report["backtest"]["by_day"]) == 7
+    page = Path("page.html").read_text()
+    assert "Fit for planning: in the log" in page
+    assert "Days that were not fitted" in page
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_scenario_is_judged_by_a_later_log() -> None:
+    assert _command("fit", "a.log", "--out", "org.yaml").exit_code == 0
+    log_of(Path("later.log"), OFFICE, days=28)
+    done = _command("backtest", "org.yaml", "later.log", "--report", "page.html")
+    assert done.exit_code == 0, done.stderr
+    assert "27 daily peaks" in " ".join(done.stdout.split())
+    assert "Days that were not fitted" in Path("page.html").read_text()
+    found = json.loads(_command("backtest", "org.yaml", "later.log", "--json").stdout)
+    assert (found["first"], found["days"]) == ("2026-01-06", 27)
+    assert found["crps"].keys() == {"scenario", "flat Poisson", "last week"}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("fit none.log --out o.yaml", "none.log: there is no such file"),
+        ("fit a.log --out a.log", "a.log: is not a page that creditsim wrote"),
+        ("fit a.log --out o.yaml --hold-out 3", "--hold-out: '3' is not a duration"),
+        ("fit a.log --out o.yaml --hold-out '3 weeks'", "--hold-out: 21 days of the log leave"),
+        ("fit a.log --out o.yaml --timezone Mars", "--timezone: 'Mars'"),
+        ("fit a.log --out o.yaml --name x", "--name: 'x' has no two sides"),
+        ("backtest none.yaml a.log", "none.yaml: there is no such file"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_what_is_wrong_is_one_line_and_nothing_is_written(words: str, told: str) -> None:
+    before = {path.name for path in Path().iterdir()}
+    done = _command(*shlex.split(words))
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert told in done.stderr
+    assert {path.name for path in Path().iterdir()} == before
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_log_of_one_line_becomes_a_scenario() -> None:
+    access_log(Path("one.log"), [1_767_571_200_000_000])
+    done = _command("fit", "one.log", "--out", "one.yaml")
+    assert done.exit_code == 0, done.stderr
+    assert load_scenario("one.yaml").clients
