@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from simulation.arrays import Flags, Ints, record
-from simulation.fitting.attempt_loops import BINS, MOST_COUNTED, follow, sum_by_key
+from simulation.fitting.attempt_loops import (
+    BINS,
+    CLIENT_BITS,
+    MOST_COUNTED,
+    RECORD_BITS,
+    TARGET_BITS,
+    count_by_cell,
+    count_by_kind,
+    follow,
+    steps_back,
+)
 from simulation.fitting.call_kinds import CallKindTable, Kind
 from simulation.fitting.cells import Cells
-from simulation.logs import UNKNOWN, Entries, Reading
+from simulation.logs import Entries, Reading
 from simulation.quantities import SECOND
 
 __all__ = ["ClientUsage", "Gathering", "Usage"]
@@ -22,13 +32,20 @@ _FINE = SECOND // 10
 _MOST_CELLS = 12_000_000
 """The cells of all clients that are kept; with more of them, each becomes ten times as long."""
 _TOGETHER = 4_000_000  # parts are joined when they have so many
-_CLIENT = 44  # bits of a cell's index, before that of its client
 _SLOTS = 2**17
 _LONGEST_WAIT = 2 * 3600 * SECOND
-_MOST_CLIENTS = 4096
+_MOST_CLIENTS = 2**CLIENT_BITS
+_CLIENTS = _MOST_CLIENTS - 1
+_NO_CLIENT = np.uint16(_MOST_CLIENTS)
 
-_OPEN = record(key=np.uint64, time=np.int64, gap=np.int64, attempts=np.int64)
-_SEEN = record(key=np.uint64, time=np.int64)
+_LAST = record(
+    key=np.uint64,
+    time=np.int64,
+    gap=np.int64,
+    attempts=np.int64,
+    seen_key=np.uint64,
+    seen=np.int64,
+)
 
 
 @dataclass(frozen=True)
@@ -79,63 +96,80 @@ class Usage:
     bucket: int
 
 
-@dataclass
-class _Sums:
-    """Numbers of calls by cell and client, joined now and then."""
+class _Counts:
+    """Attempts and calls by cell and client: one number for both, ``cell << CLIENT_BITS | client``.
 
-    keys: list[Ints] = field(default_factory=list)
-    calls: list[Ints] = field(default_factory=list)
-    waiting: int = 0
+    Attributes
+    ----------
+    columns : list of lists of int64 arrays
+        The numbers, in the order of cells but for those that came since the last `join`; attempts;
+        calls. A cell and client may stand there more than once.
+    """
 
-    def add(self, keys: Ints, calls: Ints) -> None:
-        unique, sums = _summed(keys, calls)
-        self.keys.append(unique)
-        self.calls.append(sums)
-        self.waiting += len(unique)
-        if self.waiting > _TOGETHER:
+    def __init__(self) -> None:
+        self.columns: list[list[Ints]] = [[], [], []]
+        self._waiting = 0
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are."""
+        return sum(map(len, self.columns[0]))
+
+    def add(self, *arrays: Ints) -> None:
+        """Add a part, in the order of cells."""
+        for column, array in zip(self.columns, arrays, strict=True):
+            column.append(array.copy())
+        self._waiting += len(arrays[0])
+        if self._waiting > _TOGETHER:
             self.join()
 
     def join(self) -> None:
-        """Make one array of all parts, in the order of clients and time."""
-        if self.waiting:
-            keys, calls = np.concatenate(self.keys), np.concatenate(self.calls)
-            self.keys, self.calls = [], []
-            unique, which = np.unique(keys, return_inverse=True)
-            self.keys = [unique]
-            self.calls = [np.bincount(which, calls, len(unique)).astype(np.int64)]
-        self.waiting = 0
+        """Put all parts together, in the order of cells."""
+        self._waiting = 0
+        if not self.columns[0]:
+            return
+        for column in self.columns:  # one after the other, for the sake of memory
+            column[:] = [np.concatenate(column)]
+        if steps_back(self.columns[0][0]):
+            self._sort(np.argsort(self.columns[0][0], kind="stable"))
+
+    def _sort(self, order: Ints) -> None:
+        """Take all in an order in which equal numbers are neighbours, and add these up."""
+        for column in self.columns:
+            column[0] = column[0][order]
+        del order
+        (keys,), *sums = self.columns
+        first = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1))
+        if len(first) < len(keys):
+            self.columns[0][0] = keys[first]
+            for column in sums:
+                column[0] = np.add.reduceat(column[0], first)
 
     def coarser(self, times: int) -> None:
         """Make each cell some times as long."""
         self.join()
-        if self.keys:
-            keys, calls = self.keys.pop(), self.calls.pop()
-            client, at = keys >> _CLIENT, keys & ((1 << _CLIENT) - 1)
-            self.add(client << _CLIENT | at // times, calls)
-            self.join()
+        (keys,), *_ = self.columns
+        its = (keys >> CLIENT_BITS) // times << CLIENT_BITS | keys & _CLIENTS
+        self.columns[0][0] = its
+        self._sort(np.argsort(its, kind="stable"))
 
-    @property
-    def size(self) -> int:
-        return sum(map(len, self.keys))
-
-    def of(self, client: int) -> tuple[Ints, Ints]:
-        """Return the cells of one client, and the calls in each."""
+    def by_client(self) -> dict[int, tuple[Ints, Ints, Ints]]:
+        """Return the cells of each client, its attempts and its calls in each; none stays here."""
         self.join()
-        if not self.keys:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        keys, calls = self.keys[0], self.calls[0]
-        first, last = np.searchsorted(keys, [client << _CLIENT, (client + 1) << _CLIENT])
-        mine = slice(int(first), int(last))
-        some = calls[mine] > 0
-        return (keys[mine] & ((1 << _CLIENT) - 1))[some], calls[mine][some]
-
-
-def _summed(keys: Ints, calls: Ints) -> tuple[Ints, Ints]:
-    """Return each key once, and the calls of each."""
-    slots = np.full(1 << int(2 * len(keys) + 1).bit_length(), -1, np.int64)
-    found, sums = np.empty(len(keys), np.int64), np.empty(len(keys), np.int64)
-    count = sum_by_key(keys, calls, slots, found, sums)
-    return found[:count].copy(), sums[:count].copy()
+        if not self.size:
+            return {}
+        clients = (self.columns[0][0] & _CLIENTS).astype(np.uint16)
+        self._sort(np.argsort(clients, kind="stable"))
+        (keys,), (attempts,), (calls,) = self.columns
+        self.columns = [[], [], []]
+        clients = (keys & _CLIENTS).astype(np.uint16)
+        begins = np.flatnonzero(np.diff(clients, prepend=_NO_CLIENT))
+        keys >>= CLIENT_BITS
+        ends = [*begins[1:].tolist(), len(keys)]
+        return {
+            int(clients[first]): (keys[first:last], attempts[first:last], calls[first:last])
+            for first, last in zip(begins.tolist(), ends, strict=True)
+        }
 
 
 class Gathering:
@@ -152,10 +186,11 @@ class Gathering:
     def __init__(self, reading: Reading, table: CallKindTable) -> None:
         self._reading, self._table = reading, table
         self._grain = 0
-        self._calls, self._attempts = _Sums(), _Sums()
-        self._kinds: Counter[tuple[int, int, int]] = Counter()  # client, target, records
+        self._counts = _Counts()
+        self._kinds: Counter[int] = Counter()  # by the numbers of `count_by_kind`
+        self._slots = np.zeros(0, np.int64)
         self._throttled: Counter[int] = Counter()
-        self._open, self._seen = np.zeros(_SLOTS, _OPEN), np.zeros(_SLOTS, _SEEN)
+        self._last = np.zeros(_SLOTS, _LAST)
         self._after = np.zeros((0, MOST_COUNTED, BINS), np.int64)
         self._usual = np.zeros((0, BINS), np.int64)
         self._chains = np.zeros((0, MOST_COUNTED + 1, 2), np.int64)
@@ -179,18 +214,21 @@ class Gathering:
         self._begin = min(self._begin, int(entries.time[0]))
         self._end = max(self._end, int(entries.time[-1]))
         client, is_call = self.calls_of(entries)
-        keys = client << _CLIENT | entries.time // self._grain
-        self._attempts.add(keys, entries.calls)
-        self._calls.add(keys[is_call], entries.calls[is_call])
-        while max(self._calls.size, self._attempts.size) > _MOST_CELLS:
+        last = np.full(_MOST_CLIENTS, -1, np.int64)
+        counts = np.empty((3, len(entries)), np.int64)
+        arguments = (entries.time, client, entries.calls, is_call, self._grain, last)
+        found = count_by_cell(*arguments, *counts)
+        self._counts.add(*counts[:, :found])
+        while self._counts.size > _MOST_CELLS:
             self._grain *= 10
-            for sums in (self._calls, self._attempts):
-                sums.coarser(10)
-        self._count(entries, client)
+            self._counts.coarser(10)
+        self._count_kinds(entries, client)
 
     def calls_of(self, entries: Entries) -> tuple[Ints, Flags]:
         """Return whose each attempt is, and which attempts begin a call; they come in order."""
-        client = np.minimum(entries.client, _MOST_CLIENTS - 1)
+        client = entries.client
+        if len(self._reading.clients) > _MOST_CLIENTS:
+            client = np.minimum(client, _MOST_CLIENTS - 1)
         is_call = np.ones(len(entries), bool)
         count = min(len(self._reading.clients), _MOST_CLIENTS)
         if count > len(self._usual):
@@ -200,48 +238,62 @@ class Gathering:
             self._chains = np.pad(self._chains, (*more, (0, 0), (0, 0)))
         if not self._reading.bucket:
             follow(
-                *(client, entries.same, entries.time, entries.status, self._open, self._seen),
+                *(client, entries.same, entries.time, entries.status, self._last),
                 *(_LONGEST_WAIT, is_call, self._after, self._usual, self._chains),
             )
         return client, is_call
 
-    def _count(self, entries: Entries, client: Ints) -> None:
+    def _count_kinds(self, entries: Entries, client: Ints) -> None:
         """Count what was asked for, and what was throttled."""
-        records = np.where(entries.records == UNKNOWN, 0, np.minimum(entries.records, 2**20 - 1))
-        keys = (client << 36) | (entries.target << 20) | records
-        unique, sums = _summed(keys, entries.calls)
-        for key, calls in zip(unique.tolist(), sums.tolist(), strict=True):
-            self._kinds[key >> 36, key >> 20 & 0xFFFF, key & 0xFFFFF] += calls
+        room = 1 << int(2 * len(entries)).bit_length()
+        if len(self._slots) < room:
+            self._slots = np.full(room, -1, np.int64)
+        found, sums = np.empty((2, len(entries)), np.int64)
+        arguments = (entries.target, entries.records, entries.calls, self._slots, found, sums)
+        count = count_by_kind(client, *arguments)
+        for key, calls in zip(found[:count].tolist(), sums[:count].tolist(), strict=True):
+            self._kinds[key] += calls
         throttled = np.bincount(client[entries.status == 429])
         for number in np.flatnonzero(throttled).tolist():
             self._throttled[number] += int(throttled[number])
 
     def usage(self) -> Usage:
-        """Return what was gathered."""
+        """Return what was gathered, and end the gathering."""
         reading = self._reading
         grain = self._grain or SECOND
         last = reading.bucket or grain
         covered = ((self._begin // grain * grain, (self._end + last) // grain * grain + grain),)
-        kinds: dict[int, Counter[tuple[Kind, int | None]]] = {}
-        unknown: Counter[str] = Counter()
-        for (client, target, records), calls in self._kinds.items():
-            kind = self._table.kind_of(reading.targets[target])
-            if not kind.known:
-                unknown[reading.targets[target]] += calls
-            told = records or (kind.records if isinstance(kind.records, int) else None)
-            kinds.setdefault(client, Counter())[kind, told] += calls
-        found = [
-            ClientUsage(
-                name=reading.clients[client],
-                calls=Cells(grain, *self._calls.of(client), covered),
-                attempts=Cells(grain, *self._attempts.of(client), covered),
-                throttled=self._throttled[client],
-                kinds=kinds[client],
-                after=self._after[client],
-                usual=self._usual[client],
-                chains=self._chains[client],
+        kinds, unknown = self._kinds_by_client()
+        found = []
+        for client, (cells, attempts, calls) in sorted(self._counts.by_client().items()):
+            some = calls > 0
+            begun = (cells, calls) if some.all() else (cells[some], calls[some])
+            is_others = client == _MOST_CLIENTS - 1 < len(reading.clients) - 1
+            found.append(
+                ClientUsage(
+                    name="others" if is_others else reading.clients[client],
+                    calls=Cells(grain, *begun, covered),
+                    attempts=Cells(grain, cells, attempts, covered),
+                    throttled=self._throttled[client],
+                    kinds=kinds[client],
+                    after=self._after[client],
+                    usual=self._usual[client],
+                    chains=self._chains[client],
+                )
             )
-            for client in sorted(kinds)
-        ]
         found.sort(key=lambda each: -each.attempts.total)
         return Usage(found, unknown, reading.bucket)
+
+    def _kinds_by_client(self) -> tuple[dict[int, Counter[tuple[Kind, int | None]]], Counter[str]]:
+        """Return what each client asked for, and what of it is of no known kind, by target."""
+        kinds: dict[int, Counter[tuple[Kind, int | None]]] = {}
+        unknown: Counter[str] = Counter()
+        for key, calls in self._kinds.items():
+            client, records = key >> TARGET_BITS + RECORD_BITS, key & 2**RECORD_BITS - 1
+            target = self._reading.targets[key >> RECORD_BITS & 2**TARGET_BITS - 1]
+            kind = self._table.kind_of(target)
+            if not kind.known:
+                unknown[target] += calls
+            told = records or (kind.records if isinstance(kind.records, int) else None)
+            kinds.setdefault(client, Counter())[kind, told] += calls
+        return kinds, unknown

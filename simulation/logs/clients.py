@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from simulation.arrays import Ints
-from simulation.logs.names import Names
+from simulation.logs.names import Codes, Names
 
 __all__ = ["ClientNames", "Told", "product_of"]
 
@@ -62,7 +62,7 @@ class ClientNames:
         self.names: list[str] = []
         self._codes: dict[str, int] = {}
         self._tables: dict[Told, Names] = {}
-        self._known: dict[tuple[int, ...], int] = {}
+        self._known: dict[tuple[Told, ...], Codes] = {}
 
     def __getitem__(self, code: int) -> str:
         return self.names[code]
@@ -72,7 +72,9 @@ class ClientNames:
 
     def table(self, told: Told) -> Names:
         """Return the names of one of the things that tell clients apart."""
-        return self._tables.setdefault(told, Names())
+        if told not in self._tables:
+            self._tables[told] = Names()
+        return self._tables[told]
 
     def code_of(self, name: str) -> int:
         """Return the code of a client of this name."""
@@ -86,20 +88,16 @@ class ClientNames:
         """Return whose each of ``count`` entries is, (n,), from the codes of what tells them."""
         if not told:
             return np.full(count, self.code_of("unnamed"), np.int64)
-        columns = [*told.values()]
+        first, *others = told.values()
         # One number for each combination, so that only new ones are looked at by Python.
-        joined = columns[0].copy()
-        for column in columns[1:]:
+        joined = first
+        for column in others:
             joined = joined << 16 | column
-        unique, first, which = np.unique(joined, return_index=True, return_inverse=True)
-        codes = np.empty(len(unique), np.int64)
-        for n, entry in enumerate(first.tolist()):
-            key = tuple(int(column[entry]) for column in columns)
-            if key not in self._known:
-                parts = dict(zip(told, key, strict=True))
-                self._known[key] = self.code_of(self._name(parts))
-            codes[n] = self._known[key]
-        return codes[which]
+
+        def code_of(row: int) -> int:
+            return self.code_of(self._name({name: int(its[row]) for name, its in told.items()}))
+
+        return self._known.setdefault(tuple(told), Codes()).of(joined, code_of)
 
     def _name(self, codes: Mapping[Told, int]) -> str:
         """Return the name of a client."""

@@ -13,11 +13,11 @@ from simulation.errors import InputError, Problem
 from simulation.logs.clients import ClientNames, Told
 from simulation.logs.entries import UNKNOWN, Entries, Skipped
 from simulation.logs.line_loops import part_requests, read_decimals, without_port
-from simulation.logs.name_loops import hashes_of
-from simulation.logs.names import Bytes, Names
-from simulation.logs.times import OrderOfDatesError, Texts, read_column
+from simulation.logs.moment_parts import UNREAD
+from simulation.logs.names import Bytes, HashedRequests, HashedTexts, Names
+from simulation.logs.times import Moments, OrderOfDatesError, Texts, read_column
 
-__all__ = ["Columns", "Reading", "Requests", "read_times"]
+__all__ = ["Clock", "Columns", "Reading", "named", "parted"]
 
 
 @dataclass
@@ -56,109 +56,148 @@ class Reading:
             self.remarks.append(what)
 
 
-@dataclass(frozen=True)
-class Requests:
-    """What was asked for: where methods, paths and queries stand in a text."""
+def parted(texts: Texts) -> HashedRequests:
+    """Return requests such as ``GET /path?query HTTP/1.1``."""
+    text, parts = Bytes.of(texts.data), np.empty((6, len(texts)), np.int64)
+    part_requests(text, texts.starts, texts.ends, parts)
+    return HashedRequests.of(text, parts)
 
-    text: Bytes
-    parts: Ints
 
-    @classmethod
-    def of(cls, texts: Texts) -> Requests:
-        """Return requests such as ``GET /path?query HTTP/1.1``."""
-        parts = np.zeros((6, len(texts)), np.int64)
-        part_requests(texts.data, texts.starts, texts.ends, parts)
-        return cls(Bytes.of(texts.data), parts)
-
-    @classmethod
-    def named(cls, methods: Sequence[str], paths: Sequence[str]) -> Requests:
-        """Return requests whose methods and paths are known; a path may be the name of an API."""
-        plain = [path.partition("?")[0] for path in paths]
-        queries = [path.partition("?")[2] for path in paths]
-        columns = [Texts.of(texts) for texts in (methods, plain, queries)]
-        before = np.cumsum([0, *(len(each.data) for each in columns[:2])])
-        data = np.concatenate([each.data for each in columns])
-        parts = [
-            place + begin
-            for each, begin in zip(columns, before, strict=True)
-            for place in (each.starts, each.ends)
-        ]
-        return cls(Bytes.of(data), np.array(parts, np.int64).reshape(6, len(paths)))
+def named(methods: Sequence[str], paths: Sequence[str]) -> HashedRequests:
+    """Return requests whose methods and paths are known; a path may be the name of an API."""
+    plain = [path.partition("?")[0] for path in paths]
+    queries = [path.partition("?")[2] for path in paths]
+    columns = [Texts.of(texts) for texts in (methods, plain, queries)]
+    before = np.cumsum([0, *(len(each.data) for each in columns[:2])])
+    data = np.concatenate([each.data for each in columns])
+    parts = [
+        place + begin
+        for each, begin in zip(columns, before, strict=True)
+        for place in (each.starts, each.ends)
+    ]
+    return HashedRequests.of(Bytes.of(data), np.array(parts, np.int64).reshape(6, len(paths)))
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a log, each of n texts.
+    """What the columns of a log say of n entries, as far as that needs nothing but them.
 
     Attributes
     ----------
-    requests : Requests
-    status, identity, records, calls : Texts or None
-        None where the log has no such column.
-    durations : sequence of (Texts, int)
-        The parts of a duration, each with the µs of its unit.
-    told : mapping of str to Texts
+    requests : HashedRequests
+    told : mapping of str to HashedTexts
         What tells clients apart.
+    numbers : mapping of str to (n,) int64 array
+        The others, by the names that `Entries` has for them.
     """
 
-    requests: Requests
-    status: Texts | None = None
-    identity: Texts | None = None
-    records: Texts | None = None
-    calls: Texts | None = None
-    durations: Sequence[tuple[Texts, int]] = ()
-    told: Mapping[Told, Texts] = field(default_factory=dict)
+    requests: HashedRequests
+    told: Mapping[Told, HashedTexts]
+    numbers: Mapping[str, Ints]
+
+    @classmethod
+    def of(
+        cls,
+        requests: HashedRequests,
+        told: Mapping[Told, Texts],
+        durations: Sequence[tuple[Texts, int]] = (),
+        **others: Texts | None,
+    ) -> Columns:
+        """Read columns of texts.
+
+        Parameters
+        ----------
+        requests : HashedRequests
+        told : mapping of str to Texts
+            What tells clients apart.
+        durations : sequence of (Texts, int)
+            The parts of a duration, each with the µs of its unit.
+        **others : Texts or None
+            ``status``, ``identity``, ``records``, ``calls``; None where there is no such column.
+        """
+        found: dict[str, Ints] = {}
+        for name, texts in others.items():
+            if texts is not None:
+                its = _hashes(texts) if name == "identity" else _numbers(texts, 1)
+                found[name] = np.maximum(its, 0, out=its) if name in ("status", "calls") else its
+        if durations:
+            parts = np.array([_numbers(texts, unit) for texts, unit in durations])
+            found["duration"] = np.where((parts < 0).any(axis=0), UNKNOWN, parts.sum(axis=0))
+        hashed = {}
+        for tells, texts in told.items():
+            its_texts = texts
+            if tells == "address":
+                its_texts = Texts(texts.data, texts.starts, texts.ends.copy())
+                without_port(its_texts.data, its_texts.starts, its_texts.ends)
+            hashed[tells] = HashedTexts.of(its_texts)
+        return cls(requests, hashed, found)
 
     def entries(self, reading: Reading, times: Ints, lines: Ints) -> Entries:
-        """Return what the columns say of entries that began at these times."""
-        count = len(times)
-        found: dict[str, Ints] = {}
-        if self.status is not None:
-            found["status"] = np.maximum(_numbers(self.status, 1), 0)
-        if self.durations:
-            parts = np.array([_numbers(texts, unit) for texts, unit in self.durations])
-            found["duration"] = np.where((parts < 0).any(axis=0), UNKNOWN, parts.sum(axis=0))
-        if self.identity is not None:
-            found["identity"] = _hashes(self.identity)
-        if self.records is not None:
-            found["records"] = _numbers(self.records, 1)
-        if self.calls is not None:
-            found["calls"] = np.maximum(_numbers(self.calls, 1), 0)
-        codes: dict[Told, Ints] = {}
-        for told, texts in self.told.items():
-            its = texts
-            if told == "address":
-                its = Texts(texts.data, texts.starts, texts.ends.copy())
-                without_port(its.data, its.starts, its.ends)
-            codes[told] = reading.clients.table(told).codes_of(its)
-        found["client"] = reading.clients.codes_of(codes, count)
-        found["target"], found["same"] = reading.targets.targets_of(
-            self.requests.text, self.requests.parts
+        """Return the entries, which began at these times."""
+        codes = {told: reading.clients.table(told).codes_of(its) for told, its in self.told.items()}
+        return Entries.of(
+            times,
+            lines,
+            client=reading.clients.codes_of(codes, len(times)),
+            target=reading.targets.targets_of(self.requests),
+            same=self.requests.same,
+            **self.numbers,
         )
-        return Entries.of(times, lines, **found)
 
 
-def read_times(texts: Texts, reading: Reading, file: str) -> tuple[Ints, Flags]:
-    """Return when entries began, µs since 1970 UTC, and which have a time that could be read.
+class Clock:
+    """The times of one log, read part by part.
 
-    Raises
-    ------
-    InputError
-        If the dates can be read day first and month first.
+    Parameters
+    ----------
+    reading : Reading
+    file : str
+        The log, for messages.
     """
-    try:
-        moments = read_column(texts, reading.day_first)
-    except OrderOfDatesError as error:
+
+    def __init__(self, reading: Reading, file: str) -> None:
+        self.file, self._reading = file, reading
+        self.day_first = reading.day_first
+        self._latest = UNREAD
+
+    def times(self, texts: Texts) -> tuple[Ints, Flags]:
+        """Return when entries began, and which of them have a time that can be read.
+
+        The times are (n,), µs since 1970 UTC.
+
+        Raises
+        ------
+        InputError
+            If the dates can be read day first and month first.
+        """
+        try:
+            moments = read_column(texts, self.day_first)
+        except OrderOfDatesError as error:
+            raise self.refusal(error) from None
+        return self.placed(moments), moments.is_read
+
+    def placed(self, moments: Moments) -> Ints:
+        """Return when the moments of the next part of the log are, (n,), µs since 1970 UTC."""
+        zone, reading = self._reading.zone, self._reading
+        if moments.day_first is not None and reading.day_first is None:
+            if self.day_first not in (None, moments.day_first):
+                what = "has dates that only the day first can be, and others that only the month"
+                raise self.refusal(OrderOfDatesError(f"{what} first"))
+            self.day_first = moments.day_first
+        times, is_skipped, _ = moments.placed(zone, self._latest)
+        if (moments.has_no_offset & moments.is_read).any():
+            reading.remark(f"times without an offset are read as local times of {zone}")
+            self._latest = max(self._latest, int(times.max()))
+        if is_skipped.any():
+            reading.remark(
+                f"some times are skipped by daylight saving in {zone}: is that the log's zone?"
+            )
+        return times
+
+    def refusal(self, error: OrderOfDatesError) -> InputError:
+        """Return the error of a log whose dates can be read in two ways."""
         what = f"{error}: say which by day_first=True or day_first=False"
-        raise InputError([Problem(file, "", what)]) from None
-    if (moments.has_no_offset & moments.is_read).any():
-        reading.remark(f"times without an offset are read as local times of {reading.zone}")
-    times, is_skipped, _ = moments.placed(reading.zone)
-    if is_skipped.any():
-        reading.remark(
-            f"some times are skipped by daylight saving in {reading.zone}: is that the log's zone?"
-        )
-    return times, moments.is_read
+        return InputError([Problem(self.file, "", what)])
 
 
 def _numbers(texts: Texts, unit: int) -> Ints:
@@ -169,8 +208,6 @@ def _numbers(texts: Texts, unit: int) -> Ints:
 
 def _hashes(texts: Texts) -> Ints:
     """Return a hash of each text, (n,); 0 of one that is empty or a dash."""
-    found = np.empty(len(texts), np.uint64)
-    hashes_of(Bytes.of(texts.data), texts.starts, texts.ends, found)
-    hashed: Ints = found.view(np.int64)
+    hashed: Ints = HashedTexts.of(texts).hashes.view(np.int64)
     hashed[texts.ends - texts.starts < 2] = 0
     return hashed

@@ -10,7 +10,7 @@ from typing import Any
 
 from simulation.errors import InputError, Problem
 from simulation.formats import shown
-from simulation.logs.columns import Reading
+from simulation.logs.columns import Clock, Reading
 from simulation.logs.entries import Entries
 from simulation.logs.records import Record, entries_of
 from simulation.logs.sources import blocks, open_log, text_of
@@ -52,8 +52,9 @@ def read_json(path: Path, head: bytes, reading: Reading) -> Iterator[Entries]:
     """
     found = _of_document(path) if _is_document(head) else _of_lines(path, reading)
     flat = ((line, record) for line, each in found for record in _records(each))
+    clock = Clock(reading, shown(path))
     while part := list(islice(flat, _AT_ONCE)):
-        yield entries_of(part, reading, shown(path))
+        yield entries_of(part, reading, clock)
 
 
 def _of_lines(path: Path, reading: Reading) -> Iterator[Line]:

@@ -12,37 +12,44 @@ import numpy as np
 from simulation.jit import compiled
 
 __all__ = [
-    "COMMENT",
-    "EMPTY",
     "FIELDS",
     "LONG",
     "MISSING",
     "ONE",
     "WORD",
-    "count_lines",
+    "find",
     "part_requests",
     "read_decimals",
     "split",
     "without_port",
 ]
 
-FIELDS, EMPTY, COMMENT, MISSING, LONG = 0, 1, 2, 3, 4
-"""What a line is: fields, nothing, a comment after #, fewer fields than it needs, too long."""
+FIELDS, COMMENT, MISSING, LONG = 0, 1, 2, 3
+"""What a line is: fields, nothing or a comment after #, fewer fields than it needs, too long."""
 
-_SPACE, _QUOTE, _ESCAPE, _OPEN, _CLOSE = 32, 34, 92, 91, 93
+_END, _SPACE, _QUOTE, _ESCAPE, _OPEN, _CLOSE, _ASKS = 10, 32, 34, 92, 91, 93, 63
 ONE, WORD = np.uint64(1), np.uint64(8)
+_TWO, _THREE, _FOUR = np.uint64(16), np.uint64(24), np.uint64(32)
 _ONES, _HIGHS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 
 
 @compiled
-def _find(text: Any, at: Any, end: Any, byte: int) -> Any:
-    """Return where a byte stands first from ``at`` on, or ``end``; eight bytes are looked at once.
+def find(text: Any, at: Any, end: Any, byte: int) -> Any:
+    """Return where a byte stands first from ``at`` on, or ``end``; 32 bytes are looked at once.
 
     A word has a byte of 0 if taking 1 from each byte borrows into a byte that had no high bit.
     Source: H. S. Warren, Hacker's Delight, 2nd edition, section 6-1.
     """
     data, words = text.data, text.words
     pattern = np.uint64(byte) * _ONES
+    while at + _FOUR <= end:
+        one, two = words[at] ^ pattern, words[at + WORD] ^ pattern
+        three, four = words[at + _TWO] ^ pattern, words[at + _THREE] ^ pattern
+        borrows = ((one - _ONES) & ~one) | ((two - _ONES) & ~two)
+        borrows |= ((three - _ONES) & ~three) | ((four - _ONES) & ~four)
+        if borrows & _HIGHS != 0:
+            break
+        at += _FOUR
     while at + WORD <= end:
         word = words[at] ^ pattern
         if ((word - _ONES) & ~word & _HIGHS) != 0:
@@ -58,13 +65,13 @@ def _token(text: Any, at: Any, end: Any, delimiter: int) -> Any:
     """Return where the token that begins at ``at`` ends; quotes and brackets hold delimiters."""
     data = text.data
     if data[at] == _QUOTE:
-        stop = _find(text, at + ONE, end, _QUOTE)
+        stop = find(text, at + ONE, end, _QUOTE)
         while stop < end and data[stop - ONE] == _ESCAPE:
-            stop = _find(text, stop + ONE, end, _QUOTE)
+            stop = find(text, stop + ONE, end, _QUOTE)
         if stop < end:
             at = stop + ONE
     elif data[at] == _OPEN and delimiter == _SPACE:
-        stop = _find(text, at, end, _CLOSE)
+        stop = find(text, at, end, _CLOSE)
         if stop < end:
             at = stop + ONE
     while at < end and data[at] != delimiter:
@@ -73,7 +80,9 @@ def _token(text: Any, at: Any, end: Any, delimiter: int) -> Any:
 
 
 @compiled
-def _part(text: Any, at: Any, end: Any, delimiter: int, slots: Any, starts: Any, ends: Any) -> int:
+def _part(
+    text: Any, at: Any, end: Any, delimiter: int, slots: Any, row: int, starts: Any, ends: Any
+) -> int:
     """Note where the fields of a line begin and end; return how many tokens it has, as far as read.
 
     Quotes and brackets around a field are no part of it.
@@ -86,12 +95,12 @@ def _part(text: Any, at: Any, end: Any, delimiter: int, slots: Any, starts: Any,
         last = _token(text, at, end, delimiter)
         slot = slots[token]
         if slot >= 0:
-            starts[slot], ends[slot] = at, last
+            starts[slot, row], ends[slot, row] = at, last
             if last > at + ONE:
                 opens, closes = data[at], data[last - ONE]
                 is_quoted = opens == _QUOTE and closes == _QUOTE
                 if is_quoted or (opens == _OPEN and closes == _CLOSE):
-                    starts[slot], ends[slot] = at + ONE, last - ONE
+                    starts[slot, row], ends[slot, row] = at + ONE, last - ONE
         token += 1
         at = last + ONE
     return token
@@ -106,10 +115,10 @@ def split(
     longest: int,
     starts: Any,
     ends: Any,
-    kinds: Any,
     lines: Any,
-) -> int:
-    """Part lines into fields; return how many lines there are.
+    others: Any,
+) -> tuple[int, int, int]:
+    """Part lines into fields.
 
     Parameters
     ----------
@@ -125,46 +134,47 @@ def split(
         Bytes of a line beyond which it is `LONG`.
     starts, ends : (fields, lines) int64 arrays
         Become where each field begins and ends, without its quotes or brackets; one that a line
-        lacks is empty.
-    kinds : (lines,) int8 array
-        Becomes what each line is.
-    lines : (lines,) int64 array
-        Becomes where each line begins.
+        lacks is empty. The lines that have all that they need come first, one after the other.
+    lines : (2, lines) int64 array
+        Becomes the number of each of these, from 0, and where it begins.
+    others : (3, lines) int64 array
+        Becomes the same of the lines that are left out, but for those that are empty or a comment,
+        and what each is.
+
+    Returns
+    -------
+    int, int, int
+        How many lines have all that they need, how many are left out, and how many there are; -1
+        for the last where the arrays have no room for them.
     """
-    data, at, found = text.data, np.uint64(0), 0
-    size = np.uint64(text.size)
+    data, at, number = text.data, np.uint64(0), 0
+    size, row, out = np.uint64(text.size), 0, 0
     while at < size:
-        stop = _find(text, at, size, 10)
-        lines[found], end = at, stop
+        if max(row, out) == lines.shape[1]:
+            return row, out, -1
+        stop = find(text, at, size, _END)
+        end = stop
         while end > at and (data[end - ONE] == 13 or data[end - ONE] == _SPACE):
             end -= ONE
-        for slot in range(len(starts)):
-            starts[slot, found] = ends[slot, found] = end
         kind = FIELDS
-        if end == at:
-            kind = EMPTY
-        elif data[at] == 35:
+        if end == at or data[at] == 35:
             kind = COMMENT
         elif end - at > np.uint64(longest):
             kind = LONG
         else:
-            tokens = _part(text, at, end, delimiter, slots, starts[:, found], ends[:, found])
-            if tokens < needed:
+            for slot in range(len(starts)):
+                starts[slot, row] = ends[slot, row] = end
+            if _part(text, at, end, delimiter, slots, row, starts, ends) < needed:
                 kind = MISSING
-        kinds[found] = kind
-        found += 1
+        if kind == FIELDS:
+            lines[0, row], lines[1, row] = number, at
+            row += 1
+        elif kind != COMMENT:
+            others[0, out], others[1, out], others[2, out] = number, at, kind
+            out += 1
+        number += 1
         at = stop + ONE
-    return found
-
-
-@compiled
-def count_lines(text: Any) -> int:
-    """Return how many lines there are; the last one may have no line feed."""
-    at, size, found = np.uint64(0), np.uint64(text.size), 0
-    while at < size:
-        at = _find(text, at, size, 10) + ONE
-        found += 1
-    return found
+    return row, out, number
 
 
 @compiled
@@ -180,31 +190,28 @@ def without_port(data: Any, starts: Any, ends: Any) -> None:
 
 
 @compiled
-def part_requests(data: Any, starts: Any, ends: Any, parts: Any) -> None:
+def part_requests(text: Any, starts: Any, ends: Any, parts: Any) -> None:
     """Part requests such as ``GET /path?query HTTP/1.1``.
 
     ``parts``, (6, n) int64, becomes where methods begin and end, then paths, then queries. A
     request without a method is all path.
     """
+    data = text.data
     for n in range(len(starts)):
-        at, end = starts[n], ends[n]
+        at, end = np.uint64(starts[n]), np.uint64(ends[n])
         stop = at
         while stop < end and 65 <= data[stop] <= 90:
-            stop += 1
+            stop += ONE
         parts[0, n] = parts[1, n] = at
         if at < stop < end and data[stop] == _SPACE:
             parts[1, n] = stop
-            at = stop + 1
+            at = stop + ONE
         while at < end and data[at] == _SPACE:
-            at += 1
-        stop = at
-        while stop < end and data[stop] != _SPACE:
-            stop += 1
-        query = at
-        while query < stop and data[query] != 63:
-            query += 1
+            at += ONE
+        stop = find(text, at, end, _SPACE)
+        query = find(text, at, stop, _ASKS)
         parts[2, n], parts[3, n] = at, query
-        parts[4, n], parts[5, n] = min(query + 1, stop), stop
+        parts[4, n], parts[5, n] = min(query + ONE, stop), stop
 
 
 @compiled

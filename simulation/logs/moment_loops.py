@@ -14,6 +14,7 @@ from simulation.logs.moment_parts import (
     DAY,
     NO_OFFSET,
     NONE,
+    SECOND,
     UNREAD,
     blanks,
     days_since_1970,
@@ -171,6 +172,53 @@ def _read_moment(data: Any, at: int, end: int, order: int, out: Any) -> bool:
 
 
 @compiled
+def _seconds(data: Any, at: int) -> int:
+    """Return the seconds of a day that 19:34:11 at this place is, or `NONE`."""
+    for place in (0, 1, 3, 4, 6, 7):
+        if not 48 <= data[at + place] <= 57:
+            return NONE
+    if data[at + 2] != 58 or data[at + 5] != 58:
+        return NONE
+    hour, minute = number(data, at, at + 2), number(data, at + 3, at + 5)
+    second = number(data, at + 6, at + 8)
+    if hour > 23 or minute > 59 or second > 59:
+        return NONE
+    seconds: int = (hour * 60 + minute) * 60 + second
+    return seconds
+
+
+@compiled
+def _place_of_clock(data: Any, at: int, end: int) -> int:
+    """Return at which place of a moment a time such as 19:34:11 stands, or `NONE`.
+
+    It is the last of the moment but for an offset: what AM, PM or a year behind it would change, or
+    a fraction, is no matter of the time alone.
+    """
+    for n in range(at + 1, end - 7):
+        if data[n + 2] == 58 and not 48 <= data[n - 1] <= 57 and _seconds(data, n) != NONE:
+            stop = n + 8
+            if stop == end or data[stop] in (43, 45, 90):
+                return n - at
+            if stop + 1 < end and data[stop] == 32 and data[stop + 1] in (43, 45):
+                return n - at
+            break
+    return NONE
+
+
+@compiled
+def _same_but_clock(data: Any, at: int, end: int, other: int, clock: int) -> int:
+    """Return the µs of a day of a moment that is another one but for its time; or `NONE`."""
+    for n in range(at + clock - 1, at - 1, -1):
+        if data[n] != data[other + n - at]:
+            return NONE
+    for n in range(at + clock + 8, end):
+        if data[n] != data[other + n - at]:
+            return NONE
+    seconds: int = _seconds(data, at + clock)
+    return NONE if seconds == NONE else seconds * SECOND
+
+
+@compiled
 def read_moments(
     data: Any, starts: Any, ends: Any, order: int, times: Ints, offsets: Ints, scratch: Ints
 ) -> int:
@@ -198,9 +246,21 @@ def read_moments(
         `DAY_OR_MONTH` where the two readings differ in one. 0 where neither reads all.
     """
     allowed, differs = DAY_FIRST + MONTH_FIRST, False
+    before, clock, base, offset = 0, NONE, 0, 0
     for n in range(len(starts)):
-        if _read_moment(data, starts[n], ends[n], order, scratch):
+        at, end = starts[n], ends[n]
+        if clock != NONE and end - at == ends[before] - starts[before]:
+            passed = _same_but_clock(data, at, end, starts[before], clock)
+            if passed != NONE:
+                times[n], offsets[n] = base + passed, offset
+                continue
+        clock = NONE
+        if _read_moment(data, at, end, order, scratch):
             times[n], offsets[n] = scratch[0], scratch[1]
+            clock = _place_of_clock(data, at, end)
+            if clock != NONE:
+                before, offset = n, scratch[1]
+                base = scratch[0] - _seconds(data, at + clock) * SECOND
         else:
             times[n], offsets[n] = UNREAD, NO_OFFSET
         if scratch[3]:

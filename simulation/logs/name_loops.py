@@ -11,16 +11,26 @@ from typing import Any
 import numpy as np
 
 from simulation.jit import compiled
-from simulation.logs.line_loops import ONE, WORD
+from simulation.logs.line_loops import ONE, WORD, find
 
-__all__ = ["LONGEST_NAME", "OTHERS", "hashes_of", "intern", "intern_targets"]
+__all__ = [
+    "LONGEST_NAME",
+    "OTHERS",
+    "hash_targets",
+    "hashes_of",
+    "intern",
+    "intern_targets",
+    "look_up",
+    "put",
+]
 
 LONGEST_NAME = 240
 """Bytes of a name that are kept; two names that differ behind them are still two."""
 OTHERS = 0
 """The code of all names that came when the table was full."""
 
-_SPACE = 32
+_SPACE, _SLASH, _AND = 32, 47, 38
+_IDENTIFIER = np.uint64(0x6469)
 _PRIME, _BASIS = np.uint64(0x9E3779B97F4A7C15), np.uint64(14_695_981_039_346_656_037)
 _HALF = np.uint64(32)
 
@@ -54,22 +64,31 @@ def _code_of(table: Any, hashed: Any, data: Any, start: int, end: int) -> int:
 
 
 @compiled
-def _hash_of(text: Any, start: int, end: int) -> Any:
-    """Return a hash of some bytes, eight at once: multiplied and folded, as wyhash does."""
-    hashed = _BASIS ^ np.uint64(end - start)
+def _stirred(text: Any, start: int, end: int, hashed: Any) -> Any:
+    """Return a hash with some bytes stirred in, eight at once, as in wyhash."""
     at, last = np.uint64(start), np.uint64(end)
+    hashed ^= last - at
     while at + WORD <= last:
         hashed = (hashed ^ text.words[at]) * _PRIME
         hashed ^= hashed >> _HALF
         at += WORD
-    tail, shift = np.uint64(0), np.uint64(0)
-    while at < last:
-        tail |= np.uint64(text.data[at]) << shift
-        shift += WORD
-        at += ONE
-    hashed = (hashed ^ tail) * _PRIME
-    hashed ^= hashed >> _HALF
-    hashed *= _PRIME
+    if at < last:
+        tail = np.uint64(0)
+        if last >= WORD:  # the last eight bytes of all, without those before ``at``
+            tail = text.words[last - WORD] >> ((WORD - (last - at)) * WORD)
+        else:
+            while at < last:
+                last -= ONE
+                tail = (tail << WORD) | np.uint64(text.data[last])
+        hashed = (hashed ^ tail) * _PRIME
+        hashed ^= hashed >> _HALF
+    return hashed
+
+
+@compiled
+def _hash_of(text: Any, start: int, end: int) -> Any:
+    """Return a hash of some bytes."""
+    hashed = _stirred(text, start, end, _BASIS) * _PRIME
     return hashed ^ (hashed >> _HALF)
 
 
@@ -81,11 +100,47 @@ def hashes_of(text: Any, starts: Any, ends: Any, found: Any) -> None:
 
 
 @compiled
-def intern(text: Any, starts: Any, ends: Any, table: Any, codes: Any) -> None:
-    """Give texts their codes in a table of names; ``codes``, (n,) int64, becomes those."""
+def intern(text: Any, starts: Any, ends: Any, hashes: Any, table: Any, codes: Any) -> None:
+    """Give texts of these hashes their codes in a table of names; ``codes``, (n,) int64."""
     for n in range(len(starts)):
-        hashed = _hash_of(text, starts[n], ends[n])
-        codes[n] = _code_of(table, hashed, text.data, starts[n], ends[n])
+        codes[n] = _code_of(table, hashes[n], text.data, starts[n], ends[n])
+
+
+@compiled
+def look_up(keys: Any, begin: int, slots: Any, known: Any, values: Any, found: Any) -> int:
+    """Look up numbers from row ``begin`` on; return the first row whose number is not known, or n.
+
+    Parameters
+    ----------
+    keys : (n,) int64 array
+    begin : int
+    slots : (2^k,) int64 array
+        Places in ``known``, or -1.
+    known, values : (m,) int64 arrays
+        Numbers, and what each stands for.
+    found : (n,) int64 array
+        Becomes what each number stands for.
+    """
+    mask = np.uint64(len(slots) - 1)
+    for n in range(begin, len(keys)):
+        slot = np.int64((np.uint64(keys[n]) * _PRIME) >> _HALF & mask)
+        while slots[slot] >= 0 and known[slots[slot]] != keys[n]:
+            slot = (slot + 1) & np.int64(mask)
+        if slots[slot] < 0:
+            return n
+        found[n] = values[slots[slot]]
+    return len(keys)
+
+
+@compiled
+def put(keys: Any, first: int, slots: Any) -> None:
+    """Put the places of numbers, from place ``first`` on, into slots; -1 is one that is free."""
+    mask = np.uint64(len(slots) - 1)
+    for n in range(first, len(keys)):
+        slot = np.int64((np.uint64(keys[n]) * _PRIME) >> _HALF & mask)
+        while slots[slot] >= 0:
+            slot = (slot + 1) & np.int64(mask)
+        slots[slot] = n
 
 
 @compiled
@@ -94,31 +149,49 @@ def _is_of_hex(byte: int) -> bool:
 
 
 @compiled
-def _plain_path(data: Any, at: int, end: int, text: Any, length: int) -> int:
-    """Put a path into ``text``, its identifiers as ``{id}``; return its length.
+def _end_of_identifier(data: Any, at: int, end: int) -> int:
+    """Return where the part of a path that begins at ``at`` ends if it is an identifier, or -1.
 
     An identifier is a part of digits alone, or one of 16 or more hexadecimal digits and dashes.
     """
+    stop, has_others = at, False
+    while stop < end and _is_of_hex(data[stop]):
+        has_others = has_others or not 48 <= data[stop] <= 57
+        stop += 1
+    if stop == at or (stop < end and data[stop] != _SLASH):
+        return -1
+    return stop if not has_others or stop - at >= 16 else -1
+
+
+@compiled
+def _plain_path(data: Any, at: int, end: int, text: Any, length: int) -> int:
+    """Put a path into ``text``, its identifiers as ``{id}``; return its length."""
     while at < end and length < LONGEST_NAME:
-        stop, is_hex, has_others = at, True, False
-        while stop < end and data[stop] != 47:
-            is_hex = is_hex and _is_of_hex(data[stop])
-            has_others = has_others or not 48 <= data[stop] <= 57
-            stop += 1
-        if stop > at and (not has_others or (is_hex and stop - at >= 16)):
+        stop = _end_of_identifier(data, at, end)
+        if stop >= 0:
             for letter in (123, 105, 100, 125):
                 text[length] = letter
                 length += 1
-        else:
-            for n in range(at, min(stop, at + LONGEST_NAME - length)):
-                text[length] = data[n]
-                length += 1
-        if stop == end or length >= LONGEST_NAME:
-            break
-        text[length] = 47
-        length += 1
-        at = stop + 1
+            at = stop
+        while at < end and length < LONGEST_NAME:
+            text[length] = data[at]
+            length += 1
+            at += 1
+            if data[at - 1] == _SLASH:
+                break
     return length
+
+
+@compiled
+def _end_of_parameter(data: Any, at: int, end: int) -> tuple[int, int]:
+    """Return where the name of a parameter ends, and where its value does."""
+    stop = at
+    while stop < end and data[stop] != _AND and data[stop] != 61:
+        stop += 1
+    last = stop
+    while last < end and data[last] != _AND:
+        last += 1
+    return stop, last
 
 
 @compiled
@@ -130,19 +203,14 @@ def _query_names(data: Any, at: int, end: int, text: Any, length: int) -> int:
     """
     mark = 63
     while at < end and length < LONGEST_NAME:
-        stop = at
-        while stop < end and data[stop] not in (38, 61):
-            stop += 1
-        last = stop
-        while last < end and data[last] != 38:
-            last += 1
+        stop, last = _end_of_parameter(data, at, end)
         text[length] = mark
         length += 1
         for n in range(at, min(stop, at + LONGEST_NAME - length)):
             text[length] = data[n]
             length += 1
-        length = _query_value(data, at, stop, last, text, length)
-        mark, at = 38, last + 1
+        length = _put_number(_records_told(data, at, stop, last), text, length)
+        mark, at = _AND, last + 1
     return length
 
 
@@ -163,8 +231,8 @@ _IDS = np.frombuffer(b"ids", np.uint8) | 32
 
 
 @compiled
-def _query_value(data: Any, at: int, stop: int, last: int, text: Any, length: int) -> int:
-    """Put a parameter's value that counts records into ``text``; return its length."""
+def _records_told(data: Any, at: int, stop: int, last: int) -> int:
+    """Return how many records a parameter asks for, or -1; its name is before ``stop``."""
     value = -1
     if _ends_in(data, at, stop, _IDS) and stop < last:
         value = 1
@@ -173,16 +241,22 @@ def _query_value(data: Any, at: int, stop: int, last: int, text: Any, length: in
             if n + 2 < last and data[n] == 37 and data[n + 1] == 50 and (data[n + 2] | 32) == 99:
                 is_comma = True  # %2C
             value += 1 if is_comma else 0
-    elif (
+    elif 1 < last - stop <= 5 and (
         _ends_in(data, at, stop, _PAGE)
         or _ends_in(data, at, stop, _LIMIT)
         or _ends_in(data, at, stop, _SIZE)
-    ) and 1 < last - stop <= 5:
+    ):
         value = 0
         for n in range(stop + 1, last):
             if not 48 <= data[n] <= 57:
-                return length
+                return -1
             value = value * 10 + (int(data[n]) - 48)
+    return value
+
+
+@compiled
+def _put_number(value: int, text: Any, length: int) -> int:
+    """Put ``=`` and a number into ``text``; return its length."""
     if value < 0 or length + 7 > LONGEST_NAME:
         return length
     text[length] = 61
@@ -212,8 +286,49 @@ def _after_host(data: Any, at: int, end: int) -> int:
 
 
 @compiled
-def intern_targets(text: Any, parts: Any, plain: Any, table: Any, codes: Any, same: Any) -> None:
-    """Give requests their codes in a table of targets.
+def _plain_target(data: Any, parts: Any, n: int, into: Any) -> Any:
+    """Put the target of a request into ``into``; return its length."""
+    length = 0
+    for at in range(parts[0, n], min(parts[1, n], parts[0, n] + 20)):
+        into[length] = data[at]
+        length += 1
+    if length:
+        into[length] = _SPACE
+        length += 1
+    at = _after_host(data, parts[2, n], parts[3, n])
+    length = _plain_path(data, at, parts[3, n], into, length)
+    if parts[5, n] > parts[4, n]:
+        length = _query_names(data, parts[4, n], parts[5, n], into, length)
+    return length
+
+
+@compiled
+def _hash_of_target(text: Any, parts: Any, n: int) -> Any:
+    """Return a hash of the target of a request, the same for all whose `_plain_target` is."""
+    data = text.data
+    hashed = _stirred(text, parts[0, n], min(parts[1, n], parts[0, n] + 20), _BASIS)
+    end = parts[3, n]
+    at = _after_host(data, parts[2, n], end)
+    begin = at
+    while at < end:
+        stop = _end_of_identifier(data, at, end)
+        if stop >= 0:
+            hashed = _stirred(text, begin, at, hashed) ^ _IDENTIFIER
+            begin = at = stop
+        at = np.int64(find(text, np.uint64(at), np.uint64(end), _SLASH)) + 1
+    hashed = _stirred(text, begin, end, hashed)
+    at, end = parts[4, n], parts[5, n]
+    while at < end:
+        stop, last = _end_of_parameter(data, at, end)
+        hashed = _stirred(text, at, stop, hashed) ^ np.uint64(_records_told(data, at, stop, last))
+        at = last + 1
+    hashed *= _PRIME
+    return hashed ^ (hashed >> _HALF)
+
+
+@compiled
+def hash_targets(text: Any, parts: Any, hashes: Any, same: Any) -> None:
+    """Hash requests, and their targets.
 
     A target is a method and a path whose identifiers are ``{id}``, with the names of the query's
     parameters: ``GET /crm/v7/Leads/{id}/Notes?fields&per_page=200``.
@@ -224,30 +339,26 @@ def intern_targets(text: Any, parts: Any, plain: Any, table: Any, codes: Any, sa
         Where the requests stand.
     parts : (6, n) int64 array
         Of `part_requests`.
-    plain : Bytes
-        Space to work in, of 2 * `LONGEST_NAME`.
-    table : Table
-        Of the names.
-    codes : (n,) int64 array
-        Becomes the code of each target.
+    hashes : (n,) uint64 array
+        Becomes the hash of each target.
     same : (n,) uint64 array
         Becomes a hash of the whole request: of two attempts of one call it is the same.
     """
-    data, into = text.data, plain.data
     for n in range(parts.shape[1]):
-        begin, end = parts[2, n], parts[3, n]
-        whole = _hash_of(text, parts[0, n], parts[1, n])
-        whole = (whole ^ _hash_of(text, begin, end)) * _PRIME
-        same[n] = (whole ^ _hash_of(text, parts[4, n], parts[5, n])) * _PRIME
-        length = 0
-        for at in range(parts[0, n], min(parts[1, n], parts[0, n] + 20)):
-            into[length] = data[at]
-            length += 1
-        if length:
-            into[length] = _SPACE
-            length += 1
-        at = _after_host(data, begin, end)
-        length = _plain_path(data, at, end, into, length)
-        if parts[5, n] > parts[4, n]:
-            length = _query_names(data, parts[4, n], parts[5, n], into, length)
-        codes[n] = _code_of(table, _hash_of(plain, 0, length), into, 0, length)
+        whole = _stirred(text, parts[0, n], parts[1, n], _BASIS)
+        whole = _stirred(text, parts[2, n], parts[3, n], whole)
+        whole = _stirred(text, parts[4, n], parts[5, n], whole) * _PRIME
+        same[n] = whole ^ (whole >> _HALF)
+        hashes[n] = _hash_of_target(text, parts, n)
+
+
+@compiled
+def intern_targets(text: Any, parts: Any, plain: Any, hashes: Any, table: Any, codes: Any) -> None:
+    """Give requests whose targets have these hashes their codes; ``codes``, (n,) int64."""
+    for n in range(parts.shape[1]):
+        slot = _slot_of(table, hashes[n])
+        code = table.slots[slot]
+        if code < 0:
+            length = _plain_target(text.data, parts, n, plain.data)
+            code = _code_of(table, hashes[n], plain.data, 0, length)
+        codes[n] = code

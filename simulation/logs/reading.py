@@ -141,7 +141,10 @@ def _frame(entries: Entries, reading: Reading) -> pd.DataFrame:
     """Return entries as a table, with the names of their codes."""
     import pandas as pd
 
-    targets = [reading.targets[n] for n in range(len(reading.targets))]
+    # Names that are cut may be alike.
+    targets, which = np.unique(
+        [reading.targets[n] for n in range(len(reading.targets))], return_inverse=True
+    )
     times = pd.to_datetime(entries.time, unit="us", utc=True).astype("datetime64[us, UTC]")
     known = entries.duration != UNKNOWN
     records = pd.Series(entries.records, dtype="Int64")
@@ -149,7 +152,7 @@ def _frame(entries: Entries, reading: Reading) -> pd.DataFrame:
         {
             "time": times,
             "client": pd.Categorical.from_codes(entries.client, reading.clients.names),
-            "target": pd.Categorical.from_codes(entries.target, targets),
+            "target": pd.Categorical.from_codes(which[entries.target], targets),
             "status": entries.status,
             "duration_s": np.where(known, entries.duration / 1e6, np.nan),
             "records": records.mask(records == UNKNOWN),

@@ -10,7 +10,7 @@ import numpy as np
 
 from simulation.arrays import Flags, Ints
 from simulation.logs.clients import Told
-from simulation.logs.columns import Columns, Reading, Requests, read_times
+from simulation.logs.columns import Clock, Columns, Reading, named
 from simulation.logs.entries import Entries
 from simulation.logs.field_names import DURATIONS, NOT_COUNTED, FieldRole, column_name, roles_of
 from simulation.logs.times import Texts
@@ -62,7 +62,7 @@ class Records:
 
 
 def entries_of(
-    found: Sequence[tuple[int, Record]], reading: Reading, file: str, are_requests: bool = True
+    found: Sequence[tuple[int, Record]], reading: Reading, clock: Clock, are_requests: bool = True
 ) -> Entries:
     """Return what records say.
 
@@ -71,14 +71,14 @@ def entries_of(
     found : sequence of (int, Record)
         Each with its line.
     reading : Reading
-    file : str
-        For messages.
+    clock : Clock
+        Of the log.
     are_requests : bool
         Whether a record without a path or method is left out, as one that is no request.
     """
     names = list(dict.fromkeys(name for _, record in found[:_LOOKED_AT] for name in record))
     roles = roles_of(names, reading.fields)
-    records = Records(file, [line for line, _ in found], [each for _, each in found], roles)
+    records = Records(clock.file, [line for line, _ in found], [each for _, each in found], roles)
     is_free = _flags(map(_counts_against_nothing, records.records))
     records.left_out(is_free, reading, "counts against no limit")
     records = records.where(~is_free)
@@ -87,7 +87,7 @@ def entries_of(
         is_asked = _flags(bool(path or method) for path, method in pairs)
         records.left_out(~is_asked, reading, "no request")
         records = records.where(is_asked)
-    times, is_read = read_times(Texts.of(records.texts("time")), reading, file)
+    times, is_read = clock.times(Texts.of(records.texts("time")))
     records.left_out(~is_read, reading, "no time")
     records = records.where(is_read)
     reading.skipped.read += len(records.records)
@@ -102,14 +102,14 @@ def _columns(records: Records) -> Columns:
         return Texts.of(records.texts(role)) if role in records.roles else None
 
     told = {each: Texts.of(records.texts(each)) for each in get_args(Told) if each in records.roles}
-    return Columns(
-        Requests.named(records.texts("method"), records.texts("path")),
-        column("status"),
-        column("id"),
-        column("records"),
-        column("calls"),
-        _durations(records.records),
+    return Columns.of(
+        named(records.texts("method"), records.texts("path")),
         told,
+        _durations(records.records),
+        status=column("status"),
+        identity=column("id"),
+        records=column("records"),
+        calls=column("calls"),
     )
 
 

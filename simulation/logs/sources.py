@@ -32,7 +32,7 @@ __all__ = [
 
 LONGEST_LINE = 1_000_000
 """Characters of a line beyond which it is skipped: no request is so long."""
-_BLOCK = 8_000_000
+_BLOCK = 2_000_000
 HEAD = 200_000
 """How many bytes of a log are looked at to recognise its form."""
 _SAMPLE = 2000
@@ -191,17 +191,15 @@ def text_of(file: io.BufferedReader) -> Iterator[TextIO]:
 
 
 def blocks(path: Path) -> Iterator[Block]:
-    r"""Yield the lines of a log in blocks of some 8 MB, as UTF-8 or Latin-1, parted by ``\n``.
+    r"""Yield the lines of a log in blocks of some 2 MB, as UTF-8 or Latin-1, parted by ``\n``.
 
-    A block holds until the next one is asked for. A line that is longer than `LONGEST_LINE` is left
-    out. Errors are those of `open_log`.
+    A line that is longer than `LONGEST_LINE` is left out. Errors are those of `open_log`.
     """
     with open_log(path) as file:
         recode = _recoder(first_bytes(file))
-        data, rest, too_long, inside = bytearray(), b"", 0, False
+        rest, too_long, inside = b"", 0, False
         while True:
-            if len(data) < len(rest) + _BLOCK:
-                data = bytearray(len(rest) + _BLOCK)
+            data = bytearray(len(rest) + _BLOCK)
             data[: len(rest)] = rest
             room = memoryview(data)[len(rest) : len(rest) + _BLOCK]
             count = file.readinto(room)

@@ -11,7 +11,7 @@ import numpy as np
 
 from simulation.errors import InputError, Problem
 from simulation.formats import Row, listed, shown
-from simulation.logs.columns import Reading
+from simulation.logs.columns import Clock, Reading
 from simulation.logs.entries import Entries
 from simulation.logs.field_names import roles_of
 from simulation.logs.records import Record, entries_of
@@ -51,8 +51,9 @@ def read_table_log(path: Path, reading: Reading) -> Iterator[Entries]:
         records = (_record(table, row, time) for row in rows if _fits(path, table, row, reading))
         roles = roles_of(table.header, reading.fields)
         are_requests = "path" in roles or "method" in roles
+        clock = Clock(reading, shown(path))
         while part := list(islice(records, _AT_ONCE)):
-            yield entries_of(part, reading, shown(path), are_requests)
+            yield entries_of(part, reading, clock, are_requests)
 
 
 def _fits(path: Path, table: TableRows, row: Row, reading: Reading) -> bool:
@@ -174,7 +175,7 @@ def _counted(
             else:
                 its |= {k: v for k, v in record.items() if k not in (*time, *counts)}
             found.append((line, its))
-    entries = entries_of(found, reading, shown(path), are_requests=False)
+    entries = entries_of(found, reading, Clock(reading, shown(path)), are_requests=False)
     reading.bucket = _bucket(entries, path, reading)
     return entries
 

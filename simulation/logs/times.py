@@ -64,6 +64,10 @@ class Texts:
         """Return one of them; bytes that are no UTF-8 are read as Latin-1."""
         return decoded(self.data[self.starts[n] : self.ends[n]].tobytes())
 
+    def where(self, kept: Flags) -> Texts:
+        """Return some of the texts."""
+        return Texts(self.data, self.starts[kept], self.ends[kept])
+
     @classmethod
     def of(cls, texts: Sequence[str]) -> Texts:
         """Return texts laid out one after the other."""
@@ -83,10 +87,13 @@ class Moments:
         µs since 1970-01-01 by that clock; `UNREAD` where a text is no moment.
     offsets : (n,) int64 array
         What that clock is ahead of UTC, µs; `NO_OFFSET` where the text does not say.
+    day_first : bool or None
+        Whether 9/11/2017 is in November, where some of the texts show it.
     """
 
     local: Ints
     offsets: Ints
+    day_first: bool | None = None
 
     @property
     def is_read(self) -> Flags:
@@ -100,6 +107,10 @@ class Moments:
         lacks: Flags = self.offsets == NO_OFFSET
         return lacks
 
+    def where(self, kept: Flags) -> Moments:
+        """Return some of the moments."""
+        return Moments(self.local[kept], self.offsets[kept], self.day_first)
+
     def in_utc(self, zone: ZoneInfo) -> tuple[Ints, Ints]:
         """Return the moments as µs since 1970 UTC, twice: as the first and as the second.
 
@@ -107,18 +118,32 @@ class Moments:
         text has no offset. Where the clock skips a time, the second is before the first. Texts that
         are no moments stay `UNREAD`.
         """
-        first, second = self.local - self.offsets, self.local - self.offsets
-        open_ones = np.flatnonzero(self.has_no_offset & self.is_read)
+        first = second = self.local - self.offsets
+        is_read = self.is_read
+        open_ones = np.flatnonzero(self.has_no_offset & is_read)
         if len(open_ones):
-            slots, which = np.unique(self.local[open_ones] // _SLOT, return_inverse=True)
-            both = np.array([_offsets(int(slot), zone) for slot in slots], np.int64)
+            second = first.copy()
+            slots = self.local[open_ones] // _SLOT
+            # Neighbours mostly share a slot, and each slot is asked for once.
+            begins = np.flatnonzero(np.diff(slots, prepend=slots[0] - 1))
+            unique, which = np.unique(slots[begins], return_inverse=True)
+            both = np.array([_offsets(int(slot), zone) for slot in unique], np.int64)
+            which = np.repeat(which, np.diff(begins, append=len(slots)))
             first[open_ones] = self.local[open_ones] - both[which, 0]
             second[open_ones] = self.local[open_ones] - both[which, 1]
-        first[~self.is_read] = second[~self.is_read] = UNREAD
+        if not is_read.all():
+            first[~is_read] = second[~is_read] = UNREAD
         return first, second
 
-    def placed(self, zone: ZoneInfo) -> tuple[Ints, Flags, Flags]:
+    def placed(self, zone: ZoneInfo, latest: int = UNREAD) -> tuple[Ints, Flags, Flags]:
         """Return when the moments are, told by their order where an hour comes twice.
+
+        Parameters
+        ----------
+        zone : ZoneInfo
+            The zone of moments that have no offset.
+        latest : int
+            The latest of the moments that stand before these.
 
         Returns
         -------
@@ -130,8 +155,8 @@ class Moments:
         """
         first, second = self.in_utc(zone)
         is_skipped, comes_twice = second < first, second > first
-        times = np.where(is_skipped, second, first)
-        latest, so_far = UNREAD, 0
+        times = np.where(is_skipped, second, first) if is_skipped.any() else first
+        so_far = 0
         for n in np.flatnonzero(comes_twice).tolist():
             latest = max(latest, int(times[so_far:n].max(initial=UNREAD)))
             if times[n] < latest:
@@ -172,11 +197,14 @@ def read_column(texts: Texts, day_first: bool | None) -> Moments:
     order = MONTH_FIRST if day_first is False else DAY_FIRST
     arguments = (texts.data, texts.starts, texts.ends)
     found = read_moments(*arguments, order, local, offsets, scratch)
-    if day_first is None and found >= DAY_OR_MONTH and not _has_dots(texts):
+    shows: bool | None = None
+    if found >= DAY_OR_MONTH and not _has_dots(texts):
         allowed = found - DAY_OR_MONTH
-        if allowed not in (DAY_FIRST, MONTH_FIRST):
+        if allowed in (DAY_FIRST, MONTH_FIRST):
+            shows = allowed == DAY_FIRST
+        elif day_first is None:
             raise OrderOfDatesError(_both_readings(texts, allowed))
-        if allowed == MONTH_FIRST:
+        if day_first is None and allowed == MONTH_FIRST:
             read_moments(*arguments, allowed, local, offsets, scratch)
     for n in np.flatnonzero(local == UNREAD):  # week dates, and others that are rare
         try:
@@ -186,7 +214,7 @@ def read_column(texts: Texts, day_first: bool | None) -> Moments:
         offset = moment.utcoffset()
         local[n] = (moment.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
         offsets[n] = NO_OFFSET if offset is None else offset // _MICROSECOND
-    return Moments(local, offsets)
+    return Moments(local, offsets, shows)
 
 
 def _has_dots(texts: Texts) -> bool:
