@@ -15,14 +15,17 @@ from simulation.fitting.apps import FittedApp, fitted_apps
 from simulation.fitting.call_kinds import read_call_kinds
 from simulation.fitting.gathering import Gathering, Usage
 from simulation.fitting.options import FitOptions
+from simulation.fitting.result import Estimate
+from simulation.fitting.spelling import span_text
 from simulation.fitting.variation import shared_variation
 from simulation.fitting.writing import report_of, text_of
 from simulation.formats import Document
 from simulation.logs import ClientNames, Reading, check_skipped, entries_of_logs
+from simulation.quantities import DAY
 from simulation.rate_cards import RateCard
 from simulation.scenario import Scenario
 
-__all__ = ["Fit", "fit"]
+__all__ = ["Fit", "fit", "fit_usage"]
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,15 @@ class Fit:
     report : dict
         What was read, estimated, assumed and left out, as JSON.
     apps : list of FittedApp
+    shared : Estimate or None
+        The part of the days' variation that apps share; None of one app.
     """
 
     scenario: Scenario
     text: str
     report: dict[str, Any]
     apps: list[FittedApp]
+    shared: Estimate | None
 
 
 def fit(*logs: str | Path, options: FitOptions | None = None) -> Fit:
@@ -65,6 +71,20 @@ def fit(*logs: str | Path, options: FitOptions | None = None) -> Fit:
     gathering = Gathering(reading, read_call_kinds(its.calls))
     usage = gathering.take_all(entries_of_logs(logs, reading)).usage()
     check_skipped(reading, its.allow_skipped)
+    return fit_usage(usage, reading, its)
+
+
+def fit_usage(usage: Usage, reading: Reading, its: FitOptions) -> Fit:
+    """Return a scenario whose clients call as what was gathered of a log shows.
+
+    Raises
+    ------
+    InputError
+        If there is no call, or counts are of longer than a day.
+    """
+    if usage.bucket > DAY:
+        what = f"has counts over {span_text(usage.bucket)}, which show no day: name counts by day"
+        raise InputError([Problem("log", "", what)])
     if not any(each.attempts.total for each in usage.clients):
         raise InputError([Problem("log", "", "has no call, name a log with some")])
     card = RateCard.load(its.rate_card)
@@ -74,7 +94,7 @@ def fit(*logs: str | Path, options: FitOptions | None = None) -> Fit:
     shared = shared_variation(factors) if len(factors) > 1 else None
     text = text_of(apps, its, card, start, usage, reading, shared)
     scenario = Document(yaml.safe_load(text), "the fitted scenario").validate(Scenario)
-    return Fit(scenario, text, report_of(apps, its, usage, reading, shared), apps)
+    return Fit(scenario, text, report_of(apps, its, usage, reading, shared), apps, shared)
 
 
 def _start(usage: Usage, zone: ZoneInfo) -> dt.date:
