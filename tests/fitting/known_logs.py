@@ -30,6 +30,7 @@ _REQUESTS = {
 """A request of each kind of call; those of a record tell each call from all others."""
 
 _FIRST_ID = 4_150_868_000_000_000
+_PRIME = np.int64(0x100000001B3)  # numbers become hashes, whose bits all differ
 _TABLE = read_call_kinds()
 
 
@@ -139,7 +140,7 @@ def entries_of(attempts: Attempts, reading: Reading) -> Entries:
         client=clients[attempts.app],
         target=targets[attempts.kind],
         status=attempts.status,
-        same=np.where(by_record, _FIRST_ID + attempts.call, attempts.kind + 1),
+        same=np.where(by_record, attempts.call, -1 - attempts.kind) * _PRIME,
     )
 
 
