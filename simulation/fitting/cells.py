@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from simulation.arrays import Floats, Ints
+from simulation.fitting.cell_loops import in_steps
 from simulation.quantities import DAY, SECOND
 
 __all__ = ["Cells"]
@@ -109,10 +110,7 @@ class Cells:
         """Return the same calls in cells of a length that is a multiple of this one's, µs."""
         if grain == self.grain:
             return self
-        at = self.at // (grain // self.grain)
-        first = np.flatnonzero(np.diff(at, prepend=at[0] - 1)) if len(at) else at
-        calls = np.add.reduceat(self.calls, first) if len(at) else self.calls
-        return Cells(grain, at[first], calls, self.covered)
+        return Cells(grain, *in_steps(self.at, self.calls, grain // self.grain), self.covered)
 
     def within(self, moments: Ints) -> Floats:
         """Return how many calls began before each moment, (m,); a cell's are spread over it."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simulation.arrays import Flags, Floats, Ints
+from simulation.fitting.cell_loops import in_steps
 from simulation.fitting.cells import Cells
 from simulation.fitting.hours import LocalClock, weekday_of
 from simulation.fitting.phases import Phase, phases_of
@@ -82,13 +83,6 @@ def schedules_of(cells: Cells, clock: LocalClock, start: dt.date) -> tuple[list[
     return components, cells
 
 
-def _slots(moments: Ints, calls: Ints, width: int) -> tuple[Ints, Ints]:
-    """Return the slots in which there are calls, and their calls; moments are in order, nearly."""
-    slot = moments // width
-    first = np.concatenate([[0], np.flatnonzero(np.diff(slot)) + 1])
-    return slot[first], np.add.reduceat(calls, first)
-
-
 def _shapes(cells: Cells) -> list[tuple[int, int]]:
     """Return widths and offsets of slots: wide ones also begin half a slot later."""
     widths = [width for width in _WIDTHS if width >= cells.grain] or [cells.grain]
@@ -114,7 +108,7 @@ def _periodic(cells: Cells, clock: LocalClock, origin: int) -> Iterator[tuple[_F
             if not _shows(seen, folded, origin, (width, offset), period):
                 continue
             slots = period // width
-            slot, calls = _slots(seen.begins - origin + offset, seen.calls, width)
+            slot, calls = in_steps(seen.begins - origin + offset, seen.calls, width)
             cycles = np.arange(
                 (cells.covered[0][0] - origin) // period,
                 -(-(cells.covered[-1][1] - origin) // period),
@@ -215,7 +209,7 @@ def _daily(cells: Cells, clock: LocalClock) -> Iterator[tuple[_Found, Cells]]:
             return
         slots = DAY // width
         seen = _seen(cells, width, offset)
-        slot, calls = _slots(clock.local(seen.begins) + offset, seen.calls, width)
+        slot, calls = in_steps(clock.local(seen.begins) + offset, seen.calls, width)
         first, last = cells.covered[0][0], cells.covered[-1][1]
         edges = clock.local(np.array([first, last - 1])) // DAY
         days = np.arange(int(edges[0]), int(edges[1]) + 1)

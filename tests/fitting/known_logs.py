@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -122,8 +122,8 @@ def text_of(attempts: Attempts) -> str:
         part = f".{time % SECOND // 1000:03}" if fine else ""
         request = _REQUESTS[attempts.kinds[kind]].replace("{id}", str(_FIRST_ID + call))
         lines.append(
-            f'10.0.0.1 - - [{when:%d/%b/%Y:%H:%M:%S}{part} +0000] "{request} HTTP/1.1" {status} 312 '
-            f'"-" "{attempts.apps[app]}/1.0"\n'
+            f'10.0.0.1 - - [{when:%d/%b/%Y:%H:%M:%S}{part} +0000] "{request} HTTP/1.1" '
+            f'{status} 312 "-" "{attempts.apps[app]}/1.0"\n'
         )
     return "".join(lines)
 
@@ -162,19 +162,3 @@ def fit_attempts(attempts: Attempts, options: FitOptions) -> Fit:
     gathering = Gathering(reading, _TABLE)
     gathering.take(entries_of(attempts, reading))
     return fit_usage(gathering.usage(), reading, options)
-
-
-def scenario_of(clients: list[dict[str, Any]], **keys: Any) -> Scenario:
-    """Return the scenario of four weeks."""
-    return Scenario.model_validate(
-        {
-            "name": "known",
-            "rate_card": "zoho-crm-2026",
-            "start": "2026-01-05",
-            "horizon": "28 days",
-            "warmup": "0",
-            "replications": 30,
-            "clients": clients,
-            **keys,
-        }
-    )

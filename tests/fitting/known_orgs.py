@@ -33,6 +33,8 @@ class Known(NamedTuple):
         One client each. The app is its user agent; ``*``: the kind of call names the app.
     licenses : int
         Of the edition ``standard``: 5,000 credits and 250 for each.
+    is_throttled : bool
+        Whether its log is of a time with these licenses; else nothing was throttled.
     whole_seconds : bool
         Whether its log has no parts of seconds.
     found : dict or None
@@ -42,7 +44,8 @@ class Known(NamedTuple):
     """
 
     laws: tuple[tuple[Law, str, str], ...]
-    licenses: int = 20
+    licenses: int = 4
+    is_throttled: bool = False
     whole_seconds: bool = True
     found: dict[str, list[Law]] | None = None
     shared: float | None = None
@@ -63,8 +66,13 @@ class Known(NamedTuple):
             found.setdefault(app, []).append(law)
         return found
 
+    def logged(self, **keys: Any) -> Scenario:
+        """Return the scenario of the four weeks of its log."""
+        org = {"edition": "standard", "user_licenses": self.licenses if self.is_throttled else 380}
+        return self.scenario(**{"org": org, **keys})
+
     def scenario(self, **keys: Any) -> Scenario:
-        """Return the org's scenario, of the four weeks of its log unless keys say otherwise."""
+        """Return the org's scenario, of the same time unless keys say otherwise."""
         clients = [
             {
                 "name": f"client {number}",
@@ -142,13 +150,13 @@ KNOWN = {
             (_QUARTER, "convert_lead", "convert_lead"),
             (_QUARTER, "get_users", "get_users"),
         ),
-        licenses=4,
         found={"convert_lead": [_EITHER], "get_users": [_EITHER]},
         shared=0.5,
     ),
     "throttled": Known(
         ((_poisson(850, profile="office_hours", daily_variation="15%"), "forms", "convert_lead"),),
         licenses=1,
+        is_throttled=True,
         on_throttle={"retry": RETRY},
     ),
 }

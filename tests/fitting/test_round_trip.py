@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 import numpy as np
-import pytest
-from scipy import stats
 
 from simulation.demand.demand import Demand
-from simulation.fitting.from_log import Fit, fit
+from simulation.fitting.from_log import Fit
 from simulation.fitting.result import Component, Estimate
 from simulation.quantities import DAYS_PER_MONTH
 from simulation.scenario.arrival_laws import Arrivals
-from tests.fitting.known_logs import attempts_of, fit_attempts, fit_options, text_of
+from tests.fitting.known_logs import attempts_of, fit_attempts, fit_options
 from tests.fitting.known_orgs import KNOWN, Known, Law
 from tests.fitting.simulated import law_of
 
@@ -36,9 +33,15 @@ Shares = dict[str, list[float]]
 def logged(name: str, replication: int) -> Fit:
     """Return the fit of one log of an org."""
     known = KNOWN[name]
-    demand = Demand(known.scenario(seed=sum(name.encode())))
+    demand = demand_of(name)
     attempts = attempts_of(demand, known.apps, replication, known.whole_seconds)
-    return fit_attempts(attempts, fit_options(demand.scenario))
+    return fit_attempts(attempts, fit_options(known.scenario()))
+
+
+@cache
+def demand_of(name: str) -> Demand:
+    """Return the demand of an org in the time of its log."""
+    return Demand(KNOWN[name].logged(seed=sum(name.encode())))
 
 
 def held(known: Known, found: Fit) -> dict[str, float]:
