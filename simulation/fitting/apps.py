@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from simulation.arrays import Ints
 from simulation.fitting.calls import Mix, mix_of
 from simulation.fitting.cells import Cells
 from simulation.fitting.client import fit_client
@@ -76,8 +77,17 @@ def _largest(usage: Usage) -> list[ClientUsage]:
         after=sum((each.after for each in small[1:]), small[0].after),
         usual=sum((each.usual for each in small[1:]), small[0].usual),
         chains=sum((each.chains for each in small[1:]), small[0].chains),
+        durations=_sums([each.durations for each in small]),
     )
     return [*large, merged]
+
+
+def _sums(counts: list[dict[str, Ints]]) -> dict[str, Ints]:
+    found: dict[str, Ints] = {}
+    for each in counts:
+        for key, its in each.items():
+            found[key] = found[key] + its if key in found else its
+    return found
 
 
 def _together(cells: list[Cells]) -> Cells:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from simulation.arrays import Ints
+from simulation.fitting.call_durations import duration_law, durations_matter
 from simulation.fitting.call_kinds import Kind
 from simulation.fitting.call_rules import RecordGuess
 from simulation.fitting.gathering import ClientUsage
@@ -58,6 +60,7 @@ def mix_of(usage: ClientUsage, card: RateCard) -> Mix:
             guessed[api] = kind.records
         counts[api, records] += calls
     mix = Mix()
+    lasting = _lasting(usage, card) if durations_matter(card) else {}
     kept = counts.most_common(_MOST_KINDS)
     total = counts.total()
     for (api, records), calls in kept:
@@ -66,6 +69,8 @@ def mix_of(usage: ClientUsage, card: RateCard) -> Mix:
             each["records"] = records
         if len(kept) > 1:
             each["weight"] = calls
+        if lasting.get(api) is not None:
+            each["duration"] = lasting[api]
         mix.calls.append(each)
     if len(counts) > len(kept):
         rest = total - sum(calls for _, calls in kept)
@@ -80,3 +85,12 @@ def mix_of(usage: ClientUsage, card: RateCard) -> Mix:
             f"{unknown / total:.1%} of its calls are of no known kind and count as other"
         )
     return mix
+
+
+def _lasting(usage: ClientUsage, card: RateCard) -> dict[str, Any]:
+    """Return how long calls stay open, by the card's kinds of call."""
+    counts: dict[str, Ints] = {}
+    for kind, its in usage.durations.items():
+        api = kind if kind in card.calls else _OTHER
+        counts[api] = counts[api] + its if api in counts else its
+    return {api: duration_law(its) for api, its in counts.items()}

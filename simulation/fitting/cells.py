@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from simulation.arrays import Floats, Ints
+from simulation.fitting.cell_loops import in_steps
 from simulation.quantities import DAY, SECOND
 
 __all__ = ["Cells"]
@@ -56,10 +58,11 @@ class Cells:
             raise ValueError("cells are not in order, or one stands twice")
         if self.calls.min() < 1:
             raise ValueError("a cell without calls")
+        # Cells that reach into a stretch, from the first behind those of the stretches before.
         begins, ends = np.array(self.covered, np.int64).T
-        # The last stretch that begins before a cell ends has to end after the cell begins.
-        last = np.searchsorted(begins, self.begins + self.grain, "left") - 1
-        if last.min() < 0 or (ends[last] <= self.begins).any():
+        first = np.searchsorted(self.at, begins // self.grain)
+        behind = np.concatenate([[0], np.searchsorted(self.at, -(-ends // self.grain))])
+        if (first > behind[:-1]).any() or behind[-1] < len(self.at):
             raise ValueError("a cell lies outside of what the log covers")
 
     @classmethod
@@ -83,7 +86,7 @@ class Cells:
             covered = ((int(at[0]) * grain, (int(at[-1]) + 1) * grain),)
         return cls(grain, at.astype(np.int64), calls.astype(np.int64), covered)
 
-    @property
+    @cached_property
     def begins(self) -> Ints:
         """When each cell begins, (n,), µs since 1970-01-01 UTC."""
         return self.at * self.grain
@@ -102,6 +105,12 @@ class Cells:
         """Return these cells with other numbers of calls, (n,); those without any are left out."""
         some = calls > 0
         return Cells(self.grain, self.at[some], calls[some], self.covered)
+
+    def longer(self, grain: int) -> Cells:
+        """Return the same calls in cells of a length that is a multiple of this one's, µs."""
+        if grain == self.grain:
+            return self
+        return Cells(grain, *in_steps(self.at, self.calls, grain // self.grain), self.covered)
 
     def within(self, moments: Ints) -> Floats:
         """Return how many calls began before each moment, (m,); a cell's are spread over it."""

@@ -16,14 +16,17 @@ from simulation.fitting.apps import FittedApp, fitted_apps
 from simulation.fitting.call_kinds import read_call_kinds
 from simulation.fitting.gathering import Gathering, Usage
 from simulation.fitting.options import FitOptions
+from simulation.fitting.result import Estimate
+from simulation.fitting.spelling import span_text
 from simulation.fitting.variation import shared_variation
 from simulation.fitting.writing import report_of, text_of
 from simulation.formats import Document
 from simulation.logs import Reading, check_skipped, entries_of_logs
+from simulation.quantities import DAY
 from simulation.rate_cards import RateCard
 from simulation.scenario import Scenario
 
-__all__ = ["Fit", "fit", "fit_part", "usage_of"]
+__all__ = ["Fit", "fit", "fit_part", "fit_usage", "usage_of"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Fit:
     usage : Usage
         What the log says.
     options : FitOptions
+    shared : Estimate or None
+        The part of the days' variation that apps share; None of one app.
     """
 
     scenario: Scenario
@@ -49,11 +54,12 @@ class Fit:
     apps: list[FittedApp]
     usage: Usage
     options: FitOptions
+    shared: Estimate | None
     _reading: Reading
 
     def starting(self, start: dt.date) -> Scenario:
         """Return the scenario that is fitted to the same log, and starts on another local date."""
-        return _fit(self.usage, self._reading, self.options, start).scenario
+        return fit_usage(self.usage, self._reading, self.options, start).scenario
 
 
 def fit(*logs: str | Path, options: FitOptions | None = None) -> Fit:
@@ -91,10 +97,25 @@ def fit_part(
         The local date on which the scenario starts; the Monday after the log unless given.
     """
     usage, reading = usage_of(logs, options, until)
-    return _fit(usage, reading, options, start or _start(usage, options.timezone))
+    return fit_usage(usage, reading, options, start)
 
 
-def _fit(usage: Usage, reading: Reading, options: FitOptions, start: dt.date) -> Fit:
+def fit_usage(
+    usage: Usage, reading: Reading, options: FitOptions, start: dt.date | None = None
+) -> Fit:
+    """Return a scenario whose clients call as what was gathered of a log shows.
+
+    Raises
+    ------
+    InputError
+        If there is no call, or counts are of longer than a day.
+    """
+    if usage.bucket > DAY:
+        what = f"has counts over {span_text(usage.bucket)}, which show no day: name counts by day"
+        raise InputError([Problem("log", "", what)])
+    if not any(each.attempts.total for each in usage.clients):
+        raise InputError([Problem("log", "", "has no call, name a log with some")])
+    start = start or _start(usage, options.timezone)
     card = RateCard.load(options.rate_card)
     apps = fitted_apps(usage, options, card, start)
     factors = [app.laws.day_factors for app in apps if app.laws.day_factors is not None]
@@ -102,7 +123,7 @@ def _fit(usage: Usage, reading: Reading, options: FitOptions, start: dt.date) ->
     text = text_of(apps, options, card, start, usage, reading, shared)
     scenario = Document(yaml.safe_load(text), "the fitted scenario").validate(Scenario)
     report = report_of(apps, options, usage, reading, shared)
-    return Fit(scenario, text, report, apps, usage, options, reading)
+    return Fit(scenario, text, report, apps, usage, options, shared, reading)
 
 
 def usage_of(
@@ -124,8 +145,6 @@ def usage_of(
         parts = (part.where(part.time < until) for part in parts)
     usage = gathering.take_all(parts).usage()
     check_skipped(reading, options.allow_skipped)
-    if not any(each.attempts.total for each in usage.clients):
-        raise InputError([Problem("log", "", "has no call, name a log with some")])
     return usage, reading
 
 

@@ -20,6 +20,7 @@ from simulation.fitting.attempt_loops import (
     follow,
     steps_back,
 )
+from simulation.fitting.call_durations import SeenDurations
 from simulation.fitting.call_kinds import CallKindTable, Kind
 from simulation.fitting.cells import Cells
 from simulation.logs import Entries, Reading
@@ -65,6 +66,8 @@ class ClientUsage:
         them, or None.
     after, usual, chains : int64 arrays
         Of `attempt_loops.follow`, of this client.
+    durations : dict of str to (200,) int64 array
+        How long its calls stayed open, by kind of call and class: see `SeenDurations`.
     """
 
     name: str
@@ -75,6 +78,7 @@ class ClientUsage:
     after: Ints
     usual: Ints
     chains: Ints
+    durations: dict[str, Ints]
 
 
 @dataclass(frozen=True)
@@ -190,6 +194,7 @@ class Gathering:
         self._kinds: Counter[int] = Counter()  # by the numbers of `count_by_kind`
         self._slots = np.zeros(0, np.int64)
         self._throttled: Counter[int] = Counter()
+        self._durations = SeenDurations()
         self._last = np.zeros(_SLOTS, _LAST)
         self._after = np.zeros((0, MOST_COUNTED, BINS), np.int64)
         self._usual = np.zeros((0, BINS), np.int64)
@@ -223,6 +228,7 @@ class Gathering:
             self._grain *= 10
             self._counts.coarser(10)
         self._count_kinds(entries, client)
+        self._durations.take(entries, client)
 
     def calls_of(self, entries: Entries) -> tuple[Ints, Flags]:
         """Return whose each attempt is, and which attempts begin a call; they come in order."""
@@ -264,6 +270,7 @@ class Gathering:
         last = reading.bucket or grain
         covered = ((self._begin // grain * grain, (self._end + last) // grain * grain + grain),)
         kinds, unknown = self._kinds_by_client()
+        durations = self._durations_by_client()
         found = []
         for client, (cells, attempts, calls) in sorted(self._counts.by_client().items()):
             some = calls > 0
@@ -279,10 +286,20 @@ class Gathering:
                     after=self._after[client],
                     usual=self._usual[client],
                     chains=self._chains[client],
+                    durations=durations.get(client, {}),
                 )
             )
         found.sort(key=lambda each: -each.attempts.total)
         return Usage(found, unknown, reading.bucket)
+
+    def _durations_by_client(self) -> dict[int, dict[str, Ints]]:
+        """Return the durations of each client's calls, by kind of call and class."""
+        found: dict[int, dict[str, Ints]] = {}
+        for (client, target), counts in self._durations.counts.items():
+            api = self._table.kind_of(self._reading.targets[target]).api
+            its = found.setdefault(client, {})
+            its[api] = its[api] + counts if api in its else counts
+        return found
 
     def _kinds_by_client(self) -> tuple[dict[int, Counter[tuple[Kind, int | None]]], Counter[str]]:
         """Return what each client asked for, and what of it is of no known kind, by target."""

@@ -18,6 +18,7 @@ __all__ = ["Conduct", "conduct_of"]
 
 _FEWEST = 5
 """Gaps from which a wait is told."""
+_ALIKE = 0.15  # by so much distributions of gaps differ because some are cut off
 _GROWS, _JITTERS = 1.3, 3.0
 _ASSUMED: dict[str, Any] = {
     "retry": {"first": "30 s", "factor": 2, "max_delay": "1 hour", "max_attempts": 6}
@@ -49,8 +50,9 @@ class Conduct:
 def conduct_of(usage: ClientUsage) -> Conduct:
     """Return what a client does when it is throttled.
 
-    Attempts after a throttled one are retries if their gaps grow from attempt to attempt, or come
-    much sooner than the client asks for the same thing otherwise; else they are calls of their own.
+    Attempts after a throttled one are retries if they come at other times than the client asks
+    for the same thing otherwise: their gaps grow from attempt to attempt, or are much shorter.
+    Else they are calls of their own.
     """
     if not usage.throttled:
         why = "the log has no throttled attempt, so what it does then is assumed"
@@ -63,10 +65,26 @@ def conduct_of(usage: ClientUsage) -> Conduct:
     waits = [_quantile(usage.after[n], 0.5) for n in known]
     grows = len(waits) > 1 and max(waits) >= _GROWS * waits[0]
     usual = _quantile(usage.usual, 0.5) if usage.usual.sum() >= _FEWEST else np.inf
-    if not grows and not waits[0] * 2 < usual:
-        why = "what follows a throttled attempt comes as it always does"
+    if _as_usual(usage) or (not grows and not waits[0] * 2 < usual):
+        why = (
+            "what follows a throttled attempt comes as it always does, so it counts as new calls; "
+            f"requests that are alike cannot be told apart: up to {counts.sum():,} may be retries"
+        )
         return Conduct("drop", True, False, why)
     return Conduct({"retry": _policy(usage, waits)}, True, True, _told(usage, counts))
+
+
+def _as_usual(usage: ClientUsage) -> bool:
+    """Return whether gaps after throttled attempts are those between equal requests otherwise.
+
+    By the largest difference of their distributions (N. Smirnov, Table for estimating the goodness
+    of fit of empirical distributions, 1948), beyond what chance and gaps that are cut off make.
+    """
+    after, usual = usage.after.sum(axis=0), usage.usual
+    if min(after.sum(), usual.sum()) < _FEWEST:
+        return False
+    apart = np.abs(np.cumsum(after) / after.sum() - np.cumsum(usual) / usual.sum()).max()
+    return bool(apart < _ALIKE + 1.36 * np.sqrt(1 / after.sum() + 1 / usual.sum()))
 
 
 def _policy(usage: ClientUsage, waits: list[float]) -> dict[str, Any]:

@@ -87,18 +87,17 @@ def grown(cells: Cells, starts: Ints, width: int, slot: int, gap: int) -> tuple[
         return 0, width
     reach = count * slot
     begins = cells.begins
-    run = np.searchsorted(starts, begins + reach, side="right") - 1
-    after = begins - starts[np.maximum(run, 0)]
-    near = (run >= 0) & (after < width + reach)
-    run, place = run[near], (after[near] + reach) // slot
+    first = np.searchsorted(begins, starts - reach)
+    run, its = _cells_of(first, np.searchsorted(begins, starts + width + reach))
+    place = (begins[its] - starts[run] + reach) // slot
     new = np.ones(len(run), np.bool_)
     new[1:] = (np.diff(run) != 0) | (np.diff(place) != 0)
     size = 2 * count + -(-width // slot)
     hits = np.bincount(place[new], minlength=size)[:size]
-    first, last = count, size - count - 1
-    first -= _steps(hits[:first][::-1], len(starts), gap)
+    begin, last = count, size - count - 1
+    begin -= _steps(hits[:begin][::-1], len(starts), gap)
     last += _steps(hits[last + 1 :], len(starts), gap)
-    return (count - first) * slot, (last - first + 1) * slot
+    return (count - begin) * slot, (last - begin + 1) * slot
 
 
 def _steps(hits: Ints, runs: int, gap: int) -> int:
@@ -170,8 +169,10 @@ def runs_of(cells: Cells, starts: Ints, width: int, pad: int) -> Runs | None:
     values, counts = np.unique(total[took_place], return_counts=True)
     is_same = quiet and bool(counts.max() >= _SAME * counts.sum())
     calls = int(values[np.argmax(counts)]) if is_same else max(1, round(float(each.mean())))
-    first = np.searchsorted(begins, low[took_place])
-    behind = np.searchsorted(begins, high[took_place])
+    # Where it cannot be seen which took place, all may have: their calls are none at random.
+    used = took_place if quiet else total > 0
+    first = np.searchsorted(begins, low[used])
+    behind = np.searchsorted(begins, high[used])
     onset, jitter, span = 0, 0, width if width > 2 * pad else 0
     if quiet:
         onsets = begins[first] - starts[took_place]
@@ -180,8 +181,8 @@ def runs_of(cells: Cells, starts: Ints, width: int, pad: int) -> Runs | None:
         span = int(np.median(begins[behind - 1] - begins[first]))
         span = 0 if span <= max(cells.grain, jitter) else span * calls // max(calls - 1, 1)
     over = 0 if calls == 1 else _readable(span, max(2 * cells.grain, span // 50))
-    most = np.minimum(total[took_place], calls if is_same or not quiet else total.max())
-    taken = _taken(cells, first, behind, total[took_place], most)
+    most = np.minimum(total[used], calls if is_same or not quiet else total.max())
+    taken = _taken(cells, first, behind, total[used], most)
     return Runs(calls, over, onset, jitter, each, taken, took_place, besides, error, is_same)
 
 
@@ -191,11 +192,17 @@ def _readable(span: int, tolerance: int) -> int:
     return next(near for near in rounded if abs(near - span) <= tolerance)
 
 
-def _taken(cells: Cells, first: Ints, behind: Ints, total: Ints, most: Ints) -> Ints:
-    """Return how many calls of each cell are of a run, (n,), evenly if not all are."""
+def _cells_of(first: Ints, behind: Ints) -> tuple[Ints, Ints]:
+    """Return the run and the number of each cell of runs, from the first to the one behind."""
     counts = behind - first
     run = np.repeat(np.arange(len(first)), counts)
-    its = np.arange(len(run)) - np.repeat(np.cumsum(counts) - counts - first, counts)
+    return run, np.arange(len(run)) - np.repeat(np.cumsum(counts) - counts - first, counts)
+
+
+def _taken(cells: Cells, first: Ints, behind: Ints, total: Ints, most: Ints) -> Ints:
+    """Return how many calls of each cell are of a run, (n,), evenly if not all are."""
+    run, its = _cells_of(first, behind)
+    counts = behind - first
     sums = np.cumsum(cells.calls[its])
     before = np.repeat(np.concatenate([[0], np.cumsum(total)[:-1]]), counts)
     part = (most / total)[run]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simulation.arrays import Flags, Floats, Ints
+from simulation.fitting.cell_loops import in_steps
 from simulation.fitting.cells import Cells
 from simulation.fitting.hours import LocalClock, weekday_of
 from simulation.fitting.phases import Phase, phases_of
@@ -82,13 +83,6 @@ def schedules_of(cells: Cells, clock: LocalClock, start: dt.date) -> tuple[list[
     return components, cells
 
 
-def _slots(moments: Ints, calls: Ints, width: int) -> tuple[Ints, Ints]:
-    """Return the slots in which there are calls, and their calls; moments are in order, nearly."""
-    slot = moments // width
-    first = np.concatenate([[0], np.flatnonzero(np.diff(slot)) + 1])
-    return slot[first], np.add.reduceat(calls, first)
-
-
 def _shapes(cells: Cells) -> list[tuple[int, int]]:
     """Return widths and offsets of slots: wide ones also begin half a slot later."""
     widths = [width for width in _WIDTHS if width >= cells.grain] or [cells.grain]
@@ -97,26 +91,38 @@ def _shapes(cells: Cells) -> list[tuple[int, int]]:
     ]
 
 
+def _seen(cells: Cells, width: int, offset: int) -> Cells:
+    """Return cells as long as slots can be made of: fewer are looked through faster."""
+    unit = offset or width
+    return cells if unit % cells.grain else cells.longer(unit)
+
+
 def _periodic(cells: Cells, clock: LocalClock, origin: int) -> Iterator[tuple[_Found, Cells]]:
     """Yield each schedule that comes every so often, and the cells that it leaves."""
     for width, offset in _shapes(cells):
-        for period in _candidates(cells, origin, width, offset):
+        seen = _seen(cells, width, offset)
+        folded = _folded(seen, origin, width, offset)
+        for period in _candidates(seen, width):
             if not len(cells.at):
                 return
+            if not _shows(seen, folded, origin, (width, offset), period):
+                continue
             slots = period // width
-            slot, calls = _slots(cells.begins - origin + offset, cells.calls, width)
+            slot, calls = in_steps(seen.begins - origin + offset, seen.calls, width)
             cycles = np.arange(
                 (cells.covered[0][0] - origin) // period,
                 -(-(cells.covered[-1][1] - origin) // period),
             )
             starts = origin - offset + cycles * period
             within = _covered(cells, starts, period)
-            starts, cycles = starts[within], cycles[within]
+            # The place of each cycle among those that are covered; -1 of one that is not.
+            places = np.where(within, np.cumsum(within) - 1, -1)
+            first_cycle, starts = int(cycles[0]), starts[within]
             weekdays = weekday_of(clock.local(starts + offset) // DAY)
             counts = np.bincount(weekdays, minlength=7)
             cycle, slot = slot // slots, slot % slots
-            its = np.minimum(np.searchsorted(cycles, cycle), len(cycles) - 1)
-            known = cycles[its] == cycle
+            its = places[np.clip(cycle - first_cycle, 0, len(places) - 1)]
+            known = its >= 0
             phases = phases_of(
                 slot[known], weekdays[its[known]], calls[known], slots, counts, _NEAR // width
             )
@@ -131,6 +137,8 @@ def _periodic(cells: Cells, clock: LocalClock, origin: int) -> Iterator[tuple[_F
                 if runs is None:
                     continue
                 cells = cells.with_calls(cells.calls - runs.taken)
+                seen = _seen(cells, width, offset)
+                folded = _folded(seen, origin, width, offset)
                 phase = (first_one * width - offset - earlier + runs.onset) % period
                 yield _Found(period, phase, days, runs, len(active)), cells
 
@@ -149,33 +157,38 @@ def _covered(cells: Cells, starts: Ints, length: int) -> Flags:
     return within
 
 
-def _candidates(cells: Cells, origin: int, width: int, offset: int) -> list[int]:
-    """Return periods, rising, whose phases differ by more than chance would let them."""
-    found = []
-    length, few = cells.length, len(cells.at) <= _FEW
-    folded = (
-        np.bincount(
-            (cells.begins - origin + offset) // width % (DAY // width), cells.calls, DAY // width
-        )
-        if DAY % width == 0
-        else None
-    )
-    for period in sorted({*_PERIODS, *_OTHERS[: 60 * few], *_usual_gaps(cells, width)}):
-        slots = period // width
-        if period % width or slots < _LEAST_SLOTS or 3 * period > length:
-            continue
-        if folded is not None and DAY % period == 0:
-            by_phase = folded.reshape(-1, slots).sum(axis=0)
-        else:
-            by_phase = np.bincount(
-                (cells.begins - origin + offset) // width % slots, cells.calls, slots
-            )
-        median = float(np.median(by_phase))
-        usual = 1.4826 * float(np.median(np.abs(by_phase - median)))
-        usual = max(usual, np.sqrt(max(median, by_phase.mean() / 10)), 1e-9)
-        if (by_phase.max() - median) / usual > np.sqrt(2 * np.log(slots)) + _SHOWN:
-            found.append(period)
-    return found
+def _candidates(cells: Cells, width: int) -> list[int]:
+    """Return the periods that are looked at, rising, µs."""
+    others = _OTHERS if len(cells.at) <= _FEW else ()
+    found = {*_PERIODS, *others, *_usual_gaps(cells, width)}
+    return [
+        each
+        for each in sorted(found)
+        if each % width == 0 and each >= _LEAST_SLOTS * width and 3 * each <= cells.length
+    ]
+
+
+def _folded(cells: Cells, origin: int, width: int, offset: int) -> Ints:
+    """Return the calls in each slot of a day, of which those of periods that divide it are sums."""
+    if DAY % width:
+        return np.zeros(0, np.int64)
+    slot = (cells.begins - origin + offset) // width % (DAY // width)
+    return np.bincount(slot, cells.calls, DAY // width).astype(np.int64)
+
+
+def _shows(cells: Cells, folded: Ints, origin: int, shape: tuple[int, int], period: int) -> bool:
+    """Return whether the phases of a period differ by more than chance would let them."""
+    width, offset = shape
+    slots = period // width
+    if len(folded) and DAY % period == 0:
+        by_phase = folded.reshape(-1, slots).sum(axis=0)
+    else:
+        slot = (cells.begins - origin + offset) // width % slots
+        by_phase = np.bincount(slot, cells.calls, slots).astype(np.int64)
+    median = float(np.median(by_phase))
+    usual = 1.4826 * float(np.median(np.abs(by_phase - median)))
+    usual = max(usual, np.sqrt(max(median, by_phase.mean() / 10)), 1e-9)
+    return bool((by_phase.max() - median) / usual > np.sqrt(2 * np.log(slots)) + _SHOWN)
 
 
 def _usual_gaps(cells: Cells, width: int) -> list[int]:
@@ -195,7 +208,8 @@ def _daily(cells: Cells, clock: LocalClock) -> Iterator[tuple[_Found, Cells]]:
         if not len(cells.at) or DAY % width:
             return
         slots = DAY // width
-        slot, calls = _slots(clock.local(cells.begins) + offset, cells.calls, width)
+        seen = _seen(cells, width, offset)
+        slot, calls = in_steps(clock.local(seen.begins) + offset, seen.calls, width)
         first, last = cells.covered[0][0], cells.covered[-1][1]
         edges = clock.local(np.array([first, last - 1])) // DAY
         days = np.arange(int(edges[0]), int(edges[1]) + 1)
