@@ -6,17 +6,20 @@ import datetime as dt
 import json
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
 
+from simulation.bounds import MOST_CALLS_A_DAY
 from simulation.fitting.apps import FittedApp
 from simulation.fitting.gathering import Usage
 from simulation.fitting.options import FitOptions
+from simulation.fitting.random_part import LEAST_RATE
 from simulation.fitting.result import Component, Estimate
-from simulation.fitting.spelling import number_text, span_text
+from simulation.fitting.spelling import number_text, rate_text, span_text
 from simulation.logs import Reading
-from simulation.quantities import DAY, HOUR
+from simulation.quantities import DAY, HOUR, parse_rate
 from simulation.rate_cards import RateCard
 
 __all__ = ["report_of", "text_of"]
@@ -131,13 +134,30 @@ def _app(app: FittedApp) -> Iterator[str]:
         yield from _comment(f"{calls}. {_estimates(component)}", 4)
         for note in (*component.notes, *(() if number else _notes(app))):
             yield from _comment(f"{note[0].upper()}{note[1:]}.", 4)
-        yield f"    arrivals: {{{kind}: {_flow(component.law[kind])}}}"
+        yield f"    arrivals: {{{kind}: {_flow(_with_ranges(component))}}}"
         yield f"    calls: {_flow(app.mix.calls)}"
         if not app.conduct.is_seen:
             yield from _comment(f"Assumed: {app.conduct.why}.", 4)
         else:
             yield from _comment(f"{app.conduct.why[0].upper()}{app.conduct.why[1:]}.", 4)
         yield f"    on_throttle: {_flow(app.conduct.on_throttle)}"
+
+
+def _with_ranges(component: Component) -> dict[str, Any]:
+    """Return the keys of a law; how much it calls stands there with its 95 % interval."""
+    ((kind, keys),) = component.law.items()
+    if kind == "poisson":
+        each = component.estimates["rate"]
+        per_day = parse_rate(keys["rate"])
+        most = MOST_CALLS_A_DAY / keys.get("each", {}).get("calls", 1)
+        low, high = (min(max(end, LEAST_RATE), most) for end in (each.low, each.high))
+        ends = rate_text(min(low, per_day)), rate_text(max(high, per_day))
+        return keys | {"rate": {"estimate": keys["rate"], "low": ends[0], "high": ends[1]}}
+    each, calls = component.estimates["calls"], keys["calls"]
+    if not each.low < each.high or not np.isfinite(each.high):
+        return keys  # the same each time, or seen once
+    low, high = min(calls, floor(each.low)), max(calls, ceil(each.high))
+    return keys | {"calls": {"estimate": calls, "low": low, "high": high}}
 
 
 def _notes(app: FittedApp) -> Iterator[str]:
