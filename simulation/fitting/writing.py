@@ -145,19 +145,20 @@ def _app(app: FittedApp) -> Iterator[str]:
 
 def _with_ranges(component: Component) -> dict[str, Any]:
     """Return the keys of a law; how much it calls stands there with its 95 % interval."""
-    ((kind, keys),) = component.law.items()
+    kind, keys = next(iter(component.law.items()))
+    law: dict[str, Any] = dict(keys)
     if kind == "poisson":
-        each = component.estimates["rate"]
-        per_day = parse_rate(keys["rate"])
-        most = MOST_CALLS_A_DAY / keys.get("each", {}).get("calls", 1)
-        low, high = (min(max(end, LEAST_RATE), most) for end in (each.low, each.high))
-        ends = rate_text(min(low, per_day)), rate_text(max(high, per_day))
-        return keys | {"rate": {"estimate": keys["rate"], "low": ends[0], "high": ends[1]}}
-    each, calls = component.estimates["calls"], keys["calls"]
-    if not each.low < each.high or not np.isfinite(each.high):
-        return keys  # the same each time, or seen once
-    low, high = min(calls, floor(each.low)), max(calls, ceil(each.high))
-    return keys | {"calls": {"estimate": calls, "low": low, "high": high}}
+        found, per_day = component.estimates["rate"], parse_rate(law["rate"])
+        most = MOST_CALLS_A_DAY / law.get("each", {}).get("calls", 1)
+        low = min(max(found.low, LEAST_RATE), per_day)
+        high = max(min(found.high, most), per_day)
+        law["rate"] = {"estimate": law["rate"], "low": rate_text(low), "high": rate_text(high)}
+        return law
+    found, calls = component.estimates["calls"], int(law["calls"])
+    if found.low < found.high < np.inf:  # not the same each time, and seen more than once
+        low, high = min(calls, floor(found.low)), max(calls, ceil(found.high))
+        law["calls"] = {"estimate": calls, "low": max(1, low), "high": high}
+    return law
 
 
 def _notes(app: FittedApp) -> Iterator[str]:

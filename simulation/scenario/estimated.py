@@ -36,14 +36,14 @@ class Estimated:
         number.low, number.high = low, high
         return number
 
-    def __getnewargs__(self) -> tuple[float, float, float]:
+    def __reduce__(self) -> tuple[type[Estimated], tuple[float, float, float]]:
         """Return what a copy is made of, in another process too."""
-        return self.real, self.low, self.high  # type: ignore[attr-defined]
+        return type(self), self.parts
 
     @property
-    def width(self) -> float:
-        """The width of the interval as a part of the value."""
-        return (self.high - self.low) / self  # type: ignore[operator]
+    def parts(self) -> tuple[float, float, float]:
+        """The value alone, and the ends of its interval."""
+        return self.real, self.low, self.high  # type: ignore[attr-defined]
 
 
 class EstimatedRate(Estimated, float):
@@ -93,7 +93,9 @@ class Estimable:
         if not isinstance(value, Mapping):
             return handler(value)
         right = "write {estimate: ..., low: ..., high: ...}"
-        wrong = [KeyProblem((key,), f"is an unknown key, {right}") for key in value if key not in _KEYS]
+        wrong = [
+            KeyProblem((key,), f"is an unknown key, {right}") for key in value if key not in _KEYS
+        ]
         wrong += [KeyProblem((), f"has no {key!r}, {right}") for key in _KEYS if key not in value]
         if wrong:
             raise KeyProblems(wrong)
@@ -119,4 +121,4 @@ def _as_data(number: float) -> Any:
     """Return a number as the data of a scenario; its interval is part of what makes results."""
     if not isinstance(number, Estimated):
         return number
-    return dict(zip(_KEYS, number.__getnewargs__(), strict=True))
+    return dict(zip(_KEYS, number.parts, strict=True))

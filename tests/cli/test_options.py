@@ -84,7 +84,7 @@ def test_every_number_and_path_is_found() -> None:
     assert len(NUMBERS) == 20
     assert {each.name for each in PATHS} == {
         *("--out", "--report", "--file", "--calls", "PATH", "DIR"),
-        *("SCENARIO", "SCENARIO...", "PATHS...", "LOG...")
+        *("SCENARIO", "SCENARIO...", "PATHS...", "LOG..."),
     }
 
 
