@@ -17,7 +17,7 @@ from simulation.cli.timeline_view import Timeline
 from simulation.experiment import coarser
 from simulation.formats import dollars, listed, number, percent, period, say_number
 from simulation.planning import AlternativeResult, Plan, advised, calls_of, surely_enough
-from simulation.report import other_cards_in_words, plan_findings, what_it_is
+from simulation.report import estimates_in_words, other_cards_in_words, plan_findings, what_it_is
 
 __all__ = ["plan_view", "sizes_worth_seeing"]
 
@@ -67,6 +67,7 @@ def plan_view(plan: Plan) -> RenderableType:
         Text(plan.scenario.describe(), style="dim"),
         Text(""),
         Text(f"{first} {second}", style="bold"),
+        *map(Text, estimates_in_words(plan)),
         *map(Text, other_cards_in_words(plan)),
         *start_view(plan.warmup),
         Text(""),

@@ -19,6 +19,7 @@ from simulation.report import (
     precision_finding,
     run_figures,
     run_findings,
+    run_on_estimates,
     start_finding,
     superseded_in_words,
 )
@@ -32,6 +33,7 @@ def run_view(result: RunResult, precision: str | None = None) -> RenderableType:
         Text(result.scenario.describe(), style="dim"),
         Text(""),
         Text(" ".join(run_findings(result)), style="bold"),
+        *map(Text, run_on_estimates(result)),
         *map(Text, superseded_in_words(result.scenario.card)),
         *start_view(result.warmup),
         *([] if precision is None else [Text(""), Text(precision_finding(result, precision))]),

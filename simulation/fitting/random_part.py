@@ -27,13 +27,14 @@ from simulation.fitting.variation import daily_variation, day_factors
 from simulation.fitting.weekdays import Levels, chosen_structure, levels_of
 from simulation.quantities import DAY, HOUR
 
-__all__ = ["RandomPart", "random_part"]
+__all__ = ["LEAST_RATE", "RandomPart", "random_part"]
 
 _EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
 _FEWEST_DAYS = 10  # to fit growth, so that it does not hide in the levels of weekdays
 _FEWEST_TO_GROW = 14  # to write it
 _MOST_GROWTH = 100.0  # in 30 days; what is more has begun, or ended, in the log
-_LEAST_RATE = 1e-9
+LEAST_RATE = 1e-9
+"""Arrivals a day that are written at least."""
 _WRITTEN = 0.01  # the level at which growth is written
 _SILENT = 8.0  # arrivals are expected on a weekday, and none comes, if it is without calls
 _LEAST_DAY = 0.02  # of a day is covered, if it counts as one
@@ -189,7 +190,7 @@ def _silent(days: Days, spread: float) -> Flags:
 
 def _law(fit: _Fit, rate: Estimate, variation: Estimate) -> dict[str, Any]:
     most = MOST_CALLS_A_DAY / fit.bursts.calls
-    law: dict[str, Any] = {"rate": rate_text(min(max(rate.value, _LEAST_RATE), most))}
+    law: dict[str, Any] = {"rate": rate_text(min(max(rate.value, LEAST_RATE), most))}
     if (profile := _profile(fit)) is not None:
         law["profile"] = profile
     if variation.value >= LEAST_VARIATION:

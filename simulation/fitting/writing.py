@@ -6,18 +6,21 @@ import datetime as dt
 import json
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
 
+from simulation.bounds import MOST_CALLS_A_DAY
 from simulation.fitting.apps import FittedApp
 from simulation.fitting.gathering import Usage
 from simulation.fitting.options import FitOptions
+from simulation.fitting.random_part import LEAST_RATE
 from simulation.fitting.replay import Replay
 from simulation.fitting.result import Component, Estimate
-from simulation.fitting.spelling import number_text, span_text
+from simulation.fitting.spelling import number_text, rate_text, span_text
 from simulation.logs import Reading
-from simulation.quantities import DAY, HOUR
+from simulation.quantities import DAY, HOUR, parse_rate
 from simulation.rate_cards import RateCard
 
 __all__ = ["replay_text", "report_of", "text_of"]
@@ -172,13 +175,31 @@ def _app(app: FittedApp) -> Iterator[str]:
         yield from _comment(f"{calls}. {_estimates(component)}", 4)
         for note in (*component.notes, *(() if number else _notes(app))):
             yield from _comment(f"{note[0].upper()}{note[1:]}.", 4)
-        yield f"    arrivals: {{{kind}: {_flow(component.law[kind])}}}"
+        yield f"    arrivals: {{{kind}: {_flow(_with_ranges(component))}}}"
         yield f"    calls: {_flow(app.mix.calls)}"
         if not app.conduct.is_seen:
             yield from _comment(f"Assumed: {app.conduct.why}.", 4)
         else:
             yield from _comment(f"{app.conduct.why[0].upper()}{app.conduct.why[1:]}.", 4)
         yield f"    on_throttle: {_flow(app.conduct.on_throttle)}"
+
+
+def _with_ranges(component: Component) -> dict[str, Any]:
+    """Return the keys of a law; how much it calls stands there with its 95 % interval."""
+    kind, keys = next(iter(component.law.items()))
+    law: dict[str, Any] = dict(keys)
+    if kind == "poisson":
+        found, per_day = component.estimates["rate"], parse_rate(law["rate"])
+        most = MOST_CALLS_A_DAY / law.get("each", {}).get("calls", 1)
+        low = min(max(found.low, LEAST_RATE), per_day)
+        high = max(min(found.high, most), per_day)
+        law["rate"] = {"estimate": law["rate"], "low": rate_text(low), "high": rate_text(high)}
+        return law
+    found, calls = component.estimates["calls"], int(law["calls"])
+    if found.low < found.high < np.inf:  # not the same each time, and seen more than once
+        low, high = min(calls, floor(found.low)), max(calls, ceil(found.high))
+        law["calls"] = {"estimate": calls, "low": max(1, low), "high": high}
+    return law
 
 
 def _notes(app: FittedApp) -> Iterator[str]:

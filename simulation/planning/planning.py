@@ -17,6 +17,7 @@ from simulation.planning.alternatives import judge_alternatives
 from simulation.planning.billing import check_billed_days
 from simulation.planning.confirmation import confirm_sizes
 from simulation.planning.deciding import decide
+from simulation.planning.estimates import WithMore, with_more_demand
 from simulation.planning.fresh import Between, open_between
 from simulation.planning.frontier import Evidence, bill_of, check_sizes, frontier_table
 from simulation.planning.judgement import Judgement
@@ -125,6 +126,7 @@ def plan_with(
             check(each)
             check_billed_days(each)
     in_force = on_card_in_force(scenario, check)
+    more = with_more_demand(scenario, check)
     # A folder is refused before the work, not after it, and is there whole or not at all. One that
     # the caller has opened stays the caller's to close.
     with ExitStack() as stack:
@@ -133,7 +135,7 @@ def plan_with(
             folder = OutputFolder(named_path(output, "out"), PLAN_FILES, options.force)
             output = stack.enter_context(folder)
         steps = Steps(progress)
-        result = _plan(scenario, warmup, changed, in_force, options, steps)
+        result = _plan(scenario, warmup, changed, in_force, more, options, steps)
         result = replace(result, over_time=over_time_of(result))
         # Without a folder nothing is simulated over time before a picture asks for it.
         if output is not None:
@@ -150,6 +152,7 @@ def _plan(
     warmup: Warmup | None,
     changed: list[Scenario],
     in_force: OnCardInForce | None,
+    more: WithMore | None,
     options: PlanOptions,
     steps: Steps,
 ) -> Plan:
@@ -193,6 +196,13 @@ def _plan(
             judges.alone(there.judging(many))
             decide([there], judges, many, last_look=False)
         other_cards.append(in_force.judged(there))
+    estimates = None
+    if more is not None:
+        with_more = more.search(search, demand)
+        if with_more is not None:
+            judges.alone(with_more.judging(search.count))
+            decide([with_more], judges, search.count, search.decision)
+        estimates = more.judged(search, demand, with_more)
     confirmation = None
     if options.confirm != "none":
         steps.phase("Checking in SimPy")
@@ -211,6 +221,7 @@ def _plan(
         confirmation=confirmation,
         judgement=search.judged,
         other_cards=other_cards,
+        estimates=estimates,
     )
 
 

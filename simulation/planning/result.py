@@ -12,6 +12,7 @@ import pandas as pd
 
 from simulation.experiment import CONFIDENCE, Estimate, Warmup
 from simulation.planning.confirmation import Confirmation
+from simulation.planning.estimates import Estimates
 from simulation.planning.judgement import Judgement
 from simulation.planning.methods import plan_methods
 from simulation.planning.other_cards import OtherCard
@@ -175,6 +176,8 @@ class Plan:
     alternatives : list of AlternativeResult
     other_cards : list of OtherCard
         On a superseded card, what the card in force of the same vendor would give the org.
+    estimates : Estimates or None
+        Where rates are estimates, how far they are known, and what more demand would need.
     confirmation : Confirmation or None
         What the SimPy model decided again, call for call.
     replications : int
@@ -197,6 +200,7 @@ class Plan:
     judgement: Judgement | None = field(repr=False)
     over_time: OverTime | None = field(default=None, repr=False)
     other_cards: list[OtherCard] = field(default_factory=list)
+    estimates: Estimates | None = None
 
     @property
     def objective(self) -> Objective:
@@ -238,6 +242,7 @@ class Plan:
             "recommendation": self.recommendation.to_dict(),
             "alternatives": [each.to_dict() for each in self.alternatives],
             "other_cards": [each.to_dict() for each in self.other_cards],
+            **({} if self.estimates is None else {"estimates": self.estimates.to_dict()}),
             "confirmation": None if self.confirmation is None else asdict(self.confirmation),
         }
 

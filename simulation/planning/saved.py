@@ -35,6 +35,7 @@ from simulation.formats import (
     to_json,
 )
 from simulation.planning.confirmation import Confirmation
+from simulation.planning.estimates import Estimates
 from simulation.planning.other_cards import OtherCard
 from simulation.planning.over_time import OverTime
 from simulation.planning.reasons import Rejection
@@ -310,6 +311,7 @@ def _plan(file: Locate, scenario: Scenario, given: dict[str, Any]) -> Plan:
         over_time=_over_time(file, scenario, given),
         judgement=None,
         other_cards=[OtherCard.from_dict(each) for each in given.get("other_cards", ())],
+        estimates=Estimates.from_dict(given["estimates"]) if "estimates" in given else None,
     )
     _check(Recommendation, plan.recommendation)
     for alternative in plan.alternatives:

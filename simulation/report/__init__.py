@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     )
     from simulation.report.portfolio_in_words import portfolio_findings
     from simulation.report.portfolio_page import write_portfolio_page
+    from simulation.report.rates_in_words import estimates_in_words, run_on_estimates
     from simulation.report.run_in_words import (
         precision_finding, run_figures, run_findings, start_finding,
     )

@@ -22,6 +22,7 @@ from simulation.report.card_in_words import card_facts, limits_in_words, superse
 from simulation.report.cards_compared import other_cards_in_words
 from simulation.report.meters_in_words import limit_figures
 from simulation.report.plan_in_words import alternatives_in_words, plan_findings
+from simulation.report.rates_in_words import estimates_in_words, run_on_estimates
 from simulation.report.run_in_words import run_figures, run_findings, start_finding
 from simulation.scenario import Scenario
 from simulation.version import __version__
@@ -82,6 +83,9 @@ def report(
         org=scenario.outline(),
         advice=advice,
         run=run_findings(run) if plan and run else [],
+        estimates=run_on_estimates(result)
+        if isinstance(result, RunResult)
+        else estimates_in_words(result),
         other_cards=superseded_in_words(scenario.card)
         if plan is None
         else other_cards_in_words(plan),

@@ -46,6 +46,7 @@ from simulation.quantities import (
     parse_number,
 )
 from simulation.scenario.clock import Clock
+from simulation.scenario.estimated import Estimable, EstimatedRate
 from simulation.scenario.laws import DAYS_PER_WEEK, Found, Law, outside, run_of, weekdays_of
 
 __all__ = ["PROFILES", "Event", "Poisson"]
@@ -128,8 +129,9 @@ class Poisson(Law):
     is_drawn: ClassVar[bool] = True
     draws_number: ClassVar[bool] = True
 
-    rate: Annotated[RatePerDay, AfterValidator(_read_rate)] = Field(
-        description="mean number of calls, over whole weeks of the profile"
+    rate: Annotated[RatePerDay, AfterValidator(_read_rate), Estimable(EstimatedRate)] = Field(
+        description="mean number of calls, over whole weeks of the profile; or {estimate, low, "
+        "high: ...}"
     )
     profile: Annotated[
         str | tuple[float, ...],

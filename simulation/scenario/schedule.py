@@ -16,6 +16,7 @@ from simulation.formats import PositiveDuration, counted, did_you_mean, twice
 from simulation.moments import read_date, read_time
 from simulation.quantities import DAY, LONGEST, Count, Duration, write_duration
 from simulation.scenario.clock import Clock
+from simulation.scenario.estimated import Estimable, EstimatedCount
 from simulation.scenario.laws import (
     DAYS_PER_WEEK,
     WEEKDAYS,
@@ -99,7 +100,9 @@ class Schedule(Law):
     ] = Field(
         tuple(range(7)), description="all, weekdays, weekends, or a list of weekdays and dates"
     )
-    calls: Annotated[Count, Field(ge=1, le=10_000_000)] = Field(1, description="calls each time")
+    calls: Annotated[Count, Field(ge=1, le=10_000_000), Estimable(EstimatedCount)] = Field(
+        1, description="calls each time; or {estimate, low, high: ...}"
+    )
     over: Duration = Field(0, description="the time over which they are spread evenly")
 
     @model_validator(mode="after")
