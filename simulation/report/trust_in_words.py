@@ -92,10 +92,10 @@ def backtest_rows(found: Backtest) -> list[tuple[str, ...]]:
     """Return a row for each day: date, peak, prediction and interval, last week, 429s."""
     return [
         (
-            f"{day['date']:%a %d %b}",
+            f"{day['date']:%Y-%m-%d}",
             number(day["peak"]),
             number(day["predicted"]),
-            f"{number(day['predicted_low'])} to {number(day['predicted_high'])}",
+            f"{number(day['predicted_low'])}–{number(day['predicted_high'])}",
             _known(day["last_week"]),
             _known(day["answered_429"]),
             number(day["throttled"]),

@@ -17,6 +17,7 @@ from simulation.quantities import DAY, HOUR, write_duration
 from simulation.scenario import Scenario, as_scenario
 from simulation.trust.comparison import Comparison, Progress, compare_with_log
 from simulation.trust.judged_days import JudgedDays, lead, midnight
+from simulation.trust.possible import possible_scenarios
 from simulation.trust.predictions import Backtest, backtest_days
 
 __all__ = ["backtest", "compare_fit", "hold_out"]
@@ -33,10 +34,11 @@ def compare_fit(found: Fit, replay: Replay, progress: Progress | None = None) ->
         If the log has no whole day that can be judged.
     """
     first, count = _whole_days(replay, found.scenario)
-    model = JudgedDays.of(found.starting(first - lead(found.scenario)), first, count)
+    scenario = found.starting(first - lead(found.scenario))
+    models = [JudgedDays.of(each, first, count) for each in possible_scenarios(scenario)]
     with _traced(replay) as clients:
-        log = model.replayed(clients)
-        return compare_with_log([model], log, progress)
+        log = models[0].replayed(clients)
+        return compare_with_log(models, log, progress)
 
 
 def hold_out(
@@ -74,10 +76,10 @@ def hold_out(
     split = first + dt.timedelta(days=count - withheld)
     until, start = midnight(split, found.scenario), split - lead(found.scenario)
     scenario = fit_part(logs, found.options, until, start).scenario
-    model = JudgedDays.of(scenario, split, withheld)
+    models = [JudgedDays.of(each, split, withheld) for each in possible_scenarios(scenario)]
     with _traced(replay) as clients:
-        log = replace(model, first=first, count=count).replayed(clients)
-        return backtest_days([model], log, replay.throttled, progress)
+        log = replace(models[0], first=first, count=count).replayed(clients)
+        return backtest_days(models, log, replay.throttled, progress)
 
 
 def backtest(
@@ -110,10 +112,10 @@ def backtest(
     usage, _ = usage_of(logs, its)
     replay = replay_of(logs, its, usage, scenario.card)
     first, count = _whole_days(replay, scenario)
-    model = JudgedDays.of(scenario, first, count)
+    models = [JudgedDays.of(each, first, count) for each in possible_scenarios(scenario)]
     with _traced(replay) as clients:
-        log = model.replayed(clients)
-        return backtest_days([model], log, replay.throttled, progress)
+        log = models[0].replayed(clients)
+        return backtest_days(models, log, replay.throttled, progress)
 
 
 def _whole_days(replay: Replay, scenario: Scenario) -> tuple[dt.date, int]:

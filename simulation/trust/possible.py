@@ -1,0 +1,55 @@
+"""Scenarios that may be the true one, where rates are estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import exp, log
+from typing import Any
+
+import numpy as np
+
+from simulation.scenario import Estimated, Poisson, Scenario, Schedule
+
+__all__ = ["DRAWS", "possible_scenarios"]
+
+DRAWS = 20
+_WIDTH = 2 * 1.959964
+"""Standard deviations from one end of a 95 % interval to the other."""
+
+
+def possible_scenarios(scenario: Scenario) -> list[Scenario]:
+    """Return scenarios whose rates are drawn as their estimates leave them open, 20 of them.
+
+    A rate is log-normal around its estimate, as wide as its interval; a whole number of calls is
+    rounded. Of a scenario without estimates, it is the scenario alone.
+    """
+    keys = dict(_estimates(scenario))
+    if not keys:
+        return [scenario]
+    random = np.random.default_rng(scenario.seed)
+    found = []
+    for _ in range(DRAWS):
+        values: dict[str, Any] = {"alternatives": []}
+        for key, number in keys.items():
+            value, low, high = number.parts
+            drawn = value * exp(random.standard_normal() * _spread(value, low, high))
+            values[key] = f"{drawn:.12f} per day" if key.endswith("rate") else max(1, round(drawn))
+        found.append(scenario.changed(values))
+    return found
+
+
+def _estimates(scenario: Scenario) -> Iterator[tuple[str, Estimated]]:
+    """Yield the keys whose numbers are estimates, with these."""
+    for number, client in enumerate(scenario.clients, 1):
+        law, key = client.arrivals.law, f"clients.#{number}.arrivals"
+        if isinstance(law, Poisson) and isinstance(law.rate, Estimated):
+            yield f"{key}.poisson.rate", law.rate
+        elif isinstance(law, Schedule) and isinstance(law.calls, Estimated):
+            yield f"{key}.schedule.calls", law.calls
+
+
+def _spread(value: float, low: float, high: float) -> float:
+    """Return the standard deviation of a logarithm whose 95 % interval is given."""
+    if low <= 0:  # where nothing bounds it below, the upper half tells
+        return 2 * log(high / value) / _WIDTH
+    return log(high / low) / _WIDTH
