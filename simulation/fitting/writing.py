@@ -139,7 +139,7 @@ def _head(
         "Every figure below is an estimate; its 95 % interval stands beside it."
     )
     if skipped.total:
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in skipped.counts.items())
+        reasons = ", ".join(f"{count:,} lines ({why})" for why, count in skipped.counts.items())
         yield from _comment(f"Left out: {reasons}.")
     for remark in reading.remarks:
         yield from _comment(f"{remark[0].upper()}{remark[1:]}.")
@@ -281,6 +281,7 @@ def report_of(
     return {
         "begin": _date(begin),
         "end": _date(end),
+        "days": (end - begin) / DAY,
         "timezone": options.timezone.key,
         "read": reading.skipped.read,
         "skipped": {

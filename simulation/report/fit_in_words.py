@@ -41,9 +41,11 @@ def fit_rows(report: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             kind = next(iter(component["law"]))
             rate = component["estimates"].get("rate")
             burst = component["estimates"].get("burst", {}).get("value") or 1
-            told: tuple[str, ...] = ("", "", "")
+            ends = [component["calls"] / report["days"], None, None]
             if rate and rate["value"] is not None:
-                ends = (rate["value"], *rate["ci95"])
-                told = tuple("" if each is None else number(each * burst) for each in ends)
+                ends = [
+                    None if end is None else end * burst for end in (rate["value"], *rate["ci95"])
+                ]
+            told = ["" if each is None else number(each) for each in ends]
             share = percent(component["share"])
             yield (client["name"], *told, share, _LAWS.get(kind, kind))
