@@ -19,7 +19,7 @@ from simulation.logs import Reading
 from simulation.quantities import DAY, HOUR
 from simulation.rate_cards import RateCard
 
-__all__ = ["report_of", "text_of"]
+__all__ = ["report_of", "span_of", "text_of"]
 
 _WIDTH = 96
 _LICENSES = 10
@@ -87,7 +87,7 @@ def _head(
     """Yield what the whole log shows, as comments."""
     skipped = reading.skipped
     total = sum(app.usage.attempts.total for app in apps)
-    begin, end = _span(apps)
+    begin, end = span_of(apps)
     days = (end - begin) / DAY
     what = f"{total:,} requests" if not usage.bucket else f"{total:,} calls"
     yield from _comment(
@@ -197,7 +197,8 @@ def _comment(text: str, indent: int = 0) -> list[str]:
     )
 
 
-def _span(apps: Sequence[FittedApp]) -> tuple[int, int]:
+def span_of(apps: Sequence[FittedApp]) -> tuple[int, int]:
+    """Return when a log begins and ends, µs since 1970-01-01 UTC."""
     spans = [app.usage.attempts.covered for app in apps]
     return min(each[0][0] for each in spans), max(each[-1][1] for each in spans)
 
@@ -215,7 +216,7 @@ def report_of(
     shared: Estimate | None,
 ) -> dict[str, Any]:
     """Return what was read, estimated, assumed and left out, as JSON."""
-    begin, end = _span(apps)
+    begin, end = span_of(apps)
     return {
         "begin": _date(begin),
         "end": _date(end),
