@@ -9,20 +9,22 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import yaml
 
 from simulation.errors import InputError, Problem
 from simulation.fitting.apps import FittedApp, fitted_apps
 from simulation.fitting.call_kinds import read_call_kinds
+from simulation.fitting.drawing import drawn_law
 from simulation.fitting.gathering import Gathering, Usage
 from simulation.fitting.options import FitOptions
 from simulation.fitting.result import Estimate
 from simulation.fitting.spelling import span_text
 from simulation.fitting.variation import shared_variation
-from simulation.fitting.writing import report_of, text_of
+from simulation.fitting.writing import report_of, span_of, text_of
 from simulation.formats import Document
 from simulation.logs import Reading, check_skipped, entries_of_logs
-from simulation.quantities import DAY
+from simulation.quantities import DAY, SECOND
 from simulation.rate_cards import RateCard
 from simulation.scenario import Scenario
 
@@ -57,9 +59,31 @@ class Fit:
     shared: Estimate | None
     _reading: Reading
 
-    def starting(self, start: dt.date) -> Scenario:
-        """Return the scenario that is fitted to the same log, and starts on another local date."""
-        return fit_usage(self.usage, self._reading, self.options, start).scenario
+    def starting(self, start: dt.date) -> Fit:
+        """Return the fit to the same log of a scenario that starts on another local date."""
+        return fit_usage(self.usage, self._reading, self.options, start)
+
+    def drawn(self, seed: int) -> Scenario:
+        """Return the scenario with rates and laws that are drawn as its estimates leave them open.
+
+        The spread of what some twenty of them recommend is how far a recommendation can be trusted,
+        for the log's part. What else is assumed, such as the mix of calls, is the same in all.
+
+        Parameters
+        ----------
+        seed : int
+            The same number gives the same scenario.
+        """
+        generator = np.random.default_rng(seed)
+        written = yaml.safe_load(self.text)
+        clients = iter(written["clients"])
+        begin, end = span_of(self.apps)
+        middle = dt.datetime.fromtimestamp((begin + end) // 2 // SECOND, dt.UTC).date()
+        for app in self.apps:
+            for component in app.laws.components:
+                law = drawn_law(component, app.laws, middle, generator)
+                next(clients)["arrivals"] = law
+        return Document(written, "the fitted scenario").validate(Scenario)
 
 
 def fit(*logs: str | Path, options: FitOptions | None = None) -> Fit:

@@ -97,7 +97,13 @@ def random_part(cells: Cells, clock: LocalClock, start: dt.date, total: int) -> 
     law = _law(fit, rate, variation)
     notes = (*fit.bursts.notes, *_notes(cells, fit, rate))
     component = Component(
-        {"poisson": law}, estimates, cells.total / total, cells.total, profile, notes
+        {"poisson": law},
+        estimates,
+        cells.total / total,
+        cells.total,
+        profile,
+        notes,
+        np.sqrt(fit.levels.variance),
     )
     out = np.flatnonzero(~fit.usual)
     outliers = tuple(

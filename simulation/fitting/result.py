@@ -66,6 +66,8 @@ class Component:
         cannot tell hours.
     notes : tuple of str
         What else this log shows of the law or cannot tell, in sentences.
+    weekday_errors : (7,) float64 array or None
+        Standard errors of the logarithms of weekdays' levels, Monday first; None of a schedule.
     """
 
     law: dict[str, Any]
@@ -74,6 +76,7 @@ class Component:
     calls: int
     profile: Floats | None = None
     notes: tuple[str, ...] = ()
+    weekday_errors: Floats | None = None
 
 
 @dataclass(frozen=True)

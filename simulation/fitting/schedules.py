@@ -15,7 +15,7 @@ from simulation.fitting.hours import LocalClock, weekday_of
 from simulation.fitting.phases import Phase, phases_of
 from simulation.fitting.result import Component, Estimate
 from simulation.fitting.runs import Runs, grown, runs_of
-from simulation.fitting.spelling import span_text
+from simulation.fitting.spelling import about_text, span_text
 from simulation.quantities import DAY, HOUR, MINUTE, SECOND
 
 __all__ = ["COARSEST", "schedules_of"]
@@ -291,7 +291,7 @@ def _component(found: list[_Found], grain: int, total: int) -> Component:
         law["every"] = span_text(one.period)
         if off_beat > tolerance:
             notes.append(
-                f"its runs come {span_text(one.phase)} after the beat that a scenario counts from "
+                f"its runs come {about_text(one.phase)} after the beat that a scenario counts from "
                 "the midnight of its first day"
             )
     else:
@@ -303,7 +303,7 @@ def _component(found: list[_Found], grain: int, total: int) -> Component:
     if one.runs.over:
         law["over"] = span_text(one.runs.over)
     if one.runs.jitter > grain:
-        notes.append(f"nine in ten runs begin within {span_text(one.runs.jitter)}")
+        notes.append(f"nine in ten runs begin within {about_text(one.runs.jitter)}")
     if not all(its.runs.is_same for its in found) and one.runs.besides < 0.2:
         low, high = np.quantile(each, [0.05, 0.95]).tolist()
         notes.append(f"runs make {low:.0f} to {high:.0f} calls (nine in ten)")

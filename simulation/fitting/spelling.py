@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from simulation.quantities import DAY, HOUR, MINUTE, SECOND
 
-__all__ = ["growth_text", "number_text", "rate_text", "share_text", "span_text", "weight"]
+__all__ = [
+    "about_text",
+    "growth_text",
+    "number_text",
+    "rate_text",
+    "share_text",
+    "span_text",
+    "weight",
+]
 
 _STEPS = ((DAY, "days"), (HOUR, "hours"), (MINUTE, "minutes"), (SECOND, "s"), (1000, "ms"))
 
@@ -60,6 +68,21 @@ def span_text(microseconds: int) -> str:
         if microseconds and microseconds % size == 0:
             return f"{microseconds // size} {unit}"
     return f"{microseconds} us" if microseconds else "0"
+
+
+def about_text(microseconds: float) -> str:
+    """Return a span of time to three digits, for a reader: a scenario file has `span_text`.
+
+    >>> about_text(60_123_456), about_text(499_870), about_text(900_000_000), about_text(0)
+    ('60.1 s', '500 ms', '15 minutes', '0')
+    """
+    if microseconds < 1:
+        return "0"
+    for size, unit in _STEPS:
+        # 90 s and 36 hours are as readable as larger units, and 7.5 minutes more than 450 s.
+        if microseconds >= (2 * size if size >= MINUTE else size):
+            return f"{number_text(microseconds / size, 3)} {unit}"
+    return f"{microseconds:.3g} us"
 
 
 def weight(value: float) -> float:

@@ -18,12 +18,12 @@ from simulation.fitting.options import FitOptions
 from simulation.fitting.random_part import LEAST_RATE
 from simulation.fitting.replay import Replay
 from simulation.fitting.result import Component, Estimate
-from simulation.fitting.spelling import number_text, rate_text, span_text
+from simulation.fitting.spelling import about_text, number_text, rate_text, span_text
 from simulation.logs import Reading
 from simulation.quantities import DAY, HOUR, parse_rate
 from simulation.rate_cards import RateCard
 
-__all__ = ["replay_text", "report_of", "text_of"]
+__all__ = ["replay_text", "report_of", "span_of", "text_of"]
 
 _WIDTH = 96
 _LICENSES = 10
@@ -69,7 +69,7 @@ def text_of(
         "clients:",
     ]
     for app in apps:
-        lines += _app(app)
+        lines += _app(app, _is_throttled(apps))
     lines += [_OBJECTIVE]
     return "\n".join(lines) + "\n"
 
@@ -131,7 +131,7 @@ def _head(
     """Yield what the whole log shows, as comments."""
     skipped = reading.skipped
     total = sum(app.usage.attempts.total for app in apps)
-    begin, end = _span(apps)
+    begin, end = span_of(apps)
     days = (end - begin) / DAY
     what = f"{total:,} requests" if not usage.bucket else f"{total:,} calls"
     yield from _comment(
@@ -151,19 +151,48 @@ def _head(
         )
     if usage.unknown:
         known = total - usage.unknown.total()
-        first = ", ".join(f"{target} ({count:,})" for target, count in usage.unknown.most_common(3))
+        first = ", ".join(
+            f"{target.strip() or 'requests without a path'} ({count:,})"
+            for target, count in usage.unknown.most_common(3)
+        )
         yield from _comment(
             f"{known / total:.1%} of the requests are of a known kind of call; the others count "
             f"as 'other', most often {first}."
         )
+    if not _is_throttled(apps):
+        yield from _comment(f"Assumed of all clients: {apps[0].conduct.why}.")
     if shared is not None and shared.value > 0:
+        apart, together = _variations(apps, shared.value)
         yield from _comment(
             f"The days of all clients vary together by {shared.value:.0%} (95 %: {shared.low:.0%} "
-            f"to {shared.high:.0%}); the scenario draws each client's days apart."
+            f"to {shared.high:.0%}), and no law says so yet: the scenario draws each client's days "
+            f"apart. So the org's days vary in it by {apart:.1%} beyond chance, where those of the "
+            f"log do by {together:.1%}: plans of it see too few busy days."
         )
 
 
-def _app(app: FittedApp) -> Iterator[str]:
+def _is_throttled(apps: Sequence[FittedApp]) -> bool:
+    return any(app.usage.throttled for app in apps)
+
+
+def _variations(apps: Sequence[FittedApp], shared: float) -> tuple[float, float]:
+    """Return by how much days of all clients vary if each does for itself, and as the log's do."""
+    total = sum(part.calls for app in apps for part in app.laws.components)
+    spreads = np.array(
+        [
+            part.calls / total * part.estimates["daily_variation"].value
+            for app in apps
+            for part in app.laws.components
+            if "poisson" in part.law
+        ]
+    )
+    spreads = np.nan_to_num(spreads)
+    squares = float((spreads**2).sum())
+    pairs = float(spreads.sum()) ** 2 - squares
+    return float(np.sqrt(squares)), float(np.sqrt(squares + shared * pairs))
+
+
+def _app(app: FittedApp, is_throttled: bool) -> Iterator[str]:
     """Yield the clients of one app: one for each of its laws."""
     for number, component in enumerate(app.laws.components):
         kind = next(iter(component.law))
@@ -177,9 +206,9 @@ def _app(app: FittedApp) -> Iterator[str]:
             yield from _comment(f"{note[0].upper()}{note[1:]}.", 4)
         yield f"    arrivals: {{{kind}: {_flow(_with_ranges(component))}}}"
         yield f"    calls: {_flow(app.mix.calls)}"
-        if not app.conduct.is_seen:
+        if not app.conduct.is_seen and is_throttled:
             yield from _comment(f"Assumed: {app.conduct.why}.", 4)
-        else:
+        elif is_throttled:
             yield from _comment(f"{app.conduct.why[0].upper()}{app.conduct.why[1:]}.", 4)
         yield f"    on_throttle: {_flow(app.conduct.on_throttle)}"
 
@@ -230,7 +259,7 @@ def _interval(key: str, each: Estimate) -> str:
     elif key == "growth":
         told = [f"{100 * (value - 1):.3g}%" for value in (each.value, each.low, each.high)]
     elif key == "every":
-        told = [span_text(round(value)) for value in (each.value, each.low, each.high)]
+        told = [about_text(value) for value in (each.value, each.low, each.high)]
     else:
         told = [number_text(value, 4) for value in (each.value, each.low, each.high)]
     return f"{told[0]}{_UNITS[key]} (95 %: {told[1]} to {told[2]}, {each.data:,} {each.unit})"
@@ -259,7 +288,8 @@ def _comment(text: str, indent: int = 0) -> list[str]:
     )
 
 
-def _span(apps: Sequence[FittedApp]) -> tuple[int, int]:
+def span_of(apps: Sequence[FittedApp]) -> tuple[int, int]:
+    """Return when a log begins and ends, µs since 1970-01-01 UTC."""
     spans = [app.usage.attempts.covered for app in apps]
     return min(each[0][0] for each in spans), max(each[-1][1] for each in spans)
 
@@ -277,7 +307,7 @@ def report_of(
     shared: Estimate | None,
 ) -> dict[str, Any]:
     """Return what was read, estimated, assumed and left out, as JSON."""
-    begin, end = _span(apps)
+    begin, end = span_of(apps)
     return {
         "begin": _date(begin),
         "end": _date(end),

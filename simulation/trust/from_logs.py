@@ -17,7 +17,7 @@ from simulation.quantities import DAY, HOUR, write_duration
 from simulation.scenario import Scenario, as_scenario
 from simulation.trust.comparison import Comparison, Progress, compare_with_log
 from simulation.trust.judged_days import JudgedDays, lead, midnight
-from simulation.trust.possible import possible_scenarios
+from simulation.trust.possible import DRAWS, possible_scenarios
 from simulation.trust.predictions import Backtest, backtest_days
 
 __all__ = ["backtest", "compare_fit", "hold_out"]
@@ -34,8 +34,8 @@ def compare_fit(found: Fit, replay: Replay, progress: Progress | None = None) ->
         If the log has no whole day that can be judged.
     """
     first, count = _whole_days(replay, found.scenario)
-    scenario = found.starting(first - lead(found.scenario))
-    models = [JudgedDays.of(each, first, count) for each in possible_scenarios(scenario)]
+    its = found.starting(first - lead(found.scenario))
+    models = [JudgedDays.of(its.drawn(number), first, count) for number in range(DRAWS)]
     with _traced(replay) as clients:
         log = models[0].replayed(clients)
         return compare_with_log(models, log, progress)
@@ -75,8 +75,8 @@ def hold_out(
         raise InputError([Problem("--hold-out", "", f"{what}: withhold less")])
     split = first + dt.timedelta(days=count - withheld)
     until, start = midnight(split, found.scenario), split - lead(found.scenario)
-    scenario = fit_part(logs, found.options, until, start).scenario
-    models = [JudgedDays.of(each, split, withheld) for each in possible_scenarios(scenario)]
+    its = fit_part(logs, found.options, until, start)
+    models = [JudgedDays.of(its.drawn(number), split, withheld) for number in range(DRAWS)]
     with _traced(replay) as clients:
         log = replace(models[0], first=first, count=count).replayed(clients)
         return backtest_days(models, log, replay.throttled, progress)

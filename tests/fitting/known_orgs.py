@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from simulation.formats import Document
 from simulation.scenario.scenario import Scenario
 
 __all__ = ["KNOWN", "Known"]
@@ -85,7 +86,7 @@ class Known(NamedTuple):
         org = {"edition": "standard", "user_licenses": self.licenses}
         written = {"name": "known", "org": org, "clients": clients, "start": "2026-01-05"}
         more = {"horizon": "28 days", "warmup": "0", "replications": 30}
-        return Scenario.model_validate({**written, **more, **keys})
+        return Document({**written, **more, **keys}, "known").validate(Scenario)
 
 
 def _poisson(rate: float, **keys: Any) -> Law:
@@ -97,10 +98,10 @@ _NIGHT = {
     "schedule": {"at": ["02:00", "13:30"], "days": "weekdays", "calls": 200, "over": "10 minutes"}
 }
 _FORMS = _poisson(500, profile="office_hours", daily_variation="15%")
-_HALF = _poisson(500, daily_variation="30%")
-_QUARTER = _poisson(250, daily_variation="30%")
+_HALF = _poisson(1000, daily_variation="30%")
+_QUARTER = _poisson(500, daily_variation="30%")
 # Half of an app's calls are of the common cause: its days vary by 30 % · √(1/4 + 1/4).
-_EITHER = _poisson(500, daily_variation=float(0.3 * np.sqrt(0.5)))
+_EITHER = _poisson(1000, daily_variation=float(0.3 * np.sqrt(0.5)))
 
 KNOWN = {
     "flat": Known(((_poisson(2400), "forms", "convert_lead"),)),
@@ -135,7 +136,7 @@ KNOWN = {
         ),
         whole_seconds=False,
     ),
-    "beat": Known(((_SYNC, "sync", "convert_lead"), (_FORMS, "sync", "convert_lead"))),
+    "beat": Known(((_SYNC, "sync", "convert_lead"), (_FORMS, "sync", "convert_lead")), licenses=1),
     "several": Known(
         (
             (_NIGHT, "nightly", "convert_lead"),
@@ -150,6 +151,7 @@ KNOWN = {
             (_QUARTER, "convert_lead", "convert_lead"),
             (_QUARTER, "get_users", "get_users"),
         ),
+        licenses=1,
         found={"convert_lead": [_EITHER], "get_users": [_EITHER]},
         shared=0.5,
     ),

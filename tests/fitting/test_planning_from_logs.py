@@ -1,0 +1,98 @@
+"""The proof of planning from logs: what a fit recommends is right, or the fit says how unsure it is.
+
+The fit of four weeks is planned, and so is what the log was made of, for the weeks after it. The
+spread of what drawn scenarios recommend (`Fit.drawn`) is the stated uncertainty.
+``python -m tests.fitting.test_planning_from_logs`` prints the table, from as many logs as asked for.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from simulation import plan
+from simulation.quantities import parse_growth, parse_rate
+from simulation.scenario.scenario import Scenario
+from tests.fitting.known_orgs import KNOWN
+from tests.fitting.test_round_trip import logged
+
+STEP = 1000
+DRAWS = 20
+MOST = 100_000  # no size is enough, as a number
+QUICK, LONG = ("office", "beat"), 200
+AFTER = dt.date(2026, 2, 2)  # the Monday after the log
+
+
+def size_of(scenario: Scenario, replications: int = 30, seed: int = 1, **keys: Any) -> int:
+    """Return the add-on credits that are recommended for the two weeks from the start on."""
+    shorter = {"horizon": "14 days", "warmup": "1 day", "replications": replications, "seed": seed}
+    its = scenario.changed(shorter)
+    found = plan(its, confirm="none", workers=1, max_replications=replications, **keys)
+    return (
+        MOST if found.recommendation.addon_credits is None else found.recommendation.addon_credits
+    )
+
+
+@cache
+def true_size(name: str) -> int:
+    """Return what is recommended for an org, from many replications."""
+    known, laws = KNOWN[name], []
+    for law, app, kinds in known.laws:
+        ((kind, keys),) = law.items()
+        if growth := keys.get("growth"):
+            grown = parse_growth(growth) ** (28 / 30) * parse_rate(keys["rate"])
+            keys = keys | {"rate": f"{grown:.4f} per day"}
+        laws.append(({kind: keys}, app, kinds))
+    return size_of(known._replace(laws=tuple(laws)).scenario(start=AFTER.isoformat()), 480)
+
+
+class Advice(NamedTuple):
+    """What a fit recommends, and what scenarios drawn from it do.
+
+    Draws are made only as long as the answer is wrong and all of them agree: up to 20.
+    """
+
+    size: int
+    drawn: tuple[int, ...]
+    true: int
+
+    @property
+    def is_right(self) -> bool:
+        """Whether it is within one step of the truth, beyond what the fit says is unsure."""
+        sizes = (self.size, *self.drawn)
+        return min(sizes) - STEP <= self.true <= max(sizes) + STEP
+
+    @property
+    def is_confidently_wrong(self) -> bool:
+        """Whether all of 20 draws, so more than 95 %, say one size, which is two steps off."""
+        all_agree = len(self.drawn) == DRAWS and len({*self.drawn}) == 1
+        return all_agree and abs(self.drawn[0] - self.true) >= 2 * STEP
+
+
+def advice(name: str, replication: int) -> Advice:
+    """Return what the fit of one log of an org recommends."""
+    found = logged(name, replication)
+    its = Advice(size_of(found.scenario, seed=replication), (), true_size(name))
+    for draw in range(DRAWS):
+        if its.is_right and (len({*its.drawn}) > 1 or not its.drawn):
+            break
+        its = its._replace(drawn=(*its.drawn, size_of(found.drawn(draw), seed=replication)))
+    return its
+
+
+if __name__ == "__main__":
+    logs = int(sys.argv[1]) if len(sys.argv) > 1 else LONG
+    for org in sys.argv[2:] or KNOWN:
+        its = [advice(org, replication) for replication in range(logs)]
+        off = np.array([each.size - each.true for each in its])
+        print(
+            f"{org:10} true {true_size(org):6} within a step {np.mean(abs(off) <= STEP):.3f} "
+            f"with uncertainty {np.mean([each.is_right for each in its]):.3f} "
+            f"mean off {off.mean():7.0f} from {off.min()} to {off.max()} "
+            f"confidently wrong {sum(each.is_confidently_wrong for each in its)}",
+            flush=True,
+        )
