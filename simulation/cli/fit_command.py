@@ -57,6 +57,15 @@ def fit(
     bucket: Annotated[
         str | None, typer.Option(help="The time that a count is of, where one row is all.")
     ] = None,
+    log_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="PATTERN",
+            help="How the server writes its lines: a LogFormat of Apache, such as "
+            "'%h %l %u %t \"%r\" %>s %b %D', or a log_format of nginx.",
+        ),
+    ] = None,
     allow_skipped: Annotated[
         str, typer.Option(help="The share of lines that may be left out.")
     ] = "5%",
@@ -92,6 +101,7 @@ def fit(
             clients_by=client_by or (),
             fields=_pairs("--field", field),
             bucket=0 if bucket is None else parse_duration(bucket),
+            log_format=log_format,
             allow_skipped=parse_share(allow_skipped),
             calls=calls,
         )

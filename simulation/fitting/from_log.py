@@ -62,6 +62,7 @@ def fit(*logs: str | Path, options: FitOptions | None = None) -> Fit:
     its = options or FitOptions()
     clients = ClientNames(its.clients_by)
     reading = Reading(its.timezone, its.day_first, its.fields, clients, bucket=its.bucket)
+    reading.log_format = its.log_format
     gathering = Gathering(reading, read_call_kinds(its.calls))
     usage = gathering.take_all(entries_of_logs(logs, reading)).usage()
     check_skipped(reading, its.allow_skipped)

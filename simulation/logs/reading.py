@@ -16,6 +16,7 @@ from simulation.logs.entries import UNKNOWN, Entries
 from simulation.logs.json_logs import read_json
 from simulation.logs.layouts import access_layout
 from simulation.logs.line_logs import read_lines
+from simulation.logs.log_formats import pattern_layout
 from simulation.logs.sources import HEAD, encoding_of, find, head_of
 from simulation.logs.table_logs import read_table_log
 from simulation.logs.typed_tables import EXCEL, PARQUET
@@ -43,8 +44,11 @@ def entries_of_logs(paths: Sequence[str | Path], reading: Reading) -> Iterator[E
     InputError
         If a file cannot be read, or its form is none that is known.
     """
+    layout = None if reading.log_format is None else pattern_layout(reading.log_format)
     for path in find(paths):
-        yield from _entries_of(path, reading)
+        yield from (
+            _entries_of(path, reading) if layout is None else read_lines(path, layout, reading)
+        )
 
 
 def _entries_of(path: Path, reading: Reading) -> Iterator[Entries]:
@@ -89,6 +93,7 @@ def read_log(
     clients_by: Sequence[Told] = (),
     fields: Mapping[str, str] | None = None,
     bucket: str | None = None,
+    log_format: str | None = None,
     allow_skipped: float = MOST_SKIPPED,
 ) -> pd.DataFrame:
     """Return the requests of logs as a table, in the order of time.
@@ -112,6 +117,9 @@ def read_log(
         What the log calls things: ``{"time": "request.started"}``.
     bucket : str, optional
         The time that a count is of, such as ``1 hour``, where a table has one row alone.
+    log_format : str, optional
+        The LogFormat of Apache or log_format of nginx by which the lines are written, such as
+        ``%h %l %u %t "%r" %>s %b %D``; without it their content tells.
     allow_skipped : float
         The share of lines that may be left out.
 
@@ -127,11 +135,12 @@ def read_log(
     InputError
         If a file cannot be read, or more lines had to be left out than are allowed.
     ValueError
-        If there is no such time zone, or no such duration.
+        If there is no such time zone or duration, or lines of the format cannot be parted.
     """
     names = ClientNames(clients_by)
     length = 0 if bucket is None else parse_duration(bucket)
-    reading = Reading(read_zone(timezone), day_first, fields or {}, names, bucket=length)
+    zone = read_zone(timezone)
+    reading = Reading(zone, day_first, fields or {}, names, bucket=length, log_format=log_format)
     found = Entries.together(list(entries_of_logs(paths, reading)))
     check_skipped(reading, allow_skipped)
     return _frame(found.where(np.argsort(found.time, kind="stable")), reading)
