@@ -30,6 +30,8 @@ class Reading:
         The zone of times that carry no offset.
     day_first : bool or None
         Whether 9/11/2017 is in November; None where the log has to tell.
+    ahead : int
+        How many parts of a file are read before they are asked for.
     log_format : str or None
         The pattern of lines, as `pattern_layout` takes it; None where their content tells.
     fields : mapping of str to str
@@ -52,6 +54,7 @@ class Reading:
     bucket: int = 0
     remarks: list[str] = field(default_factory=list)
     log_format: str | None = None
+    ahead: int = 3
 
     def remark(self, what: str) -> None:
         """Note what a reader of the log should know, once."""

@@ -53,7 +53,7 @@ def read_lines(path: Path, layout: Layout | None, reading: Reading) -> Iterator[
     clock = Clock(reading, shown(path), None if layout is None else layout.day_first)
     parse = partial(_parsed, told_by=reading.clients.by, clock=clock)
     line = 1
-    for part, tried in worked_ahead(parse, _parts(path, layout)):
+    for part, tried in worked_ahead(parse, _parts(path, layout), reading.ahead):
         found = tried
         if isinstance(found, OrderOfDatesError) and clock.day_first is not None:
             found = parse(part)[1]  # by what the parts before it have shown

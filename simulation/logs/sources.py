@@ -21,6 +21,7 @@ __all__ = [
     "HEAD",
     "LONGEST_LINE",
     "Block",
+    "begins_alike",
     "blocks",
     "encoding_of",
     "find",
@@ -157,6 +158,19 @@ class _Unpacked(io.RawIOBase):
             raise InputError([Problem(shown(self._path), "", f"{what}: {shorten_it(self._kind)}")])
         into[: len(data)] = data
         return len(data)
+
+
+def begins_alike(one: Path, other: Path) -> Path | None:
+    """Return the shorter of two logs if it is all that the other one begins with, unpacked."""
+    with open_log(one) as first, open_log(other) as second:
+        while True:
+            its, others = first.read(_BLOCK), second.read(_BLOCK)
+            if its != others:
+                if others.startswith(its):
+                    return one
+                return other if its.startswith(others) else None
+            if not its:
+                return other
 
 
 def head_of(path: Path) -> bytes:
