@@ -127,16 +127,23 @@ class _UpTo(io.RawIOBase):
     """A file up to a size."""
 
     def __init__(self, file: io.BufferedReader, size: int) -> None:
-        self._file, self._left = file, size
+        self._file, self._size = file, size
 
     def readable(self) -> bool:
         return True
 
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_END:
+            offset, whence = self._size + offset, io.SEEK_SET
+        return self._file.seek(offset, whence)
+
     def readinto(self, into: memoryview) -> int:  # type: ignore[override]
         # Python hands over a bytearray in place of a view at times, whose slice would be a copy.
-        count = self._file.readinto(memoryview(into)[: self._left])
-        self._left -= count
-        return count
+        left = max(0, self._size - self._file.tell())
+        return self._file.readinto(memoryview(into)[:left])
 
 
 class _Unpacked(io.RawIOBase):

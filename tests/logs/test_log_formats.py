@@ -57,7 +57,7 @@ PATTERNS = {
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_a_request_is_read_by_the_pattern_of_its_line(tmp_path: Path, pattern: str) -> None:
     found = read(tmp_path, PATTERNS[pattern] * 2, pattern)
-    assert len(found) == 2
+    assert len(found) == (1 if "Request-Id" in pattern else 2)  # of one id
     first = found.iloc[0]
     assert first["time"].floor("s") == pd.Timestamp(BEGUN).floor("s")
     assert first["target"] == "GET /crm/v7/Leads/{id}?a"
