@@ -43,6 +43,15 @@ class LogArguments(NamedTuple):
     bucket: Annotated[
         str | None, typer.Option(help="The time that a count is of, where one row is all.")
     ] = None
+    log_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="PATTERN",
+            help="How the server writes its lines: a LogFormat of Apache, such as "
+            "'%h %l %u %t \"%r\" %>s %b %D', or a log_format of nginx.",
+        ),
+    ] = None
     allow_skipped: Annotated[str, typer.Option(help="The share of lines that may be left out.")] = (
         "5%"
     )
@@ -54,16 +63,20 @@ class LogArguments(NamedTuple):
 def fit_options(asked: LogArguments, **others: Any) -> FitOptions:
     """Return the options of a fit; ends with a message if one cannot be read."""
     from simulation.fitting import FitOptions
+    from simulation.logs import pattern_layout
     from simulation.quantities import parse_duration, parse_share
 
     if asked.dates not in (None, *_DATES):
         fail(f"--dates: {asked.dates!r} is neither day_first nor month_first")
+    if asked.log_format is not None:
+        value_of("--format", pattern_layout, asked.log_format)
     return FitOptions(
         day_first=None if asked.dates is None else asked.dates == "day_first",
         clients_by=asked.client_by or (),
         fields=pairs("--field", asked.field),
         bucket=0 if asked.bucket is None else value_of("--bucket", parse_duration, asked.bucket),
         allow_skipped=value_of("--allow-skipped", parse_share, asked.allow_skipped),
+        log_format=asked.log_format,
         calls=asked.calls,
         **others,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from simulation.logs import ClientNames, Reading
+from simulation.logs import ClientNames, Reading, pattern_layout
 from simulation.rate_cards import DEFAULT_RATE_CARD
 
 __all__ = ["FitOptions"]
@@ -36,8 +36,15 @@ class FitOptions:
         As in `simulation.logs.read_log`.
     bucket : int
         The length of a bucket, µs, where a log of counts does not show it; otherwise 0.
+    log_format : str or None
+        As in `simulation.logs.read_log`.
     calls : Path or None
         A table of kinds of call of one's own.
+
+    Raises
+    ------
+    ValueError
+        If lines of ``log_format`` cannot be parted.
     """
 
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
@@ -52,9 +59,22 @@ class FitOptions:
     fields: Mapping[str, str] = field(default_factory=dict)
     allow_skipped: float = 0.05
     bucket: int = 0
+    log_format: str | None = None
     calls: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a pattern that no line can be parted by."""
+        if self.log_format is not None:
+            pattern_layout(self.log_format)
 
     def reading(self) -> Reading:
         """Return what reads a log so."""
         clients = ClientNames(self.clients_by)
-        return Reading(self.timezone, self.day_first, self.fields, clients, bucket=self.bucket)
+        return Reading(
+            self.timezone,
+            self.day_first,
+            self.fields,
+            clients,
+            bucket=self.bucket,
+            log_format=self.log_format,
+        )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from simulation.logs.entries import UNKNOWN, Entries, Skipped
     from simulation.logs.reading import check_skipped, entries_of_logs, read_log
     from simulation.logs.tables import open_table, time_column
+    from simulation.logs.log_formats import pattern_layout
     from simulation.logs.moment_parts import NO_OFFSET
     from simulation.logs.times import Moments, OrderOfDatesError, Texts, read_column, unread
 else:

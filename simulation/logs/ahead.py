@@ -10,16 +10,15 @@ from typing import TypeVar
 __all__ = ["worked_ahead"]
 
 _THREADS = 2
-_WAITING = 3
-"""Parts that are worked on, or wait to be used: what bounds the memory."""
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
 
 
-def worked_ahead(work: Callable[[Item], Done], items: Iterator[Item]) -> Iterator[Done]:
+def worked_ahead(work: Callable[[Item], Done], items: Iterator[Item], most: int) -> Iterator[Done]:
     """Yield what ``work`` makes of each item, in their order; two threads work on those to come.
 
+    At most ``most`` are worked on or wait to be used, which bounds the memory.
     The first item is worked on in this thread, so that a short log needs no other.
     """
     for first in items:
@@ -30,7 +29,7 @@ def worked_ahead(work: Callable[[Item], Done], items: Iterator[Item]) -> Iterato
         for item in items:
             pool = pool or ThreadPoolExecutor(_THREADS)
             waiting.append(pool.submit(work, item))
-            if len(waiting) == _WAITING:
+            if len(waiting) == most:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -30,6 +30,10 @@ class Reading:
         The zone of times that carry no offset.
     day_first : bool or None
         Whether 9/11/2017 is in November; None where the log has to tell.
+    ahead : int
+        How many parts of a file are read before they are asked for.
+    log_format : str or None
+        The pattern of lines, as `pattern_layout` takes it; None where their content tells.
     fields : mapping of str to str
         What the log calls things, where it is JSON or a table: ``{"time": "request.started"}``.
     clients : ClientNames
@@ -49,6 +53,8 @@ class Reading:
     skipped: Skipped = field(default_factory=Skipped)
     bucket: int = 0
     remarks: list[str] = field(default_factory=list)
+    log_format: str | None = None
+    ahead: int = 3
 
     def remark(self, what: str) -> None:
         """Note what a reader of the log should know, once."""
@@ -56,10 +62,12 @@ class Reading:
             self.remarks.append(what)
 
 
-def parted(texts: Texts) -> HashedRequests:
-    """Return requests such as ``GET /path?query HTTP/1.1``."""
+def parted(texts: Texts, methods: Texts | None = None) -> HashedRequests:
+    """Return requests such as ``GET /path?query HTTP/1.1``; their methods may stand elsewhere."""
     text, parts = Bytes.of(texts.data), np.empty((6, len(texts)), np.int64)
     part_requests(text, texts.starts, texts.ends, parts)
+    if methods is not None:
+        parts[0], parts[1] = methods.starts, methods.ends
     return HashedRequests.of(text, parts)
 
 
@@ -153,11 +161,13 @@ class Clock:
     reading : Reading
     file : str
         The log, for messages.
+    day_first : bool, optional
+        Whether 9/11/2017 is in November, where ``reading`` does not tell.
     """
 
-    def __init__(self, reading: Reading, file: str) -> None:
+    def __init__(self, reading: Reading, file: str, day_first: bool | None = None) -> None:
         self.file, self._reading = file, reading
-        self.day_first = reading.day_first
+        self.day_first = day_first if reading.day_first is None else reading.day_first
         self._latest = UNREAD
 
     def times(self, texts: Texts) -> tuple[Ints, Flags]:

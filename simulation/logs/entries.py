@@ -10,8 +10,11 @@ import numpy as np
 
 from simulation.arrays import Flags, Ints
 
-__all__ = ["UNKNOWN", "Entries", "Skipped"]
+__all__ = ["COUNTS_AGAINST_NOTHING", "TOLD_BEFORE", "UNKNOWN", "Entries", "Skipped"]
 
+COUNTS_AGAINST_NOTHING = "counts against no limit"
+TOLD_BEFORE = "told before: same id"
+"""Reasons to leave an entry out that are no fault of a log."""
 UNKNOWN = -1
 """A duration or a number of records that a log does not tell."""
 

@@ -72,12 +72,19 @@ class Layout(NamedTuple):
     fields : tuple of Field
     needed : int
         How many places a line has at least.
+    marks : tuple of (bytes, int)
+        What stands before the first place and behind each one, where that is no delimiter; and how
+        often it stands in that place, too.
+    day_first : bool or None
+        Whether 9/11/2017 is in November, where that is known of such a log.
     """
 
     name: str
     delimiter: str
     fields: tuple[Field, ...]
     needed: int
+    marks: tuple[tuple[bytes, int], ...] = ()
+    day_first: bool | None = None
 
     @classmethod
     def of(cls, name: str, fields: Sequence[Field], delimiter: str = " ") -> Layout:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -50,10 +50,10 @@ def read_lines(path: Path, layout: Layout | None, reading: Reading) -> Iterator[
     InputError
         If the file cannot be read, or its dates can be read in two ways.
     """
-    clock = Clock(reading, shown(path))
+    clock = Clock(reading, shown(path), None if layout is None else layout.day_first)
     parse = partial(_parsed, told_by=reading.clients.by, clock=clock)
     line = 1
-    for part, tried in worked_ahead(parse, _parts(path, layout)):
+    for part, tried in worked_ahead(parse, _parts(path, layout), reading.ahead):
         found = tried
         if isinstance(found, OrderOfDatesError) and clock.day_first is not None:
             found = parse(part)[1]  # by what the parts before it have shown
@@ -98,6 +98,22 @@ class _Parsed(NamedTuple):
     moments: Moments | None
     columns: Columns | None
     left_out: list[tuple[str, int, list[tuple[int, str]]]]
+
+
+class Marks(NamedTuple):
+    """What stands between fields, as `split` takes it."""
+
+    data: Any
+    bounds: Ints
+    inner: Ints
+
+    @classmethod
+    def of(cls, marks: Sequence[tuple[bytes, int]]) -> Marks:
+        """Return the marks of a layout; none where a delimiter parts its lines."""
+        sizes = [0, *(len(mark) for mark, _ in marks)] if marks else []
+        data = np.frombuffer(b"".join(mark for mark, _ in marks) or b" ", np.uint8)
+        inner = np.array([times for _, times in marks], np.int64)
+        return cls(data, np.cumsum(sizes, dtype=np.int64), inner)
 
 
 def _parts(path: Path, layout: Layout | None) -> Iterator[_Part]:
@@ -156,12 +172,13 @@ def _split(text: Bytes, layout: Layout) -> tuple[list[Texts], Ints, Ints, int]:
     places = sorted({place for each in layout.fields for place in _places(each)})
     slots = np.full(max(*places, layout.needed - 1) + 1, -1, np.int64)
     slots[places] = np.arange(len(places))
+    marks = Marks.of(layout.marks)
     room = text.size // _SHORT_LINE + 1
     while True:
         starts, ends = np.empty((2, len(places), room), np.int64)
         lines, others = np.empty((2, room), np.int64), np.empty((3, room), np.int64)
-        arguments = (layout.needed, LONGEST_LINE, starts, ends, lines, others)
-        rows, left_out, count = split(text, ord(layout.delimiter), slots, *arguments)
+        arguments = (slots, layout.needed, LONGEST_LINE, starts, ends, lines, others)
+        rows, left_out, count = split(text, ord(layout.delimiter), marks, *arguments)
         if count >= 0:
             break
         room = text.size // 2 + 1  # a line and its end
@@ -191,7 +208,7 @@ def _columns(layout: Layout, text: Bytes, texts: list[Texts], told_by: Sequence[
 
 def _requests(text: Bytes, having: dict[Role, Texts], count: int) -> HashedRequests:
     if "request" in having:
-        return parted(having["request"])
+        return parted(having["request"], having.get("method"))
     parts = np.zeros((6, count), np.int64)
     for n, role in enumerate(_OF_REQUESTS):
         if role in having:

@@ -80,7 +80,7 @@ def _token(text: Any, at: Any, end: Any, delimiter: int) -> Any:
 
 
 @compiled
-def _part(
+def _part_by_delimiter(
     text: Any, at: Any, end: Any, delimiter: int, slots: Any, row: int, starts: Any, ends: Any
 ) -> int:
     """Note where the fields of a line begin and end; return how many tokens it has, as far as read.
@@ -107,9 +107,75 @@ def _part(
 
 
 @compiled
+def _find_mark(text: Any, at: Any, end: Any, mark: Any, inner: int) -> Any:
+    """Return where a mark stands from ``at`` on, or ``end``; the first ``inner`` are passed by.
+
+    A quote behind an odd number of backslashes is none.
+    """
+    data, size = text.data, np.uint64(len(mark))
+    while True:
+        at = find(text, at, end, mark[0])
+        if at + size > end:
+            return end
+        is_mark = True
+        for n in range(1, len(mark)):
+            is_mark = is_mark and data[at + np.uint64(n)] == mark[n]
+        if is_mark and mark[0] == _QUOTE:
+            back = at
+            while back > np.uint64(0) and data[back - ONE] == _ESCAPE:
+                back -= ONE
+            is_mark = (at - back) & ONE == 0
+        if is_mark and inner == 0:
+            return at
+        inner -= 1 if is_mark else 0
+        at += ONE
+
+
+@compiled
+def _part_by_marks(
+    text: Any, at: Any, end: Any, marks: Any, slots: Any, row: int, starts: Any, ends: Any
+) -> int:
+    """Note where fields stand between marks; return how many a line has, as far as read."""
+    for token in range(-1, len(slots)):
+        mark = marks.data[marks.bounds[token + 1] : marks.bounds[token + 2]]
+        stop = end
+        if len(mark):
+            stop = _find_mark(text, at, end, mark, marks.inner[token + 1])
+            if stop == end:
+                return max(token, 0)
+        if token < 0:
+            if stop != at and len(mark):
+                return 0
+            stop = at
+        elif slots[token] >= 0:
+            starts[slots[token], row], ends[slots[token], row] = at, stop
+        at = stop + np.uint64(len(mark))
+    return len(slots)
+
+
+@compiled
+def _part(
+    text: Any,
+    at: Any,
+    end: Any,
+    delimiter: int,
+    marks: Any,
+    slots: Any,
+    row: int,
+    starts: Any,
+    ends: Any,
+) -> Any:
+    """Note where the fields of a line begin and end; return how many it has, as far as read."""
+    if len(marks.bounds):
+        return _part_by_marks(text, at, end, marks, slots, row, starts, ends)
+    return _part_by_delimiter(text, at, end, delimiter, slots, row, starts, ends)
+
+
+@compiled
 def split(
     text: Any,
     delimiter: int,
+    marks: Any,
     slots: Any,
     needed: int,
     longest: int,
@@ -126,6 +192,11 @@ def split(
         Lines, each with a line feed behind it but perhaps the last.
     delimiter : int
         A blank, of which several count as one, or a tab.
+    marks : Marks
+        What stands between the fields where no delimiter does: ``data``, (bytes,) uint8, the marks
+        one after the other; ``bounds``, int64, where each begins and the last one ends, the first
+        of them before the first field; ``inner``, int64, how often each stands in the field before
+        it. Without bounds the delimiter parts lines.
     slots : (tokens,) int64 array
         Which field the token at each place is; -1 for none of those wanted.
     needed : int
@@ -164,8 +235,8 @@ def split(
         else:
             for slot in range(len(starts)):
                 starts[slot, row] = ends[slot, row] = end
-            if _part(text, at, end, delimiter, slots, row, starts, ends) < needed:
-                kind = MISSING
+            tokens = _part(text, at, end, delimiter, marks, slots, row, starts, ends)
+            kind = MISSING if tokens < needed else FIELDS
         if kind == FIELDS:
             lines[0, row], lines[1, row] = number, at
             row += 1

@@ -160,7 +160,9 @@ def _read_moment(data: Any, at: int, end: int, order: int, out: Any) -> bool:
     if at == NONE or out[0] == UNREAD:
         return False
     if at < end:
-        if data[at] in (84, 116, 58):  # T, t, and : as access logs have it
+        if at + 2 < end and data[at] == data[at + 2] == 34:  # a date and a time in quotes each
+            at += 3
+        elif data[at] in (84, 116, 58):  # T, t, and : as access logs have it
             at += 1
         elif not 48 <= data[at] <= 57:
             at = blanks(data, at + 1 if data[at] == 44 else at, end)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from heapq import heapify, heappop, heappush
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +15,20 @@ from simulation.errors import InputError, Problem
 from simulation.formats import shown
 from simulation.logs.clients import ClientNames, Told
 from simulation.logs.columns import Reading
-from simulation.logs.entries import UNKNOWN, Entries
+from simulation.logs.entries import (
+    COUNTS_AGAINST_NOTHING,
+    TOLD_BEFORE,
+    UNKNOWN,
+    Entries,
+    Skipped,
+)
 from simulation.logs.json_logs import read_json
 from simulation.logs.layouts import access_layout
 from simulation.logs.line_logs import read_lines
-from simulation.logs.sources import HEAD, encoding_of, find, head_of
+from simulation.logs.log_formats import pattern_layout
+from simulation.logs.names import Names
+from simulation.logs.repeats import Repeats
+from simulation.logs.sources import HEAD, begins_alike, encoding_of, find, head_of
 from simulation.logs.table_logs import read_table_log
 from simulation.logs.typed_tables import EXCEL, PARQUET
 from simulation.moments import read_zone
@@ -31,8 +43,12 @@ MOST_SKIPPED = 0.05
 """The share of lines that may be left out without being asked."""
 
 _LOOKED_AT = 300
-_HARMLESS = "counts against no limit"
-"""A reason to leave an entry out that is no fault of the log."""
+_HARMLESS = (COUNTS_AGAINST_NOTHING, TOLD_BEFORE)
+"""Reasons to leave an entry out that are no fault of the log."""
+_ALIKE = 1000
+"""Bytes with which two logs begin alike if one may hold all that the other does."""
+_AHEAD, _FEW = 3, 4
+"""Parts of a file that are read ahead, where there are not more than a few files."""
 
 
 def entries_of_logs(paths: Sequence[str | Path], reading: Reading) -> Iterator[Entries]:
@@ -43,8 +59,71 @@ def entries_of_logs(paths: Sequence[str | Path], reading: Reading) -> Iterator[E
     InputError
         If a file cannot be read, or its form is none that is known.
     """
-    for path in find(paths):
-        yield from _entries_of(path, reading)
+    files = _unlike(find(paths), reading)
+    reading.ahead = _AHEAD if len(files) <= _FEW else 1
+    repeats = Repeats()
+    for part in _by_time(files, reading):
+        is_repeated = repeats.of(part)
+        count = int(is_repeated.sum())
+        if count:
+            reading.skipped.note(TOLD_BEFORE, count, [])
+            reading.skipped.read -= count
+        yield part.where(~is_repeated) if count else part
+
+
+def _unlike(files: list[Path], reading: Reading) -> list[Path]:
+    """Return files without those that hold the same as another, or the beginning of it.
+
+    So a log counts once that lies there twice, such as before and after it was packed.
+    """
+    by_head: dict[bytes, list[Path]] = {}
+    for file in files if len(files) > 1 else ():
+        if head := head_of(file)[:_ALIKE].strip():
+            by_head.setdefault(head, []).append(file)
+    left_out: set[Path] = set()
+    for alike in by_head.values():
+        for one, other in combinations(alike, 2):
+            if not {one, other} & left_out and (shorter := begins_alike(one, other)) is not None:
+                longer = one if shorter == other else other
+                reading.remark(f"{shown(shorter)} holds what {shown(longer)} does, and is left out")
+                left_out.add(shorter)
+    return [file for file in files if file not in left_out]
+
+
+def _by_time(files: list[Path], reading: Reading) -> Iterator[Entries]:
+    """Yield what files say, side by side where they are of one time: what comes first goes first.
+
+    So calls that go on from file to file are seen in their order, and what two files tell is near.
+    """
+    if len(files) == 1:
+        yield from _entries_in(files[0], reading)
+        return
+    waiting = [
+        (_begin_of(file, reading), n, _entries_in(file, reading)) for n, file in enumerate(files)
+    ]
+    heapify(waiting)
+    while waiting:
+        _, n, parts = heappop(waiting)
+        for part in parts:
+            yield part
+            if len(part):
+                heappush(waiting, (int(part.time[-1]), n, parts))
+                break
+
+
+def _begin_of(file: Path, reading: Reading) -> int:
+    """Return when a file begins, µs since 1970 UTC."""
+    trial = replace(reading, clients=ClientNames(), targets=Names(), skipped=Skipped(), remarks=[])
+    for part in _entries_in(file, trial):
+        if len(part):
+            return int(part.time[0])
+    return 0
+
+
+def _entries_in(path: Path, reading: Reading) -> Iterator[Entries]:
+    if reading.log_format is not None:
+        return read_lines(path, pattern_layout(reading.log_format), reading)
+    return _entries_of(path, reading)
 
 
 def _entries_of(path: Path, reading: Reading) -> Iterator[Entries]:
@@ -89,6 +168,7 @@ def read_log(
     clients_by: Sequence[Told] = (),
     fields: Mapping[str, str] | None = None,
     bucket: str | None = None,
+    log_format: str | None = None,
     allow_skipped: float = MOST_SKIPPED,
 ) -> pd.DataFrame:
     """Return the requests of logs as a table, in the order of time.
@@ -112,6 +192,9 @@ def read_log(
         What the log calls things: ``{"time": "request.started"}``.
     bucket : str, optional
         The time that a count is of, such as ``1 hour``, where a table has one row alone.
+    log_format : str, optional
+        The LogFormat of Apache or log_format of nginx by which the lines are written, such as
+        ``%h %l %u %t "%r" %>s %b %D``; without it their content tells.
     allow_skipped : float
         The share of lines that may be left out.
 
@@ -127,11 +210,12 @@ def read_log(
     InputError
         If a file cannot be read, or more lines had to be left out than are allowed.
     ValueError
-        If there is no such time zone, or no such duration.
+        If there is no such time zone or duration, or lines of the format cannot be parted.
     """
     names = ClientNames(clients_by)
     length = 0 if bucket is None else parse_duration(bucket)
-    reading = Reading(read_zone(timezone), day_first, fields or {}, names, bucket=length)
+    zone = read_zone(timezone)
+    reading = Reading(zone, day_first, fields or {}, names, bucket=length, log_format=log_format)
     found = Entries.together(list(entries_of_logs(paths, reading)))
     check_skipped(reading, allow_skipped)
     return _frame(found.where(np.argsort(found.time, kind="stable")), reading)
@@ -164,7 +248,7 @@ def _frame(entries: Entries, reading: Reading) -> pd.DataFrame:
 def check_skipped(reading: Reading, allowed: float) -> None:
     """Raise InputError where more lines were left out than are allowed, or none was read."""
     skipped = reading.skipped
-    refused = {reason: n for reason, n in skipped.counts.items() if reason != _HARMLESS}
+    refused = {reason: n for reason, n in skipped.counts.items() if reason not in _HARMLESS}
     share = sum(refused.values()) / max(1, skipped.read + sum(refused.values()))
     if skipped.read and share <= allowed:
         return

@@ -11,7 +11,7 @@ import numpy as np
 from simulation.arrays import Flags, Ints
 from simulation.logs.clients import Told
 from simulation.logs.columns import Clock, Columns, Reading, named
-from simulation.logs.entries import Entries
+from simulation.logs.entries import COUNTS_AGAINST_NOTHING, Entries
 from simulation.logs.field_names import DURATIONS, NOT_COUNTED, FieldRole, column_name, roles_of
 from simulation.logs.times import Texts
 
@@ -80,7 +80,7 @@ def entries_of(
     roles = roles_of(names, reading.fields)
     records = Records(clock.file, [line for line, _ in found], [each for _, each in found], roles)
     is_free = _flags(map(_counts_against_nothing, records.records))
-    records.left_out(is_free, reading, "counts against no limit")
+    records.left_out(is_free, reading, COUNTS_AGAINST_NOTHING)
     records = records.where(~is_free)
     if are_requests:
         pairs = zip(records.texts("path"), records.texts("method"), strict=True)

@@ -21,6 +21,7 @@ __all__ = [
     "HEAD",
     "LONGEST_LINE",
     "Block",
+    "begins_alike",
     "blocks",
     "encoding_of",
     "find",
@@ -126,16 +127,23 @@ class _UpTo(io.RawIOBase):
     """A file up to a size."""
 
     def __init__(self, file: io.BufferedReader, size: int) -> None:
-        self._file, self._left = file, size
+        self._file, self._size = file, size
 
     def readable(self) -> bool:
         return True
 
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_END:
+            offset, whence = self._size + offset, io.SEEK_SET
+        return self._file.seek(offset, whence)
+
     def readinto(self, into: memoryview) -> int:  # type: ignore[override]
         # Python hands over a bytearray in place of a view at times, whose slice would be a copy.
-        count = self._file.readinto(memoryview(into)[: self._left])
-        self._left -= count
-        return count
+        left = max(0, self._size - self._file.tell())
+        return self._file.readinto(memoryview(into)[:left])
 
 
 class _Unpacked(io.RawIOBase):
@@ -157,6 +165,19 @@ class _Unpacked(io.RawIOBase):
             raise InputError([Problem(shown(self._path), "", f"{what}: {shorten_it(self._kind)}")])
         into[: len(data)] = data
         return len(data)
+
+
+def begins_alike(one: Path, other: Path) -> Path | None:
+    """Return the shorter of two logs if it is all that the other one begins with, unpacked."""
+    with open_log(one) as first, open_log(other) as second:
+        while True:
+            its, others = first.read(_BLOCK), second.read(_BLOCK)
+            if its != others:
+                if others.startswith(its):
+                    return one
+                return other if its.startswith(others) else None
+            if not its:
+                return other
 
 
 def head_of(path: Path) -> bytes:

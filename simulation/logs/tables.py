@@ -70,7 +70,9 @@ def open_table(file: Path, kind: str, megabytes: int | None) -> Iterator[TableRo
         head = first_bytes(data)
         if head.startswith((*EXCEL, PARQUET)):
             typed = rows_of_parquet if head.startswith(PARQUET) else rows_of_sheet
-            yield _with_header(typed(file, BytesIO(data.read())), None, ",")
+            is_read_in_parts = head.startswith(PARQUET) and data.seekable()
+            source = data if is_read_in_parts else BytesIO(data.read())
+            yield _with_header(typed(file, source), None, ",")
             return
         with text_of(data) as text:
             yield _of_text(file, text)

@@ -16,7 +16,9 @@ EXCEL = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How files of Excel begin, those of 1997 too."""
 PARQUET = b"PAR1"
 
-_ROWS_AT_ONCE = 50_000
+_ROWS_AT_ONCE = 10_000
+_BUFFER = 1_000_000
+"""Bytes of a column of Parquet that are read at once."""
 
 
 def _refusal(path: Path, what: str) -> InputError:
@@ -79,7 +81,7 @@ def rows_of_parquet(path: Path, file: BinaryIO) -> Iterator[Row]:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.ParquetFile(file)
+        table = pq.ParquetFile(file, buffer_size=_BUFFER)
         names = [str(name) for name in table.schema_arrow.names]
         yield Row(0, names)
         row = 0
