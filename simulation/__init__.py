@@ -10,6 +10,9 @@ Reading:
 - `Scenario`: an organisation, the clients that use its credits, and what to find out about them
 - `load_result`: reads what ``run --out`` or ``plan --out`` wrote to a folder
 - `read_log`: the requests of access logs, exports and counts, as a table
+- `fit`: makes a scenario of logs: who calls, when, how much, and how surely that is known
+- `Fit`: what `fit` returns: the scenario, its text with comments, and a report of the estimates
+- `FitOptions`: how logs are fitted: time zone, rate card, edition, names of the clients
 - `InputError`: the input is wrong; one line for each mistake
 
 Simulating and planning:
@@ -52,6 +55,9 @@ if TYPE_CHECKING:
     from simulation.errors import InputError as InputError
     from simulation.experiment import RunResult as RunResult
     from simulation.experiment import run as run
+    from simulation.fitting import Fit as Fit
+    from simulation.fitting import FitOptions as FitOptions
+    from simulation.fitting import fit as fit
     from simulation.logs import read_log as read_log
     from simulation.planning import Plan as Plan
     from simulation.planning import load_result as load_result
@@ -80,6 +86,9 @@ _HOME = {
     "Scenario": "scenario",
     "load_scenario": "scenario",
     "read_log": "logs",
+    "Fit": "fitting",
+    "FitOptions": "fitting",
+    "fit": "fitting",
     "RunResult": "experiment",
     "run": "experiment",
     "Plan": "planning",
