@@ -10,8 +10,11 @@ Reading:
 - `Scenario`: an organisation, the clients that use its credits, and what to find out about them
 - `load_result`: reads what ``run --out`` or ``plan --out`` wrote to a folder
 - `read_log`: the requests of access logs, exports and counts, as a table
-- `fit`: makes a scenario whose clients call as those of logs do
+- `fit`: makes a scenario of logs: who calls, when, how much, and how surely that is known
+- `Fit`: what `fit` returns: the scenario, its text with comments, and a report of the estimates
+- `FitOptions`: how logs are fitted: time zone, rate card, edition, names of the clients
 - `backtest`: the days of logs as a scenario predicts them that was not fitted to them
+- `Backtest`: what `backtest` returns: predictions, what came, coverage, scores and a verdict
 - `InputError`: the input is wrong; one line for each mistake
 
 Simulating and planning:
@@ -54,6 +57,8 @@ if TYPE_CHECKING:
     from simulation.errors import InputError as InputError
     from simulation.experiment import RunResult as RunResult
     from simulation.experiment import run as run
+    from simulation.fitting import Fit as Fit
+    from simulation.fitting import FitOptions as FitOptions
     from simulation.fitting import fit as fit
     from simulation.logs import read_log as read_log
     from simulation.planning import Plan as Plan
@@ -67,6 +72,7 @@ if TYPE_CHECKING:
     from simulation.rate_cards import RateCard as RateCard
     from simulation.scenario import Scenario as Scenario
     from simulation.scenario import load_scenario as load_scenario
+    from simulation.trust import Backtest as Backtest
     from simulation.trust import backtest as backtest
     from simulation.version import __version__ as __version__
 
@@ -84,7 +90,10 @@ _HOME = {
     "Scenario": "scenario",
     "load_scenario": "scenario",
     "read_log": "logs",
+    "Fit": "fitting",
+    "FitOptions": "fitting",
     "fit": "fitting",
+    "Backtest": "trust",
     "backtest": "trust",
     "RunResult": "experiment",
     "run": "experiment",

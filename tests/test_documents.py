@@ -14,6 +14,7 @@ import pytest
 
 from simulation.batch.portfolio import read_portfolio
 from tests import artefacts
+from tests.fitting.simulated import demand_of, write_log
 from tests.helpers import OTHER_POOLS, ROOT, SCENARIOS, creditsim
 
 DOCUMENTS = [
@@ -37,7 +38,8 @@ def _commands() -> list[str]:
     for path in DOCUMENTS:
         for block in _blocks(path, "sh"):
             whole = block.replace("\\\n", " ")
-            lines += [line for line in whole.splitlines() if line.startswith("creditsim ")]
+            each = (line for line in whole.splitlines() if line.startswith("creditsim "))
+            lines += [command for line in each for command in line.split(" && ")]
     return list(dict.fromkeys(lines))
 
 
@@ -46,6 +48,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the scenarios in it, where the documents' commands run in their order."""
     folder = tmp_path_factory.mktemp("workspace")
     (folder / "scenarios").symlink_to(ROOT / "scenarios")
+    requests = demand_of({"poisson": {"rate": "300 per day", "profile": "office_hours"}}, days=14)
+    write_log(folder / "access.log", requests)
     return folder
 
 
@@ -60,6 +64,9 @@ def test_commands_run_as_they_are_written(line: str, workspace: Path) -> None:
     own = workspace / "my-org.yaml"  # of the first command, which another worker may have run
     if arguments[0] != "new" and own.name in arguments and not own.exists():
         assert creditsim("new", own.name, cwd=workspace).returncode == 0
+    fitted = workspace / "org.yaml"
+    if arguments[0] == "plan" and fitted.name in arguments and not fitted.exists():
+        assert creditsim("fit", "access.log", "--out", fitted.name, cwd=workspace).returncode == 0
     with cluster_of_the_readme() if "--scheduler" in arguments else nullcontext():
         done = creditsim(*arguments, cwd=workspace)
     assert done.returncode == 0, done.stderr
@@ -90,7 +97,7 @@ def cluster_of_the_readme() -> Iterator[None]:
 
 
 def test_there_are_commands_to_run() -> None:
-    assert {"new", "validate", "run", "quote", "rate-cards"} <= {
+    assert {"new", "validate", "run", "fit", "quote", "rate-cards"} <= {
         shlex.split(line, comments=True)[1] for line in _commands()
     }
 

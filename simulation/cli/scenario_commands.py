@@ -73,6 +73,7 @@ def new(
         print(f"It is on rate card {DEFAULT_RATE_CARD}; {in_force}.")
     named = shlex.quote(shown(path))
     print(f"Wrote {named}. Change it to your org, then: creditsim validate {named}")
+    print("Or make one of your logs: creditsim fit access.log --out org.yaml")
 
 
 def validate(

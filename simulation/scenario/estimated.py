@@ -11,9 +11,9 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, core_schema
 
 from simulation.errors import KeyProblem, KeyProblems
-from simulation.formats import details_of
+from simulation.formats import details_of, exact
 
-__all__ = ["Estimable", "Estimated", "EstimatedCount", "EstimatedRate"]
+__all__ = ["Estimable", "Estimated", "EstimatedCount", "EstimatedRate", "range_of"]
 
 _KEYS = ("estimate", "low", "high")
 
@@ -115,6 +115,17 @@ class Estimable:
             what += f"{value['high']}: where it is no estimate any more, write the number alone"
             raise KeyProblems([KeyProblem(("estimate",), what)])
         return self.kind(number, low, high)
+
+
+def range_of(number: float) -> str:
+    """Return what a sentence says of a number behind it: its interval, if it is an estimate.
+
+    >>> range_of(300), range_of(EstimatedRate(1500, 1380, 1620))
+    ('', ' (an estimate, 95 % interval 1,380 to 1,620)')
+    """
+    if not isinstance(number, Estimated):
+        return ""
+    return f" (an estimate, 95 % interval {exact(number.low)} to {exact(number.high)})"
 
 
 def _as_data(number: float) -> Any:

@@ -46,7 +46,7 @@ from simulation.quantities import (
     parse_number,
 )
 from simulation.scenario.clock import Clock
-from simulation.scenario.estimated import Estimable, EstimatedRate
+from simulation.scenario.estimated import Estimable, EstimatedRate, range_of
 from simulation.scenario.laws import DAYS_PER_WEEK, Found, Law, outside, run_of, weekdays_of
 
 __all__ = ["PROFILES", "Event", "Poisson"]
@@ -202,6 +202,7 @@ class Poisson(Law):
     def in_words(self) -> str:
         """Return the law as a sentence, with all digits that it was given with."""
         said = f"{self.arrival}s at random (Poisson), {exact(self.rate)} a day on average"
+        said += range_of(self.rate)
         if self.profile == "flat":
             said += ", at the same rate all day"
         elif isinstance(self.profile, str):

@@ -16,7 +16,7 @@ from simulation.formats import PositiveDuration, counted, did_you_mean, twice
 from simulation.moments import read_date, read_time
 from simulation.quantities import DAY, LONGEST, Count, Duration, write_duration
 from simulation.scenario.clock import Clock
-from simulation.scenario.estimated import Estimable, EstimatedCount
+from simulation.scenario.estimated import Estimable, EstimatedCount, range_of
 from simulation.scenario.laws import (
     DAYS_PER_WEEK,
     WEEKDAYS,
@@ -146,7 +146,7 @@ class Schedule(Law):
                 WEEKDAYS[day].title() if isinstance(day, int) else str(day) for day in self.days
             ]
             days = f" on {', '.join(names)}"
-        count = counted(self.calls, self.arrival)
+        count = counted(self.calls, self.arrival) + range_of(self.calls)
         over = f" spread over {write_duration(self.over)}" if self.over else ""
         said = f"by the clock, {count} {when}{days}{over}."
         return said if self.each is None else f"{said} {self.each.in_words()}"
