@@ -102,6 +102,11 @@ class Outlier:
         """By how much the date's calls differ from what is expected, as a factor."""
         return self.calls / self.expected
 
+    @property
+    def likely(self) -> str:
+        """What such a date most often is, in words."""
+        return "a holiday or an outage" if self.factor < 1 else "a campaign or a load"
+
 
 @dataclass(frozen=True)
 class DayFactors:

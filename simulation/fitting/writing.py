@@ -237,8 +237,8 @@ def _notes(app: FittedApp) -> Iterator[str]:
     for outlier in app.laws.outliers:
         factor = number_text(outlier.factor, 2)
         yield (
-            f"{outlier.date} is left out: {outlier.calls:,.0f} calls, {factor} times what the fit "
-            f"expects"
+            f"{outlier.date} is left out, as {outlier.likely} would be: {outlier.calls:,.0f} calls, "
+            f"{factor} times what the fit expects; if it comes again, write it under 'events'"
         )
 
 
@@ -342,7 +342,12 @@ def _app_as_json(app: FittedApp) -> dict[str, Any]:
             for each in app.laws.components
         ],
         "outliers": [
-            {"date": each.date.isoformat(), "calls": each.calls, "expected": each.expected}
+            {
+                "date": each.date.isoformat(),
+                "calls": each.calls,
+                "expected": each.expected,
+                "likely": each.likely,
+            }
             for each in app.laws.outliers
         ],
         "calls": app.mix.calls,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from simulation.formats import number, percent
+from simulation.formats import counted, number, percent
 
 __all__ = ["fit_findings", "fit_rows"]
 
+_MOST_DATES = 5
 _LAWS = {"poisson": "chance", "schedule": "clock"}
 
 
@@ -17,7 +18,7 @@ def fit_findings(report: Mapping[str, Any]) -> list[str]:
     clients = report["clients"]
     apps = len(clients)
     attempts = sum(each["attempts"] for each in clients)
-    who = f"{apps} app{'s' * (apps != 1)}"
+    who = counted(apps, "app")
     said = [f"{number(attempts)} calls of {who}, {report['begin']} to {report['end']}."]
     throttled = sum(each["throttled_attempts"] for each in clients)
     if throttled:
@@ -29,9 +30,32 @@ def fit_findings(report: Mapping[str, Any]) -> list[str]:
     unknown = report["unknown"]
     if unknown:
         share = sum(unknown.values()) / max(1, attempts)
-        most = ", ".join(list(unknown)[:3])
-        said.append(f"{percent(share)} of the calls are of no known kind, most often {most}.")
+        most = ", ".join(filter(None, map(str.strip, list(unknown)[:3])))
+        often = f", most often {most}" if most else ""
+        said.append(f"{percent(share)} of the calls are of no known kind{often}.")
+    said += _unusual_dates(clients)
     return [*said, *(f"{remark[0].upper()}{remark[1:]}." for remark in report["remarks"])]
+
+
+def _unusual_dates(clients: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return which dates are not fitted, and how many apps they are unusual for."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for client in clients:
+        for each in client["outliers"]:
+            factor = each["calls"] / each["expected"]
+            found.setdefault((each["date"], each["likely"]), []).append(factor)
+    shown = [
+        f"{date}, {_range(factors)} times the usual calls of {counted(len(factors), 'app')}, "
+        f"as {likely}"
+        for (date, likely), factors in sorted(found.items())
+    ]
+    more = f"; {len(shown) - _MOST_DATES} more" if len(shown) > _MOST_DATES else ""
+    return [f"Not fitted: {'; '.join(shown[:_MOST_DATES])}{more}."] if shown else []
+
+
+def _range(factors: Sequence[float]) -> str:
+    low, high = f"{min(factors):.2g}", f"{max(factors):.2g}"
+    return low if low == high else f"{low} to {high}"
 
 
 def fit_rows(report: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

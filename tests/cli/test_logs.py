@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -114,3 +115,21 @@ def test_a_log_of_one_line_becomes_a_scenario() -> None:
     done = _command("fit", "one.log", "--out", "one.yaml")
     assert done.exit_code == 0, done.stderr
     assert load_scenario("one.yaml").clients
+
+
+@pytest.mark.usefixtures("folder")
+def test_dates_unlike_all_others_are_named_and_not_fitted() -> None:
+    events = [{"date": "2026-01-20", "factor": 0.05}, {"date": "2026-01-29", "factor": 3}]
+    law = {"poisson": {"rate": "800 per day", "profile": "office_hours", "events": events}}
+    log_of(Path("b.log"), law, days=35)
+    done = _command("fit", "b.log", "--out", "b.yaml")
+    words = " ".join(done.stdout.split())
+    assert "Not fitted: 2026-01-20, 0.0" in words
+    assert "times the usual calls of 1 app, as a holiday or an outage; 2026-01-29, " in words
+    assert "as a campaign or a load." in words
+    likely = [each["likely"] for each in _report("b.fit.json")["clients"][0]["outliers"]]
+    assert likely == ["a holiday or an outage", "a campaign or a load"]
+
+
+def _report(path: str) -> dict[str, Any]:
+    return json.loads(Path(path).read_text())  # type: ignore[no-any-return]
