@@ -11,6 +11,7 @@ from simulation.fitting.cells import Cells
 from simulation.fitting.clumping import Clumping, clumping_of
 from simulation.fitting.hours import LocalClock
 from simulation.fitting.result import Estimate
+from simulation.fitting.spelling import about_text
 from simulation.quantities import HOUR, MINUTE, SECOND
 
 __all__ = ["COARSEST", "Bursts", "bursts_of"]
@@ -70,7 +71,7 @@ def bursts_of(cells: Cells, clock: LocalClock) -> Bursts:
     if not clumping.is_significant:
         return _SINGLE
     apart = _apart(cells, clock)
-    return _overlapping(clumping) if apart is None else _counted(cells, apart)
+    return _overlapping(clumping, cells.grain) if apart is None else _counted(cells, apart)
 
 
 class _Apart(NamedTuple):
@@ -190,22 +191,23 @@ def _readable(step: Estimate) -> int:
     return round(step.value)
 
 
-def _overlapping(clumping: Clumping) -> Bursts:
-    """Return bursts of which only the clumping is seen."""
+def _overlapping(clumping: Clumping, grain: int) -> Bursts:
+    """Return bursts of which only the clumping is seen, in cells of some length, µs."""
     value, error, every = clumping.fitted()
     what = "bursts overlap: their size is the one that keeps the variance of counts right"
     low, high = max(1.0, value - 1.96 * error), value + 1.96 * error
-    size = Estimate(value, error, low, high, clumping.calls, "calls", what)
     chosen = max(1, round(value))
+    reach = _STEP_ERROR * every
+    if every * chosen < 2 * grain:
+        # Shorter than two cells: nothing shows how fast its calls follow each other.
+        reach = max(every, 2 * grain / chosen - every)
+        what += f", and counts over {about_text(grain)} do not tell how fast their calls follow"
+    size = Estimate(value, error, low, high, clumping.calls, "calls", what)
     if chosen == 1:
         return Bursts(1, 0, size, None, max(1.0, value), (what,))
     step = Estimate(
-        every,
-        _STEP_ERROR * every / 1.96,
-        (1 - _STEP_ERROR) * every,
-        (1 + _STEP_ERROR) * every,
-        clumping.calls,
-        "calls",
-        what,
+        every, reach / 1.96, max(0.0, every - reach), every + reach, clumping.calls, "calls", what
     )
-    return Bursts(chosen, _readable(step), size, step, value, (what,))
+    # What cannot be told is written as calls that come evenly over a cell.
+    written = _readable(step) or round(grain / chosen)
+    return Bursts(chosen, written, size, step, value, (what,))

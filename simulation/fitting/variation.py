@@ -18,6 +18,7 @@ __all__ = ["daily_variation", "day_factors", "is_significant", "shared_variation
 _FEWEST = 3  # degrees of freedom; with fewer, days tell nothing of how they vary
 _TRIED = np.concatenate([[0.0], np.geomspace(1e-3, 10, 150)])  # coefficients of variation
 _LEVEL = 0.05  # of the test of any variation
+_HIGH, _LOW = 0.975, 0.025  # at the ends of an interval
 
 
 def _tail(days: Days, model: DayModel, variation: float) -> float:
@@ -25,6 +26,12 @@ def _tail(days: Days, model: DayModel, variation: float) -> float:
     kept = model.kept
     scaled, each = deviance(days.calls[kept], model.mean[kept], model.spread, variation)
     return float(stats.chi2.cdf(scaled * each, model.freedom * each))
+
+
+def _dispersion(days: Days, model: DayModel) -> float:
+    """Return the deviance of days by what chance, and bursts, would make it."""
+    kept = model.kept
+    return deviance(days.calls[kept], model.mean[kept], model.spread, 0.0)[0] / model.freedom
 
 
 def is_significant(days: Days, model: DayModel) -> bool:
@@ -45,15 +52,22 @@ def daily_variation(days: Days, model: DayModel, fullest: DayModel) -> Estimate:
     if model.freedom < _FEWEST or arrivals < FEWEST_ARRIVALS:
         what = f"{arrivals:.0f} arrivals on {count} days cannot tell how much days vary"
         return Estimate(np.nan, np.nan, 0.0, np.inf, count, "days", what)
+    note = ""
+    if _tail(days, model, 0.0) < 1 - _HIGH:
+        # Bursts of a few sizes have a variance that days do not show: theirs is what days do.
+        note = "days vary less than bursts of this size make them"
+        model = model._replace(spread=model.spread * _dispersion(days, model))
     tails = np.array([_tail(days, model, tried**2) for tried in _TRIED])
-    low, high = _crossing(tails, 0.975), _crossing(tails, 0.025)
+    low, high = _crossing(tails, _HIGH), _crossing(tails, _LOW)
     if fullest.freedom >= _FEWEST and fullest.freedom < model.freedom:
         tails = np.array([_tail(days, fullest, tried**2) for tried in _TRIED])
-        low = min(low, _crossing(tails, 0.975))
+        low = min(low, _crossing(tails, _HIGH))
     value = float(np.sqrt(model.variation))
-    note = ""
     if not is_significant(days, model):
-        value, note = 0.0, f"chance alone explains the days; up to {high:.1%} may be hidden in it"
+        value, note = (
+            0.0,
+            note or f"chance alone explains the days; up to {high:.1%} may be hidden in it",
+        )
     mean = model.mean[kept]
     relative = float(np.mean(model.spread / mean)) + model.variation
     # Of v by moments, and of its root by the first derivative; at 0 the root of v's own error.

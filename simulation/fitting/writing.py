@@ -13,6 +13,7 @@ import numpy as np
 
 from simulation.bounds import MOST_CALLS_A_DAY
 from simulation.fitting.apps import FittedApp
+from simulation.fitting.bursts import COARSEST
 from simulation.fitting.gathering import Usage
 from simulation.fitting.options import FitOptions
 from simulation.fitting.random_part import LEAST_RATE
@@ -145,11 +146,14 @@ def _head(
         yield from _comment(f"{remark[0].upper()}{remark[1:]}.")
     if usage.bucket:
         span = span_text(usage.bucket)
+        single = ", such as bursts; calls are taken to be single"
         yield from _comment(
-            f"The log has counts over {span}: what happens within {span}, such as bursts, "
-            "it cannot tell; calls are taken to come evenly."
+            f"The log has counts over {span}: it cannot tell what happens within {span}"
+            f"{single * (usage.bucket > COARSEST)}."
         )
-    if usage.unknown:
+    if usage.bucket and usage.unknown.total() == total:
+        yield from _comment("Counts tell no kind of call: all are of the kind 'other'.")
+    elif usage.unknown:
         known = total - usage.unknown.total()
         first = ", ".join(
             f"{target.strip() or 'requests without a path'} ({count:,})"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from simulation.demand.demand import Demand
+from simulation.fitting.from_log import Fit
 from simulation.formats import Document
 from simulation.scenario.scenario import Scenario
+from tests.fitting.known_logs import attempts_of, fit_attempts, fit_options
 
-__all__ = ["KNOWN", "Known"]
+__all__ = ["KNOWN", "Known", "Law", "logged", "wanted_in_log"]
 
 _DAY = np.exp(1.2 * np.sin((np.arange(24) - 9) / 24 * 2 * np.pi))
 HOURS = [round(float(weight), 2) for weight in _DAY]
@@ -162,3 +166,17 @@ KNOWN = {
         on_throttle={"retry": RETRY},
     ),
 }
+
+
+def logged(name: str, replication: int) -> Fit:
+    """Return the fit of one log of an org."""
+    known = KNOWN[name]
+    demand = wanted_in_log(name)
+    attempts = attempts_of(demand, known.apps, replication, known.whole_seconds)
+    return fit_attempts(attempts, fit_options(known.scenario()))
+
+
+@cache
+def wanted_in_log(name: str) -> Demand:
+    """Return the demand of an org in the time of its log."""
+    return Demand(KNOWN[name].logged(seed=sum(name.encode())))

@@ -93,3 +93,15 @@ def test_coarse_counts_show_no_bursts() -> None:
     demand = demand_of({"poisson": {"rate": "100 per day", "each": {"calls": 60}}})
     cells = cells_of(demand, grain=HOUR)
     assert bursts_of(cells, clock_of(cells)).size is None
+
+
+def test_counts_over_minutes_do_not_tell_how_fast_calls_of_a_burst_follow() -> None:
+    law = {"rate": "1500 per day", "each": {"calls": 20, "every": "2 s"}}
+    cells = cells_of(demand_of({"poisson": law}), grain=5 * MINUTE)
+    found = bursts_of(cells, clock_of(cells))
+    assert found.size is not None
+    assert found.step is not None
+    assert found.size.value == pytest.approx(20, rel=0.15)
+    assert found.step.low == 0
+    assert found.step.high > 4 * SECOND
+    assert "do not tell how fast" in found.notes[0]

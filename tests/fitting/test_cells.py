@@ -54,3 +54,11 @@ def test_single_calls_are_counted_in_any_order() -> None:
     assert cells.covered == ((0, 8 * SECOND),)
     assert cells.length == 8 * SECOND
     assert Cells.of_times(ints(), HOUR, ((0, HOUR),)).total == 0
+
+
+def test_longer_cells_hold_the_same_calls() -> None:
+    cells = Cells.of_times(np.array([1, 4, 5, 9, 31]) * SECOND, SECOND, ((0, 60 * SECOND),))
+    longer = cells.longer(5 * SECOND)
+    assert longer.at.tolist() == [0, 1, 6]
+    assert longer.calls.tolist() == [2, 2, 1]
+    assert longer.covered == cells.covered

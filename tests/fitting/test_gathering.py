@@ -158,3 +158,13 @@ def test_memory_is_bounded_by_longer_cells(monkeypatch: pytest.MonkeyPatch) -> N
     (usage,) = gathered(times, parts=10).values()
     assert usage.attempts.grain == 10 * SECOND
     assert usage.attempts.calls.tolist() == [10] * 100
+
+
+def test_equal_calls_that_come_together_and_are_dropped_are_no_retries() -> None:
+    """Three calls at once, each quarter of an hour, some of them throttled."""
+    times = [n * 15 * MINUTE + (call > 1) * SECOND for n in range(300) for call in range(3)]
+    statuses = [429 if n % 7 == 0 else 200 for n in range(300) for _ in range(3)]
+    (usage,) = gathered(times, statuses, [7] * 900).values()
+    conduct = conduct_of(usage)
+    assert (conduct.on_throttle, conduct.retries) == ("drop", False)
+    assert "cannot be told apart" in conduct.why

@@ -152,3 +152,12 @@ def test_laws_of_the_random_rest_can_be_read() -> None:
     assert law_of(random_of(fitted)).rate == pytest.approx(
         random_of(fitted).estimates["rate"].value, rel=1e-4
     )
+
+
+def test_runs_in_busy_office_hours_leave_nothing_that_looks_like_more_schedules() -> None:
+    """Where nobody sees which runs took place, the calls of all are taken."""
+    law = {"rate": "200000 per day", "profile": "office_hours", "daily_variation": "15%"}
+    demand = demand_of({"schedule": {"every": "15 minutes", "calls": 3}}, {"poisson": law}, days=14)
+    fitted = fit_client("app", cells_of(demand), UTC)
+    assert schedules(fitted) == [{"every": "15 minutes", "calls": 3}]
+    assert fitted.components[0].calls == 14 * 96 * 3

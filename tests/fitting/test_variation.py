@@ -107,3 +107,16 @@ def test_day_factors_of_a_client_are_those_that_were_drawn() -> None:
     found = shared_variation(parts)
     assert found.value > 0.85
     assert found.high == 1
+
+
+def test_days_that_vary_less_than_their_bursts_make_them_leave_variation_open() -> None:
+    """One large burst beside many small ones: their size alone would make days vary far more."""
+    generator = np.random.default_rng(2)
+    begins = np.sort(generator.integers(20_458 * DAY, 20_486 * DAY, 3000))
+    begins = begins[np.diff(begins, prepend=0) > 900 * SECOND]
+    sizes = np.full(len(begins), 3)
+    sizes[len(sizes) // 2] = 300
+    log = Cells.of_times(np.repeat(begins, sizes), SECOND, ((20_458 * DAY, 20_486 * DAY + HOUR),))
+    variation = random_of(fit_client("app", log, UTC)).estimates["daily_variation"]
+    assert variation.low == 0
+    assert variation.high > 0.01
