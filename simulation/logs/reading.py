@@ -257,5 +257,5 @@ def check_skipped(reading: Reading, allowed: float) -> None:
     what = f"{share:.1%} of its lines could not be read ({reasons or 'none was there'})"
     if first:
         what += f", the first is {first!r}"
-    remedy = "name its fields, or allow more by allow_skipped"
+    remedy = "name its fields or its format, or allow more by allow_skipped (--allow-skipped)"
     raise InputError([Problem("log", "", f"{what}: {remedy}")])
