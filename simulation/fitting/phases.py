@@ -81,16 +81,17 @@ def phases_of(
     while len(calls) and level <= calls.max():
         at_least = int(np.ceil(level))
         level = max(level * _STEP, level + 1)
-        reached = calls >= at_least
-        place_of, calls = place_of[reached], calls[reached]
-        hits = np.bincount(place_of, minlength=7 * slots)
-        by_day = hits.reshape(7, slots)
+        if at_least > 1:
+            reached = calls >= at_least
+            place_of, calls = place_of[reached], calls[reached]
+        # As floats, since a product of whole numbers takes many times as long.
+        by_day = np.bincount(place_of, minlength=7 * slots).reshape(7, slots).astype(np.float64)
         rare = _chance(by_day.sum(axis=0), float(cycles.sum()), reach, 1)
         some = False
-        for days, count in zip(_SETS, covered, strict=True):
+        for by_set, count in zip(_SETS @ by_day, covered, strict=True):
             if count < 2:
                 continue
-            its = np.minimum(days @ by_day, count)
+            its = np.minimum(by_set, count)
             often = np.flatnonzero(its >= _LEAST_SHARE * count)
             some |= bool(len(often))
             if not len(often):

@@ -241,8 +241,9 @@ def _notes(app: FittedApp) -> Iterator[str]:
     for outlier in app.laws.outliers:
         factor = number_text(outlier.factor, 2)
         yield (
-            f"{outlier.date} is left out, as {outlier.likely} would be: {outlier.calls:,.0f} calls, "
-            f"{factor} times what the fit expects; if it comes again, write it under 'events'"
+            f"{outlier.date} is left out, as {outlier.likely} would be: {outlier.calls:,.0f} "
+            f"calls, {factor} times what the fit expects; if it comes again, write it under "
+            "'events'"
         )
 
 

@@ -320,7 +320,8 @@ def _hash_of_target(text: Any, parts: Any, n: int) -> Any:
     at, end = parts[4, n], parts[5, n]
     while at < end:
         stop, last = _end_of_parameter(data, at, end)
-        hashed = _stirred(text, at, stop, hashed) ^ np.uint64(_records_told(data, at, stop, last))
+        told = np.uint64(1 + _records_told(data, at, stop, last))
+        hashed = _stirred(text, at, stop, hashed) ^ told
         at = last + 1
     hashed *= _PRIME
     return hashed ^ (hashed >> _HALF)

@@ -178,6 +178,11 @@ def read_log(
     HAR and OpenTelemetry included; tables in CSV, Excel and Parquet, of requests or of counts.
     Files may be packed by gzip or zstandard.
 
+    An entry with an identifier counts once, however often it is told at the same time: by files
+    that overlap, or by one, as far as some four million others lie between. A file that holds the
+    same as another, or the beginning of it, is left out, such as a log before and after it was
+    packed.
+
     Parameters
     ----------
     *paths : str or Path
@@ -257,5 +262,5 @@ def check_skipped(reading: Reading, allowed: float) -> None:
     what = f"{share:.1%} of its lines could not be read ({reasons or 'none was there'})"
     if first:
         what += f", the first is {first!r}"
-    remedy = "name its fields, or allow more by allow_skipped"
+    remedy = "name its fields or its format, or allow more by allow_skipped (--allow-skipped)"
     raise InputError([Problem("log", "", f"{what}: {remedy}")])

@@ -15,7 +15,7 @@ from simulation.logs.columns import Clock, Reading
 from simulation.logs.entries import Entries
 from simulation.logs.field_names import roles_of
 from simulation.logs.records import Record, entries_of
-from simulation.logs.tables import TableRows, is_moment, open_table
+from simulation.logs.tables import TableRows, are_moments, open_table, time_column
 
 __all__ = ["read_table_log"]
 
@@ -75,14 +75,13 @@ def _time_of(table: TableRows, sample: list[Row], reading: Reading, path: Path) 
         for name, cell in zip(table.header, row.cells, strict=False):
             if cell.strip():
                 cells[name].append(cell)
-    moments = [name for name, its in cells.items() if its and all(map(is_moment, its[:20]))]
-    named = roles_of([n for n in table.header if n in moments], {}).get("time")
+    moments = {name: its for name, its in cells.items() if are_moments(its)}
     clocks = [name for name, its in cells.items() if its and all(map(_CLOCK, map(str.strip, its)))]
-    dates = [name for name in moments if all(":" not in cell for cell in cells[name][:20])]
+    dates = [name for name, its in moments.items() if all(":" not in cell for cell in its[:20])]
     if len(dates) == 1 and len(clocks) == 1:
         return [dates[0], clocks[0]]
-    if named or len(moments) == 1:
-        return [named or moments[0]]
+    if (named := time_column(moments)) is not None:
+        return [named]
     found = listed(table.header)
     what = f"has no column of times, found {found}: name it by fields={{'time': …}}"
     if len(moments) > 1:

@@ -17,12 +17,13 @@ from simulation.logs.sources import first_bytes, open_log, text_of
 from simulation.logs.times import Texts, read_column
 from simulation.logs.typed_tables import EXCEL, PARQUET, rows_of_parquet, rows_of_sheet
 
-__all__ = ["TIME_NAMES", "TableRows", "is_moment", "open_table", "time_column"]
+__all__ = ["TIME_NAMES", "TableRows", "are_moments", "is_moment", "open_table", "time_column"]
 
 TIME_NAMES = NAMES["time"]
 """What programs call the column of times, as `column_name` writes it."""
 
-_FEWEST_LOOKED_AT = 20
+_LAST_SURE = TIME_NAMES.index("timestamp")
+_LOOKED_AT, _FEWEST_LOOKED_AT = 200, 20
 
 
 @dataclass(frozen=True)
@@ -139,14 +140,18 @@ def delimiter_of(line: str) -> str:
 def time_column(columns: Mapping[str, Sequence[str]]) -> str | None:
     """Return which column has the times: by its name, or as the only one whose cells are moments.
 
-    None where no column has, or where several could be.
+    Of several names one that says that it is a timestamp, or when a request began, goes before.
+    None where no column has times, or where several could have them.
     """
-    by_name = [name for name in columns if column_name(name) in TIME_NAMES]
-    if by_name:
-        return by_name[0] if len(by_name) == 1 else None
-    fitting = [
-        name
-        for name, cells in columns.items()
-        if cells and all(map(is_moment, cells[:_FEWEST_LOOKED_AT]))
-    ]
+    named = [name for known in TIME_NAMES for name in columns if column_name(name) == known]
+    if named:
+        is_sure = TIME_NAMES.index(column_name(named[0])) <= _LAST_SURE
+        return named[0] if is_sure or len(named) == 1 else None
+    fitting = [name for name, cells in columns.items() if are_moments(cells)]
     return fitting[0] if len(fitting) == 1 else None
+
+
+def are_moments(cells: Sequence[str]) -> bool:
+    """Return whether a column has cells, and those with which it begins are moments."""
+    filled = [cell for cell in cells[:_LOOKED_AT] if cell.strip()][:_FEWEST_LOOKED_AT]
+    return bool(filled) and all(map(is_moment, filled))

@@ -26,7 +26,8 @@ def fit_findings(report: Mapping[str, Any]) -> list[str]:
     else:
         said.append("None was answered 429, so what apps do then is assumed.")
     for reason, each in report["skipped"].items():
-        said.append(f"Left out: {number(each['lines'])} lines, {reason}; first {each['first'][0]}")
+        first = f"; first {each['first'][0]}" if each["first"] else ""
+        said.append(f"Left out: {number(each['lines'])} lines, {reason}{first}")
     unknown = report["unknown"]
     if unknown:
         share = sum(unknown.values()) / max(1, attempts)

@@ -30,6 +30,7 @@ from tests.benchmarks.compiled_engine import (
     scenario,
     speeds,
 )
+from tests.benchmarks.logs import logs_read
 from tests.benchmarks.metered import limits_compared
 
 CALLS = 1_000_000
@@ -145,7 +146,7 @@ def main() -> None:
         table.add_row(name, f"{month:.0f} and {year:.0f} MB", f"{year / month:.2f}", "≤ 1.2")
     console = Console(width=100)
     console.print(table)
-    for measure in (speeds, against_limits, limits_compared, plans, report_page):
+    for measure in (speeds, against_limits, limits_compared, plans, report_page, logs_read):
         console.print(measure())
 
 

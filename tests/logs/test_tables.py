@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulation import InputError
+from simulation.formats import Row
 from simulation.logs import open_table
 from simulation.logs.tables import delimiter_of, time_column
 
@@ -131,3 +133,25 @@ def test_times_are_found_by_their_name_or_as_the_only_moments() -> None:
     assert time_column({"id": others, "wann": moments}) == "wann"
     assert time_column({"from": moments, "until": moments}) is None
     assert time_column({"date": moments, "time": moments}) is None
+    assert time_column({"date": moments, "start_time": moments}) == "start_time"
+    assert time_column({"id": others, "wann": ["", *moments]}) == "wann"
+
+
+def test_parquet_is_read_row_group_by_row_group(tmp_path: Path) -> None:
+    """What is damaged far behind its beginning is met after what stands before it was read."""
+    random = np.random.default_rng(34)
+    frame = pd.DataFrame(
+        {"timestamp": pd.date_range("2026-01-05", periods=60_000), "n": random.random(60_000)}
+    )
+    frame.to_parquet(tmp_path / "log", row_group_size=5_000, compression="zstd")
+    content = bytearray((tmp_path / "log").read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 50_000] = bytes(50_000)
+    (tmp_path / "log").write_bytes(content)
+    rows: list[Row] = []
+    with (
+        pytest.raises(InputError, match="is no Parquet file that can be read"),
+        open_table(tmp_path / "log", "trace", 50) as table,
+    ):
+        rows.extend(table.rows)
+    assert 5_000 <= len(rows) <= 40_000
