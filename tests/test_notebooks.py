@@ -44,5 +44,5 @@ def test_a_notebook_that_raises_fails() -> None:
 
 def test_every_notebook_has_its_story_in_the_table() -> None:
     told = (ROOT / "notebooks" / "README.md").read_text()
-    assert len(NOTEBOOKS) == 8
+    assert len(NOTEBOOKS) == 9
     assert [path.name for path in NOTEBOOKS if f"({path.name})" not in told] == []

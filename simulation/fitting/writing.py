@@ -24,7 +24,7 @@ from simulation.logs import Reading
 from simulation.quantities import DAY, HOUR, parse_rate
 from simulation.rate_cards import RateCard
 
-__all__ = ["replay_text", "report_of", "span_of", "text_of"]
+__all__ = ["replay_text", "report_of", "span_of", "text_of", "with_ranges"]
 
 _WIDTH = 96
 _LICENSES = 10
@@ -208,7 +208,7 @@ def _app(app: FittedApp, is_throttled: bool) -> Iterator[str]:
         yield from _comment(f"{calls}. {_estimates(component)}", 4)
         for note in (*component.notes, *(() if number else _notes(app))):
             yield from _comment(f"{note[0].upper()}{note[1:]}.", 4)
-        yield f"    arrivals: {{{kind}: {_flow(_with_ranges(component))}}}"
+        yield f"    arrivals: {{{kind}: {_flow(with_ranges(component))}}}"
         yield f"    calls: {_flow(app.mix.calls)}"
         if not app.conduct.is_seen and is_throttled:
             yield from _comment(f"Assumed: {app.conduct.why}.", 4)
@@ -217,7 +217,7 @@ def _app(app: FittedApp, is_throttled: bool) -> Iterator[str]:
         yield f"    on_throttle: {_flow(app.conduct.on_throttle)}"
 
 
-def _with_ranges(component: Component) -> dict[str, Any]:
+def with_ranges(component: Component) -> dict[str, Any]:
     """Return the keys of a law; how much it calls stands there with its 95 % interval."""
     kind, keys = next(iter(component.law.items()))
     law: dict[str, Any] = dict(keys)

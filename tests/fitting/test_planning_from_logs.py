@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 
 from simulation import plan
 from simulation.quantities import parse_growth, parse_rate

@@ -136,13 +136,15 @@ def test_what_cannot_make_a_tenth_more_calls_is_named_with_the_reason(tmp_path: 
     assert more.addon_credits == plan(by_hand, **QUICK).recommendation.addon_credits
 
 
-def test_more_than_can_be_simulated_is_said_and_the_plan_goes_on() -> None:
-    job = scheduled("job", "02:00", 1, schedule={"calls": 10_000_000})
-    result = plan(busy(estimated("web", 100), job, replications=2), confirm="none", force=True)
+def test_more_than_a_scenario_can_say_is_told_and_the_plan_goes_on() -> None:
+    burst = {"calls": 10, "every": "18 hours 30 minutes"}  # of 11 it would last more than a week
+    job = scheduled("job", "02:00", 1, schedule={"each": burst})
+    result = plan(busy(estimated("web", 100), job), **QUICK)
     assert result.estimates is not None
     assert result.estimates.more_demand.status == "not_judged"
     _, more = estimates_in_words(result)
-    assert more.startswith("What 10 % more demand would need was not judged: clients.job.arrivals")
+    what = "clients.job.arrivals.schedule.each: lasts 7 days 17 hours"
+    assert more.startswith(f"What 10 % more demand would need was not judged: {what}")
 
 
 def test_of_the_clients_that_take_most_credits_the_least_known_is_named() -> None:
@@ -191,16 +193,11 @@ def test_what_more_would_cost_is_said_beside_what_is_recommended() -> None:
 
 
 def test_where_a_tenth_more_changes_nothing_that_is_said() -> None:
-    free = busy(estimated("web", 100))
-    assert said(free)[1] == "With 10 % more demand no add-on credits would be needed either."
-    same = busy(
-        estimated("web", 9_500),
-        objective={"throttled_share": "40%"},
-        org={"edition": "standard", "user_licenses": 4, "addon_credits": 0},
-    )
-    result = plan(same, **QUICK)
-    assert result.estimates is not None
-    assert result.estimates.more_demand.addon_credits == result.recommendation.addon_credits
+    few = busy(estimated("web", 100), replications=120)  # enough to decide
+    none = estimates_in_words(plan(few, **{**QUICK, "max_replications": 120}))
+    assert none[1] == "With 10 % more demand no add-on credits would be needed either."
+    same = said(busy(estimated("web", 6_200), objective={"throttled_share": "3%"}))
+    assert same[1] == "With 10 % more demand the same 1,000 add-on credits would perhaps be enough."
 
 
 def test_it_is_written_read_back_and_on_the_page_and_in_the_terminal(tmp_path: Path) -> None:

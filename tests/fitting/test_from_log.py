@@ -1,0 +1,45 @@
+"""A fitted scenario says how surely it knows how much is called, where a plan reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+import simulation
+from simulation.fitting.result import Component, Estimate
+from simulation.fitting.writing import with_ranges
+from simulation.scenario.estimated import Estimated
+from tests.fitting.simulated import demand_of, write_log
+
+
+def test_a_fitted_rate_has_the_interval_that_its_report_has(tmp_path: Path) -> None:
+    truth = {"poisson": {"rate": "200 per day"}}
+    write_log(tmp_path / "access.log", demand_of(truth, days=14))
+    found = simulation.fit(tmp_path / "access.log")
+    law = found.scenario.clients[0].arrivals.poisson
+    assert law is not None
+    assert isinstance(law.rate, Estimated)
+    assert law.rate.low < 200 < law.rate.high
+    reported = found.report["clients"][0]["components"][0]["estimates"]["rate"]
+    expected = [reported["value"], *reported["ci95"]]
+    assert np.allclose(law.rate.parts, expected, rtol=1e-5)
+    (tmp_path / "org.yaml").write_text(found.text)
+    assert simulation.load_scenario(tmp_path / "org.yaml").fingerprint() == (
+        found.scenario.fingerprint()
+    )
+
+
+def component(calls: int, low: float, high: float) -> Component:
+    """Return a job that makes some calls each time, as a fit has it."""
+    estimate = Estimate((low + high) / 2, 1.0, low, high, 14, "runs")
+    return Component({"schedule": {"at": ["02:00"], "calls": calls}}, {"calls": estimate}, 1.0, 9)
+
+
+def test_the_calls_of_a_job_have_an_interval_only_where_they_differ() -> None:
+    differ = with_ranges(component(30, 28.3, 31.2))
+    assert differ == {"at": ["02:00"], "calls": {"estimate": 30, "low": 28, "high": 32}}
+    beside = with_ranges(component(30, 30.4, 31.2))  # what it mostly makes is not its mean
+    assert beside["calls"] == {"estimate": 30, "low": 30, "high": 32}
+    for low, high in ((30.0, 30.0), (0.0, np.inf)):  # the same each time; seen once
+        assert with_ranges(component(30, low, high))["calls"] == 30
