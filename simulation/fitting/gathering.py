@@ -30,7 +30,7 @@ __all__ = ["ClientUsage", "Gathering", "Usage"]
 
 _FINE = SECOND // 10
 """The length of a cell where times are finer than seconds; a second where they are not."""
-_MOST_CELLS = 12_000_000
+_MOST_CELLS = 7_000_000
 """The cells of all clients that are kept; with more of them, each becomes ten times as long."""
 _TOGETHER = 4_000_000  # parts are joined when they have so many
 _SLOTS = 2**17
@@ -165,6 +165,8 @@ class _Counts:
         clients = (self.columns[0][0] & _CLIENTS).astype(np.uint16)
         self._sort(np.argsort(clients, kind="stable"))
         (keys,), (attempts,), (calls,) = self.columns
+        if np.array_equal(attempts, calls):  # where none is a retry: one of both is enough
+            calls = attempts
         self.columns = [[], [], []]
         clients = (keys & _CLIENTS).astype(np.uint16)
         begins = np.flatnonzero(np.diff(clients, prepend=_NO_CLIENT))
