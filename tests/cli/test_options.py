@@ -284,7 +284,7 @@ def test_all_that_is_written_is_named(command: str, report: str) -> None:
 @pytest.mark.parametrize("name", ["org.yaml", "my org.yaml"])
 def test_what_comes_next_is_what_the_readme_says(folder: Path, name: str) -> None:
     done = CliRunner().invoke(app, ["new", name])
-    following = shlex.split(done.stdout.partition("then: creditsim ")[2])
+    following = shlex.split(done.stdout.partition("then: creditsim ")[2].splitlines()[0])
     assert following == ["validate", name]
     assert CliRunner().invoke(app, following).exit_code == 0
     readme = (ROOT / "README.md").read_text()
