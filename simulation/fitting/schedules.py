@@ -117,8 +117,9 @@ def _periodic(cells: Cells, clock: LocalClock, origin: int) -> Iterator[tuple[_F
             within = _covered(cells, starts, period)
             # The place of each cycle among those that are covered; -1 of one that is not.
             places = np.where(within, np.cumsum(within) - 1, -1)
-            first_cycle, starts = int(cycles[0]), starts[within]
-            weekdays = weekday_of(clock.local(starts + offset) // DAY)
+            first_cycle = int(cycles[0])
+            of_all = weekday_of(clock.local(starts + offset) // DAY)
+            weekdays = of_all[within]
             counts = np.bincount(weekdays, minlength=7)
             cycle, slot = slot // slots, slot % slots
             its = places[np.clip(cycle - first_cycle, 0, len(places) - 1)]
@@ -129,9 +130,13 @@ def _periodic(cells: Cells, clock: LocalClock, origin: int) -> Iterator[tuple[_F
             for first_one, last_one, days in _joined(
                 phases, min(_TOGETHER, period // 4) // width, slots
             ):
-                active = starts[days[weekdays]] + first_one * width
+                # Also of cycles that the log covers in part, if it covers the run.
+                active = starts[days[of_all]] + first_one * width
                 gap = min(_TOGETHER, period // 4) // width
                 long = (last_one - first_one + 1) * width
+                active = active[_covered(cells, active, long)]
+                if not len(active):
+                    continue
                 earlier, long = grown(cells, active, long, width, gap)
                 runs = runs_of(cells, active - earlier, long, _pad(width, long))
                 if runs is None:
@@ -215,7 +220,7 @@ def _daily(cells: Cells, clock: LocalClock) -> Iterator[tuple[_Found, Cells]]:
         days = np.arange(int(edges[0]), int(edges[1]) + 1)
         midnights = _utc(clock, days * DAY)
         within = _covered(cells, midnights, DAY)
-        days, midnights = days[within], midnights[within]
+        every, days = days, days[within]
         counts = np.bincount(weekday_of(days), minlength=7)
         known = np.isin(slot // slots, days)
         slot, calls = slot[known], calls[known]
@@ -223,7 +228,7 @@ def _daily(cells: Cells, clock: LocalClock) -> Iterator[tuple[_Found, Cells]]:
             slot % slots, weekday_of(slot // slots), calls, slots, counts, _NEAR // width
         )
         for first_one, last_one, on in _joined(phases, _TOGETHER // width, slots):
-            active = days[on[weekday_of(days)]] * DAY + first_one * width - offset
+            active = every[on[weekday_of(every)]] * DAY + first_one * width - offset
             starts = _utc(clock, active)
             long = (last_one - first_one + 1) * width
             starts = starts[_covered(cells, starts, long)]

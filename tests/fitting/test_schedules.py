@@ -157,7 +157,21 @@ def test_laws_of_the_random_rest_can_be_read() -> None:
 def test_runs_in_busy_office_hours_leave_nothing_that_looks_like_more_schedules() -> None:
     """Where nobody sees which runs took place, the calls of all are taken."""
     law = {"rate": "200000 per day", "profile": "office_hours", "daily_variation": "15%"}
-    demand = demand_of({"schedule": {"every": "15 minutes", "calls": 3}}, {"poisson": law}, days=14)
+    demand = demand_of({"schedule": {"every": "15 minutes", "calls": 3}}, {"poisson": law})
     fitted = fit_client("app", cells_of(demand), UTC)
     assert schedules(fitted) == [{"every": "15 minutes", "calls": 3}]
-    assert fitted.components[0].calls == 14 * 96 * 3
+    assert fitted.components[0].calls == 28 * 96 * 3
+
+
+@pytest.mark.parametrize("law", [{"every": "15 minutes"}, {"at": ["02:00"]}])
+def test_runs_on_days_that_the_log_covers_in_part_are_of_the_schedule(law: dict[str, Any]) -> None:
+    """A log from 01:50 to 02:05: the first and the last run are as all others."""
+    demand = demand_of({"schedule": {**law, "calls": 9}}, days=15)
+    times = times_of(demand, 0)
+    first = demand.scenario.clock.start_epoch
+    span = (first + 110 * MINUTE, first + 14 * DAY + 125 * MINUTE)
+    kept = times[(times >= span[0]) & (times < span[1])]
+    fitted = fit_client("app", Cells.of_times(kept, SECOND, (span,)), UTC)
+    (found,) = fitted.components
+    assert found.law["schedule"] == {**law, "calls": 9}
+    assert found.calls == len(kept)
