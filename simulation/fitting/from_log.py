@@ -132,11 +132,8 @@ def fit_usage(
     Raises
     ------
     InputError
-        If there is no call, or counts are of longer than a day.
+        If there is no call.
     """
-    if usage.bucket > DAY:
-        what = f"has counts over {span_text(usage.bucket)}, which show no day: name counts by day"
-        raise InputError([Problem("log", "", what)])
     if not any(each.attempts.total for each in usage.clients):
         raise InputError([Problem("log", "", "has no call, name a log with some")])
     start = start or _start(usage, options.timezone)
@@ -167,7 +164,11 @@ def usage_of(
     parts = entries_of_logs(logs, reading)
     if until is not None:
         parts = (part.where(part.time < until) for part in parts)
-    usage = gathering.take_all(parts).usage()
+    gathering.take_all(parts)
+    if reading.bucket > DAY:
+        what = f"has counts over {span_text(reading.bucket)}, which show no day: name counts by day"
+        raise InputError([Problem("log", "", what)])
+    usage = gathering.usage()
     check_skipped(reading, options.allow_skipped)
     return usage, reading
 

@@ -269,8 +269,8 @@ class Gathering:
         """Return what was gathered, and end the gathering."""
         reading = self._reading
         grain = self._grain or SECOND
-        last = reading.bucket or grain
-        covered = ((self._begin // grain * grain, (self._end + last) // grain * grain + grain),)
+        end = self._end + max(1, reading.bucket)
+        covered = ((self._begin // grain * grain, -(-end // grain) * grain),)
         kinds, unknown = self._kinds_by_client()
         durations = self._durations_by_client()
         found = []

@@ -61,12 +61,13 @@ def growth_text(factor: float) -> str:
 def span_text(microseconds: int) -> str:
     """Return a span of time in its largest whole unit.
 
-    >>> span_text(900_000_000), span_text(200_000), span_text(90_000_000), span_text(0)
-    ('15 minutes', '200 ms', '90 s', '0')
+    >>> span_text(900_000_000), span_text(200_000), span_text(86_400_000_000), span_text(0)
+    ('15 minutes', '200 ms', '1 day', '0')
     """
     for size, unit in _STEPS:
         if microseconds and microseconds % size == 0:
-            return f"{microseconds // size} {unit}"
+            count = microseconds // size
+            return f"{count} {unit.removesuffix('s') if count == 1 and len(unit) > 2 else unit}"
     return f"{microseconds} us" if microseconds else "0"
 
 
@@ -81,7 +82,8 @@ def about_text(microseconds: float) -> str:
     for size, unit in _STEPS:
         # 90 s and 36 hours are as readable as larger units, and 7.5 minutes more than 450 s.
         if microseconds >= (2 * size if size >= MINUTE else size):
-            return f"{number_text(microseconds / size, 3)} {unit}"
+            count = number_text(microseconds / size, 3)
+            return f"{count} {unit.removesuffix('s') if count == '1' and len(unit) > 2 else unit}"
     return f"{microseconds:.3g} us"
 
 

@@ -20,26 +20,27 @@ _RIVALS = {"flat Poisson": "those of a flat Poisson process", "last week": "thos
 
 def comparison_findings(found: Comparison) -> list[str]:
     """Return whether a model does what its log did: the verdict first, then what shows it."""
-    highest, runs = found.demand["highest"], found.replications
+    highest = found.demand["highest"]
     window = found.days.scenario.card.window_in_words
+    spread = f"{number(highest.low)} to {number(highest.high)} in 95 % of {found.replications} runs"
     log = f"in the log the busiest {window} took {number(highest.log)} credits"
-    spread = f"{number(highest.low)} to {number(highest.high)} in 95 % of {runs} runs"
+    peaks = f"{log}, and the model's took {spread}"
+    throttled = _throttled_in_words(found)
     if found.verdict == "too short":
         days = counted(len(found.days), "whole day")
-        said = f"Too short to judge: the log has {days}, and only a week shows what is usual"
-        said += f". So far, {log}, and the model's took {spread}."
-    elif found.verdict == "fits":
-        said = f"Fit for planning: {log}, and the model's took {spread}."
+        short = f"Too short to judge: the log has {days}, and only a week shows what is usual."
+        return [short, f"So far, {peaks}.", f"{throttled}."]
+    if found.verdict == "fits":
+        return [f"Fit for planning: {peaks}.", f"{throttled}."]
+    if found.verdict == "understates":
+        so = "Plan with the calls as they came: write them with --replay."
     else:
-        said = (
-            f"The model {found.verdict} the peaks: {log}, {found.factor:.2g} times the model's "
-            f"{number(highest.median)} ({spread})."
-        )
-        if found.verdict == "understates":
-            said += " Plan with the calls as they came: write them with --replay."
-        else:
-            said += " What it advises is on the safe side."
-    return [said, _throttled_in_words(found)]
+        so = "What it advises is on the safe side."
+    if highest.side:
+        off = f"{found.factor:.2g} times the model's {number(highest.median)} ({spread})"
+        return [f"The model {found.verdict} peaks: {log}, {off}. {so}", f"{throttled}."]
+    first = f"The model {found.verdict} throttling: {throttled[0].lower()}{throttled[1:]}. {so}"
+    return [first, f"{peaks[0].upper()}{peaks[1:]}."]
 
 
 def _throttled_in_words(found: Comparison) -> str:
@@ -47,7 +48,7 @@ def _throttled_in_words(found: Comparison) -> str:
     model = f"{percent(each.median)} ({percent(each.low)} to {percent(each.high)})"
     return (
         f"A pool of {number(size)} credits would throttle {percent(each.log)} of the log's calls, "
-        f"and {model} of the model's."
+        f"and {model} of the model's"
     )
 
 

@@ -94,17 +94,15 @@ class Comparison:
     def verdict(self) -> Verdict:
         """Whether the log is such as the model draws.
 
-        It is where its highest demand lies in what 95 % of replications have, and so does the
-        share of throttled calls at two of the three pool sizes; or the model is off to the side on
-        which more of these four lie.
+        It is not where its highest demand lies outside what 95 % of replications have; nor where
+        the share of throttled calls does so, on the same side, at two of the three pool sizes.
         """
         if len(self.days) < _SHORTEST:
             return "too short"
-        highest = self.demand["highest"].side
+        side = self.demand["highest"].side
         sides = [each.side for each in self.throttled.values()]
-        if highest == 0 and sides.count(0) >= len(sides) - 1:
-            return "fits"
-        return "understates" if highest + sum(sides) > 0 else "overstates"
+        side = side or (sides.count(1) > 1) - (sides.count(-1) > 1)
+        return {0: "fits", 1: "understates", -1: "overstates"}[side]  # type: ignore[return-value]
 
     @property
     def factor(self) -> float:
