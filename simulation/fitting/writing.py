@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from simulation.bounds import MOST_CALLS_A_DAY
+from simulation.bounds import LEAST_VARIATION, MOST_CALLS_A_DAY, MOST_VARIATION
 from simulation.fitting.apps import FittedApp
 from simulation.fitting.bursts import COARSEST
 from simulation.fitting.gathering import Usage
@@ -19,7 +19,7 @@ from simulation.fitting.options import FitOptions
 from simulation.fitting.random_part import LEAST_RATE
 from simulation.fitting.replay import Replay
 from simulation.fitting.result import Component, Estimate
-from simulation.fitting.spelling import about_text, number_text, rate_text, span_text
+from simulation.fitting.spelling import about_text, number_text, rate_text, share_text, span_text
 from simulation.logs import Reading
 from simulation.quantities import DAY, HOUR, parse_rate
 from simulation.rate_cards import RateCard
@@ -218,7 +218,7 @@ def _app(app: FittedApp, is_throttled: bool) -> Iterator[str]:
 
 
 def with_ranges(component: Component) -> dict[str, Any]:
-    """Return the keys of a law; how much it calls stands there with its 95 % interval."""
+    """Return the keys of a law; those that may be estimates stand there with 95 % intervals."""
     kind, keys = next(iter(component.law.items()))
     law: dict[str, Any] = dict(keys)
     if kind == "poisson":
@@ -227,12 +227,26 @@ def with_ranges(component: Component) -> dict[str, Any]:
         low = min(max(found.low, LEAST_RATE), per_day)
         high = max(min(found.high, most), per_day)
         law["rate"] = {"estimate": law["rate"], "low": rate_text(low), "high": rate_text(high)}
+        if "daily_variation" in law:
+            law["daily_variation"] = _share_with_range(
+                law["daily_variation"], component.estimates["daily_variation"]
+            )
         return law
     found, calls = component.estimates["calls"], int(law["calls"])
     if found.low < found.high < np.inf:  # not the same each time, and seen more than once
         low, high = min(calls, floor(found.low)), max(calls, ceil(found.high))
         law["calls"] = {"estimate": calls, "low": max(1, low), "high": high}
     return law
+
+
+def _share_with_range(share: str, found: Estimate) -> Any:
+    """Return a share with its interval, where the log bounds it."""
+    if not np.isfinite([found.low, found.high]).all():
+        return share
+    value = float(share.removesuffix("%")) / 100
+    low = min(max(found.low, LEAST_VARIATION), value)
+    high = max(min(found.high, MOST_VARIATION), value)
+    return {"estimate": share, "low": share_text(low), "high": share_text(high)}
 
 
 def _notes(app: FittedApp) -> Iterator[str]:

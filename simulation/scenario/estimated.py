@@ -13,7 +13,14 @@ from pydantic_core import CoreSchema, InitErrorDetails, core_schema
 from simulation.errors import KeyProblem, KeyProblems
 from simulation.formats import details_of, exact
 
-__all__ = ["Estimable", "Estimated", "EstimatedCount", "EstimatedRate", "range_of"]
+__all__ = [
+    "Estimable",
+    "Estimated",
+    "EstimatedCount",
+    "EstimatedRate",
+    "EstimatedShare",
+    "range_of",
+]
 
 _KEYS = ("estimate", "low", "high")
 
@@ -50,6 +57,10 @@ class EstimatedRate(Estimated, float):
     """A rate in calls per 24 hours."""
 
 
+class EstimatedShare(Estimated, float):
+    """A share, or a coefficient of variation."""
+
+
 class EstimatedCount(Estimated, int):
     """A whole number."""
 
@@ -64,7 +75,7 @@ class Estimable:
         What an estimated number becomes.
     """
 
-    kind: type[EstimatedRate | EstimatedCount]
+    kind: type[EstimatedRate | EstimatedShare | EstimatedCount]
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler

@@ -46,7 +46,7 @@ from simulation.quantities import (
     parse_number,
 )
 from simulation.scenario.clock import Clock
-from simulation.scenario.estimated import Estimable, EstimatedRate, range_of
+from simulation.scenario.estimated import Estimable, EstimatedRate, EstimatedShare, range_of
 from simulation.scenario.laws import DAYS_PER_WEEK, Found, Law, outside, run_of, weekdays_of
 
 __all__ = ["PROFILES", "Event", "Poisson"]
@@ -156,8 +156,15 @@ class Poisson(Law):
         "flat", description="flat, office_hours, 24 weights by hour, or 168 from Monday 00:00"
     )
     daily_variation: Annotated[
-        Share, AfterValidator(_read_variation), BeforeValidator(one_reading)
-    ] = Field(0.0, description="coefficient of variation of a day's volume beyond Poisson")
+        Share,
+        AfterValidator(_read_variation),
+        BeforeValidator(one_reading),
+        Estimable(EstimatedShare),
+    ] = Field(
+        0.0,
+        description="coefficient of variation of a day's volume beyond Poisson; or {estimate, low, "
+        "high: ...}",
+    )
     growth: Annotated[GrowthPerMonth, WrapValidator(_read_growth)] = Field(
         1.0, description="compound growth of the rate"
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from simulation.bounds import LEAST_VARIATION, MOST_VARIATION
 from simulation.scenario import Estimated, Poisson, Scenario, Schedule
 
 __all__ = ["DRAWS", "possible_scenarios"]
@@ -18,9 +19,9 @@ _WIDTH = 2 * 1.959964
 
 
 def possible_scenarios(scenario: Scenario) -> list[Scenario]:
-    """Return scenarios whose rates are drawn as their estimates leave them open, 20 of them.
+    """Return scenarios whose numbers are drawn as their estimates leave them open, 20 of them.
 
-    A rate is log-normal around its estimate, as wide as its interval; a whole number of calls is
+    A number is log-normal around its estimate, as wide as its interval; a whole number of calls is
     rounded. Of a scenario without estimates, it is the scenario alone.
     """
     keys = dict(_estimates(scenario))
@@ -33,17 +34,28 @@ def possible_scenarios(scenario: Scenario) -> list[Scenario]:
         for key, number in keys.items():
             value, low, high = number.parts
             drawn = value * exp(random.standard_normal() * _spread(value, low, high))
-            values[key] = f"{drawn:.12f} per day" if key.endswith("rate") else max(1, round(drawn))
+            values[key] = _written(key, drawn)
         found.append(scenario.changed(values))
     return found
+
+
+def _written(key: str, drawn: float) -> Any:
+    """Return a number as the scenario file writes what stands at a key."""
+    if key.endswith("rate"):
+        return f"{drawn:.12f} per day"
+    if key.endswith("calls"):
+        return max(1, round(drawn))
+    return f"{100 * min(max(drawn, LEAST_VARIATION), MOST_VARIATION):.12f}%"
 
 
 def _estimates(scenario: Scenario) -> Iterator[tuple[str, Estimated]]:
     """Yield the keys whose numbers are estimates, with these."""
     for number, client in enumerate(scenario.clients, 1):
         law, key = client.arrivals.law, f"clients.#{number}.arrivals"
-        if isinstance(law, Poisson) and isinstance(law.rate, Estimated):
-            yield f"{key}.poisson.rate", law.rate
+        if isinstance(law, Poisson):
+            for name in ("rate", "daily_variation"):
+                if isinstance(its := getattr(law, name), Estimated):
+                    yield f"{key}.poisson.{name}", its
         elif isinstance(law, Schedule) and isinstance(law.calls, Estimated):
             yield f"{key}.schedule.calls", law.calls
 

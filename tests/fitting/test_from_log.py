@@ -43,3 +43,12 @@ def test_the_calls_of_a_job_have_an_interval_only_where_they_differ() -> None:
     assert beside["calls"] == {"estimate": 30, "low": 30, "high": 32}
     for low, high in ((30.0, 30.0), (0.0, np.inf)):  # the same each time; seen once
         assert with_ranges(component(30, low, high))["calls"] == 30
+
+
+def test_how_much_days_vary_has_its_interval_too(tmp_path: Path) -> None:
+    truth = {"poisson": {"rate": "900 per day", "daily_variation": "20%"}}
+    write_log(tmp_path / "access.log", demand_of(truth, days=28))
+    law = simulation.fit(tmp_path / "access.log").scenario.clients[0].arrivals.poisson
+    assert law is not None
+    assert isinstance(law.daily_variation, Estimated)
+    assert law.daily_variation.low < 0.2 < law.daily_variation.high

@@ -40,3 +40,14 @@ def test_calls_of_a_schedule_are_drawn_as_whole_numbers() -> None:
 def test_what_is_known_is_drawn_alike() -> None:
     scenario = demand_of({"poisson": {"rate": "500 per day"}}).scenario
     assert possible_scenarios(scenario) == [scenario]
+
+
+def test_how_much_days_vary_is_drawn_too() -> None:
+    variation = {"estimate": "12%", "low": "8%", "high": "18%"}
+    law = {"poisson": {"rate": "500 per day", "daily_variation": variation}}
+    drawn = [
+        each.clients[0].arrivals.poisson.daily_variation  # type: ignore[union-attr]
+        for each in possible_scenarios(demand_of(law).scenario)
+    ]
+    assert len({*drawn}) == 20
+    assert 0.09 < np.median(drawn) < 0.15
