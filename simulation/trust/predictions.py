@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -123,7 +124,8 @@ class Backtest:
         days = len(self.dates)
         if days < _FEWEST_DAYS:
             return "too little"
-        if binomial_interval(self.covered, days)[1] < CONFIDENCE:
+        # Windows reach over midnight, so what one day does shows on the next: two count as one.
+        if binomial_interval(ceil(self.covered / 2), ceil(days / 2))[1] < CONFIDENCE:
             return "too sure"
         scores = self.scores
         if any(each.mean < scores["scenario"].mean for each in scores.values()):
