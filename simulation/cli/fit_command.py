@@ -37,12 +37,13 @@ def fit(
     out: Annotated[Path, path_option("--out", "Write the scenario to this file.")],
     asked: LogArguments,
     timezone: Annotated[
-        str, typer.Option(help="By whose clocks clients call, such as Asia/Kolkata.")
+        str,
+        typer.Option(metavar="ZONE", help="By whose clocks clients call, such as Asia/Kolkata."),
     ] = "UTC",
     rate_card: Annotated[
         str | None, typer.Option(metavar="NAME|PATH", help="The scenario's rate card.")
     ] = None,
-    edition: Annotated[str | None, typer.Option(help="The org's edition.")] = None,
+    edition: Annotated[str | None, typer.Option(metavar="NAME", help="The org's edition.")] = None,
     licenses: Annotated[
         int | None, whole_option("--licenses", 0, MOST_LICENSES, "User licenses.")
     ] = None,
@@ -63,7 +64,10 @@ def fit(
     report: ReportFile = None,
     hold_out: Annotated[
         str | None,
-        typer.Option(help="Predict the last days, such as 1 week, from those before them."),
+        typer.Option(
+            metavar="DURATION",
+            help="Predict the last days, such as 1 week, from those before them.",
+        ),
     ] = None,
     force: Force = False,
     as_json: AsJson = False,

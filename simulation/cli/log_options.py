@@ -26,7 +26,9 @@ class LogArguments(NamedTuple):
 
     client_by: Annotated[
         list[str] | None,
-        typer.Option(help="What tells apps apart: user, agent, address; may be given again."),
+        typer.Option(
+            metavar="user|agent|address", help="What tells apps apart; may be given again."
+        ),
     ] = None
     field: Annotated[
         list[str] | None,
@@ -41,7 +43,8 @@ class LogArguments(NamedTuple):
         typer.Option(metavar="day_first|month_first", help="What 9/11/2026 means in the log."),
     ] = None
     bucket: Annotated[
-        str | None, typer.Option(help="The time that a count is of, where one row is all.")
+        str | None,
+        typer.Option(metavar="DURATION", help="The time that a count is of, where one row is all."),
     ] = None
     log_format: Annotated[
         str | None,
@@ -52,9 +55,9 @@ class LogArguments(NamedTuple):
             "'%h %l %u %t \"%r\" %>s %b %D', or a log_format of nginx.",
         ),
     ] = None
-    allow_skipped: Annotated[str, typer.Option(help="The share of lines that may be left out.")] = (
-        "5%"
-    )
+    allow_skipped: Annotated[
+        str, typer.Option(metavar="SHARE", help="The part of the lines that may be left out.")
+    ] = "5%"
     calls: Annotated[
         Path | None, path_option("--calls", "A table of your own: requests, and kinds of call.")
     ] = None
