@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulation.bounds import MOST_CREDITS, MOST_LICENSES
-from simulation.cli.app import print_json
+from simulation.cli.app import fail, print_json
 from simulation.cli.log_options import LogArguments, fit_options, pairs, value_of
 from simulation.cli.options import (
     AsJson,
@@ -96,8 +96,9 @@ def fit(
         names=pairs("--name", name),
         keep_names=keep_names,
     )
-    scenario_file = OutputFile(out, force)
-    json_file = OutputFile(out.with_suffix(".fit.json"), force)
+    beside = out.with_suffix(".fit.json")
+    _check_apart({"--out": out, "its estimates": beside, "--report": report, "--replay": replay})
+    scenario_file, json_file = OutputFile(out, force), OutputFile(beside, force)
     page = None if report is None else OutputFile(report, force)
     replay_file = None if replay is None else OutputFile(replay, force)
     with progress("Reading", "line"):
@@ -136,6 +137,14 @@ def fit(
     Console().print(fit_view(found, comparison, predicted))
     named = shlex.quote(shown(out))
     print(f"Wrote {named}. Write your org into it, then: creditsim plan {named}")
+
+
+def _check_apart(files: dict[str, Path | None]) -> None:
+    """End where two files that are to be written are one."""
+    found: dict[Path, str] = {}
+    for what, path in files.items():
+        if path is not None and (other := found.setdefault(path.absolute(), what)) != what:
+            fail(f"{shown(path)}: is named for {other} and {what}, name two files")
 
 
 def _write_replay(file: OutputFile, recorded: Replay, found: Fit, force: bool) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import count
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from simulation.arrays import Ints
+from simulation.errors import InputError, Problem
 from simulation.fitting.calls import Mix, mix_of
 from simulation.fitting.cells import Cells
 from simulation.fitting.client import fit_client
@@ -24,6 +28,7 @@ __all__ = ["OTHERS", "FittedApp", "fitted_apps", "named_clients"]
 _LEAST_SHARE = 0.01
 """The share of all calls below which a client is one of the small ones, which are merged."""
 _MOST_APPS = 20
+_SHOWN = 10
 OTHERS = "small-apps"
 
 
@@ -58,13 +63,13 @@ def fitted_apps(
     ]
 
 
-def _largest(usage: Usage) -> list[ClientUsage]:
-    """Return the clients that stand for themselves, and the small ones as one."""
+def _largest(usage: Usage, names: Collection[str]) -> list[ClientUsage]:
+    """Return the clients that are large or named, and the rest as one."""
     total = sum(each.attempts.total for each in usage.clients)
-    large = [
-        each for each in usage.clients[:_MOST_APPS] if each.attempts.total >= _LEAST_SHARE * total
-    ]
-    small = usage.clients[len(large) :]
+    large, small = list[ClientUsage](), list[ClientUsage]()
+    for place, each in enumerate(usage.clients):
+        is_large = place < _MOST_APPS and each.attempts.total >= _LEAST_SHARE * total
+        (large if is_large or each.name in names else small).append(each)
     if len(small) < 2:
         return [each for each in usage.clients if each.attempts.total]
     kinds = sum((each.kinds for each in small), start=type(small[0].kinds)())
@@ -99,16 +104,41 @@ def _together(cells: list[Cells]) -> Cells:
 
 
 def named_clients(usage: Usage, options: FitOptions) -> list[tuple[str, ClientUsage]]:
-    """Return the clients that stand for themselves and the rest, as the scenario names them."""
-    named: list[tuple[str, ClientUsage]] = []
-    for each in _largest(usage):
-        name = options.names.get(each.name)
+    """Return the clients that stand for themselves and the rest, as the scenario names them.
+
+    Raises
+    ------
+    InputError
+        If a name is given to what the log does not have, or to two apps.
+    """
+    _check_names(usage, options.names)
+    found: list[tuple[str, ClientUsage]] = []
+    taken = {*options.names.values()}
+    for each in _largest(usage, options.names):
         if each.name == OTHERS:
             name = OTHERS
-        elif name is None and options.keep_names:
-            name = each.name
-        named.append((name or f"app-{len(named) + 1}", each))
-    return named
+        elif options.keep_names or each.name in options.names:
+            name = options.names.get(each.name, each.name)
+        else:
+            numbers = (f"app-{number}" for number in count(len(found) + 1))
+            name = next(name for name in numbers if name not in taken)
+        taken.add(name)
+        found.append((name, each))
+    return found
+
+
+def _check_names(usage: Usage, names: Mapping[str, str]) -> None:
+    logged = [each.name for each in usage.clients]
+    for name in names:
+        if name not in logged:
+            first = ", ".join(map(repr, logged[:_SHOWN]))
+            what = f"the log has no app {name!r}, name one of {first}"
+            more = f" and {len(logged) - _SHOWN} more" if len(logged) > _SHOWN else ""
+            raise InputError([Problem("--name", "", f"{what}{more}")])
+    for name, uses in Counter(names.values()).items():
+        if uses > 1:
+            what = f"{name!r} is given to {uses} apps, give each a name of its own"
+            raise InputError([Problem("--name", "", what)])
 
 
 def _fitted(

@@ -97,6 +97,10 @@ def test_a_scenario_is_judged_by_a_later_log() -> None:
         ("fit a.log --out o.yaml --hold-out '3 weeks'", "--hold-out: 21 days of the log leave"),
         ("fit a.log --out o.yaml --timezone Mars", "--timezone: 'Mars'"),
         ("fit a.log --out o.yaml --name x", "--name: 'x' has no two sides"),
+        ("fit a.log --out o.yaml --name curl=x", "--name: the log has no app 'curl', name one of"),
+        ("fit a.log --out o.yaml --name sync=x --name nightly=x", "--name: 'x' is given to 2 apps"),
+        ("fit a.log --out o.yaml --report o.yaml", "o.yaml: is named for --out and --report"),
+        ("fit a.log --out o.yaml --replay o.fit.json", "is named for its estimates and --replay"),
         ("backtest none.yaml a.log", "none.yaml: there is no such file"),
     ],
 )
@@ -133,3 +137,14 @@ def test_dates_unlike_all_others_are_named_and_not_fitted() -> None:
 
 def _report(path: str) -> dict[str, Any]:
     return json.loads(Path(path).read_text())  # type: ignore[no-any-return]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_named_app_stands_for_itself_however_small_it_is() -> None:
+    begin = 1_767_571_200_000_000
+    for agent in ("one", "two", "three"):
+        access_log(Path("a.log"), [begin, begin + 60_000_000], agent)
+    assert _command("fit", "a.log", "--out", "o.yaml", "--name", "two=app-2").exit_code == 0
+    names = {each.name.partition("-job")[0] for each in load_scenario("o.yaml").clients}
+    assert names == {"app-1", "app-2", "app-3", "small-apps"}
+    assert [each["attempts"] for each in _report("o.fit.json")["clients"]][-2:] == [2, 4]
