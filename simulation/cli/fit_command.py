@@ -97,7 +97,13 @@ def fit(
         keep_names=keep_names,
     )
     beside = out.with_suffix(".fit.json")
-    _check_apart({"--out": out, "its estimates": beside, "--report": report, "--replay": replay})
+    if out.name.endswith(".fit.json"):
+        fail(
+            f"{shown(out)}: is a name for estimates, name a file for the scenario, such as org.yaml"
+        )
+    _check_apart(
+        logs, {"--out": out, "its estimates": beside, "--report": report, "--replay": replay}
+    )
     scenario_file, json_file = OutputFile(out, force), OutputFile(beside, force)
     page = None if report is None else OutputFile(report, force)
     replay_file = None if replay is None else OutputFile(replay, force)
@@ -139,11 +145,13 @@ def fit(
     print(f"Wrote {named}. Write your org into it, then: creditsim plan {named}")
 
 
-def _check_apart(files: dict[str, Path | None]) -> None:
-    """End where two files that are to be written are one."""
-    found: dict[Path, str] = {}
+def _check_apart(logs: list[Path], files: dict[str, Path | None]) -> None:
+    """End where two files that are to be written are one, or one is a log."""
+    from simulation.logs import find
+
+    found = {path.resolve(): "a log" for path in find(logs)}
     for what, path in files.items():
-        if path is not None and (other := found.setdefault(path.absolute(), what)) != what:
+        if path is not None and (other := found.setdefault(path.resolve(), what)) != what:
             fail(f"{shown(path)}: is named for {other} and {what}, name two files")
 
 

@@ -95,10 +95,12 @@ def value_of(option: str, reader: Callable[[str], T], text: str) -> T:
 
 def pairs(option: str, given: list[str] | None) -> dict[str, str]:
     """Return what options such as ``--name curl=nightly-sync`` say."""
-    found = {}
+    found: dict[str, str] = {}
     for each in given or ():
         key, equals, value = each.partition("=")
         if not (key and equals and value):
             fail(f"{option}: {each!r} has no two sides, write it such as a=b")
+        if key in found:
+            fail(f"{option}: {key!r} is given twice, as {found[key]!r} and {value!r}, name one")
         found[key] = value
     return found

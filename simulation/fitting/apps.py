@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -29,6 +28,8 @@ _LEAST_SHARE = 0.01
 """The share of all calls below which a client is one of the small ones, which are merged."""
 _MOST_APPS = 20
 _SHOWN = 10
+_LONGEST = 80
+"""Of a name: what the scenario adds, such as -job-1, has room beside it."""
 OTHERS = "small-apps"
 
 
@@ -109,22 +110,29 @@ def named_clients(usage: Usage, options: FitOptions) -> list[tuple[str, ClientUs
     Raises
     ------
     InputError
-        If a name is given to what the log does not have, or to two apps.
+        If a name is given to what the log does not have, or to two apps, or is too long.
     """
     _check_names(usage, options.names)
     found: list[tuple[str, ClientUsage]] = []
-    taken = {*options.names.values()}
+    taken = {name.casefold() for name in options.names.values()}
     for each in _largest(usage, options.names):
-        if each.name == OTHERS:
-            name = OTHERS
-        elif options.keep_names or each.name in options.names:
-            name = options.names.get(each.name, each.name)
+        if each.name in options.names:
+            name = options.names[each.name]
+        elif each.name == OTHERS or options.keep_names:
+            name = _free(each.name[:_LONGEST], "{name}-{number}", 2, taken)
         else:
-            numbers = (f"app-{number}" for number in count(len(found) + 1))
-            name = next(name for name in numbers if name not in taken)
-        taken.add(name)
+            name = _free("", "app-{number}", len(found) + 1, taken)
+        taken.add(name.casefold())
         found.append((name, each))
     return found
+
+
+def _free(name: str, numbered: str, first: int, taken: Collection[str]) -> str:
+    """Return a name that is not taken, with a number if it has to be; case tells none apart."""
+    names = (numbered.format(name=name, number=number) for number in count(first))
+    if name and name.casefold() not in taken:
+        return name
+    return next(name for name in names if name.casefold() not in taken)
 
 
 def _check_names(usage: Usage, names: Mapping[str, str]) -> None:
@@ -135,9 +143,14 @@ def _check_names(usage: Usage, names: Mapping[str, str]) -> None:
             what = f"the log has no app {name!r}, name one of {first}"
             more = f" and {len(logged) - _SHOWN} more" if len(logged) > _SHOWN else ""
             raise InputError([Problem("--name", "", f"{what}{more}")])
-    for name, uses in Counter(names.values()).items():
-        if uses > 1:
-            what = f"{name!r} is given to {uses} apps, give each a name of its own"
+    for name in names.values():
+        uses = [each for each in names.values() if each.casefold() == name.casefold()]
+        what = ""
+        if len(uses) > 1:
+            what = f"{name!r} is given to {len(uses)} apps, give each a name of its own"
+        elif len(name) > _LONGEST:
+            what = f"{name[:20]!r}… has {len(name)} characters, write at most {_LONGEST}"
+        if what:
             raise InputError([Problem("--name", "", what)])
 
 

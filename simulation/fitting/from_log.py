@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import yaml
 
+from simulation.bounds import FIRST_YEAR, LAST_YEAR
 from simulation.errors import InputError, Problem
 from simulation.fitting.apps import FittedApp, fitted_apps
 from simulation.fitting.call_kinds import read_call_kinds
@@ -19,16 +20,18 @@ from simulation.fitting.drawing import drawn_law
 from simulation.fitting.gathering import Gathering, Usage
 from simulation.fitting.options import FitOptions
 from simulation.fitting.result import Estimate
-from simulation.fitting.spelling import span_text
+from simulation.fitting.spelling import about_text, span_text
 from simulation.fitting.variation import shared_variation
 from simulation.fitting.writing import report_of, span_of, text_of
 from simulation.formats import Document
 from simulation.logs import Reading, check_skipped, entries_of_logs
-from simulation.quantities import DAY, SECOND
+from simulation.quantities import DAY, HOUR, SECOND
 from simulation.rate_cards import RateCard
 from simulation.scenario import Scenario
 
 __all__ = ["Fit", "fit", "fit_part", "fit_usage", "usage_of"]
+
+_SHORTEST = HOUR
 
 
 @dataclass(frozen=True)
@@ -132,11 +135,12 @@ def fit_usage(
     Raises
     ------
     InputError
-        If there is no call.
+        If there is no call, or the log covers less than an hour or years out of range.
     """
     if not any(each.attempts.total for each in usage.clients):
         raise InputError([Problem("log", "", "has no call, name a log with some")])
     start = start or _start(usage, options.timezone)
+    _check_span(usage, start)
     card = RateCard.load(options.rate_card)
     apps = fitted_apps(usage, options, card, start)
     factors = [app.laws.day_factors for app in apps if app.laws.day_factors is not None]
@@ -145,6 +149,20 @@ def fit_usage(
     scenario = Document(yaml.safe_load(text), "the fitted scenario").validate(Scenario)
     report = report_of(apps, options, usage, reading, shared)
     return Fit(scenario, text, report, apps, usage, options, shared, reading)
+
+
+def _check_span(usage: Usage, start: dt.date) -> None:
+    """Refuse a log that is too short for a rate, or of a time that no scenario is of."""
+    covered = [each.attempts.covered for each in usage.clients]
+    span = max(each[-1][1] for each in covered) - min(each[0][0] for each in covered)
+    what = ""
+    if span < _SHORTEST:
+        what = f"covers {about_text(span)}, which tells no rate: name an hour or more, best weeks"
+    elif not FIRST_YEAR <= start.year <= LAST_YEAR:
+        years = f"scenarios are of {FIRST_YEAR} to {LAST_YEAR}"
+        what = f"ends before {start}, and {years}: correct the times, or name another log"
+    if what:
+        raise InputError([Problem("log", "", what)])
 
 
 def usage_of(

@@ -220,6 +220,8 @@ class Gathering:
             self._begin = int(entries.time[0])
         self._begin = min(self._begin, int(entries.time[0]))
         self._end = max(self._end, int(entries.time[-1]))
+        if self._reading.bucket:
+            entries = entries.where(entries.calls > 0)  # that none came is told by what is covered
         client, is_call = self.calls_of(entries)
         last = np.full(_MOST_CLIENTS, -1, np.int64)
         counts = np.empty((3, len(entries)), np.int64)

@@ -39,6 +39,10 @@ def is_significant(days: Days, model: DayModel) -> bool:
     return model.freedom >= _FEWEST and _tail(days, model, 0.0) > 1 - _LEVEL
 
 
+_ALIKE = 1e-9
+"""The dispersion below which days differ by rounding alone."""
+
+
 def daily_variation(days: Days, model: DayModel, fullest: DayModel) -> Estimate:
     """Return the coefficient of variation of a day's volume beyond Poisson.
 
@@ -56,7 +60,10 @@ def daily_variation(days: Days, model: DayModel, fullest: DayModel) -> Estimate:
     if _tail(days, model, 0.0) < 1 - _HIGH:
         # Bursts of a few sizes have a variance that days do not show: theirs is what days do.
         note = "days vary less than bursts of this size make them"
-        model = model._replace(spread=model.spread * _dispersion(days, model))
+        dispersion = _dispersion(days, model)
+        if dispersion < _ALIKE:
+            return Estimate(0.0, 0.0, 0.0, 0.0, count, "days", "days of a kind are all alike")
+        model = model._replace(spread=model.spread * dispersion)
     tails = np.array([_tail(days, model, tried**2) for tried in _TRIED])
     low, high = _crossing(tails, _HIGH), _crossing(tails, _LOW)
     if fullest.freedom >= _FEWEST and fullest.freedom < model.freedom:

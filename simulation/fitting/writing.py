@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from math import ceil, floor
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from simulation.fitting.random_part import LEAST_RATE
 from simulation.fitting.replay import Replay
 from simulation.fitting.result import Component, Estimate
 from simulation.fitting.spelling import about_text, number_text, rate_text, share_text, span_text
+from simulation.formats import counted
 from simulation.logs import Reading
 from simulation.quantities import DAY, HOUR, parse_rate
 from simulation.rate_cards import RateCard
@@ -101,8 +103,8 @@ def replay_text(replay: Replay, files: Sequence[str], options: FitOptions, card:
     ]
     for each in replay.written(files):
         lines += [
-            f"  - name: {json.dumps(each['name'])}",
-            f"    arrivals: {{trace: {{file: {json.dumps(each['arrivals']['trace']['file'])}}}}}",
+            f"  - name: {_quoted(each['name'])}",
+            f"    arrivals: {{trace: {{file: {_quoted(each['arrivals']['trace']['file'])}}}}}",
             f"    on_throttle: {_flow(each['on_throttle'])}",
         ]
     lines += [_OBJECTIVE]
@@ -113,10 +115,10 @@ def _setting(options: FitOptions, card: RateCard, name: str) -> list[str]:
     """Return what the org has, as a scenario file says it."""
     edition = options.edition or _first_paid(card)
     licenses = _LICENSES if options.user_licenses is None else options.user_licenses
-    lines = [f"name: {name}", f"rate_card: {json.dumps(str(options.rate_card))}"]
+    lines = [f"name: {name}", f"rate_card: {_quoted(str(options.rate_card))}"]
     if options.edition is None or options.user_licenses is None:
         lines += _comment("Assumed: a log does not tell what the org has bought. Write your own.")
-    has = f"edition: {json.dumps(edition)}, user_licenses: {licenses}"
+    has = f"edition: {_quoted(edition)}, user_licenses: {licenses}"
     return [*lines, f"org: {{{has}, addon_credits: {options.addon_credits}}}"]
 
 
@@ -133,10 +135,9 @@ def _head(
     skipped = reading.skipped
     total = sum(app.usage.attempts.total for app in apps)
     begin, end = span_of(apps)
-    days = (end - begin) / DAY
-    what = f"{total:,} requests" if not usage.bucket else f"{total:,} calls"
+    what = counted(total, "call" if usage.bucket else "request")
     yield from _comment(
-        f"Fitted to {what} of {number_text(days, 3)} days, {_date(begin)} to {_date(end)}. "
+        f"Fitted to {what} of {about_text(end - begin)}, {_date(begin)} to {_date(end)}. "
         "Every figure below is an estimate; its 95 % interval stands beside it."
     )
     if skipped.total:
@@ -165,7 +166,7 @@ def _head(
         )
     if not _is_throttled(apps):
         yield from _comment(f"Assumed of all clients: {apps[0].conduct.why}.")
-    if shared is not None and shared.value > 0:
+    if shared is not None and shared.low > 0:
         apart, together = _variations(apps, shared.value)
         yield from _comment(
             f"The days of all clients vary together by {shared.value:.0%} (95 %: {shared.low:.0%} "
@@ -203,7 +204,7 @@ def _app(app: FittedApp, is_throttled: bool) -> Iterator[str]:
         name = app.name
         if len(app.laws.components) > 1:
             name += f"-{kind}" if kind == "poisson" else f"-job-{number + 1}"
-        yield f"  - name: {json.dumps(name)}"
+        yield f"  - name: {_quoted(name)}"
         calls = f"{component.calls:,} calls, {component.share:.0%} of this app's"
         yield from _comment(f"{calls}. {_estimates(component)}", 4)
         for note in (*component.notes, *(() if number else _notes(app))):
@@ -291,12 +292,15 @@ def _flow(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_flow, value)) + "]"
     if isinstance(value, str):
-        return (
-            value if value.replace("_", "").isalnum() and value[0].isalpha() else json.dumps(value)
-        )
+        return value if value.replace("_", "").isalnum() and value[0].isalpha() else _quoted(value)
     if isinstance(value, dt.date):
         return value.isoformat()
     return json.dumps(value)
+
+
+def _quoted(text: str) -> str:
+    """Return a text in quotes as YAML and JSON have them; YAML knows no pairs of surrogates."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _comment(text: str, indent: int = 0) -> list[str]:
@@ -318,6 +322,14 @@ def _date(moment: int) -> str:
     return f"{when:%Y-%m-%d}" if moment % DAY < HOUR else f"{when:%Y-%m-%d %H:%M} UTC"
 
 
+def _dates(begin: int, end: int, zone: ZoneInfo) -> int:
+    """Return how many local dates a log touches."""
+    first, last = (
+        dt.datetime.fromtimestamp(moment // 1_000_000, zone).date() for moment in (begin, end - 1)
+    )
+    return (last - first).days + 1
+
+
 def report_of(
     apps: Sequence[FittedApp],
     options: FitOptions,
@@ -331,6 +343,7 @@ def report_of(
         "begin": _date(begin),
         "end": _date(end),
         "days": (end - begin) / DAY,
+        "dates": _dates(begin, end, options.timezone),
         "timezone": options.timezone.key,
         "read": reading.skipped.read,
         "skipped": {

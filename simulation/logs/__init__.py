@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from simulation.logs.clients import ClientNames, product_of
     from simulation.logs.columns import Reading
     from simulation.logs.entries import UNKNOWN, Entries, Skipped
+    from simulation.logs.sources import find
     from simulation.logs.reading import check_skipped, entries_of_logs, read_log
     from simulation.logs.tables import open_table, time_column
     from simulation.logs.log_formats import pattern_layout

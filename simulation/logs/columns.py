@@ -206,7 +206,7 @@ class Clock:
 
     def refusal(self, error: OrderOfDatesError) -> InputError:
         """Return the error of a log whose dates can be read in two ways."""
-        what = f"{error}: say which by day_first=True or day_first=False"
+        what = f"{error}: say which with --dates day_first or month_first, day_first= in Python"
         return InputError([Problem(self.file, "", what)])
 
 

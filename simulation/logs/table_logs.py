@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from simulation.bounds import MOST_CALLS_A_DAY
 from simulation.errors import InputError, Problem
 from simulation.formats import Row, listed, shown
 from simulation.logs.columns import Clock, Reading
@@ -21,6 +22,9 @@ __all__ = ["read_table_log"]
 
 _AT_ONCE = 20_000
 _LOOKED_AT = 200
+_NAME_IT = "name it with --field time=COLUMN, fields= in Python"
+_ANOTHER = "write 0 or more, or name the column with --field calls=COLUMN, fields= in Python"
+_IS_NUMBER = re.compile(r"-?\d[\d ,']*(?:[.,]\d+)?").fullmatch
 _IS_COUNT = re.compile(r"\s*\d{1,3}(?:[ ,.']?\d{3})*(?:\.0+)?\s*").fullmatch
 _CLOCK = re.compile(r"\d{1,2}:\d\d(:\d\d([.,]\d+)?)?( ?[AaPp][Mm])?").fullmatch
 
@@ -44,7 +48,7 @@ def read_table_log(path: Path, reading: Reading) -> Iterator[Entries]:
             raise InputError([Problem(shown(path), "", what)])
         rows = chain(sample, table.rows)
         time = _time_of(table, sample, reading, path)
-        counts = _columns_of_counts(table, sample, time, reading)
+        counts = _columns_of_counts(path, table, sample, time, reading)
         if counts:
             yield _counted(path, table, rows, time, counts, reading)
             return
@@ -83,29 +87,33 @@ def _time_of(table: TableRows, sample: list[Row], reading: Reading, path: Path) 
     if (named := time_column(moments)) is not None:
         return [named]
     found = listed(table.header)
-    what = f"has no column of times, found {found}: name it by fields={{'time': …}}"
+    what = f"has no column of times, found {found}: {_NAME_IT}"
     if len(moments) > 1:
-        what = f"has several columns of times, {listed(moments)}: choose by fields={{'time': …}}"
+        what = f"has several columns of times, {listed(moments)}: {_NAME_IT}"
     raise InputError([Problem(shown(path), "", what)])
 
 
 def _columns_of_counts(
-    table: TableRows, sample: list[Row], time: list[str], reading: Reading
+    path: Path, table: TableRows, sample: list[Row], time: list[str], reading: Reading
 ) -> list[str]:
     """Return the columns that hold counts: one (long) or all but the times (wide); or none."""
-    chosen = reading.fields.get("calls")
-    if chosen in table.header:
-        return [str(chosen)]
     others = [name for name in table.header if name not in time and name]
     places = {name: table.header.index(name) for name in others}
 
-    def counts(name: str) -> bool:
+    def given(name: str) -> list[str]:
         its = [row.cells[places[name]] for row in sample if places[name] < len(row.cells)]
-        given = [cell for cell in its if cell.strip()]
-        return bool(given) and all(map(_IS_COUNT, given))
+        return [cell.strip() for cell in its if cell.strip()]
 
-    numeric = [name for name in others if counts(name)]
     roles = roles_of(others, {})
+    chosen = reading.fields.get("calls")
+    for name in [name for name in others if name in (chosen, roles.get("calls"))]:
+        wrong = [cell for cell in given(name) if not _IS_COUNT(cell) and _IS_NUMBER(cell)]
+        if wrong:
+            what = f"column {name!r} holds {wrong[0]!r}, and calls are counted in whole numbers"
+            raise InputError([Problem(shown(path), "", f"{what}: {_ANOTHER}")])
+    if chosen in table.header:
+        return [str(chosen)]
+    numeric = [name for name in others if given(name) and all(map(_IS_COUNT, given(name)))]
     if roles.get("calls") in numeric and len(numeric) == 1:
         return numeric
     if numeric and numeric == others and not {"status", "id", "path"} & {*roles}:
@@ -168,6 +176,10 @@ def _counted(
                     text = f"{name}: {cell}"
                     reading.skipped.note("no whole number", 1, [(shown(path), line, text)])
                 continue
+            if _number(cell) > MOST_CALLS_A_DAY:
+                text = f"{name}: {cell}"
+                reading.skipped.note("too many calls", 1, [(shown(path), line, text)])
+                continue
             its = {"timestamp": when, "count": str(_number(cell))}
             if is_wide:
                 its["path"] = name
@@ -183,9 +195,12 @@ def _bucket(entries: Entries, path: Path, reading: Reading) -> int:
     """Return the length of the buckets of counts: the step that comes most often."""
     starts = np.unique(entries.time)
     if len(starts) < 2:
+        if not len(starts):  # what is left out says why
+            return 0
         if reading.bucket:
             return reading.bucket
-        what = "has counts of one time alone, say what time they are of by bucket='1 hour'"
+        what = "has counts of one time alone, say of what time each is with --bucket '1 hour', "
+        what += "bucket= in Python"
         raise InputError([Problem(shown(path), "", what)])
     steps, times = np.unique(np.diff(starts), return_counts=True)
     step = int(steps[times.argmax()])

@@ -19,7 +19,7 @@ def fit_findings(report: Mapping[str, Any]) -> list[str]:
     apps = len(clients)
     attempts = sum(each["attempts"] for each in clients)
     who = counted(apps, "app")
-    said = [f"{number(attempts)} calls of {who}, {report['begin']} to {report['end']}."]
+    said = [f"{counted(attempts, 'call')} of {who}, {report['begin']} to {report['end']}."]
     throttled = sum(each["throttled_attempts"] for each in clients)
     if throttled:
         said.append(f"{number(throttled)} attempts were answered 429.")
@@ -66,7 +66,7 @@ def fit_rows(report: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             kind = next(iter(component["law"]))
             rate = component["estimates"].get("rate")
             burst = component["estimates"].get("burst", {}).get("value") or 1
-            ends = [component["calls"] / report["days"], None, None]
+            ends = [component["calls"] / report["dates"], None, None]
             if rate and rate["value"] is not None:
                 ends = [
                     None if end is None else end * burst for end in (rate["value"], *rate["ci95"])

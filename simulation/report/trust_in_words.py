@@ -57,6 +57,10 @@ def backtest_findings(found: Backtest) -> list[str]:
     peaks = counted(len(found.dates), "daily peak")
     inside = f"{found.covered} of {peaks} lay in what was predicted, where 95 % are to"
     said = [f"{_TRUSTED[found.verdict]}: {inside}."]
+    if found.is_before_start:
+        said.append(
+            "The days lie before the scenario's start: if it was fitted to them, it knew them."
+        )
     if found.is_short_before:
         before = counted(found.before, "whole day")
         said.append(f"They rest on {before}; two weeks are needed to tell what is usual.")
@@ -69,9 +73,16 @@ def backtest_findings(found: Backtest) -> list[str]:
     its = scores["scenario"]
     said.append(
         f"The predicted peaks are off by {number(its.mean)} credits, {' and '.join(off)} (mean "
-        f"CRPS of {counted(its.days, 'day')}, less is better)."
+        f"CRPS of {_scored(found, its.days)}, less is better)."
     )
     return [*said, _throttled_days(found)]
+
+
+def _scored(found: Backtest, days: int) -> str:
+    """Return which days the scores are of."""
+    if days == len(found.dates):
+        return counted(days, "day")
+    return f"the {counted(days, 'day')} that have a week before them"
 
 
 def _throttled_days(found: Backtest) -> str:

@@ -112,10 +112,24 @@ def backtest(
     usage, _ = usage_of(logs, its)
     replay = replay_of(logs, its, usage, scenario.card)
     first, count = _whole_days(replay, scenario)
+    _check_traces(scenario, midnight(first, scenario), replay.end)
     models = [JudgedDays.of(each, first, count) for each in possible_scenarios(scenario)]
     with _traced(replay) as clients:
         log = models[0].replayed(clients)
-        return backtest_days(models, log, replay.throttled, progress)
+        found = backtest_days(models, log, replay.throttled, progress)
+    return replace(found, is_before_start=replay.begin < scenario.clock.start_epoch)
+
+
+def _check_traces(scenario: Scenario, begin: int, end: int) -> None:
+    """Refuse a scenario whose recorded calls are of other days than a log."""
+    for client in scenario.clients:
+        if client.arrivals.file is None:
+            continue
+        times = scenario.trace_of(client).times
+        if times[-1] < begin or times[0] >= end:
+            what = "its trace has no call on the days of the log, so it predicts none: name a "
+            what += "scenario with laws, as creditsim fit writes it"
+            raise InputError([Problem(f"clients.{client.name}", "", what)])
 
 
 def _whole_days(replay: Replay, scenario: Scenario) -> tuple[dt.date, int]:

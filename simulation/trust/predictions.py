@@ -74,6 +74,8 @@ class Backtest:
         Attempts that the scenario's pool throttles when the calls of the log are replayed.
     throttled : (r, d) int64 array
         Attempts that it throttles by each replication of the scenario.
+    is_before_start : bool
+        Whether the days lie before the scenario's start, as those that it was fitted to do.
     """
 
     dates: list[dt.date]
@@ -86,6 +88,7 @@ class Backtest:
     answered_429: Ints | None
     replayed: Ints
     throttled: Ints
+    is_before_start: bool = False
 
     @property
     def covered(self) -> int:
@@ -176,6 +179,7 @@ class Backtest:
             "first": self.dates[0].isoformat(),
             "days": days,
             "days_before": self.before,
+            "is_before_start": self.is_before_start,
             "replications": self.replications,
             "peaks_covered": _covered(self.covered, days),
             "throttled_covered": _covered(self.throttled_covered, days),
