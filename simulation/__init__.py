@@ -13,7 +13,7 @@ Reading:
 - `fit`: makes a scenario of logs: who calls, when, how much, and how surely that is known
 - `Fit`: what `fit` returns: the scenario, its text with comments, and a report of the estimates
 - `FitOptions`: how logs are fitted: time zone, rate card, edition, names of the clients
-- `backtest`: the days of logs as a scenario predicts them that was not fitted to them
+- `backtest`: how well a scenario predicts the days of logs that it was not fitted to
 - `Backtest`: what `backtest` returns: predictions, what came, coverage, scores and a verdict
 - `InputError`: the input is wrong; one line for each mistake
 

@@ -15,7 +15,7 @@ from simulation.signals import leave_to_the_system
 
 __all__ = ["app", "main"]
 
-COMMANDS = (new, fit, backtest, validate, schema, quote, rate_cards, run, plan, batch, report)
+COMMANDS = (new, fit, validate, schema, quote, rate_cards, run, plan, backtest, batch, report)
 """The commands in the order of the help, which is the order in which a user needs them."""
 
 for each in COMMANDS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,11 +34,14 @@ Logs = Annotated[list[Path], path_argument("LOG...", "Files, and patterns such a
 
 def fit(
     logs: Logs,
-    out: Annotated[Path, path_option("--out", "Write the scenario to this file.")],
+    out: Annotated[
+        Path,
+        path_option("--out", "Scenario to write; its estimates go to NAME.fit.json."),
+    ],
     asked: LogArguments,
     timezone: Annotated[
         str,
-        typer.Option(metavar="ZONE", help="By whose clocks clients call, such as Asia/Kolkata."),
+        typer.Option(metavar="ZONE", help="Of the scenario, and of times without an offset."),
     ] = "UTC",
     rate_card: Annotated[
         str | None, typer.Option(metavar="NAME|PATH", help="The scenario's rate card.")
@@ -55,11 +58,11 @@ def fit(
         typer.Option(metavar="LOGGED=NAME", help="What to call an app; may be given again."),
     ] = None,
     keep_names: Annotated[
-        bool, typer.Option("--keep-names", help="Call apps what the log calls them.")
+        bool, typer.Option("--keep-names", help="Keep the names that the log has of apps.")
     ] = False,
     replay: Annotated[
         Path | None,
-        path_option("--replay", "Write a scenario with the calls as they came to this file."),
+        path_option("--replay", "Also write a scenario that repeats the calls of the log."),
     ] = None,
     report: ReportFile = None,
     hold_out: Annotated[
@@ -132,7 +135,8 @@ def fit(
     if page is not None:
         from simulation.report import trust_report
 
-        command = shlex.join(["creditsim", "fit", *map(shown, logs), "--out", shown(out)])
+        more = {"--edition": edition, "--licenses": licenses, "--hold-out": hold_out}
+        command = _command("fit", logs, {"--out": out, **more, "--report": page.file})
         page.write(trust_report(found.scenario, command, found.report, comparison, predicted))
     if as_json:
         print_json(found.report)
@@ -142,7 +146,15 @@ def fit(
 
     Console().print(fit_view(found, comparison, predicted))
     named = shlex.quote(shown(out))
-    print(f"Wrote {named}. Write your org into it, then: creditsim plan {named}")
+    print(f"Wrote {named}. Set your edition and licenses in it, then: creditsim plan {named}")
+
+
+def _command(name: str, files: list[Path], options: dict[str, Any]) -> str:
+    """Return a command as it is typed, with the options that are given."""
+    given = [[key, str(each)] for key, each in options.items() if each is not None]
+    return shlex.join(
+        ["creditsim", name, *map(shown, files), *(word for two in given for word in two)]
+    )
 
 
 def _check_apart(logs: list[Path], files: dict[str, Path | None]) -> None:
@@ -195,7 +207,7 @@ def backtest(
     if page is not None:
         from simulation.report import trust_report
 
-        command = shlex.join(["creditsim", "backtest", shown(scenario), *map(shown, logs)])
+        command = _command("backtest", [scenario, *logs], {"--report": page.file})
         page.write(trust_report(checked, command, backtest=found))
     if as_json:
         print_json(found.to_dict())

@@ -44,7 +44,7 @@ class LogArguments(NamedTuple):
     ] = None
     bucket: Annotated[
         str | None,
-        typer.Option(metavar="DURATION", help="The time that a count is of, where one row is all."),
+        typer.Option(metavar="DURATION", help="Time that each count is of, in one row."),
     ] = None
     log_format: Annotated[
         str | None,
@@ -59,7 +59,7 @@ class LogArguments(NamedTuple):
         str, typer.Option(metavar="SHARE", help="The part of the lines that may be left out.")
     ] = "5%"
     calls: Annotated[
-        Path | None, path_option("--calls", "A table of your own: requests, and kinds of call.")
+        Path | None, path_option("--calls", "Your own table of requests and their kinds of call.")
     ] = None
 
 
@@ -99,7 +99,7 @@ def pairs(option: str, given: list[str] | None) -> dict[str, str]:
     for each in given or ():
         key, equals, value = each.partition("=")
         if not (key and equals and value):
-            fail(f"{option}: {each!r} has no two sides, write it such as a=b")
+            fail(f"{option}: {each!r} is no pair, write it such as a=b")
         if key in found:
             fail(f"{option}: {key!r} is given twice, as {found[key]!r} and {value!r}, name one")
         found[key] = value

@@ -49,8 +49,9 @@ def drawn_law(
     its = component.estimates
     if "schedule" in law:
         if _is_told(its["calls"]):
-            calls = _drawn(its["calls"], generator)
-            law["schedule"]["calls"] = max(1, round(calls))
+            # By how much it differs from its estimate, for runs that are missed may be in the law.
+            factor = _drawn(its["calls"], generator) / its["calls"].value
+            law["schedule"]["calls"] = max(1, round(law["schedule"]["calls"] * factor))
         return law
     poisson = law["poisson"]
     growth = its["growth"]

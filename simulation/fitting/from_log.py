@@ -9,20 +9,21 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import yaml
 
 from simulation.bounds import FIRST_YEAR, LAST_YEAR
+from simulation.demand import stream
 from simulation.errors import InputError, Problem
 from simulation.fitting.apps import FittedApp, fitted_apps
 from simulation.fitting.call_kinds import read_call_kinds
 from simulation.fitting.drawing import drawn_law
+from simulation.fitting.fit_report import report_of, span_of
 from simulation.fitting.gathering import Gathering, Usage
 from simulation.fitting.options import FitOptions
 from simulation.fitting.result import Estimate
 from simulation.fitting.spelling import about_text, span_text
 from simulation.fitting.variation import shared_variation
-from simulation.fitting.writing import report_of, span_of, text_of
+from simulation.fitting.writing import text_of
 from simulation.formats import Document
 from simulation.logs import Reading, check_skipped, entries_of_logs
 from simulation.quantities import DAY, HOUR, SECOND
@@ -77,15 +78,15 @@ class Fit:
         seed : int
             The same number gives the same scenario.
         """
-        generator = np.random.default_rng(seed)
         written = yaml.safe_load(self.text)
         clients = iter(written["clients"])
         begin, end = span_of(self.apps)
         middle = dt.datetime.fromtimestamp((begin + end) // 2 // SECOND, dt.UTC).date()
         for app in self.apps:
             for component in app.laws.components:
-                law = drawn_law(component, app.laws, middle, generator)
-                next(clients)["arrivals"] = law
+                client = next(clients)
+                generator = stream(written["seed"], seed, client["name"], 0, "estimates")
+                client["arrivals"] = drawn_law(component, app.laws, middle, generator)
         return Document(written, "the fitted scenario").validate(Scenario)
 
 

@@ -33,6 +33,7 @@ _OTHERS = tuple(MINUTE * n for n in range(1, 60))  # that divide no day
 _FEW = 1_000_000  # cells in which those are looked for too
 _LONGEST_PERIOD = 6 * HOUR  # a day's length is none: times of the day follow the local clock
 _NEAR = 30 * MINUTE  # where chance is learnt: a rate that changes by the hour is steady on one side
+_HARDLY = 0.02  # of the runs are missed: that is none
 _MOST_TIMES = 288  # that a schedule lists: every five minutes
 _TOGETHER = 2 * MINUTE  # times of the day that lie closer are one run
 _LEAST_SLOTS = 10  # of a period
@@ -312,9 +313,33 @@ def _component(found: list[_Found], grain: int, total: int) -> Component:
     if not all(its.runs.is_same for its in found) and one.runs.besides < 0.2:
         low, high = np.quantile(each, [0.05, 0.95]).tolist()
         notes.append(f"runs make {low:.0f} to {high:.0f} calls (nine in ten)")
-    return Component(
-        {"schedule": law}, _estimates(found, each), calls / total, calls, None, tuple(notes)
-    )
+    estimates = _estimates(found, each)
+    if estimates["missed"].low > _HARDLY and _thinned(law, one, estimates):
+        missed = estimates["missed"].value
+        notes.append(
+            f"{missed:.0%} of its runs are missed, and no law says so: it is thinned out, so that "
+            "its calls a day are those of the log"
+        )
+    return Component({"schedule": law}, estimates, calls / total, calls, None, tuple(notes))
+
+
+def _thinned(law: dict[str, Any], one: _Found, estimates: dict[str, Estimate]) -> bool:
+    """Make a schedule call as much as it does with the runs that are missed; return whether it can.
+
+    Each run has fewer calls; or where that would be none, it comes less often.
+    """
+    took = 1 - estimates["missed"].value
+    calls = estimates["calls"].value * took
+    if calls >= 1:
+        law["calls"] = round(calls)
+    elif "every" in law:
+        law["calls"], law["every"] = 1, span_text(round(one.period / calls / SECOND) * SECOND)
+    elif (fewer := round(len(law["at"]) * calls)) >= 1:
+        law["calls"] = 1
+        law["at"] = [law["at"][number * len(law["at"]) // fewer] for number in range(fewer)]
+    else:
+        return False
+    return True
 
 
 def _estimates(found: list[_Found], each: Floats) -> dict[str, Estimate]:

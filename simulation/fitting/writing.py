@@ -8,13 +8,13 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from math import ceil, floor
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from simulation.bounds import LEAST_VARIATION, MOST_CALLS_A_DAY, MOST_VARIATION
 from simulation.fitting.apps import FittedApp
 from simulation.fitting.bursts import COARSEST
+from simulation.fitting.fit_report import date_text, span_of
 from simulation.fitting.gathering import Usage
 from simulation.fitting.options import FitOptions
 from simulation.fitting.random_part import LEAST_RATE
@@ -23,10 +23,10 @@ from simulation.fitting.result import Component, Estimate
 from simulation.fitting.spelling import about_text, number_text, rate_text, share_text, span_text
 from simulation.formats import counted
 from simulation.logs import Reading
-from simulation.quantities import DAY, HOUR, parse_rate
+from simulation.quantities import parse_rate
 from simulation.rate_cards import RateCard
 
-__all__ = ["replay_text", "report_of", "span_of", "text_of", "with_ranges"]
+__all__ = ["replay_text", "text_of", "with_ranges"]
 
 _WIDTH = 96
 _LICENSES = 10
@@ -89,9 +89,8 @@ def replay_text(replay: Replay, files: Sequence[str], options: FitOptions, card:
         for day in (first, last + dt.timedelta(days=1))
     )
     calls = sum(len(each.time) for each in replay.clients)
-    lines = _comment(
-        f"The {calls:,} calls of a log as they came, {_date(replay.begin)} to {_date(replay.end)}."
-    )
+    span = f"{date_text(replay.begin)} to {date_text(replay.end)}"
+    lines = _comment(f"The {counted(calls, 'call')} of a log as they came, {span}.")
     lines += _setting(options, card, "Replay of a log")
     lines += [
         f"start: {first.isoformat()}",
@@ -137,8 +136,8 @@ def _head(
     begin, end = span_of(apps)
     what = counted(total, "call" if usage.bucket else "request")
     yield from _comment(
-        f"Fitted to {what} of {about_text(end - begin)}, {_date(begin)} to {_date(end)}. "
-        "Every figure below is an estimate; its 95 % interval stands beside it."
+        f"Fitted to {what} of {about_text(end - begin)}, {date_text(begin)} to {date_text(end)}. "
+        "Rates and schedules are estimates, with their 95 % intervals beside them."
     )
     if skipped.total:
         reasons = ", ".join(f"{count:,} lines ({why})" for why, count in skipped.counts.items())
@@ -256,7 +255,7 @@ def _notes(app: FittedApp) -> Iterator[str]:
     for outlier in app.laws.outliers:
         factor = number_text(outlier.factor, 2)
         yield (
-            f"{outlier.date} is left out, as {outlier.likely} would be: {outlier.calls:,.0f} "
+            f"{outlier.date} is not fitted (probably {outlier.likely}): {outlier.calls:,.0f} "
             f"calls, {factor} times what the fit expects; if it comes again, write it under "
             "'events'"
         )
@@ -309,95 +308,3 @@ def _comment(text: str, indent: int = 0) -> list[str]:
     return textwrap.wrap(
         text, _WIDTH, initial_indent=prefix, subsequent_indent=prefix, break_long_words=False
     )
-
-
-def span_of(apps: Sequence[FittedApp]) -> tuple[int, int]:
-    """Return when a log begins and ends, µs since 1970-01-01 UTC."""
-    spans = [app.usage.attempts.covered for app in apps]
-    return min(each[0][0] for each in spans), max(each[-1][1] for each in spans)
-
-
-def _date(moment: int) -> str:
-    when = dt.datetime.fromtimestamp(moment // 1_000_000, dt.UTC)
-    return f"{when:%Y-%m-%d}" if moment % DAY < HOUR else f"{when:%Y-%m-%d %H:%M} UTC"
-
-
-def _dates(begin: int, end: int, zone: ZoneInfo) -> int:
-    """Return how many local dates a log touches."""
-    first, last = (
-        dt.datetime.fromtimestamp(moment // 1_000_000, zone).date() for moment in (begin, end - 1)
-    )
-    return (last - first).days + 1
-
-
-def report_of(
-    apps: Sequence[FittedApp],
-    options: FitOptions,
-    usage: Usage,
-    reading: Reading,
-    shared: Estimate | None,
-) -> dict[str, Any]:
-    """Return what was read, estimated, assumed and left out, as JSON."""
-    begin, end = span_of(apps)
-    return {
-        "begin": _date(begin),
-        "end": _date(end),
-        "days": (end - begin) / DAY,
-        "dates": _dates(begin, end, options.timezone),
-        "timezone": options.timezone.key,
-        "read": reading.skipped.read,
-        "skipped": {
-            reason: {"lines": count, "first": reading.skipped.first[reason]}
-            for reason, count in reading.skipped.counts.items()
-        },
-        "remarks": list(reading.remarks),
-        "bucket": span_text(usage.bucket) if usage.bucket else None,
-        "unknown": dict(usage.unknown.most_common(50)),
-        "shared_variation": _as_json(shared) if shared else None,
-        "clients": [_app_as_json(app) for app in apps],
-    }
-
-
-def _app_as_json(app: FittedApp) -> dict[str, Any]:
-    return {
-        "name": app.name,
-        "attempts": app.usage.attempts.total,
-        "throttled_attempts": app.usage.throttled,
-        "components": [
-            {
-                "law": json.loads(json.dumps(each.law, default=str)),
-                "share": each.share,
-                "calls": each.calls,
-                "estimates": {key: _as_json(its) for key, its in each.estimates.items()},
-                "notes": list(each.notes),
-            }
-            for each in app.laws.components
-        ],
-        "outliers": [
-            {
-                "date": each.date.isoformat(),
-                "calls": each.calls,
-                "expected": each.expected,
-                "likely": each.likely,
-            }
-            for each in app.laws.outliers
-        ],
-        "calls": app.mix.calls,
-        "on_throttle": app.conduct.on_throttle,
-        "on_throttle_is_seen": app.conduct.is_seen,
-        "notes": [*app.laws.notes, *app.mix.notes],
-    }
-
-
-def _as_json(each: Estimate) -> dict[str, Any]:
-    def number(value: float) -> float | None:
-        return float(value) if np.isfinite(value) else None
-
-    return {
-        "value": number(each.value),
-        "standard_error": number(each.standard_error),
-        "ci95": [number(each.low), number(each.high)],
-        "data": each.data,
-        "unit": each.unit,
-        "note": each.note,
-    }

@@ -19,7 +19,7 @@ def fit_findings(report: Mapping[str, Any]) -> list[str]:
     apps = len(clients)
     attempts = sum(each["attempts"] for each in clients)
     who = counted(apps, "app")
-    said = [f"{counted(attempts, 'call')} of {who}, {report['begin']} to {report['end']}."]
+    said = [f"{counted(attempts, 'request')} by {who}, {report['begin']} to {report['end']}."]
     throttled = sum(each["throttled_attempts"] for each in clients)
     if throttled:
         said.append(f"{number(throttled)} attempts were answered 429.")
@@ -33,7 +33,7 @@ def fit_findings(report: Mapping[str, Any]) -> list[str]:
         share = sum(unknown.values()) / max(1, attempts)
         most = ", ".join(filter(None, map(str.strip, list(unknown)[:3])))
         often = f", most often {most}" if most else ""
-        said.append(f"{percent(share)} of the calls are of no known kind{often}.")
+        said.append(f"{percent(share)} of the requests are of no known kind{often}.")
     said += _unusual_dates(clients)
     return [*said, *(f"{remark[0].upper()}{remark[1:]}." for remark in report["remarks"])]
 

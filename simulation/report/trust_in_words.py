@@ -12,7 +12,7 @@ __all__ = ["backtest_findings", "backtest_rows", "comparison_findings"]
 _TRUSTED = {
     "trusted": "The predictions held",
     "too sure": "The predictions were too sure",
-    "no better than last week": "The predictions held, but a simple rule was as good",
+    "no better than a simple rule": "The predictions held, but a simpler rule came closer",
     "too little": "There are too few days to judge by",
 }
 _RIVALS = {"flat Poisson": "those of a flat Poisson process", "last week": "those of last week"}
@@ -20,10 +20,10 @@ _RIVALS = {"flat Poisson": "those of a flat Poisson process", "last week": "thos
 
 def comparison_findings(found: Comparison) -> list[str]:
     """Return whether a model does what its log did: the verdict first, then what shows it."""
-    highest = found.demand["highest"]
+    highest, unit = found.demand["highest"], found.days.scenario.card.pool.unit
     window = found.days.scenario.card.window_in_words
     spread = f"{number(highest.low)} to {number(highest.high)} in 95 % of {found.replications} runs"
-    log = f"in the log the busiest {window} took {number(highest.log)} credits"
+    log = f"in the log the busiest {window} took {number(highest.log)} {unit}"
     peaks = f"{log}, and the model's took {spread}"
     throttled = _throttled_in_words(found)
     if found.verdict == "too short":
@@ -44,10 +44,12 @@ def comparison_findings(found: Comparison) -> list[str]:
 
 
 def _throttled_in_words(found: Comparison) -> str:
-    size, each = list(found.throttled.items())[1 if len(found.throttled) > 1 else 0]
+    pools = list(found.throttled.items())
+    size, each = pools[len(pools) // 2]
+    unit = found.days.scenario.card.pool.unit
     model = f"{percent(each.median)} ({percent(each.low)} to {percent(each.high)})"
     return (
-        f"A pool of {number(size)} credits would throttle {percent(each.log)} of the log's calls, "
+        f"A pool of {number(size)} {unit} would throttle {percent(each.log)} of the log's calls, "
         f"and {model} of the model's"
     )
 
@@ -55,7 +57,7 @@ def _throttled_in_words(found: Comparison) -> str:
 def backtest_findings(found: Backtest) -> list[str]:
     """Return what predictions were worth: the verdict first, then what shows it."""
     peaks = counted(len(found.dates), "daily peak")
-    inside = f"{found.covered} of {peaks} lay in what was predicted, where 95 % are to"
+    inside = f"{found.covered} of {peaks} lay inside their 95 % prediction intervals"
     said = [f"{_TRUSTED[found.verdict]}: {inside}."]
     if found.is_before_start:
         said.append(
@@ -63,7 +65,7 @@ def backtest_findings(found: Backtest) -> list[str]:
         )
     if found.is_short_before:
         before = counted(found.before, "whole day")
-        said.append(f"They rest on {before}; two weeks are needed to tell what is usual.")
+        said.append(f"They were made from {before}; only two weeks tell what is usual.")
     scores = found.scores
     off = [
         f"{rival} by {number(scores[name].mean)}"
@@ -72,8 +74,8 @@ def backtest_findings(found: Backtest) -> list[str]:
     ]
     its = scores["scenario"]
     said.append(
-        f"The predicted peaks are off by {number(its.mean)} credits, {' and '.join(off)} (mean "
-        f"CRPS of {_scored(found, its.days)}, less is better)."
+        f"The predicted peaks are off by {number(its.mean)} {found.unit}, {' and '.join(off)} "
+        f"(mean CRPS of {_scored(found, its.days)}, less is better)."
     )
     return [*said, _throttled_days(found)]
 
@@ -91,12 +93,12 @@ def _throttled_days(found: Backtest) -> str:
     replayed = int(found.replayed.sum())
     pool = f"the scenario's pool throttles {number(replayed)} of the log's attempts"
     if found.answered_429 is None:
-        return f"The log does not tell what was throttled; {pool}, predicted are {predicted}."
+        return f"The log does not tell what was throttled; {pool}, the prediction is {predicted}."
     answered = int(found.answered_429.sum())
     seen = f"The log has {counted(answered, 'attempt')} answered 429"
-    said = f"{seen}; {pool}, predicted are {predicted}."
+    said = f"{seen}; {pool}, the prediction is {predicted}."
     if not answered and replayed:
-        said += " So the org has a larger pool: write into the scenario what it has bought."
+        said += " So the org's pool is larger: set edition, licenses and add-on credits."
     return said
 
 

@@ -50,7 +50,9 @@ def trust_report(
     if comparison is not None:
         advice += comparison_findings(comparison)
         has_counts = fit is not None and fit["bucket"] is not None  # within which no gap is known
-        for id_, title, text, draw in _OF_COMPARISON[: -1 if has_counts else None]:
+        for id_, title, text, draw in _OF_COMPARISON:
+            if has_counts and id_ == "gaps":
+                continue
             sections.append((id_, title, text))
             figures[id_] = draw(comparison)
     if backtest is not None:
@@ -79,8 +81,8 @@ def trust_report(
 
 
 _ABOUT_PEAKS = (
-    "The most credits that calls of one window took together, on each day: what was predicted from "
-    "the days before, and what came."
+    "The highest use of the pool on each day, if none were refused: what was predicted, and what "
+    "came."
 )
 _OF_COMPARISON = (
     (

@@ -1,6 +1,6 @@
 """How far a fitted scenario may be trusted: a log beside its model, and days it had not seen.
 
-Judges scenarios by logs; never fits one, and never says what to buy.
+Judges scenarios by logs; never says what to buy.
 """
 
 from typing import TYPE_CHECKING

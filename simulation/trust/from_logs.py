@@ -68,7 +68,10 @@ def hold_out(
         If that leaves no whole day to fit to.
     """
     first, count = _whole_days(replay, found.scenario)
-    withheld = max(1, length // DAY)
+    withheld, rest = divmod(length, DAY)
+    if rest or not withheld:
+        what = f"{write_duration(length)} are no whole days, write some such as '1 week'"
+        raise InputError([Problem("--hold-out", "", what)])
     if withheld >= count:
         have = f"it has {counted(count, 'whole day')} behind the first one"
         what = f"{write_duration(length)} of the log leave nothing to fit to, {have}"
@@ -88,7 +91,7 @@ def backtest(
     options: FitOptions | None = None,
     progress: Progress | None = None,
 ) -> Backtest:
-    """Return the days of logs as a scenario predicts them that was not fitted to them.
+    """Return how well a scenario predicts the days of logs that it was not fitted to.
 
     Parameters
     ----------

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from math import exp, log
 from typing import Any
 
-import numpy as np
-
 from simulation.bounds import LEAST_VARIATION, MOST_VARIATION
+from simulation.demand import stream
 from simulation.scenario import Estimated, Poisson, Scenario, Schedule
 
 __all__ = ["DRAWS", "possible_scenarios"]
@@ -25,16 +24,17 @@ def possible_scenarios(scenario: Scenario) -> list[Scenario]:
     rounded. Of a scenario without estimates, it is the scenario alone.
     """
     keys = dict(_estimates(scenario))
+    keys_of = {client.name: f"#{place}" for place, client in enumerate(scenario.clients, 1)}
     if not keys:
         return [scenario]
-    random = np.random.default_rng(scenario.seed)
     found = []
-    for _ in range(DRAWS):
+    for draw in range(DRAWS):
         values: dict[str, Any] = {"alternatives": []}
-        for key, number in keys.items():
+        for (client, key), number in keys.items():
             value, low, high = number.parts
+            random = stream(scenario.seed, draw, client, 0, f"estimate of {key}")
             drawn = value * exp(random.standard_normal() * _spread(value, low, high))
-            values[key] = _written(key, drawn)
+            values[f"clients.{keys_of[client]}.arrivals.{key}"] = _written(key, drawn)
         found.append(scenario.changed(values))
     return found
 
@@ -48,16 +48,16 @@ def _written(key: str, drawn: float) -> Any:
     return f"{100 * min(max(drawn, LEAST_VARIATION), MOST_VARIATION):.12f}%"
 
 
-def _estimates(scenario: Scenario) -> Iterator[tuple[str, Estimated]]:
-    """Yield the keys whose numbers are estimates, with these."""
-    for number, client in enumerate(scenario.clients, 1):
-        law, key = client.arrivals.law, f"clients.#{number}.arrivals"
+def _estimates(scenario: Scenario) -> Iterator[tuple[tuple[str, str], Estimated]]:
+    """Yield clients and keys of their arrivals whose numbers are estimates, with these."""
+    for client in scenario.clients:
+        law = client.arrivals.law
         if isinstance(law, Poisson):
             for name in ("rate", "daily_variation"):
                 if isinstance(its := getattr(law, name), Estimated):
-                    yield f"{key}.poisson.{name}", its
+                    yield (client.name, f"poisson.{name}"), its
         elif isinstance(law, Schedule) and isinstance(law.calls, Estimated):
-            yield f"{key}.schedule.calls", law.calls
+            yield (client.name, "schedule.calls"), law.calls
 
 
 def _spread(value: float, low: float, high: float) -> float:

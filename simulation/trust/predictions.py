@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Backtest", "Trust", "backtest_days"]
 
-Trust = Literal["trusted", "too sure", "no better than last week", "too little"]
+Trust = Literal["trusted", "too sure", "no better than a simple rule", "too little"]
 """What the predictions are worth: see `Backtest.verdict`."""
 
 _FEWEST_DAYS = 7
@@ -74,6 +74,8 @@ class Backtest:
         Attempts that the scenario's pool throttles when the calls of the log are replayed.
     throttled : (r, d) int64 array
         Attempts that it throttles by each replication of the scenario.
+    unit : str
+        What the pool counts: credits, or calls.
     is_before_start : bool
         Whether the days lie before the scenario's start, as those that it was fitted to do.
     """
@@ -88,6 +90,7 @@ class Backtest:
     answered_429: Ints | None
     replayed: Ints
     throttled: Ints
+    unit: str = "credits"
     is_before_start: bool = False
 
     @property
@@ -121,7 +124,8 @@ class Backtest:
 
         ``too little`` where there are fewer than 7 days to judge by; ``too sure`` where so many
         peaks lie outside their intervals that a coverage of 95 % can be excluded, with 95 %
-        confidence; ``no better than last week`` where a rival scores better; otherwise
+        confidence; ``no better than a simple rule`` where a rival
+        scores better; otherwise
         ``trusted``.
         """
         days = len(self.dates)
@@ -132,7 +136,7 @@ class Backtest:
             return "too sure"
         scores = self.scores
         if any(each.mean < scores["scenario"].mean for each in scores.values()):
-            return "no better than last week"
+            return "no better than a simple rule"
         return "trusted"
 
     @property
@@ -257,6 +261,7 @@ def backtest_days(
         answered_429=None if throttled is None else np.histogram(throttled, edges)[0],
         replayed=_throttled(log, 1)[0, before:],
         throttled=np.concatenate(refused),
+        unit=days.scenario.card.pool.unit,
     )
 
 
