@@ -22,7 +22,7 @@ from simulation.cli.options import (
     whole_option,
 )
 from simulation.cli.reading import load
-from simulation.formats import Access, OutputFile, shown
+from simulation.formats import Access, OutputFile, listed, shown
 
 if TYPE_CHECKING:
     from simulation.fitting import Fit, Replay
@@ -145,8 +145,14 @@ def fit(
     from simulation.cli.fit_view import fit_view
 
     Console().print(fit_view(found, comparison, predicted))
-    named = shlex.quote(shown(out))
-    print(f"Wrote {named}. Set your edition and licenses in it, then: creditsim plan {named}")
+    _print_files([file.file for file in (scenario_file, json_file, page, replay_file) if file])
+
+
+def _print_files(written: list[Path]) -> None:
+    """Print what was written, the scenario first, and what comes next."""
+    names = [shlex.quote(shown(each)) for each in written]
+    print(f"Wrote {listed(names)}.")
+    print(f"Set your edition and licenses in it, then: creditsim plan {names[0]}")
 
 
 def _command(name: str, files: list[Path], options: dict[str, Any]) -> str:

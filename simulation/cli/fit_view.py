@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["backtest_view", "fit_view"]
 
+_MOST_NAMED = 8
+
 
 def fit_view(
     found: Fit, comparison: Comparison | None, predicted: Backtest | None
@@ -33,12 +35,22 @@ def fit_view(
     said = fit_findings(found.report)
     parts: list[RenderableType] = [Text(" ".join(said[:2]), style="bold")]
     parts += [*map(Text, said[2:]), Text(""), table]
+    if logged := _logged(found):
+        parts.append(Text(logged))
     if comparison is not None:
         first, *others = comparison_findings(comparison)
         parts += [Text(""), Text(first, style="bold"), *map(Text, others)]
     if predicted is not None:
         parts += [Text(""), backtest_view(predicted)]
     return Group(*parts)
+
+
+def _logged(found: Fit) -> str:
+    """Return what the log calls the apps, where the scenario names them otherwise."""
+    named = [f"{app.name} is {app.usage.name}" for app in found.apps if app.name != app.usage.name]
+    shown = "; ".join(named[:_MOST_NAMED])
+    more = f"; {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+    return f"In the log {shown}{more}. Add --keep-names to write these names." if named else ""
 
 
 def backtest_view(found: Backtest) -> RenderableType:

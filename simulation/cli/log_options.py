@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, get_args
 
 import typer
 
@@ -66,11 +66,15 @@ class LogArguments(NamedTuple):
 def fit_options(asked: LogArguments, **others: Any) -> FitOptions:
     """Return the options of a fit; ends with a message if one cannot be read."""
     from simulation.fitting import FitOptions
-    from simulation.logs import pattern_layout
+    from simulation.formats import listed
+    from simulation.logs import Told, pattern_layout
     from simulation.quantities import parse_duration, parse_share
 
     if asked.dates not in (None, *_DATES):
         fail(f"--dates: {asked.dates!r} is neither day_first nor month_first")
+    for each in asked.client_by or ():
+        if each not in get_args(Told):
+            fail(f"--client-by: {each!r} is none of {listed(get_args(Told), 'or')}")
     if asked.log_format is not None:
         value_of("--format", pattern_layout, asked.log_format)
     return FitOptions(

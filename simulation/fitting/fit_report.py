@@ -56,6 +56,7 @@ def report_of(
         "days": (end - begin) / DAY,
         "dates": _dates(begin, end, options.timezone),
         "timezone": options.timezone.key,
+        "org_is_assumed": options.edition is None or options.user_licenses is None,
         "read": reading.skipped.read,
         "skipped": {
             reason: {"lines": count, "first": reading.skipped.first[reason]}

@@ -7,7 +7,7 @@ a scenario, a rate card or a kind of call.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulation.logs.clients import ClientNames, product_of
+    from simulation.logs.clients import ClientNames, Told, product_of
     from simulation.logs.columns import Reading
     from simulation.logs.entries import UNKNOWN, Entries, Skipped
     from simulation.logs.sources import find

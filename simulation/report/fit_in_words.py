@@ -25,6 +25,8 @@ def fit_findings(report: Mapping[str, Any]) -> list[str]:
         said.append(f"{number(throttled)} attempts were answered 429.")
     else:
         said.append("None was answered 429, so what apps do then is assumed.")
+    if report["org_is_assumed"]:
+        said.append("What the org has bought no log tells: edition and licenses are assumed.")
     for reason, each in report["skipped"].items():
         first = f"; first {each['first'][0]}" if each["first"] else ""
         said.append(f"Left out: {number(each['lines'])} lines, {reason}{first}")

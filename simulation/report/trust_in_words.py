@@ -10,9 +10,9 @@ from simulation.trust import Backtest, Comparison
 __all__ = ["backtest_findings", "backtest_rows", "comparison_findings"]
 
 _TRUSTED = {
-    "trusted": "The predictions held",
-    "too sure": "The predictions were too sure",
-    "no better than a simple rule": "The predictions held, but a simpler rule came closer",
+    "trusted": "The predicted peaks held",
+    "too sure": "The predicted peaks were too sure",
+    "no better than a simple rule": "The predicted peaks held, but a simpler rule came closer",
     "too little": "There are too few days to judge by",
 }
 _RIVALS = {"flat Poisson": "those of a flat Poisson process", "last week": "those of last week"}
@@ -97,6 +97,8 @@ def _throttled_days(found: Backtest) -> str:
     answered = int(found.answered_429.sum())
     seen = f"The log has {counted(answered, 'attempt')} answered 429"
     said = f"{seen}; {pool}, the prediction is {predicted}."
+    if answered and not row["high"]:
+        said += " So the org's pool is smaller, or another limit refused them: set what it has."
     if not answered and replayed:
         said += " So the org's pool is larger: set edition, licenses and add-on credits."
     return said

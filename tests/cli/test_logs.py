@@ -39,10 +39,13 @@ def _command(*words: str) -> Result:
 def test_a_log_becomes_a_scenario_that_can_be_planned() -> None:
     done = _command("fit", "a.log", "--out", "org.yaml")
     assert done.exit_code == 0, done.stderr
-    assert (
-        "Wrote org.yaml. Set your edition and licenses in it, then: creditsim plan org.yaml"
-        in done.stdout
-    )
+    assert done.stdout.splitlines()[-2:] == [
+        "Wrote org.yaml and org.fit.json.",
+        "Set your edition and licenses in it, then: creditsim plan org.yaml",
+    ]
+    words = " ".join(done.stdout.split())
+    assert "What the org has bought no log tells: edition and licenses are assumed." in words
+    assert "In the log app-1 is sync; app-2 is nightly." in words
     scenario = load_scenario("org.yaml")
     assert [each.name for each in scenario.clients] == ["app-1", "app-2"]
     assert scenario.clients[1].arrivals.schedule is not None
@@ -101,6 +104,10 @@ def test_a_scenario_is_judged_by_a_later_log() -> None:
         ("fit a.log --out o.yaml --hold-out '36 hours'", "--hold-out: 1 day 12 hours are no whole"),
         ("fit a.log --out o.fit.json", "o.fit.json: is a name for estimates"),
         ("fit a.log --out o.yaml --timezone Mars", "--timezone: 'Mars'"),
+        (
+            "fit a.log --out o.yaml --client-by useragent",
+            "--client-by: 'useragent' is none of user",
+        ),
         ("fit a.log --out o.yaml --name x", "--name: 'x' is no pair"),
         ("fit a.log --out o.yaml --name curl=x", "--name: the log has no app 'curl', name one of"),
         ("fit a.log --out o.yaml --name sync=x --name nightly=x", "--name: 'x' is given to 2 apps"),
