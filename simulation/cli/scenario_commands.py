@@ -72,8 +72,8 @@ def new(
             in_force = f"in force is {newest.name}, chosen with --rate-card {newest.name}"
         print(f"It is on rate card {DEFAULT_RATE_CARD}; {in_force}.")
     named = shlex.quote(shown(path))
-    print(f"Wrote {named}. Change it to your org, then: creditsim validate {named}")
-    print("Or make one of your logs: creditsim fit access.log --out org.yaml")
+    logs = "or let your logs write one (creditsim fit access.log --out org.yaml)"
+    print(f"Wrote {named}. Change it to your org, {logs}, then: creditsim validate {named}")
 
 
 def validate(
