@@ -33,7 +33,7 @@ _OTHERS = tuple(MINUTE * n for n in range(1, 60))  # that divide no day
 _FEW = 1_000_000  # cells in which those are looked for too
 _LONGEST_PERIOD = 6 * HOUR  # a day's length is none: times of the day follow the local clock
 _NEAR = 30 * MINUTE  # where chance is learnt: a rate that changes by the hour is steady on one side
-_HARDLY = 0.02  # of the runs are missed: that is none
+_MANY = 0.2  # of the runs are missed: all of them would be far more calls than the log has
 _MOST_TIMES = 288  # that a schedule lists: every five minutes
 _TOGETHER = 2 * MINUTE  # times of the day that lie closer are one run
 _LEAST_SLOTS = 10  # of a period
@@ -314,7 +314,7 @@ def _component(found: list[_Found], grain: int, total: int) -> Component:
         low, high = np.quantile(each, [0.05, 0.95]).tolist()
         notes.append(f"runs make {low:.0f} to {high:.0f} calls (nine in ten)")
     estimates = _estimates(found, each)
-    if estimates["missed"].low > _HARDLY and _thinned(law, one, estimates):
+    if estimates["missed"].value > _MANY and _thinned(law, one, estimates):
         missed = estimates["missed"].value
         notes.append(
             f"{missed:.0%} of its runs are missed, and no law says so: it is thinned out, so that "

@@ -279,4 +279,4 @@ def _more(calls: int) -> int | None:
     (330, 28, None)
     """
     more = round(calls * MORE)
-    return more if abs(more / calls - MORE) <= _NEAR else None
+    return more if abs(more / calls - MORE) <= _NEAR + 1e-9 else None

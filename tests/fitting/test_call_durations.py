@@ -12,10 +12,11 @@ LOG = '- - [05/Jan/2026:{at} +0000] "GET /crm/v8/Leads/1 HTTP/1.1" {status} 9 "-
 
 
 def _log(path: Path, took: list[int], status: int = 200) -> Path:
-    """Write a log of calls, a second apart, that took so many µs."""
+    """Write a log of calls of some hours that took so many µs."""
+    times = [f"1{n // 900}:{n // 15 % 60:02}:{n * 4 % 60:02}" for n in range(len(took))]
     lines = [
-        LOG.format(at=f"10:{n // 60:02}:{n % 60:02}", status=status, took=each / 1e6)
-        for n, each in enumerate(took)
+        LOG.format(at=at, status=status, took=each / 1e6)
+        for at, each in zip([*times[:-1], "19:00:00"], took, strict=True)
     ]
     path.write_text("".join(lines))
     return path

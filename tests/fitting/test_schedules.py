@@ -15,7 +15,7 @@ from simulation.fitting.hours import LocalClock
 from simulation.fitting.phases import FALSE_ALARMS
 from simulation.fitting.result import FittedClient
 from simulation.fitting.schedules import schedules_of
-from simulation.quantities import DAY, MINUTE, SECOND
+from simulation.quantities import DAY, MINUTE, SECOND, parse_duration
 from simulation.scenario.arrival_laws import Arrivals
 from tests.fitting.simulated import UTC, cells_of, demand_of, law_of, random_of, times_of
 
@@ -77,6 +77,18 @@ def test_jitter_and_missed_runs_are_tolerated_and_said() -> None:
     assert found.estimates["missed"].value == pytest.approx(4 / 28)
     assert found.estimates["missed"].holds(4 / 28)
     assert any("begin within" in note for note in found.notes)
+
+
+def test_a_schedule_of_which_many_runs_are_missed_calls_as_often_as_its_log() -> None:
+    generator = np.random.default_rng(4)
+    begin = 20_458 * DAY
+    times = begin + 60 * MINUTE * np.flatnonzero(generator.random(28 * 24) > 0.35)
+    fitted = fit_client("app", Cells.of_times(times, SECOND, ((begin, begin + 28 * DAY),)), UTC)
+    (found,) = [each for each in fitted.components if "schedule" in each.law]
+    law = found.law["schedule"]
+    a_day = DAY / parse_duration(law["every"]) if "every" in law else len(law["at"])
+    assert law["calls"] * a_day == pytest.approx(found.calls / 28, rel=0.02)
+    assert any("of its runs are missed" in note for note in found.notes)
 
 
 def test_a_single_call_is_seen_in_busy_traffic() -> None:

@@ -247,9 +247,12 @@ def test_fields_of_one_s_own_are_named(tmp_path: Path) -> None:
     [
         (b"", "is empty, name a log with entries"),
         (b"\n\n \n", "is empty"),
-        (b"a,b\n1,2\n", "has no column of times, found a and b: name it by fields="),
+        (b"a,b\n1,2\n", "has no column of times, found a and b: name it with --field time=COLUMN"),
         (b"from,until\n2026-01-05,2026-01-06\n", "has several columns of times, from and until"),
-        (b"day,count\n2026-01-05,5\n", "has counts of one time alone, say .* by bucket="),
+        (
+            b"day,count\n2026-01-05,5\n",
+            "has counts of one time alone, say of what time each is with --bucket",
+        ),
         (b"time,url\n1/2/2026,/a\n", "can be read as 1 February 2026 or as 2 January 2026: say"),
         (b'{"a": 1}\n{"a": 2}\n', "100.0% of its lines could not be read .2 no request"),
         (b"{\n", "is no JSON"),
