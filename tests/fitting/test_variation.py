@@ -120,3 +120,10 @@ def test_days_that_vary_less_than_their_bursts_make_them_leave_variation_open() 
     assert (variation.value, variation.low) == (0, 0)
     assert variation.high > 0.01
     assert "less than bursts" in variation.note
+
+
+def test_days_of_any_number_of_arrivals_have_a_deviance_of_about_one_degree_each() -> None:
+    """Far beyond what doubles tell of digamma and trigamma beside their leading terms, too."""
+    for mean in (1e3, 1e6, 1e9, 1e13, 1e17):
+        _, freedom = deviance(np.full(7, mean), np.full(7, mean), 1.0, 0.0)
+        assert freedom == pytest.approx(1, rel=0.01)
