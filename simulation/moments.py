@@ -18,8 +18,19 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from simulation.bounds import FIRST_YEAR, LAST_YEAR
+from simulation.quantities import SECOND
 
-__all__ = ["read_date", "read_moment", "read_start", "read_time", "read_zone", "wrong_start"]
+__all__ = [
+    "local_dates",
+    "local_time",
+    "midnight",
+    "read_date",
+    "read_moment",
+    "read_start",
+    "read_time",
+    "read_zone",
+    "wrong_start",
+]
 
 _DATE = r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-W[0-9]{2}-[1-7]|[0-9]{4}W[0-9]{2}[1-7])"
 _PART = r"(?:[.,][0-9]+)?"  # of a second
@@ -326,3 +337,18 @@ def _near_offset(sign: str, hours: str, minutes: str | None) -> str:
 def _zones() -> frozenset[str]:
     names = (resources.files("tzdata") / "zones").read_text(encoding="utf-8").split()
     return frozenset(names).difference(_MACHINES_OWN)
+
+
+def local_time(moment: int, zone: ZoneInfo) -> datetime:
+    """Return what the local clock shows at a moment, µs since 1970-01-01 UTC, to the second."""
+    return datetime.fromtimestamp(moment // SECOND, zone)
+
+
+def local_dates(begin: int, end: int, zone: ZoneInfo) -> tuple[date, date]:
+    """Return the first and the last local date of a time, µs since 1970-01-01 UTC."""
+    return local_time(begin, zone).date(), local_time(end - 1, zone).date()
+
+
+def midnight(day: date, zone: ZoneInfo) -> int:
+    """Return when a local day begins, µs since 1970-01-01 UTC."""
+    return round(datetime.combine(day, time(), zone).timestamp()) * SECOND

@@ -116,8 +116,6 @@ def fit(
     if page or withheld is not None or replay_file:
         with progress("Reading again", "line"):
             recorded = replay_of(logs, options, found.usage, found.scenario.card)
-    if replay_file is not None and recorded is not None:
-        _write_replay(replay_file, recorded, found, force)
     if page is not None and recorded is not None:
         from simulation.trust import compare_fit
 
@@ -132,6 +130,8 @@ def fit(
         found.report["backtest"] = predicted.to_dict()
     scenario_file.write(found.text)
     json_file.write(to_json(found.report) + "\n")
+    if replay_file is not None and recorded is not None:
+        _write_replay(replay_file, recorded, found, force)
     if page is not None:
         from simulation.report import trust_report
 
@@ -175,18 +175,12 @@ def _check_apart(logs: list[Path], files: dict[str, Path | None]) -> None:
 
 def _write_replay(file: OutputFile, recorded: Replay, found: Fit, force: bool) -> None:
     """Write the scenario of a replay, and beside it the trace of each client."""
-    from io import BytesIO
-
-    from pyarrow.csv import write_csv
-
     from simulation.fitting import replay_text
 
     names = recorded.files(file.file.stem)
     traces = [OutputFile(file.file.with_name(name), force) for name in names]
-    for trace, table in zip(traces, recorded.tables(), strict=True):
-        text = BytesIO()
-        write_csv(table, text)
-        trace.write(text.getvalue().decode())
+    for trace, text in zip(traces, recorded.texts(), strict=True):
+        trace.write(text)
     file.write(replay_text(recorded, names, found.options, found.scenario.card))
 
 

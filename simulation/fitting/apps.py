@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from simulation.arrays import Ints
 from simulation.errors import InputError, Problem
+from simulation.fitting.call_durations import sums_by_kind
 from simulation.fitting.calls import Mix, mix_of
 from simulation.fitting.cells import Cells
 from simulation.fitting.client import fit_client
@@ -19,6 +19,7 @@ from simulation.fitting.gathering import ClientUsage, Usage
 from simulation.fitting.options import FitOptions
 from simulation.fitting.result import FittedClient
 from simulation.fitting.retries import Conduct, conduct_of
+from simulation.moments import local_time
 from simulation.quantities import DAY, HOUR
 from simulation.rate_cards import RateCard
 
@@ -83,17 +84,9 @@ def _largest(usage: Usage, names: Collection[str]) -> list[ClientUsage]:
         after=sum((each.after for each in small[1:]), small[0].after),
         usual=sum((each.usual for each in small[1:]), small[0].usual),
         chains=sum((each.chains for each in small[1:]), small[0].chains),
-        durations=_sums([each.durations for each in small]),
+        durations=sums_by_kind(pair for each in small for pair in each.durations.items()),
     )
     return [*large, merged]
-
-
-def _sums(counts: list[dict[str, Ints]]) -> dict[str, Ints]:
-    found: dict[str, Ints] = {}
-    for each in counts:
-        for key, its in each.items():
-            found[key] = found[key] + its if key in found else its
-    return found
 
 
 def _together(cells: list[Cells]) -> Cells:
@@ -168,7 +161,7 @@ def _fitted(
 def _by_the_clock(cells: Cells, zone: ZoneInfo, bucket: int) -> Cells:
     """Return the cells of counts by hour or day as the local clock names them."""
     grain = HOUR if bucket < DAY else DAY
-    moments = [dt.datetime.fromtimestamp(begin // 1_000_000, zone) for begin in cells.begins]
+    moments = [local_time(begin, zone) for begin in cells.begins.tolist()]
     ahead = np.array([each.utcoffset() // dt.timedelta(microseconds=1) for each in moments])  # type: ignore[operator]
     at = (cells.begins + ahead) // grain
     unique, which = np.unique(at, return_inverse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,18 @@ from simulation.fitting.spelling import span_text
 from simulation.logs import Entries
 from simulation.rate_cards import RateCard
 
-__all__ = ["SeenDurations", "duration_law", "durations_matter"]
+__all__ = ["SeenDurations", "duration_law", "durations_matter", "sums_by_kind"]
 
 _BINS, _AN_OCTAVE = 200, 5
 _ALL_OF, _ONE_OF = 1_000_000, 16
-"""Of how many entries every duration is taken, and of how many one later on; that is enough."""
+"""Every duration of the first million entries is counted, then that of every sixteenth entry."""
 _FEWEST = 20
 
 
 class SeenDurations:
     """The durations of accepted calls that a log tells, by client and target, in classes.
 
-    Classes are fifths of an octave, so that a quantile is told within 15 %.
+    Classes are a fifth of an octave wide, so a quantile is known to within 15 %.
     """
 
     def __init__(self) -> None:
@@ -46,6 +47,14 @@ class SeenDurations:
         for key, count in zip(unique.tolist(), counts.tolist(), strict=True):
             of, place_of = divmod(key, _BINS)
             self.counts[of >> 16, of & 0xFFFF][place_of] += count
+
+
+def sums_by_kind(counts: Iterable[tuple[str, Ints]]) -> dict[str, Ints]:
+    """Return durations by kind of call and class, where a kind may come more than once."""
+    found: dict[str, Ints] = {}
+    for kind, its in counts:
+        found[kind] = found[kind] + its if kind in found else its
+    return found
 
 
 def durations_matter(card: RateCard) -> bool:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from simulation.arrays import Ints
-from simulation.fitting.call_durations import duration_law, durations_matter
+from simulation.fitting.call_durations import duration_law, durations_matter, sums_by_kind
 from simulation.fitting.call_kinds import Kind
 from simulation.fitting.call_rules import RecordGuess
 from simulation.fitting.gathering import ClientUsage
@@ -89,8 +88,7 @@ def mix_of(usage: ClientUsage, card: RateCard) -> Mix:
 
 def _lasting(usage: ClientUsage, card: RateCard) -> dict[str, Any]:
     """Return how long calls stay open, by the card's kinds of call."""
-    counts: dict[str, Ints] = {}
-    for kind, its in usage.durations.items():
-        api = kind if kind in card.calls else _OTHER
-        counts[api] = counts[api] + its if api in counts else its
+    counts = sums_by_kind(
+        (kind if kind in card.calls else _OTHER, its) for kind, its in usage.durations.items()
+    )
     return {api: duration_law(its) for api, its in counts.items()}

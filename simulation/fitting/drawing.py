@@ -92,7 +92,7 @@ def _is_told(estimate: Estimate) -> bool:
 
 
 def _at(estimate: Estimate, deviation: float) -> float:
-    """Return a positive parameter so many standard deviations from its estimate."""
+    """Return a positive parameter, some standard deviations away from its estimate."""
     end = estimate.high if deviation > 0 else estimate.low
     if estimate.value <= 0 or end <= 0 or not np.isfinite(end):
         return estimate.value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -16,29 +15,16 @@ from simulation.fitting.options import FitOptions
 from simulation.fitting.result import Estimate
 from simulation.fitting.spelling import span_text
 from simulation.logs import Reading
+from simulation.moments import local_dates, local_time
 from simulation.quantities import DAY, HOUR
 
-__all__ = ["date_text", "report_of", "span_of"]
-
-
-def span_of(apps: Sequence[FittedApp]) -> tuple[int, int]:
-    """Return when a log begins and ends, µs since 1970-01-01 UTC."""
-    spans = [app.usage.attempts.covered for app in apps]
-    return min(each[0][0] for each in spans), max(each[-1][1] for each in spans)
+__all__ = ["date_text", "report_of"]
 
 
 def date_text(moment: int) -> str:
     """Return a moment as people write it: the date, and the time unless it is midnight."""
-    when = dt.datetime.fromtimestamp(moment // 1_000_000, dt.UTC)
+    when = local_time(moment, ZoneInfo("UTC"))
     return f"{when:%Y-%m-%d}" if moment % DAY < HOUR else f"{when:%Y-%m-%d %H:%M} UTC"
-
-
-def _dates(begin: int, end: int, zone: ZoneInfo) -> int:
-    """Return how many local dates a log touches."""
-    first, last = (
-        dt.datetime.fromtimestamp(moment // 1_000_000, zone).date() for moment in (begin, end - 1)
-    )
-    return (last - first).days + 1
 
 
 def report_of(
@@ -49,12 +35,13 @@ def report_of(
     shared: Estimate | None,
 ) -> dict[str, Any]:
     """Return what was read, estimated, assumed and left out, as JSON."""
-    begin, end = span_of(apps)
+    begin, end = usage.span
+    first, last = local_dates(begin, end, options.timezone)
     return {
         "begin": date_text(begin),
         "end": date_text(end),
         "days": (end - begin) / DAY,
-        "dates": _dates(begin, end, options.timezone),
+        "dates": (last - first).days + 1,
         "timezone": options.timezone.key,
         "org_is_assumed": options.edition is None or options.user_licenses is None,
         "read": reading.skipped.read,

@@ -17,7 +17,7 @@ from simulation.errors import InputError, Problem
 from simulation.fitting.apps import FittedApp, fitted_apps
 from simulation.fitting.call_kinds import read_call_kinds
 from simulation.fitting.drawing import drawn_law
-from simulation.fitting.fit_report import report_of, span_of
+from simulation.fitting.fit_report import report_of
 from simulation.fitting.gathering import Gathering, Usage
 from simulation.fitting.options import FitOptions
 from simulation.fitting.result import Estimate
@@ -26,7 +26,8 @@ from simulation.fitting.variation import shared_variation
 from simulation.fitting.writing import text_of
 from simulation.formats import Document
 from simulation.logs import Reading, check_skipped, entries_of_logs
-from simulation.quantities import DAY, HOUR, SECOND
+from simulation.moments import local_dates, local_time
+from simulation.quantities import DAY, HOUR
 from simulation.rate_cards import RateCard
 from simulation.scenario import Scenario
 
@@ -80,8 +81,7 @@ class Fit:
         """
         written = yaml.safe_load(self.text)
         clients = iter(written["clients"])
-        begin, end = span_of(self.apps)
-        middle = dt.datetime.fromtimestamp((begin + end) // 2 // SECOND, dt.UTC).date()
+        middle = local_time(sum(self.usage.span) // 2, ZoneInfo("UTC")).date()
         for app in self.apps:
             for component in app.laws.components:
                 client = next(clients)
@@ -154,11 +154,11 @@ def fit_usage(
 
 def _check_span(usage: Usage, start: dt.date) -> None:
     """Refuse a log that is too short for a rate, or of a time that no scenario is of."""
-    covered = [each.attempts.covered for each in usage.clients]
-    span = max(each[-1][1] for each in covered) - min(each[0][0] for each in covered)
+    begin, end = usage.span
     what = ""
-    if span < _SHORTEST:
-        what = f"covers {about_text(span)}, which tells no rate: name an hour or more, best weeks"
+    if end - begin < _SHORTEST:
+        what = f"covers {about_text(end - begin)}, which tells no rate: "
+        what += "name an hour or more, best weeks"
     elif not FIRST_YEAR <= start.year <= LAST_YEAR:
         years = f"scenarios are of {FIRST_YEAR} to {LAST_YEAR}"
         what = f"ends before {start}, and {years}: correct the times, or name another log"
@@ -194,6 +194,5 @@ def usage_of(
 
 def _start(usage: Usage, zone: ZoneInfo) -> dt.date:
     """Return the Monday after the log: what is planned is what comes."""
-    end = max(each.attempts.covered[-1][1] for each in usage.clients)
-    last = dt.datetime.fromtimestamp((end - 1) // 1_000_000, zone).date()
+    _, last = local_dates(*usage.span, zone)
     return last + dt.timedelta(days=7 - last.weekday())

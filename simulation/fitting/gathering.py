@@ -20,7 +20,7 @@ from simulation.fitting.attempt_loops import (
     follow,
     steps_back,
 )
-from simulation.fitting.call_durations import SeenDurations
+from simulation.fitting.call_durations import SeenDurations, sums_by_kind
 from simulation.fitting.call_kinds import CallKindTable, Kind
 from simulation.fitting.cells import Cells
 from simulation.logs import Entries, Reading
@@ -32,7 +32,7 @@ _FINE = SECOND // 10
 """The length of a cell where times are finer than seconds; a second where they are not."""
 _MOST_CELLS = 7_000_000
 """The cells of all clients that are kept; with more of them, each becomes ten times as long."""
-_TOGETHER = 4_000_000  # parts are joined when they have so many
+_TOGETHER = 4_000_000  # cells from which on parts are joined
 _SLOTS = 2**17
 _LONGEST_WAIT = 2 * 3600 * SECOND
 _MOST_CLIENTS = 2**CLIENT_BITS
@@ -98,6 +98,12 @@ class Usage:
     clients: list[ClientUsage]
     unknown: Counter[str]
     bucket: int
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """When the log begins and ends, µs since 1970-01-01 UTC."""
+        covered = [each.attempts.covered for each in self.clients]
+        return min(each[0][0] for each in covered), max(each[-1][1] for each in covered)
 
 
 class _Counts:
@@ -221,7 +227,9 @@ class Gathering:
         self._begin = min(self._begin, int(entries.time[0]))
         self._end = max(self._end, int(entries.time[-1]))
         if self._reading.bucket:
-            entries = entries.where(entries.calls > 0)  # that none came is told by what is covered
+            entries = entries.where(
+                entries.calls > 0
+            )  # times without calls are covered all the same
         client, is_call = self.calls_of(entries)
         last = np.full(_MOST_CLIENTS, -1, np.int64)
         counts = np.empty((3, len(entries)), np.int64)
@@ -298,12 +306,11 @@ class Gathering:
 
     def _durations_by_client(self) -> dict[int, dict[str, Ints]]:
         """Return the durations of each client's calls, by kind of call and class."""
-        found: dict[int, dict[str, Ints]] = {}
+        found: dict[int, list[tuple[str, Ints]]] = {}
         for (client, target), counts in self._durations.counts.items():
             api = self._table.kind_of(self._reading.targets[target]).api
-            its = found.setdefault(client, {})
-            its[api] = its[api] + counts if api in its else counts
-        return found
+            found.setdefault(client, []).append((api, counts))
+        return {client: sums_by_kind(its) for client, its in found.items()}
 
     def _kinds_by_client(self) -> tuple[dict[int, Counter[tuple[Kind, int | None]]], Counter[str]]:
         """Return what each client asked for, and what of it is of no known kind, by target."""

@@ -13,7 +13,7 @@ __all__ = ["usual_days"]
 
 _LEVEL = 0.01  # of naming any outlier where there is none
 _FEWEST = 2  # arrivals a day; fewer have no cube root that is about normal
-_MOST, _MOST_SHARE = 20, 6  # days left out at most, and one in so many
+_MOST, _MOST_SHARE = 20, 6  # at most 20 days are left out, and one in six
 
 
 def _scores(days: Days, model: DayModel) -> Floats:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,9 +20,6 @@ from simulation.fitting.options import FitOptions
 from simulation.fitting.retries import conduct_of
 from simulation.logs import Entries, entries_of_logs
 from simulation.rate_cards import RateCard
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["MOST_CALLS", "Replay", "replay_of"]
 
@@ -81,9 +79,10 @@ class Replay:
             f"{stem}-{number if are_alike else name}.csv" for number, name in enumerate(names, 1)
         ]
 
-    def tables(self) -> Iterator[pa.Table]:
-        """Yield the trace of each client: ``timestamp``, ``api`` and ``records``."""
+    def texts(self) -> Iterator[str]:
+        """Yield the trace of each client as CSV: ``timestamp``, ``api`` and ``records``."""
         import pyarrow as pa
+        from pyarrow.csv import write_csv
 
         apis = pa.array([api for api, _ in self.kinds], pa.string())
         records = np.array([records for _, records in self.kinds], np.int64)
@@ -93,7 +92,9 @@ class Replay:
                 "api": apis.take(pa.array(each.what)),
                 "records": pa.array(records[each.what]),
             }
-            yield pa.table(columns)
+            text = BytesIO()
+            write_csv(pa.table(columns), text)
+            yield text.getvalue().decode()
 
     def written(self, files: Sequence[str]) -> list[dict[str, Any]]:
         """Return the clients as a scenario file writes them, with the traces in some files."""
@@ -138,9 +139,7 @@ def replay_of(
         its = order[ends[place] : ends[place + 1]]
         calls = RecordedClient(name, time[its], what[its], conducts[place].on_throttle)
         clients += [calls] if len(its) else []
-    covered = [each.attempts.covered for each in usage.clients]
-    begin, end = min(each[0][0] for each in covered), max(each[-1][1] for each in covered)
-    return Replay(clients, recorder.kinds, recorder.throttled(), begin, end)
+    return Replay(clients, recorder.kinds, recorder.throttled(), *usage.span)
 
 
 class _Recorder:
@@ -217,7 +216,7 @@ class _Recorder:
         return place, time, what
 
     def throttled(self) -> Ints | None:
-        """Return when attempts were answered 429; None where no answer is told."""
+        """Return when attempts were answered 429; None where the log has no answers."""
         return np.sort(np.concatenate(self._throttled)) if self._has_answers else None
 
 

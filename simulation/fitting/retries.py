@@ -17,7 +17,7 @@ from simulation.quantities import SECOND
 __all__ = ["Conduct", "conduct_of"]
 
 _FEWEST = 5
-"""Gaps from which a wait is told."""
+"""The fewest gaps that show a wait."""
 _ALIKE = 0.15  # by so much distributions of gaps differ because some are cut off
 _GROWS, _JITTERS = 1.3, 3.0
 _ASSUMED: dict[str, Any] = {

@@ -14,7 +14,7 @@ import numpy as np
 from simulation.bounds import LEAST_VARIATION, MOST_CALLS_A_DAY, MOST_VARIATION
 from simulation.fitting.apps import FittedApp
 from simulation.fitting.bursts import COARSEST
-from simulation.fitting.fit_report import date_text, span_of
+from simulation.fitting.fit_report import date_text
 from simulation.fitting.gathering import Usage
 from simulation.fitting.options import FitOptions
 from simulation.fitting.random_part import LEAST_RATE
@@ -23,6 +23,7 @@ from simulation.fitting.result import Component, Estimate
 from simulation.fitting.spelling import about_text, number_text, rate_text, share_text, span_text
 from simulation.formats import counted
 from simulation.logs import Reading
+from simulation.moments import local_dates, midnight
 from simulation.quantities import parse_rate
 from simulation.rate_cards import RateCard
 
@@ -80,14 +81,8 @@ def text_of(
 def replay_text(replay: Replay, files: Sequence[str], options: FitOptions, card: RateCard) -> str:
     """Return a scenario file whose clients call as they did in the log, from traces in files."""
     zone = options.timezone
-    first, last = (
-        dt.datetime.fromtimestamp(moment // 1_000_000, zone).date()
-        for moment in (replay.begin, replay.end - 1)
-    )
-    begin, end = (
-        dt.datetime.combine(day, dt.time(), zone).timestamp()
-        for day in (first, last + dt.timedelta(days=1))
-    )
+    first, last = local_dates(replay.begin, replay.end, zone)
+    lasts = midnight(last + dt.timedelta(days=1), zone) - midnight(first, zone)
     calls = sum(len(each.time) for each in replay.clients)
     span = f"{date_text(replay.begin)} to {date_text(replay.end)}"
     lines = _comment(f"The {counted(calls, 'call')} of a log as they came, {span}.")
@@ -95,7 +90,7 @@ def replay_text(replay: Replay, files: Sequence[str], options: FitOptions, card:
     lines += [
         f"start: {first.isoformat()}",
         f"timezone: {zone.key}",
-        f"horizon: {span_text(round((end - begin) * 1_000_000))}",
+        f"horizon: {span_text(lasts)}",
         f"warmup: {'1 day' if last > first else 0}   # until a window of calls is in the pool",
         "replications: 1   # nothing is drawn",
         "clients:",
@@ -133,7 +128,7 @@ def _head(
     """Yield what the whole log shows, as comments."""
     skipped = reading.skipped
     total = sum(app.usage.attempts.total for app in apps)
-    begin, end = span_of(apps)
+    begin, end = usage.span
     what = counted(total, "call" if usage.bucket else "request")
     yield from _comment(
         f"Fitted to {what} of {about_text(end - begin)}, {date_text(begin)} to {date_text(end)}. "

@@ -17,7 +17,7 @@ from simulation.demand import Demand
 from simulation.errors import InputError
 from simulation.planning.search import Search
 from simulation.planning.status import Status, status_of
-from simulation.scenario import Alternative, Client, Estimated, Poisson, Scenario, Schedule
+from simulation.scenario import Alternative, Client, Poisson, Scenario, Schedule, written_rate
 
 __all__ = [
     "Estimates",
@@ -167,14 +167,10 @@ def rate_estimates(scenario: Scenario, shares: Mapping[str, float]) -> list[Rate
 def _estimate(client: Client) -> tuple[Any, str]:
     """Return the number of a client's law that is an estimate, and of what; None if none is."""
     law = client.arrivals.law
-    number, often = None, ""
-    if isinstance(law, Poisson):
-        number, often = law.rate, "a day"
-    elif isinstance(law, Schedule):
-        number, often = law.calls, "each time"
-    if law is None or not isinstance(number, Estimated):
-        return None, ""
-    return number, f"{law.arrival}s {often}"
+    for key, often in (("rate", "a day"), ("calls", "each time")):
+        if law is not None and key in law.estimates:
+            return law.estimates[key], f"{law.arrival}s {often}"
+    return None, ""
 
 
 def shares_of(demand: Demand) -> dict[str, float]:
@@ -259,8 +255,7 @@ def _more_of(client: Client) -> dict[str, Any] | str:
     """Return the keys under ``arrivals`` by which a client calls more, or why there are none."""
     law = client.arrivals.law
     if isinstance(law, Poisson):
-        # Never three digits after the dot, which could be thousands.
-        return {"poisson.rate": f"{law.rate * MORE:.12f} per day"}
+        return {"poisson.rate": written_rate(law.rate * MORE)}
     if not isinstance(law, Schedule):
         return "its calls are recorded"
     if (calls := _more(law.calls)) is not None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
+from collections.abc import Sequence
+from datetime import date
 
 import numpy as np
 import plotly.graph_objects as go
 
+from simulation.moments import local_time
 from simulation.report.colours import BAND, BLUE, GREEN, GREY, ORANGE
 from simulation.report.figure_style import blank_figure
 from simulation.trust import GAP_EDGES, Backtest, Comparison
@@ -22,10 +24,7 @@ def rolling_demand(found: Comparison) -> go.Figure:
     figure = blank_figure(360)
     days = found.days
     begin, zone = days.scenario.clock.start_epoch, days.scenario.timezone
-    times = [
-        dt.datetime.fromtimestamp((begin + hour) / 1e6, zone).replace(tzinfo=None)
-        for hour in days.hours.tolist()
-    ]
+    times = [local_time(begin + hour, zone).replace(tzinfo=None) for hour in days.hours.tolist()]
     median, low, high = found.hourly.T
     _add_band(figure, times, low, high)
     figure.add_scatter(x=times, y=median, name=_MODEL, line={"color": BLUE, "width": 1.5})
@@ -36,9 +35,7 @@ def rolling_demand(found: Comparison) -> go.Figure:
     return figure
 
 
-def _add_band(
-    figure: go.Figure, x: list[dt.datetime] | list[dt.date], low: object, high: object
-) -> None:
+def _add_band(figure: go.Figure, x: Sequence[date], low: object, high: object) -> None:
     """Add what holds 95 % of the runs."""
     edge = {"x": x, "mode": "lines", "line": {"width": 0}}
     figure.add_scatter(y=low, showlegend=False, hoverinfo="skip", **edge)

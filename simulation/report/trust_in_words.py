@@ -88,7 +88,7 @@ def _scored(found: Backtest, days: int) -> str:
 
 
 def _throttled_days(found: Backtest) -> str:
-    row = found.to_dict()["predicted_throttled"]
+    row = found.predicted_throttled
     predicted = f"{number(row['median'])} ({number(row['low'])} to {number(row['high'])})"
     replayed = int(found.replayed.sum())
     pool = f"the scenario's pool throttles {number(replayed)} of the log's attempts"

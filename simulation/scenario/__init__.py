@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from simulation.scenario.clients import Client
     from simulation.scenario.clock import Clock
     from simulation.scenario.conduct import InitialUsage, PartOfPool
-    from simulation.scenario.estimated import Estimated
+    from simulation.scenario.estimated import Estimated, written_rate
     from simulation.scenario.laws import Law
     from simulation.scenario.loading import as_scenario, load_scenario
     from simulation.scenario.objective import Alternative, Objective

@@ -20,6 +20,7 @@ __all__ = [
     "EstimatedRate",
     "EstimatedShare",
     "range_of",
+    "written_rate",
 ]
 
 _KEYS = ("estimate", "low", "high")
@@ -137,6 +138,14 @@ def range_of(number: float) -> str:
     if not isinstance(number, Estimated):
         return ""
     return f" (an estimate, 95 % interval {exact(number.low)} to {exact(number.high)})"
+
+
+def written_rate(per_day: float) -> str:
+    """Return a rate as a scenario file takes it, never with three digits behind the dot.
+
+    Those could be thousands.
+    """
+    return f"{per_day:.12f} per day"
 
 
 def _as_data(number: float) -> Any:

@@ -15,6 +15,7 @@ from simulation.errors import KeyPath
 from simulation.formats import Part
 from simulation.scenario.bursts import Each
 from simulation.scenario.clock import Clock
+from simulation.scenario.estimated import Estimated
 
 __all__ = ["DAYS_PER_WEEK", "WEEKDAYS", "Found", "Law", "outside", "run_of", "weekdays_of"]
 
@@ -51,6 +52,12 @@ class Law(Part, ABC):
     def calls_each(self) -> int:
         """The calls that an arrival makes."""
         return 1 if self.each is None else self.each.calls
+
+    @property
+    def estimates(self) -> dict[str, Estimated]:
+        """Its numbers that are estimates, by key."""
+        numbers = {key: getattr(self, key) for key in type(self).model_fields}
+        return {key: its for key, its in numbers.items() if isinstance(its, Estimated)}
 
     @property
     def times_drawn(self) -> float:

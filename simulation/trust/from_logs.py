@@ -13,16 +13,15 @@ from typing import Any
 from simulation.errors import InputError, Problem
 from simulation.fitting import Fit, FitOptions, Replay, fit_part, replay_of, usage_of
 from simulation.formats import counted
+from simulation.moments import local_dates, midnight
 from simulation.quantities import DAY, HOUR, write_duration
 from simulation.scenario import Scenario, as_scenario
 from simulation.trust.comparison import Comparison, Progress, compare_with_log
-from simulation.trust.judged_days import JudgedDays, lead, midnight
+from simulation.trust.judged_days import JudgedDays, lead
 from simulation.trust.possible import DRAWS, possible_scenarios
 from simulation.trust.predictions import Backtest, backtest_days
 
 __all__ = ["backtest", "compare_fit", "hold_out"]
-
-_SECONDS = 1_000_000
 
 
 def compare_fit(found: Fit, replay: Replay, progress: Progress | None = None) -> Comparison:
@@ -77,7 +76,7 @@ def hold_out(
         what = f"{write_duration(length)} of the log leave nothing to fit to, {have}"
         raise InputError([Problem("--hold-out", "", f"{what}: withhold less")])
     split = first + dt.timedelta(days=count - withheld)
-    until, start = midnight(split, found.scenario), split - lead(found.scenario)
+    until, start = midnight(split, found.scenario.timezone), split - lead(found.scenario)
     its = fit_part(logs, found.options, until, start)
     models = [JudgedDays.of(its.drawn(number), split, withheld) for number in range(DRAWS)]
     with _traced(replay) as clients:
@@ -115,7 +114,7 @@ def backtest(
     usage, _ = usage_of(logs, its)
     replay = replay_of(logs, its, usage, scenario.card)
     first, count = _whole_days(replay, scenario)
-    _check_traces(scenario, midnight(first, scenario), replay.end)
+    _check_traces(scenario, midnight(first, scenario.timezone), replay.end)
     models = [JudgedDays.of(each, first, count) for each in possible_scenarios(scenario)]
     with _traced(replay) as clients:
         log = models[0].replayed(clients)
@@ -141,15 +140,13 @@ def _whole_days(replay: Replay, scenario: Scenario) -> tuple[dt.date, int]:
     A day is whole if the log begins in its first hour, or ends in its last. Those whose credits
     are still in use when the judged days begin are left out.
     """
-    first, last = (
-        dt.datetime.fromtimestamp(moment // _SECONDS, scenario.timezone).date()
-        for moment in (replay.begin, replay.end - 1)
-    )
-    if replay.begin >= midnight(first, scenario) + HOUR:
+    zone = scenario.timezone
+    first, last = local_dates(replay.begin, replay.end, zone)
+    if replay.begin >= midnight(first, zone) + HOUR:
         first += dt.timedelta(days=1)
     first += lead(scenario)
     end = last + dt.timedelta(days=1)
-    if replay.end < midnight(end, scenario) - HOUR:
+    if replay.end < midnight(end, zone) - HOUR:
         end = last
     count = (end - first).days
     if count < 1:
@@ -161,10 +158,8 @@ def _whole_days(replay: Replay, scenario: Scenario) -> tuple[dt.date, int]:
 @contextmanager
 def _traced(replay: Replay) -> Iterator[list[dict[str, Any]]]:
     """Write a replay's traces to a folder that is there for a while; yield clients with them."""
-    from pyarrow.csv import write_csv
-
     with TemporaryDirectory(prefix="creditsim-") as folder:
         files = [str(Path(folder, name)) for name in replay.files("replay")]
-        for file, table in zip(files, replay.tables(), strict=True):
-            write_csv(table, file)
+        for file, text in zip(files, replay.texts(), strict=True):
+            Path(file).write_text(text, encoding="utf-8")
         yield replay.written(files)

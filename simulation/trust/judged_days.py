@@ -10,12 +10,11 @@ from math import ceil
 import numpy as np
 
 from simulation.arrays import Ints
+from simulation.moments import local_time, midnight
 from simulation.quantities import DAY, HOUR, write_duration
 from simulation.scenario import Scenario
 
-__all__ = ["JudgedDays", "lead", "midnight"]
-
-_SECONDS = 1_000_000
+__all__ = ["JudgedDays", "lead"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class JudgedDays:
         """Where each day begins, and the last one ends, µs since the run's start, (d + 1,)."""
         days = [*self.dates, self.first + dt.timedelta(days=self.count)]
         begin = self.scenario.clock.start_epoch
-        return np.array([midnight(day, self.scenario) - begin for day in days])
+        return np.array([midnight(day, self.scenario.timezone) - begin for day in days])
 
     @cached_property
     def hours(self) -> Ints:
@@ -60,10 +59,7 @@ class JudgedDays:
     def hour_of_week(self) -> Ints:
         """Which hour of the week each of ``hours`` is by the local clock, (h,)."""
         begin, zone = self.scenario.clock.start_epoch, self.scenario.timezone
-        local = [
-            dt.datetime.fromtimestamp((begin + hour) // _SECONDS, zone)
-            for hour in self.hours.tolist()
-        ]
+        local = [local_time(begin + hour, zone) for hour in self.hours.tolist()]
         return np.array([24 * each.weekday() + each.hour for each in local])
 
     @classmethod
@@ -75,7 +71,7 @@ class JudgedDays:
         """
         start = min(scenario.start.date(), first - lead(scenario))
         end = first + dt.timedelta(days=count)
-        begin, judged, ends = (midnight(day, scenario) for day in (start, first, end))
+        begin, judged, ends = (midnight(day, scenario.timezone) for day in (start, first, end))
         values: dict[str, object] = {
             "start": start.isoformat(),
             "warmup": write_duration(judged - begin),
@@ -88,8 +84,8 @@ class JudgedDays:
     def replayed(self, clients: list[dict[str, object]]) -> JudgedDays:
         """Return the same days of the same org with other clients, such as those of a log."""
         start = self.first - lead(self.scenario)
-        begin, judged = (midnight(day, self.scenario) for day in (start, self.first))
-        end = midnight(self.first + dt.timedelta(days=self.count), self.scenario)
+        begin, judged = (midnight(day, self.scenario.timezone) for day in (start, self.first))
+        end = midnight(self.first + dt.timedelta(days=self.count), self.scenario.timezone)
         values = {
             "start": start.isoformat(),
             "warmup": write_duration(judged - begin),
@@ -104,9 +100,3 @@ class JudgedDays:
 def lead(scenario: Scenario) -> dt.timedelta:
     """Return the days before the judged ones whose calls the pool still counts."""
     return dt.timedelta(days=ceil(scenario.card.window / DAY))
-
-
-def midnight(day: dt.date, scenario: Scenario) -> int:
-    """Return when a local day begins, µs since 1970-01-01 UTC."""
-    moment = dt.datetime.combine(day, dt.time(), scenario.timezone)
-    return round(moment.timestamp()) * _SECONDS

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import exp, log
 from typing import Any
 
 from simulation.bounds import LEAST_VARIATION, MOST_VARIATION
 from simulation.demand import stream
-from simulation.scenario import Estimated, Poisson, Scenario, Schedule
+from simulation.scenario import Scenario, written_rate
 
 __all__ = ["DRAWS", "possible_scenarios"]
 
@@ -23,41 +22,34 @@ def possible_scenarios(scenario: Scenario) -> list[Scenario]:
     A number is log-normal around its estimate, as wide as its interval; a whole number of calls is
     rounded. Of a scenario without estimates, it is the scenario alone.
     """
-    keys = dict(_estimates(scenario))
-    keys_of = {client.name: f"#{place}" for place, client in enumerate(scenario.clients, 1)}
-    if not keys:
+    estimates = [
+        (place, client, key, number)
+        for place, client in enumerate(scenario.clients, 1)
+        if client.arrivals.law is not None
+        for key, number in client.arrivals.law.estimates.items()
+    ]
+    if not estimates:
         return [scenario]
     found = []
     for draw in range(DRAWS):
         values: dict[str, Any] = {"alternatives": []}
-        for (client, key), number in keys.items():
+        for place, client, key, number in estimates:
             value, low, high = number.parts
-            random = stream(scenario.seed, draw, client, 0, f"estimate of {key}")
+            random = stream(scenario.seed, draw, client.name, 0, f"estimate of {key}")
             drawn = value * exp(random.standard_normal() * _spread(value, low, high))
-            values[f"clients.{keys_of[client]}.arrivals.{key}"] = _written(key, drawn)
+            law = f"clients.#{place}.arrivals.{client.arrivals.kind}"
+            values[f"{law}.{key}"] = _written(key, drawn)
         found.append(scenario.changed(values))
     return found
 
 
 def _written(key: str, drawn: float) -> Any:
     """Return a number as the scenario file writes what stands at a key."""
-    if key.endswith("rate"):
-        return f"{drawn:.12f} per day"
-    if key.endswith("calls"):
+    if key == "rate":
+        return written_rate(drawn)
+    if key == "calls":
         return max(1, round(drawn))
     return f"{100 * min(max(drawn, LEAST_VARIATION), MOST_VARIATION):.12f}%"
-
-
-def _estimates(scenario: Scenario) -> Iterator[tuple[tuple[str, str], Estimated]]:
-    """Yield clients and keys of their arrivals whose numbers are estimates, with these."""
-    for client in scenario.clients:
-        law = client.arrivals.law
-        if isinstance(law, Poisson):
-            for name in ("rate", "daily_variation"):
-                if isinstance(its := getattr(law, name), Estimated):
-                    yield (client.name, f"poisson.{name}"), its
-        elif isinstance(law, Schedule) and isinstance(law.calls, Estimated):
-            yield (client.name, "schedule.calls"), law.calls
 
 
 def _spread(value: float, low: float, high: float) -> float:

@@ -144,6 +144,12 @@ class Backtest:
         """Whether the days before are some, but too few to show what is usual in a week."""
         return 0 < self.before < _FEWEST_BEFORE
 
+    @property
+    def predicted_throttled(self) -> dict[str, float]:
+        """Attempts that are throttled on all days: the median, and what holds 95 %."""
+        in_all = interval_of(self.throttled.sum(axis=1).astype(float))
+        return dict(zip(("median", "low", "high"), map(float, in_all), strict=True))
+
     def table(self) -> pd.DataFrame:
         """Return a row for each day: what came, and the predictions with their intervals."""
         import pandas as pd
@@ -175,8 +181,6 @@ class Backtest:
         import pandas as pd
 
         days = len(self.dates)
-        in_all = self.throttled.sum(axis=1).astype(float)
-        median, low, high = (float(each) for each in interval_of(in_all))
         rows = self.table().astype({"date": str}).to_dict("records")
         return {
             "verdict": self.verdict,
@@ -192,7 +196,7 @@ class Backtest:
             },
             "answered_429": None if self.answered_429 is None else int(self.answered_429.sum()),
             "replayed_throttled": int(self.replayed.sum()),
-            "predicted_throttled": {"median": median, "low": low, "high": high},
+            "predicted_throttled": self.predicted_throttled,
             "by_day": [
                 {key: None if pd.isna(value) else value for key, value in row.items()}
                 for row in rows
