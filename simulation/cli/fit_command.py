@@ -145,14 +145,16 @@ def fit(
     from simulation.cli.fit_view import fit_view
 
     Console().print(fit_view(found, comparison, predicted))
-    _print_files([file.file for file in (scenario_file, json_file, page, replay_file) if file])
+    written = [file.file for file in (scenario_file, json_file, page, replay_file) if file]
+    _print_files(written, found.report["org_is_assumed"])
 
 
-def _print_files(written: list[Path]) -> None:
+def _print_files(written: list[Path], is_assumed: bool) -> None:
     """Print what was written, the scenario first, and what comes next."""
     names = [shlex.quote(shown(each)) for each in written]
     print(f"Wrote {listed(names)}.")
-    print(f"Set your edition and licenses in it, then: creditsim plan {names[0]}")
+    first = "Set your edition and licenses in it, then" if is_assumed else "Next"
+    print(f"{first}: creditsim plan {names[0]}")
 
 
 def _command(name: str, files: list[Path], options: dict[str, Any]) -> str:

@@ -56,7 +56,7 @@ def _logged(found: Fit) -> str:
 def backtest_view(found: Backtest) -> RenderableType:
     """Return what predictions were worth, and a table of the days."""
     table = table_of(
-        *("day", "peak", "predicted", "95 % of runs", "last week", "429s", "429s predicted"),
+        *("day", "peak", "predicted", "95 % of runs", "last week", "429s", "expected"),
         title="Days that were not fitted",
     )
     for row in backtest_rows(found):

@@ -35,10 +35,10 @@ def possible_scenarios(scenario: Scenario) -> list[Scenario]:
         values: dict[str, Any] = {"alternatives": []}
         for place, client, key, number in estimates:
             value, low, high = number.parts
-            random = stream(scenario.seed, draw, client.name, 0, f"estimate of {key}")
+            name = f"{client.arrivals.kind}.{key}"
+            random = stream(scenario.seed, draw, client.name, 0, f"estimate of {name}")
             drawn = value * exp(random.standard_normal() * _spread(value, low, high))
-            law = f"clients.#{place}.arrivals.{client.arrivals.kind}"
-            values[f"{law}.{key}"] = _written(key, drawn)
+            values[f"clients.#{place}.arrivals.{name}"] = _written(key, drawn)
         found.append(scenario.changed(values))
     return found
 
