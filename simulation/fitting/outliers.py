@@ -13,6 +13,7 @@ __all__ = ["usual_days"]
 
 _LEVEL = 0.01  # of naming any outlier where there is none
 _FEWEST = 2  # arrivals a day; fewer have no cube root that is about normal
+_LEAST_MEAN = 1e-12  # steep growth makes that of far days 0
 _MOST, _MOST_SHARE = 20, 6  # at most 20 days are left out, and one in six
 
 
@@ -23,8 +24,9 @@ def _scores(days: Days, model: DayModel) -> Floats:
     mean 1 − c/9 and variance c/9 (E. B. Wilson and M. M. Hilferty, The distribution of chi-square,
     1931).
     """
-    squared = model.spread / model.mean + model.variation
-    root = np.cbrt(days.calls / model.mean)
+    mean = np.maximum(model.mean, _LEAST_MEAN)
+    squared = model.spread / mean + model.variation
+    root = np.cbrt(days.calls / mean)
     scores: Floats = (root - (1 - squared / 9)) / np.sqrt(squared / 9)
     return scores
 
