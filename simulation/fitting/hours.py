@@ -63,6 +63,12 @@ class LocalClock:
         shown: Ints = moments + self._offsets[its]
         return shown
 
+    def utc(self, shown: Ints) -> Ints:
+        """Return when the clocks show local times, (n,), µs since 1970-01-01 UTC."""
+        guess = shown - (self.local(shown) - shown)
+        moments: Ints = shown - (self.local(guess) - guess)
+        return moments
+
     def midnight(self, date: dt.date) -> int:
         """Return when a local date begins, µs since 1970-01-01 UTC."""
         begins = dt.datetime.combine(date, dt.time(), self.zone)

@@ -79,6 +79,21 @@ def test_jitter_and_missed_runs_are_tolerated_and_said() -> None:
     assert any("begin within" in note for note in found.notes)
 
 
+@pytest.mark.parametrize("jitter", [0.5, 2, 4, 8])
+@pytest.mark.parametrize("every", [5, 7, 15, 60])
+def test_a_poll_with_jitter_is_one_schedule(every: int, jitter: float) -> None:
+    """Not several jobs that share its calls: its own period is the simplest that tells them."""
+    generator = np.random.default_rng(12)
+    begin = 20_458 * DAY
+    beat = np.arange(begin, begin + 28 * DAY, every * MINUTE)
+    times = beat + generator.integers(0, int(jitter * SECOND), len(beat))
+    fitted = fit_client("app", Cells.of_times(times, SECOND, ((begin, begin + 28 * DAY),)), UTC)
+    (found,) = fitted.components
+    written = "1 hour" if every == 60 else f"{every} minutes"
+    assert found.law["schedule"] == {"every": written, "calls": 1}
+    assert found.estimates["missed"].value == 0
+
+
 def test_a_schedule_of_which_many_runs_are_missed_calls_as_often_as_its_log() -> None:
     generator = np.random.default_rng(4)
     begin = 20_458 * DAY
