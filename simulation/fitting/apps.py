@@ -82,6 +82,7 @@ def _largest(usage: Usage, names: Collection[str]) -> list[ClientUsage]:
         throttled=sum(each.throttled for each in small),
         kinds=kinds,
         after=sum((each.after for each in small[1:]), small[0].after),
+        crowded=sum((each.crowded for each in small[1:]), small[0].crowded),
         usual=sum((each.usual for each in small[1:]), small[0].usual),
         chains=sum((each.chains for each in small[1:]), small[0].chains),
         durations=sums_by_kind(pair for each in small for pair in each.durations.items()),

@@ -33,6 +33,7 @@ CLIENT_BITS, TARGET_BITS, RECORD_BITS = 12, 16, 20
 
 _THROTTLED = 429
 _LEAST = 1000
+_LONG = 2**62  # more than lies between any two attempts, µs
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -150,6 +151,7 @@ def follow(
     longest: int,
     is_call: Any,
     after: Any,
+    crowded: Any,
     usual: Any,
     chains: Any,
 ) -> None:
@@ -159,19 +161,28 @@ def follow(
     before: waits of retries are steady or grow. Requests share a slot by their hash; the later one
     takes it, so that the memory is bounded, and a call that loses its slot counts as two.
 
+    Where a client asks for the same so often that its next call may come before a retry does, the
+    two cannot be told apart: if an attempt follows after no less than half the time since the
+    request came before. Then every attempt follows, whatever its gap, until one is answered: as
+    many calls are counted as are answered, however their attempts lie among each other.
+
     Parameters
     ----------
     client, same, time, status : (n,) int64 arrays
         In the order of time: whose an attempt is, the hash of its request, µs, status.
     slots : (2^k,) record array
-        ``key``, ``time`` and ``gap`` of the last throttled attempt, ``attempts`` so far;
-        ``seen_key`` and ``seen`` of the last attempt that was answered otherwise.
+        ``key``, ``time`` and ``gap`` of the last throttled attempt, ``attempts`` so far, and
+        ``before``, the time since the request came before the first of them, -1 where it is so
+        short that retries cannot be told; ``seen_key`` and ``seen`` of the last attempt that was
+        answered otherwise.
     longest : int
         µs.
     is_call : (n,) bool array
         Becomes whether each attempt begins a call.
     after : (clients, `MOST_COUNTED`, `BINS`) int64 array
         Counts of the gaps before the second attempt, the third, and so on.
+    crowded : (clients, 2, `BINS`) int64 array
+        The same where retries cannot be told: before the second attempt, and before all others.
     usual : (clients, `BINS`) int64 array
         Counts of the gaps between equal requests of which the first was not throttled.
     chains : (clients, `MOST_COUNTED` + 1, 2) int64 array
@@ -179,28 +190,55 @@ def follow(
     """
     mask = np.uint64(len(slots) - 1)
     for n in range(len(time)):
-        key = (np.uint64(same[n]) ^ (np.uint64(client[n]) * _MIX)) | np.uint64(1)
-        slot = np.int64((key * _MIX) >> np.uint64(32) & mask)
-        one = slots[slot]
-        is_throttled = status[n] == _THROTTLED
+        who, key = client[n], (np.uint64(same[n]) ^ (np.uint64(client[n]) * _MIX)) | np.uint64(1)
+        one = slots[np.int64((key * _MIX) >> np.uint64(32) & mask)]
+        is_waiting = one.attempts > 0 and one.key == key
         gap = time[n] - one.time
-        follows = one.attempts > 0 and one.key == key
-        follows = follows and gap <= longest and 2 * gap >= one.gap
-        is_call[n] = not follows
-        if follows:
-            place = min(one.attempts, MOST_COUNTED) - 1
-            after[client[n], place, _bin_of(gap)] += 1
-        elif one.attempts > 0 and one.key == key:
-            chains[client[n], min(one.attempts, MOST_COUNTED), 1] += 1
-            one.attempts = 0
+        is_call[n] = not (is_waiting and gap <= longest and (one.before < 0 or 2 * gap >= one.gap))
+        if not is_call[n]:
+            _count_gap(one, gap, after[who], crowded[who])
+        elif is_waiting:
+            _end(one, one.attempts, chains[who, :, 1])
         elif one.seen_key == key:
-            usual[client[n], _bin_of(time[n] - one.seen)] += 1
-        if is_throttled:
-            one.gap = gap if follows else 0
-            one.attempts = one.attempts + 1 if follows else 1
-            one.key, one.time = key, time[n]
+            usual[who, _bin_of(time[n] - one.seen)] += 1
+        if status[n] == _THROTTLED:
+            _wait(one, key, time[n], is_call[n])
         else:
-            if follows:
-                chains[client[n], min(one.attempts + 1, MOST_COUNTED), 0] += 1
-                one.attempts = 0
+            if not is_call[n]:
+                _end(one, one.attempts + 1, chains[who, :, 0])
             one.seen_key, one.seen = key, time[n]
+
+
+@compiled
+def _count_gap(one: Any, gap: int, after: Any, crowded: Any) -> None:
+    """Count the gap before a retry, where it is one for certain or where it is not."""
+    if one.before <= 2 * gap:
+        one.before = -1
+    if one.before < 0:
+        crowded[min(one.attempts, 2) - 1, _bin_of(gap)] += 1
+    else:
+        after[min(one.attempts, MOST_COUNTED) - 1, _bin_of(gap)] += 1
+
+
+@compiled
+def _end(one: Any, attempts: int, chains: Any) -> None:
+    """Count a call by its attempts, if they are told from those of others."""
+    if one.before >= 0:
+        chains[min(attempts, MOST_COUNTED)] += 1
+    one.attempts = 0
+
+
+@compiled
+def _wait(one: Any, key: Any, time: int, is_first: bool) -> None:
+    """Take notice of a throttled attempt, which may be tried again."""
+    if is_first:
+        one.before = _LONG
+        if one.seen_key == key:
+            one.before = time - one.seen
+        if one.key == key:
+            one.before = min(one.before, time - one.time)
+        one.gap, one.attempts = 0, 1
+    else:
+        one.gap = time - one.time
+        one.attempts += 1
+    one.key, one.time = key, time

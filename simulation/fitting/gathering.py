@@ -44,6 +44,7 @@ _LAST = record(
     time=np.int64,
     gap=np.int64,
     attempts=np.int64,
+    before=np.int64,
     seen_key=np.uint64,
     seen=np.int64,
 )
@@ -64,7 +65,7 @@ class ClientUsage:
     kinds : Counter
         Attempts by what was asked for: the kind of call, and the records in it where the log tells
         them, or None.
-    after, usual, chains : int64 arrays
+    after, crowded, usual, chains : int64 arrays
         Of `attempt_loops.follow`, of this client.
     durations : dict of str to (200,) int64 array
         How long its calls stayed open, by kind of call and class: see `SeenDurations`.
@@ -76,6 +77,7 @@ class ClientUsage:
     throttled: int
     kinds: Counter[tuple[Kind, int | None]]
     after: Ints
+    crowded: Ints
     usual: Ints
     chains: Ints
     durations: dict[str, Ints]
@@ -205,6 +207,7 @@ class Gathering:
         self._durations = SeenDurations()
         self._last = np.zeros(_SLOTS, _LAST)
         self._after = np.zeros((0, MOST_COUNTED, BINS), np.int64)
+        self._crowded = np.zeros((0, 2, BINS), np.int64)
         self._usual = np.zeros((0, BINS), np.int64)
         self._chains = np.zeros((0, MOST_COUNTED + 1, 2), np.int64)
         self._begin = self._end = 0
@@ -252,12 +255,14 @@ class Gathering:
         if count > len(self._usual):
             more = ((0, count - len(self._usual)),)
             self._after = np.pad(self._after, (*more, (0, 0), (0, 0)))
+            self._crowded = np.pad(self._crowded, (*more, (0, 0), (0, 0)))
             self._usual = np.pad(self._usual, (*more, (0, 0)))
             self._chains = np.pad(self._chains, (*more, (0, 0), (0, 0)))
         if not self._reading.bucket:
             follow(
                 *(client, entries.same, entries.time, entries.status, self._last),
-                *(_LONGEST_WAIT, is_call, self._after, self._usual, self._chains),
+                *(_LONGEST_WAIT, is_call),
+                *(self._after, self._crowded, self._usual, self._chains),
             )
         return client, is_call
 
@@ -296,6 +301,7 @@ class Gathering:
                     throttled=self._throttled[client],
                     kinds=kinds[client],
                     after=self._after[client],
+                    crowded=self._crowded[client],
                     usual=self._usual[client],
                     chains=self._chains[client],
                     durations=durations.get(client, {}),

@@ -52,23 +52,33 @@ def conduct_of(usage: ClientUsage) -> Conduct:
 
     Attempts after a throttled one are retries if they come at other times than the client asks
     for the same thing otherwise: their gaps grow from attempt to attempt, or are much shorter.
-    Else they are calls of their own.
+    Else they are calls of their own. Where calls follow each other so closely that a retry of one
+    may come behind the next one, no wait can be told, and what the client does is assumed.
     """
     if not usage.throttled:
         why = "the log has no throttled attempt, so what it does then is assumed"
         return Conduct(_ASSUMED, False, False, why)
     counts = usage.after.sum(axis=1)
+    if not _as_usual(usage) and usage.crowded[0].sum() >= max(_FEWEST, counts[0]):
+        why = (
+            f"its requests come so closely that retries of {usage.throttled:,} throttled attempts "
+            "cannot be told from new calls: those that were answered count as calls, and what it "
+            "does when it is throttled is assumed"
+        )
+        return Conduct(_ASSUMED, False, True, why)
     known = [n for n in range(len(counts)) if counts[n] >= _FEWEST]
     if not known or known[0] != 0:
         why = f"of {usage.throttled:,} throttled attempts, none was tried again"
         return Conduct("drop", True, False, why)
-    waits = [_quantile(usage.after[n], 0.5) for n in known]
+    unseen = SECOND / 2 if usage.attempts.grain >= SECOND else 0.0  # in a log of whole seconds
+    waits = [max(_quantile(usage.after[n], 0.5), unseen) for n in known]
     grows = len(waits) > 1 and max(waits) >= _GROWS * waits[0]
     usual = _quantile(usage.usual, 0.5) if usage.usual.sum() >= _FEWEST else np.inf
     if _as_usual(usage) or (not grows and not waits[0] * 2 < usual):
         why = (
             "what follows a throttled attempt comes as it always does, so it counts as new calls; "
-            f"requests that are alike cannot be told apart: up to {counts.sum():,} may be retries"
+            f"requests that are alike cannot be told apart: up to {_after_all(usage).sum():,} may "
+            "be retries"
         )
         return Conduct("drop", True, False, why)
     return Conduct({"retry": _policy(usage, waits)}, True, True, _told(usage, counts))
@@ -80,11 +90,17 @@ def _as_usual(usage: ClientUsage) -> bool:
     By the largest difference of their distributions (N. Smirnov, Table for estimating the goodness
     of fit of empirical distributions, 1948), beyond what chance and gaps that are cut off make.
     """
-    after, usual = usage.after.sum(axis=0), usage.usual
+    after, usual = _after_all(usage), usage.usual
     if min(after.sum(), usual.sum()) < _FEWEST:
         return False
     apart = np.abs(np.cumsum(after) / after.sum() - np.cumsum(usual) / usual.sum()).max()
     return bool(apart < _ALIKE + 1.36 * np.sqrt(1 / after.sum() + 1 / usual.sum()))
+
+
+def _after_all(usage: ClientUsage) -> Ints:
+    """Return the counts of all gaps after throttled attempts, (bins,)."""
+    found: Ints = usage.after.sum(axis=0) + usage.crowded.sum(axis=0)
+    return found
 
 
 def _policy(usage: ClientUsage, waits: list[float]) -> dict[str, Any]:

@@ -93,6 +93,28 @@ def test_a_request_that_comes_again_after_an_answer_is_a_call_of_its_own() -> No
     assert usage.usual.sum() == 19
 
 
+def test_retries_of_calls_that_follow_closely_are_counted_but_no_policy_is_told() -> None:
+    """A campaign sends an update each 700 ms, and tries each of its last 200 again."""
+    generator, attempts = np.random.default_rng(5), []
+    for burst in range(20):
+        for number in range(600):
+            at, wait = burst * DAY + number * 7 * SECOND // 10, 5 * SECOND
+            for _ in range(generator.integers(1, 6) if number > 400 else 0):
+                attempts.append((at, 429))
+                at, wait = at + int(wait * generator.uniform(0.9, 1.1)), 2 * wait
+            attempts.append((at, 200))
+    attempts.sort()
+    times, statuses = ([each[n] for each in attempts] for n in range(2))
+    for times_seen in (times, [time // SECOND * SECOND for time in times]):
+        (usage,) = gathered(times_seen, statuses, same=[7] * len(times)).values()
+        conduct = conduct_of(usage)
+        assert conduct.retries
+        assert not conduct.is_seen
+        assert "cannot be told from new calls" in conduct.why
+        # Gaps that shrink by chance as if a call were new make it a little more.
+        assert 0 <= usage.calls.total / (20 * 600) - 1 < 0.01
+
+
 @pytest.mark.parametrize(
     ("waits", "first", "factor", "jitter"),
     [
