@@ -54,6 +54,17 @@ class FittedApp:
     mix: Mix
     conduct: Conduct
 
+    @property
+    def client_names(self) -> list[str]:
+        """What the scenario calls the clients that stand for the app: one for each law."""
+        kinds = [next(iter(each.law)) for each in self.laws.components]
+        if len(kinds) == 1:
+            return [self.name]
+        jobs = kinds.count("schedule")
+        others = ["poisson", "bursts", "large-bursts"]
+        ends = [f"job-{number + 1}" for number in range(jobs)] + others[: len(kinds) - jobs]
+        return [f"{self.name}-{end}" for end in ends]
+
 
 def fitted_apps(
     usage: Usage, options: FitOptions, card: RateCard, start: dt.date

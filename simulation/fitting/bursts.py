@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulation.arrays import Flags, Ints
+from simulation.arrays import Flags, Floats, Ints
 from simulation.fitting.cells import Cells
 from simulation.fitting.clumping import Clumping, clumping_of
 from simulation.fitting.hours import LocalClock
@@ -26,6 +26,8 @@ _MOST_COVERED = 0.3  # of the time that a log covers, by bursts that stand apart
 _STEP_ERROR = 0.05  # of the time between calls of bursts that overlap, about the steps tried
 _SAME = 0.6  # of the bursts have one size, if all are taken to
 _SOME = 1.1  # calls of an arrival, by their squares; less is a few calls at one moment
+_MOST_SIZES = 3  # that bursts are parted into
+_SPREAD = 3.0  # mean square of sizes by their squared mean, from which one size tells none of them
 _MULTIPLE = 0.85  # of the bursts have that size or a multiple, which several at once make
 
 
@@ -43,6 +45,9 @@ class Bursts(NamedTuple):
     spread : float
         The variance of a count of calls by its mean, over times longer than a burst.
     notes : tuple of str
+    parts : tuple of (Cells, Bursts)
+        The calls by how large their bursts are, the smallest first, where these differ so much that
+        one size would be that of none, such as single calls beside a rare load; else empty.
     """
 
     calls: int
@@ -51,6 +56,7 @@ class Bursts(NamedTuple):
     step: Estimate | None
     spread: float
     notes: tuple[str, ...] = ()
+    parts: tuple[tuple[Cells, Bursts], ...] = ()
 
 
 _SINGLE = Bursts(1, 0, None, None, 1.0)
@@ -68,10 +74,15 @@ def bursts_of(cells: Cells, clock: LocalClock) -> Bursts:
     if cells.total < 3:
         return _SINGLE
     clumping = clumping_of(cells, clock)
-    if not clumping.is_significant:
+    if not clumping.is_possible:
         return _SINGLE
     apart = _apart(cells, clock)
-    return _overlapping(clumping, cells.grain) if apart is None else _counted(cells, apart)
+    parts = () if apart is None else _parted(cells, apart)
+    if not clumping.is_significant and not parts:
+        return _SINGLE
+    if apart is None:
+        return _overlapping(clumping, cells.grain)
+    return _counted(cells, apart)._replace(parts=parts)
 
 
 class _Apart(NamedTuple):
@@ -155,6 +166,64 @@ def _counted(cells: Cells, apart: _Apart) -> Bursts:
         return Bursts(1, 0, size, None, max(1.0, spread), (what,))
     step = _step(cells, apart, apart.calls > 1, None)
     return Bursts(chosen, _readable(step), size, step, max(1.0, spread), (what,))
+
+
+def _parted(cells: Cells, apart: _Apart) -> tuple[tuple[Cells, Bursts], ...]:
+    """Return the cells of bursts by size, the smallest first; none where one size tells them."""
+    limits = _limits(np.sort(apart.calls), _MOST_SIZES)
+    if not limits:
+        return ()
+    of_burst = np.searchsorted(np.array(limits), apart.calls, side="right")
+    lengths = apart.last - apart.first + 1
+    of_cell = np.repeat(of_burst, lengths)
+    parts = []
+    for number in range(len(limits) + 1):
+        its = cells.with_calls(np.where(of_cell == number, cells.calls, 0))
+        behind = np.cumsum(lengths[of_burst == number])
+        first = np.concatenate([[0], behind[:-1]])
+        calls = apart.calls[of_burst == number]
+        parts.append((its, _counted(its, _Apart(calls, first, behind - 1, apart.merged))))
+    return tuple(parts)
+
+
+def _limits(sizes: Ints, most: int) -> list[int]:
+    """Return the sizes from which bursts are of a larger kind, rising, for at most so many kinds.
+
+    Parameters
+    ----------
+    sizes : (b,) int64 array
+        Of all bursts, rising.
+    most : int
+    """
+    spread = _spread(np.array([0]), sizes)[0]
+    if most < 2 or spread < _SPREAD:
+        return []
+    first = np.flatnonzero(np.diff(sizes)) + 1  # each size that is larger than the one before
+    below, above = _spread(first, sizes, below=True), _spread(first, sizes)
+    calls = np.cumsum(sizes)[first - 1] / sizes.sum()
+    # By calls, for each of them is as likely to find the pool empty.
+    best = int(np.argmin(calls * np.log(below) + (1 - calls) * np.log(above)))
+    limit = int(sizes[first[best]])
+    small, large = sizes[: first[best]], sizes[first[best] :]
+    wider = small if below[best] > above[best] else large
+    return sorted([limit, *_limits(wider, most - 1)])
+
+
+def _spread(first: Ints, sizes: Ints, below: bool = False) -> Floats:
+    """Return the mean square by the squared mean of sizes from each place on, or below it."""
+    squares, sums = (
+        np.concatenate([[0.0], np.cumsum(sizes.astype(np.float64) ** power)]) for power in (2, 1)
+    )
+    if below:
+        count, square, total = first, squares[first], sums[first]
+    else:
+        count, square, total = (
+            len(sizes) - first,
+            squares[-1] - squares[first],
+            sums[-1] - sums[first],
+        )
+    spread: Floats = square * count / total**2
+    return spread
 
 
 def _step(cells: Cells, apart: _Apart, used: Flags, calls: int | None) -> Estimate:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from simulation.fitting.cells import Cells
 from simulation.fitting.hours import LocalClock
-from simulation.fitting.random_part import random_part
+from simulation.fitting.random_part import random_parts
 from simulation.fitting.result import Component, DayFactors, FittedClient, Outlier
 from simulation.fitting.schedules import COARSEST, schedules_of
 from simulation.fitting.spelling import span_text
@@ -52,7 +52,9 @@ def fit_client(
     outliers: tuple[Outlier, ...] = ()
     factors: DayFactors | None = None
     if rest.total:
-        part = random_part(rest, clock, start, cells.total)
-        components = [*schedules, part.component]
-        outliers, factors = part.outliers, part.day_factors
+        parts = random_parts(rest, clock, start, cells.total)
+        components = [*schedules, *(part.component for part in parts)]
+        dates = {each.date: each for part in reversed(parts) for each in part.outliers}
+        outliers = tuple(dates[date] for date in sorted(dates))
+        factors = parts[0].day_factors  # of the smallest bursts, of which there are the most
     return FittedClient(name, start, tuple(components), outliers, factors, tuple(notes))

@@ -41,13 +41,24 @@ class Clumping(NamedTuple):
         Lengths of windows, µs.
     factor, error : (k,) float64 array
         The factor, and its standard error, as hours of a log differ.
+    by_chance : (k,) float64 array
+        The standard error of the factor of a Poisson process with the calls of each hour.
     calls : int
     """
 
     scales: Ints
     factor: Floats
     error: Floats
+    by_chance: Floats
     calls: int
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether calls clump more than those of a Poisson process, be it in a few hours alone.
+
+        A rate that changes within the hour does so too, which `is_significant` tells apart.
+        """
+        return bool((self.factor - 1 > _STANDARD_ERRORS * self.by_chance).any())
 
     @property
     def is_significant(self) -> bool:
@@ -133,7 +144,7 @@ def clumping_of(cells: Cells, clock: LocalClock) -> Clumping:
     hours = np.concatenate([[0], np.cumsum(np.diff(local // HOUR) != 0)])
     count = int(hours[-1]) + 1
     scales = _SCALES[cells.grain <= _SCALES]
-    factors, errors = [], []
+    found: list[tuple[float, float, float]] = []
     # Windows of each length, and their calls; longer ones are made of shorter ones.
     made = {cells.grain: (local // cells.grain, cells.calls.astype(np.float64), hours)}
     for scale in scales.tolist():
@@ -151,8 +162,20 @@ def clumping_of(cells: Cells, clock: LocalClock) -> Clumping:
         squares -= np.bincount(of_hour[:-1], next_one * total[:-1] * total[1:], count)
         mean = np.bincount(of_hour, part * total, count)
         factor = squares.sum() / max(mean.sum(), 1e-12)
-        factors.append(factor)
         # By hours, which are independent (W. G. Cochran, Sampling Techniques, 1977, section 2.11).
         residual = squares - factor * mean
-        errors.append(np.sqrt((residual**2).sum()) / max(mean.sum(), 1e-12))
-    return Clumping(scales, np.array(factors), np.array(errors), cells.total)
+        error = np.sqrt((residual**2).sum()) / max(mean.sum(), 1e-12)
+        found.append((factor, error, _error_by_chance(mean, HOUR // scale)))
+    factors, errors, by_chance = np.array(found, np.float64).reshape(-1, 3).T
+    return Clumping(scales, factors, errors, by_chance, cells.total)
+
+
+def _error_by_chance(calls: Floats, windows: int) -> float:
+    """Return the standard error of the factor of Poisson counts, by the calls of each hour, (h,).
+
+    Half the squared difference of two counts with mean m has the variance m/2 + 2 m². Neighbouring
+    ones share a count, which adds their covariance, m/4 + m²/2, twice.
+    """
+    mean = calls / windows
+    variance = windows * (mean + 3 * mean**2)
+    return float(np.sqrt(variance.sum())) / max(float(calls.sum()), 1e-12)

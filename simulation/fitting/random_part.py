@@ -27,7 +27,7 @@ from simulation.fitting.variation import daily_variation, day_factors
 from simulation.fitting.weekdays import Levels, chosen_structure, levels_of
 from simulation.quantities import DAY, HOUR
 
-__all__ = ["LEAST_RATE", "RandomPart", "random_part"]
+__all__ = ["LEAST_RATE", "RandomPart", "random_parts"]
 
 _EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
 _FEWEST_DAYS = 10  # to fit growth, so that it does not hide in the levels of weekdays
@@ -37,6 +37,7 @@ LEAST_RATE = 1e-9
 """Arrivals a day that are written at least."""
 _WRITTEN = 0.01  # the level at which growth is written
 _SILENT = 8.0  # arrivals are expected on a weekday, and none comes, if it is without calls
+_RARE = 3.5  # arrivals, fewer of which may be an accident
 _LEAST_DAY = 0.02  # of a day is covered, if it counts as one
 
 
@@ -62,8 +63,8 @@ class _Fit(NamedTuple):
     grows: bool
 
 
-def random_part(cells: Cells, clock: LocalClock, start: dt.date, total: int) -> RandomPart:
-    """Return the law of calls at random.
+def random_parts(cells: Cells, clock: LocalClock, start: dt.date, total: int) -> list[RandomPart]:
+    """Return the laws of calls at random: one, or one for each kind of burst, the smallest first.
 
     Parameters
     ----------
@@ -75,7 +76,15 @@ def random_part(cells: Cells, clock: LocalClock, start: dt.date, total: int) -> 
     total : int
         All calls of the client, of which these are a part.
     """
-    fit = _fitted(cells, clock)
+    bursts = bursts_of(cells, clock)
+    parts = bursts.parts or ((cells, bursts),)
+    return [_random_part(*each, clock, start, total) for each in parts]
+
+
+def _random_part(
+    cells: Cells, bursts: Bursts, clock: LocalClock, start: dt.date, total: int
+) -> RandomPart:
+    fit = _fitted(cells, bursts, clock)
     size = fit.bursts.calls
     rate = rate_of(
         fit.days, fit.model, fit.structure, fit.silent, size, fit.grows, start_day(start)
@@ -123,8 +132,7 @@ def _date(day: int) -> dt.date:
     return dt.date.fromordinal(day + _EPOCH_DAY)
 
 
-def _fitted(cells: Cells, clock: LocalClock) -> _Fit:
-    bursts = bursts_of(cells, clock)
+def _fitted(cells: Cells, bursts: Bursts, clock: LocalClock) -> _Fit:
     spread = max(bursts.spread, 1.0)
     hours = hours_of(cells, clock)
     tells_hours = cells.grain < DAY // 2 and cells.length >= DAY
@@ -245,6 +253,13 @@ def _notes(cells: Cells, fit: _Fit, rate: Estimate) -> list[str]:
     """Return what this log cannot tell."""
     notes = []
     covered = cells.length / DAY
+    arrivals = cells.total / fit.bursts.spread
+    if fit.bursts.calls > 1 and arrivals < _RARE:
+        often = "once" if round(arrivals) == 1 else f"{arrivals:.0f} times"
+        notes.append(
+            f"so large a burst came {often} in {covered:.3g} days: if you know what it was, and "
+            "that it does not come again, delete this client"
+        )
     if cells.grain > burst.COARSEST:
         most = 1.0 if fit.shapes is None else fit.shapes.spread
         what = f"counts over {span_text(cells.grain)} do not show bursts within that time"

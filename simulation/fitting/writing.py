@@ -195,9 +195,7 @@ def _app(app: FittedApp, is_throttled: bool) -> Iterator[str]:
     """Yield the clients of one app: one for each of its laws."""
     for number, component in enumerate(app.laws.components):
         kind = next(iter(component.law))
-        name = app.name
-        if len(app.laws.components) > 1:
-            name += f"-{kind}" if kind == "poisson" else f"-job-{number + 1}"
+        name = app.client_names[number]
         yield f"  - name: {_quoted(name)}"
         calls = f"{component.calls:,} calls, {component.share:.0%} of this app's"
         yield from _comment(f"{calls}. {_estimates(component)}", 4)

@@ -9,6 +9,7 @@ import pytest
 
 from simulation.fitting.bursts import bursts_of
 from simulation.fitting.cells import Cells
+from simulation.fitting.client import fit_client
 from simulation.fitting.clumping import clumping_of
 from simulation.fitting.hours import LocalClock
 from simulation.quantities import DAY, HOUR, MINUTE, SECOND
@@ -105,3 +106,39 @@ def test_counts_over_minutes_do_not_tell_how_fast_calls_of_a_burst_follow() -> N
     assert found.step.low == 0
     assert found.step.high > 4 * SECOND
     assert "do not tell how fast" in found.notes[0]
+
+
+def test_single_calls_and_a_rare_load_are_told_apart() -> None:
+    """One size for both would be that of neither: 276 calls every few days, and no single one."""
+    generator = np.random.default_rng(6)
+    begin = 20_458 * DAY
+    single = generator.integers(begin, begin + 9 * DAY, 900)
+    loads = begin + np.array([1, 4, 7]) * DAY + 13 * HOUR
+    load = (loads[:, np.newaxis] + np.arange(276) * SECOND // 5).ravel()
+    times = np.concatenate([single, load])
+    cells = Cells.of_times(times, SECOND, ((begin, begin + 9 * DAY),))
+    (small, _), (large, _) = bursts_of(cells, clock_of(cells)).parts
+    assert abs(small.total - 900) < 10
+    assert small.total + large.total == 900 + 3 * 276
+    fitted = fit_client("app", cells, UTC)
+    single_law, load_law = (each.law["poisson"] for each in fitted.components)
+    assert "each" not in single_law
+    assert abs(load_law["each"]["calls"] - 276) < 10
+    rare = fitted.components[1]
+    assert rare.estimates["rate"].value == pytest.approx(3 / 9, rel=0.05)
+    assert rare.estimates["rate"].low < 1 / 9
+    assert "came 3 times in 9 days" in " ".join(rare.notes)
+
+
+def test_three_kinds_of_burst_are_told_apart() -> None:
+    laws: list[dict[str, Any]] = [
+        {"poisson": {"rate": "200 per day"}},
+        {"poisson": {"rate": "20 per day", "each": {"calls": 40, "every": "200 ms"}}},
+        {"poisson": {"rate": "1 per day", "each": {"calls": 1500, "every": "200 ms"}}},
+    ]
+    fitted = fit_client("app", cells_of(demand_of(*laws)), UTC)
+    sizes = [each.law["poisson"].get("each", {}).get("calls", 1) for each in fitted.components]
+    assert sizes[0] == 1
+    assert sizes[1:] == [pytest.approx(40, rel=0.05), pytest.approx(1500, rel=0.05)]
+    for component, rate in zip(fitted.components, (200, 20, 1), strict=True):
+        assert component.estimates["rate"].value == pytest.approx(rate, abs=3 * rate**0.5)
