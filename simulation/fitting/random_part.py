@@ -137,6 +137,10 @@ def _fitted(cells: Cells, bursts: Bursts, clock: LocalClock) -> _Fit:
     hours = hours_of(cells, clock)
     tells_hours = cells.grain < DAY // 2 and cells.length >= DAY
     shapes = shapes_of(hours, np.full(len(hours.day), spread)) if tells_hours else None
+    single = spread
+    if shapes is not None and cells.grain > burst.COARSEST:
+        # Bursts that such counts do not show make hours differ, and add as much to days.
+        spread = max(spread, shapes.spread)
     days = _days(hours, shapes)
     silent = _silent(days, spread)
     days = days.of(~silent[days.weekday])
@@ -147,7 +151,7 @@ def _fitted(cells: Cells, bursts: Bursts, clock: LocalClock) -> _Fit:
     usual = usual_days(days, group, age, spread)
     if shapes is not None and not usual.all():
         out = np.isin(hours.day, days.day[~usual])
-        shapes = shapes_of(hours, np.where(out, 0.0, spread))
+        shapes = shapes_of(hours, np.where(out, 0.0, single))
         anew = days_of(hours, shapes.mean)
         days = anew.of(np.isin(anew.day, days.day))
     structure, model, fullest = chosen_structure(days, usual, age, spread)

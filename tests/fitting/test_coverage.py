@@ -16,20 +16,10 @@ from scipy import stats
 
 from simulation.fitting.client import fit_client
 from simulation.fitting.result import Estimate
+from simulation.quantities import DAY, HOUR, SECOND
 from simulation.scenario.poisson import Poisson
+from tests.fitting.known_orgs import HOURS, WEEK
 from tests.fitting.simulated import UTC, cells_of, demand_of, law_of, random_of
-
-WEEKDAYS = np.array([1.2, 1.1, 1.0, 1.05, 0.9, 0.4, 0.5])
-DAY = np.exp(1.2 * np.sin((np.arange(24) - 9) / 24 * 2 * np.pi))
-HOURS = [round(float(weight), 2) for weight in DAY]
-"""A day that rises and falls, as no ready profile does."""
-
-WEEK = [
-    round(float(weight), 2)
-    for weight in np.random.default_rng(5).lognormal(0, 0.25, 168)
-    * np.outer(WEEKDAYS, DAY).ravel()
-]  # fmt: skip
-"""A week of which every hour is its own."""
 
 LAWS: dict[str, dict[str, Any]] = {
     "flat": {"rate": "50 per day"},
@@ -63,6 +53,8 @@ SURE = {
     *((name, "burst") for name in ("each", "overlap")),
     *(("flat", parameter) for parameter in ("rate", "daily_variation")),
 }
+COUNTED = ("office", "week", "growth", "each", "dv50")
+"""Laws that are fitted to counts by hour and by day, too."""
 
 
 class Held(NamedTuple):
@@ -75,24 +67,31 @@ class Held(NamedTuple):
         return float(np.mean(self.shares))
 
 
-def held(name: str, days: int, logs: int) -> dict[str, Held]:
-    """Return by parameter how often its interval holds what a log was drawn from."""
+def held(name: str, days: int, logs: int, grain: int = SECOND) -> dict[str, Held]:
+    """Return by parameter how often its interval holds what a log was drawn from.
+
+    Counts over an hour or more do not tell bursts, and those of days no hours; there bursts make
+    days vary more, as a fit of them says.
+    """
     law = Poisson.model_validate(LAWS[name])
     demand = demand_of({"poisson": LAWS[name]}, days=days, seed=100 * sum(name.encode()) + days)
     found: dict[str, list[float]] = defaultdict(list)
     for replication in range(logs):
-        part = random_of(fit_client("app", cells_of(demand, replication), UTC))
+        part = random_of(fit_client("app", cells_of(demand, replication, grain), UTC))
         estimates, written = part.estimates, law_of(part)
         rate = law.rate * law.calls_each / written.calls_each
         if written.growth == 1:
             # Without growth the rate is that of the whole log.
             rate *= float(np.mean(law.growth ** (np.arange(days) / 30)))
         truth = {"rate": rate, "daily_variation": law.daily_variation, "growth": law.growth}
-        if law.each is not None:
+        if law.each is not None and grain < HOUR:
             truth["burst"] = law.each.calls
+        if law.each is not None and grain == DAY:
+            del truth["daily_variation"]
         for parameter, value in truth.items():
             found[parameter].append(float(_holds(estimates.get(parameter), value)))
-        assert part.profile is not None
+        if part.profile is None:
+            continue
         true = law.weekly_weights()
         within = (part.profile[:, 1] <= true) & (true <= part.profile[:, 2])
         found["profile"].append(float(within.mean()))
@@ -121,6 +120,20 @@ def test_intervals_hold_what_logs_were_drawn_from() -> None:
             assert sum(its) >= stats.binom.ppf(0.001, len(its), LEAST), parameter
 
 
+@pytest.mark.proof
+@pytest.mark.parametrize("grain", [HOUR, DAY])
+def test_intervals_hold_it_where_a_log_has_counts(grain: int) -> None:
+    """As a vendor's dashboard shows them, by hour or by day."""
+    shares: dict[str, list[float]] = defaultdict(list)
+    for name in COUNTED:
+        for parameter, found in held(name, 28, SHORT // 2, grain).items():
+            shares[parameter] += found.shares
+    assert ("profile" in shares) == (grain == HOUR)
+    for parameter in ("rate", "daily_variation", "growth"):
+        its = shares[parameter]
+        assert sum(its) >= stats.binom.ppf(0.001, len(its), LEAST), parameter
+
+
 @pytest.mark.long
 @pytest.mark.proof
 @pytest.mark.parametrize("days", [28, 14])
@@ -134,3 +147,15 @@ def test_intervals_hold_it_as_often_as_they_say(
         assert its.share >= LEAST, parameter
         if (name, parameter) not in SURE:
             assert its.share <= MOST, parameter
+
+
+@pytest.mark.long
+@pytest.mark.proof
+@pytest.mark.parametrize("grain", [HOUR, DAY])
+@pytest.mark.parametrize("name", COUNTED)
+def test_intervals_of_counts_hold_it_as_often_as_they_say(
+    name: str, grain: int, record_property: Callable[[str, object], None]
+) -> None:
+    for parameter, its in held(name, 28, LONG, grain).items():
+        record_property(parameter, its.share)
+        assert its.share >= LEAST, parameter
