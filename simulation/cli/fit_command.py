@@ -202,6 +202,7 @@ def backtest(
     from simulation.cli.progress import progress
     from simulation.trust import backtest as judged
 
+    _check_effect(set_ or [])
     checked = load(scenario, set_, Access())
     page = None if report is None else OutputFile(report, force)
     with progress("Predicting", "step") as watch:
@@ -220,3 +221,14 @@ def backtest(
     Console().print(backtest_view(found))
     if report is not None:
         print(f"Wrote {shlex.quote(shown(report))}.")
+
+
+def _check_effect(assignments: list[str]) -> None:
+    """End where a key is set that changes nothing of a backtest."""
+    from simulation.trust import NOT_JUDGED
+
+    for each in assignments:
+        key = each.partition("=")[0].strip()
+        if key.partition(".")[0] in NOT_JUDGED:
+            why = "its days are those of the log, and it judges no purchase"
+            fail(f"--set: {shown(key)} has no effect on a backtest, {why}: leave it out")

@@ -113,6 +113,14 @@ def test_a_scenario_is_judged_by_a_later_log() -> None:
         ("fit a.log --out o.yaml --name sync=x --name nightly=x", "--name: 'x' is given to 2 apps"),
         ("fit a.log --out o.yaml --report o.yaml", "o.yaml: is named for --out and --report"),
         ("fit a.log --out o.yaml --replay o.fit.json", "is named for its estimates and --replay"),
+        (
+            "backtest o.yaml a.log --set 'horizon=3 days'",
+            "--set: horizon has no effect on a backtest, its days are those of the log, and it j",
+        ),
+        (
+            "backtest o.yaml a.log --set seed=5 --set objective.throttled_share=1%",
+            "--set: objective.throttled_share has no effect on a backtest",
+        ),
         ("backtest none.yaml a.log", "none.yaml: there is no such file"),
     ],
 )
