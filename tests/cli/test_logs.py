@@ -138,7 +138,9 @@ def test_a_log_of_one_line_tells_no_rate() -> None:
     access_log(Path("one.log"), [1_767_571_200_000_000])
     done = _command("fit", "one.log", "--out", "one.yaml")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.startswith("log: covers 1 s, which tells no rate: name an hour or more")
+    assert done.stderr.startswith(
+        "log: covers 1 s, and less than a day tells no calls a day: name more"
+    )
 
 
 @pytest.mark.usefixtures("folder")
