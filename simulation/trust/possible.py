@@ -25,8 +25,7 @@ def possible_scenarios(scenario: Scenario) -> list[Scenario]:
     estimates = [
         (place, client, key, number)
         for place, client in enumerate(scenario.clients, 1)
-        if client.arrivals.law is not None
-        for key, number in client.arrivals.law.estimates.items()
+        for key, number in client.arrivals.estimates.items()
     ]
     if not estimates:
         return [scenario]
