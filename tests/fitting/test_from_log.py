@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import simulation
+from simulation import InputError
+from simulation.fitting import FitOptions, replay_of
 from simulation.fitting.result import Component, Estimate
 from simulation.fitting.writing import with_ranges
+from simulation.rate_cards import RateCard
 from simulation.scenario.estimated import Estimated
 from tests.fitting.simulated import demand_of, write_log
 
@@ -52,3 +56,15 @@ def test_how_much_days_vary_has_its_interval_too(tmp_path: Path) -> None:
     assert law is not None
     assert isinstance(law.daily_variation, Estimated)
     assert law.daily_variation.low < 0.2 < law.daily_variation.high
+
+
+def test_a_log_that_grew_by_a_client_between_two_readings_is_refused(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    write_log(log, demand_of({"poisson": {"rate": "100 per day"}}, days=3))
+    found, card = simulation.fit(log), RateCard.load("kaizen-34")
+    replay_of([log], FitOptions(), found.usage, card)
+    line = log.read_text().splitlines()[-1].replace('"app-0"', '"newcomer"')
+    with log.open("a") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(InputError, match="log: has calls of 'newcomer' that were not there"):
+        replay_of([log], FitOptions(), found.usage, card)
