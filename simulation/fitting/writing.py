@@ -111,10 +111,13 @@ def _setting(options: FitOptions, card: RateCard, name: str) -> list[str]:
     edition = options.edition or _first_paid(card)
     licenses = _LICENSES if options.user_licenses is None else options.user_licenses
     lines = [f"name: {name}", f"rate_card: {_quoted(str(options.rate_card))}"]
-    if options.edition is None or options.user_licenses is None:
-        lines += _comment("Assumed: a log does not tell what the org has bought. Write your own.")
     has = f"edition: {_quoted(edition)}, user_licenses: {licenses}"
-    return [*lines, f"org: {{{has}, addon_credits: {options.addon_credits}}}"]
+    has += f", addon_credits: {options.addon_credits}"
+    if options.assumed:
+        what = "Assumed: a log does not tell what the org has bought. Write your own, and leave "
+        lines += _comment(f"{what}'assumed' out.")
+        has += f", assumed: {_flow(options.assumed)}"
+    return [*lines, f"org: {{{has}}}"]
 
 
 def _first_paid(card: RateCard) -> str:

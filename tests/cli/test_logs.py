@@ -51,9 +51,30 @@ def test_a_log_becomes_a_scenario_that_can_be_planned() -> None:
     assert scenario.clients[1].arrivals.schedule is not None
     planned = _command("plan", "org.yaml", "--json")
     assert planned.exit_code == 0, planned.stderr
+    told = "org.assumed: edition and user_licenses are assumed, and all advice rests on that: write"
+    assert told in planned.stderr
     report = json.loads(Path("org.fit.json").read_text())
     assert report == json.loads(_command("fit", "a.log", "--out", "b.yaml", "--json").stdout)
     assert Path("b.yaml").read_text() == Path("org.yaml").read_text()
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("options", "assumed"),
+    [
+        (["--edition", "enterprise", "--licenses", "20"], ()),
+        (["--edition", "enterprise"], ("user_licenses",)),
+        (["--licenses", "20"], ("edition",)),
+    ],
+)
+def test_a_scenario_says_what_of_the_org_is_assumed(
+    options: list[str], assumed: tuple[str, ...]
+) -> None:
+    assert _command("fit", "a.log", "--out", "org.yaml", *options).exit_code == 0
+    scenario = load_scenario("org.yaml")
+    assert scenario.org.assumed == assumed
+    assert bool(scenario.remarks()) == bool(assumed)
+    assert scenario.changed({"org.assumed": []}).fingerprint() == scenario.fingerprint()
 
 
 @pytest.mark.usefixtures("folder")
