@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -25,7 +25,8 @@ from simulation.cli.reading import load
 from simulation.formats import Access, OutputFile, listed, shown
 
 if TYPE_CHECKING:
-    from simulation.fitting import Fit, Replay
+    from simulation.fitting import Fit, FitOptions, Replay
+    from simulation.trust import Backtest, Comparison
 
 __all__ = ["backtest", "fit"]
 
@@ -79,19 +80,14 @@ def fit(
 
     Example: creditsim fit access.log --out org.yaml && creditsim plan org.yaml
     """
-    from simulation.cli.progress import progress
-    from simulation.fitting import fit as fitted
-    from simulation.fitting import replay_of
-    from simulation.formats import to_json
     from simulation.moments import read_zone
     from simulation.quantities import parse_duration
     from simulation.rate_cards import DEFAULT_RATE_CARD
 
     withheld = None if hold_out is None else value_of("--hold-out", parse_duration, hold_out)
-    zone = value_of("--timezone", read_zone, timezone)
     options = fit_options(
         asked,
-        timezone=zone,
+        timezone=value_of("--timezone", read_zone, timezone),
         rate_card=rate_card or DEFAULT_RATE_CARD,
         edition=edition,
         user_licenses=licenses,
@@ -99,54 +95,112 @@ def fit(
         names=pairs("--name", name),
         keep_names=keep_names,
     )
-    beside = out.with_suffix(".fit.json")
-    if out.name.endswith(".fit.json"):
-        fail(
-            f"{shown(out)}: is a name for estimates, name a file for the scenario, such as org.yaml"
-        )
-    _check_apart(
-        logs, {"--out": out, "its estimates": beside, "--report": report, "--replay": replay}
-    )
-    scenario_file, json_file = OutputFile(out, force), OutputFile(beside, force)
-    page = None if report is None else OutputFile(report, force)
-    replay_file = None if replay is None else OutputFile(replay, force)
-    with progress("Reading", "line"):
-        found = fitted(*logs, options=options)
-    recorded = comparison = predicted = None
-    if page or withheld is not None or replay_file:
-        with progress("Reading again", "line"):
-            recorded = replay_of(logs, options, found.usage, found.scenario.card)
-    if page is not None and recorded is not None:
-        from simulation.trust import compare_fit
-
-        with progress("Comparing", "step") as watch:
-            comparison = compare_fit(found, recorded, watch)
-        found.report["comparison"] = comparison.to_dict()
-    if withheld is not None and recorded is not None:
-        from simulation.trust import hold_out as held_out
-
-        with progress("Predicting", "step") as watch:
-            predicted = held_out(logs, found, recorded, withheld, watch)
-        found.report["backtest"] = predicted.to_dict()
-    scenario_file.write(found.text)
-    json_file.write(to_json(found.report) + "\n")
-    if replay_file is not None and recorded is not None:
-        _write_replay(replay_file, recorded, found, force)
-    if page is not None:
-        from simulation.report import trust_report
-
-        more = {"--edition": edition, "--licenses": licenses, "--hold-out": hold_out}
-        command = _command("fit", logs, {"--out": out, **more, "--report": page.file})
-        page.write(trust_report(found.scenario, command, found.report, comparison, predicted))
+    files = _Files.of(logs, force, out, report, replay)
+    found, recorded = _read(logs, options, bool(files.page or files.replay or withheld is not None))
+    judged = _judge(logs, found, recorded, withheld, is_compared=files.page is not None)
+    more = {"--edition": edition, "--licenses": licenses, "--hold-out": hold_out}
+    command = _command("fit", logs, {"--out": out, **more, "--report": report})
+    _write(files, found, recorded, judged, command)
     if as_json:
         print_json(found.report)
         return
     from simulation.cli.console import Console
     from simulation.cli.fit_view import fit_view
 
-    Console().print(fit_view(found, comparison, predicted))
-    written = [file.file for file in (scenario_file, json_file, page, replay_file) if file]
-    _print_files(written, found.report["org_is_assumed"])
+    Console().print(fit_view(found, *judged))
+    _print_files(files.written, found.report["org_is_assumed"])
+
+
+class _Files(NamedTuple):
+    """The files that a fit writes; None where one is not asked for."""
+
+    scenario: OutputFile
+    estimates: OutputFile
+    page: OutputFile | None
+    replay: OutputFile | None
+    force: bool
+
+    @classmethod
+    def of(
+        cls, logs: list[Path], force: bool, out: Path, report: Path | None, replay: Path | None
+    ) -> _Files:
+        """Return files that can be written; ends where one is a log, or two are one."""
+        if out.name.endswith(".fit.json"):
+            what = "is a name for estimates, name a file for the scenario, such as org.yaml"
+            fail(f"{shown(out)}: {what}")
+        beside = out.with_suffix(".fit.json")
+        named = {"--out": out, "its estimates": beside, "--report": report, "--replay": replay}
+        _check_apart(logs, named)
+        files = [None if each is None else OutputFile(each, force) for each in named.values()]
+        scenario, estimates, page, its_replay = files
+        assert scenario is not None
+        assert estimates is not None
+        return cls(scenario, estimates, page, its_replay, force)
+
+    @property
+    def written(self) -> list[Path]:
+        """Their paths, the scenario's first."""
+        files = (self.scenario, self.estimates, self.page, self.replay)
+        return [each.file for each in files if each is not None]
+
+
+class _Judged(NamedTuple):
+    """How far a fit may be trusted; None where that is not asked for."""
+
+    comparison: Comparison | None
+    predicted: Backtest | None
+
+
+def _read(logs: list[Path], options: FitOptions, again: bool) -> tuple[Fit, Replay | None]:
+    """Return the fit to logs; and their calls as they came, if they are to be read again."""
+    from simulation.cli.progress import progress
+    from simulation.fitting import fit as fitted
+    from simulation.fitting import replay_of
+
+    with progress("Reading", "line"):
+        found = fitted(*logs, options=options)
+    if not again:
+        return found, None
+    with progress("Reading again", "line"):
+        return found, replay_of(logs, options, found.usage, found.scenario.card)
+
+
+def _judge(
+    logs: list[Path], found: Fit, recorded: Replay | None, withheld: int | None, is_compared: bool
+) -> _Judged:
+    """Return how far a fit may be trusted, and add it to its report."""
+    comparison = predicted = None
+    if recorded is None:
+        return _Judged(comparison, predicted)
+    from simulation.cli.progress import progress
+    from simulation.trust import compare_fit
+    from simulation.trust import hold_out as held_out
+
+    if is_compared:
+        with progress("Comparing", "step") as watch:
+            comparison = compare_fit(found, recorded, watch)
+        found.report["comparison"] = comparison.to_dict()
+    if withheld is not None:
+        with progress("Predicting", "step") as watch:
+            predicted = held_out(logs, found, recorded, withheld, watch)
+        found.report["backtest"] = predicted.to_dict()
+    return _Judged(comparison, predicted)
+
+
+def _write(
+    files: _Files, found: Fit, recorded: Replay | None, judged: _Judged, command: str
+) -> None:
+    """Write the scenario, its estimates, and what else is asked for."""
+    from simulation.formats import to_json
+
+    files.scenario.write(found.text)
+    files.estimates.write(to_json(found.report) + "\n")
+    if files.replay is not None and recorded is not None:
+        _write_replay(files.replay, recorded, found, files.force)
+    if files.page is not None:
+        from simulation.report import trust_report
+
+        files.page.write(trust_report(found.scenario, command, found.report, *judged))
 
 
 def _print_files(written: list[Path], is_assumed: bool) -> None:
@@ -202,6 +256,7 @@ def backtest(
     from simulation.cli.progress import progress
     from simulation.trust import backtest as judged
 
+    _check_effect(set_ or [])
     checked = load(scenario, set_, Access())
     page = None if report is None else OutputFile(report, force)
     with progress("Predicting", "step") as watch:
@@ -220,3 +275,14 @@ def backtest(
     Console().print(backtest_view(found))
     if report is not None:
         print(f"Wrote {shlex.quote(shown(report))}.")
+
+
+def _check_effect(assignments: list[str]) -> None:
+    """End where a key is set that changes nothing of a backtest."""
+    from simulation.trust import NOT_JUDGED
+
+    for each in assignments:
+        key = each.partition("=")[0].strip()
+        if key.partition(".")[0] in NOT_JUDGED:
+            why = "its days are those of the log, and it judges no purchase"
+            fail(f"--set: {shown(key)} has no effect on a backtest, {why}: leave it out")

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from simulation.fitting.gathering import ClientUsage, Gathering, Usage
     from simulation.fitting.options import FitOptions
     from simulation.fitting.replay import Replay, replay_of
-    from simulation.fitting.result import Component, DayFactors, Estimate, FittedClient, Outlier
+    from simulation.fitting.result import (
+        REACH, Component, DayFactors, Estimate, FittedClient, Outlier,
+    )
     from simulation.fitting.variation import shared_variation
     from simulation.fitting.writing import replay_text
 else:

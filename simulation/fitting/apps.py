@@ -17,13 +17,13 @@ from simulation.fitting.cells import Cells
 from simulation.fitting.client import fit_client
 from simulation.fitting.gathering import ClientUsage, Usage
 from simulation.fitting.options import FitOptions
-from simulation.fitting.result import FittedClient
+from simulation.fitting.result import OTHERS, FittedClient
 from simulation.fitting.retries import Conduct, conduct_of
 from simulation.moments import local_time
 from simulation.quantities import DAY, HOUR
 from simulation.rate_cards import RateCard
 
-__all__ = ["OTHERS", "FittedApp", "fitted_apps", "named_clients"]
+__all__ = ["FittedApp", "fitted_apps", "named_clients"]
 
 _LEAST_SHARE = 0.01
 """The share of all calls below which a client is one of the small ones, which are merged."""
@@ -31,7 +31,6 @@ _MOST_APPS = 20
 _SHOWN = 10
 _LONGEST = 80
 """Of a name: what the scenario adds, such as -job-1, has room beside it."""
-OTHERS = "small-apps"
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,8 @@ def _largest(usage: Usage, names: Collection[str]) -> list[ClientUsage]:
     large, small = list[ClientUsage](), list[ClientUsage]()
     for place, each in enumerate(usage.clients):
         is_large = place < _MOST_APPS and each.attempts.total >= _LEAST_SHARE * total
-        (large if is_large or each.name in names else small).append(each)
+        is_one = each.name in names or (is_large and each.name != OTHERS)
+        (large if is_one else small).append(each)
     if len(small) < 2:
         return [each for each in usage.clients if each.attempts.total]
     kinds = sum((each.kinds for each in small), start=type(small[0].kinds)())

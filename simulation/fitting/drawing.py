@@ -14,13 +14,12 @@ from simulation.bounds import (
     MOST_CALLS_A_DAY,
     MOST_VARIATION,
 )
-from simulation.fitting.result import Component, Estimate, FittedClient
+from simulation.fitting.result import REACH, Component, Estimate, FittedClient
 from simulation.fitting.spelling import growth_text, rate_text, share_text, weight
 from simulation.quantities import DAYS_PER_MONTH
 
 __all__ = ["drawn_law"]
 
-_REACH = 1.96  # standard deviations from an estimate to an end of its interval
 _MOST_GROWTH = 100.0  # in 30 days, either way
 _WEEK = 168
 
@@ -96,7 +95,7 @@ def _at(estimate: Estimate, deviation: float) -> float:
     end = estimate.high if deviation > 0 else estimate.low
     if estimate.value <= 0 or end <= 0 or not np.isfinite(end):
         return estimate.value
-    return float(estimate.value * (end / estimate.value) ** (abs(deviation) / _REACH))
+    return float(estimate.value * (end / estimate.value) ** (abs(deviation) / REACH))
 
 
 def _positive(estimate: Estimate, generator: np.random.Generator) -> float:
@@ -107,7 +106,7 @@ def _drawn(estimate: Estimate, generator: np.random.Generator) -> float:
     """Return a parameter that may be 0."""
     deviation = generator.standard_normal()
     width = estimate.high - estimate.value if deviation > 0 else estimate.value - estimate.low
-    return max(0.0, estimate.value + deviation / _REACH * width)
+    return max(0.0, estimate.value + deviation / REACH * width)
 
 
 def _weekdays(profile: list[float], errors: Floats, generator: np.random.Generator) -> list[float]:

@@ -43,7 +43,7 @@ def report_of(
         "days": (end - begin) / DAY,
         "dates": (last - first).days + 1,
         "timezone": options.timezone.key,
-        "org_is_assumed": options.edition is None or options.user_licenses is None,
+        "org_is_assumed": bool(options.assumed),
         "read": reading.skipped.read,
         "skipped": {
             reason: {"lines": count, "first": reading.skipped.first[reason]}

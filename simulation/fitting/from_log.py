@@ -33,7 +33,9 @@ from simulation.scenario import Scenario
 
 __all__ = ["Fit", "fit", "fit_part", "fit_usage", "usage_of"]
 
-_SHORTEST = HOUR
+_SHORTEST = DAY - 2 * HOUR
+"""A day's log may begin in its first hour and end in its last."""
+_WEEK = 7 * DAY
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Fit:
                 client = next(clients)
                 generator = stream(written["seed"], seed, client["name"], 0, "estimates")
                 client["arrivals"] = drawn_law(component, app.laws, middle, generator)
-        return Document(written, "the fitted scenario").validate(Scenario)
+        return _checked(written)
 
 
 def fit(*logs: str | Path, options: FitOptions | None = None) -> Fit:
@@ -136,20 +138,37 @@ def fit_usage(
     Raises
     ------
     InputError
-        If there is no call, or the log covers less than an hour or years out of range.
+        If there is no call, or the log covers less than a day or years out of range, or holds more
+        calls than a scenario can.
     """
     if not any(each.attempts.total for each in usage.clients):
         raise InputError([Problem("log", "", "has no call, name a log with some")])
     start = start or _start(usage, options.timezone)
     _check_span(usage, start)
+    begin, end = usage.span
+    if end - begin < _WEEK - 2 * HOUR:
+        what = f"the log covers {about_text(end - begin)}, and less than a week does not tell how "
+        reading.remark(f"{what}weekdays differ: those that it lacks are taken from the others")
     card = RateCard.load(options.rate_card)
     apps = fitted_apps(usage, options, card, start)
     factors = [app.laws.day_factors for app in apps if app.laws.day_factors is not None]
     shared = shared_variation(factors) if len(factors) > 1 else None
     text = text_of(apps, options, card, start, usage, reading, shared)
-    scenario = Document(yaml.safe_load(text), "the fitted scenario").validate(Scenario)
+    scenario = _checked(yaml.safe_load(text))
     report = report_of(apps, options, usage, reading, shared)
     return Fit(scenario, text, report, apps, usage, options, shared, reading)
+
+
+def _checked(written: dict[str, Any]) -> Scenario:
+    """Return the scenario of a fitted file; what is out of bounds in it came from the log."""
+    try:
+        return Document(written, "the fitted scenario").validate(Scenario)
+    except InputError as error:
+        first = error.problems[0]
+        wrong = f"{first.path} {first.what}".partition(", write ")[0]
+        what = f"gives a scenario that cannot be simulated, since {wrong}: check its counts and "
+        what += "times (--field calls=COLUMN, --dates), or name another part of it"
+        raise InputError([Problem("log", "", what)]) from None
 
 
 def _check_span(usage: Usage, start: dt.date) -> None:
@@ -157,8 +176,8 @@ def _check_span(usage: Usage, start: dt.date) -> None:
     begin, end = usage.span
     what = ""
     if end - begin < _SHORTEST:
-        what = f"covers {about_text(end - begin)}, which tells no rate: "
-        what += "name an hour or more, best weeks"
+        what = f"covers {about_text(end - begin)}, and less than a day tells no calls a day: "
+        what += "name more of it, best weeks, or simulate its calls as they came, by 'trace:'"
     elif not FIRST_YEAR <= start.year <= LAST_YEAR:
         years = f"scenarios are of {FIRST_YEAR} to {LAST_YEAR}"
         what = f"ends before {start}, and {years}: correct the times, or name another log"

@@ -12,11 +12,12 @@ import numpy as np
 
 from simulation.arrays import Flags, Ints
 from simulation.errors import InputError, Problem
-from simulation.fitting.apps import OTHERS, named_clients
+from simulation.fitting.apps import named_clients
 from simulation.fitting.call_kinds import read_call_kinds
 from simulation.fitting.calls import priced_as
 from simulation.fitting.gathering import Gathering, Usage
 from simulation.fitting.options import FitOptions
+from simulation.fitting.result import OTHERS, OnThrottle
 from simulation.fitting.retries import conduct_of
 from simulation.logs import Entries, entries_of_logs
 from simulation.rate_cards import RateCard
@@ -39,14 +40,13 @@ class RecordedClient:
         When each call was attempted first, µs since 1970-01-01 UTC, in order.
     what : (n,) int64 array
         What it called: a place in `Replay.kinds`.
-    on_throttle : str or dict
-        What it does when it is throttled, as a scenario file writes it.
+    on_throttle : OnThrottle
     """
 
     name: str
     time: Ints
     what: Ints
-    on_throttle: Any
+    on_throttle: OnThrottle
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,13 @@ class _Recorder:
         self._has_answers = False
 
     def take(self, part: Entries, is_retried: Flags) -> None:
-        """Take a part of the log; retries are part of their call where a client's are."""
+        """Take a part of the log; retries are part of their call where a client's are.
+
+        Raises
+        ------
+        InputError
+            If the log has grown since it was gathered, by calls of a new client.
+        """
         entries = part.in_order()
         client, begins_call = self._gathering.calls_of(entries)
         place = self._places_of(client)
@@ -177,16 +183,23 @@ class _Recorder:
         self._throttled.append(entries.time[entries.status == 429])
         self._has_answers |= bool(entries.status.any())
         entries, place = entries.where(kept), place[kept]
+        if (new := entries.client[(place < 0) & (entries.calls > 0)]).size:
+            name = self.reading.clients[int(new[0])]
+            grew = f"has calls of {name!r} that were not there when it was read before"
+            raise InputError([Problem("log", "", f"{grew}: name a log that is whole")])
         what = self._kinds_of(entries)
         times = _spread(entries, self.reading.bucket)
         place, what = (np.repeat(each, entries.calls) for each in (place, what))
         self._parts.append((place, what, times))
 
     def _places_of(self, client: Ints) -> Ints:
-        """Return the place of each client among those that are named; the last has all others."""
-        names = self.reading.clients
+        """Return the place of each client among those that are named, -1 of none of them.
+
+        Where small ones are one client, all others are part of it.
+        """
+        names, others = self.reading.clients, self._places.get(OTHERS, -1)
         more = range(len(self._place), int(client.max(initial=-1)) + 1)
-        places = [self._places.get(names[code], self._places.get(OTHERS, 0)) for code in more]
+        places = [self._places.get(names[code], others) for code in more]
         self._place = np.append(self._place, np.array(places, np.int64))
         return self._place[client]
 

@@ -8,7 +8,27 @@ from typing import Any
 
 from simulation.arrays import Floats, Ints
 
-__all__ = ["Component", "DayFactors", "Estimate", "FittedClient", "Outlier"]
+__all__ = [
+    "NONE_SEEN",
+    "OTHERS",
+    "REACH",
+    "Component",
+    "DayFactors",
+    "Estimate",
+    "FittedClient",
+    "OnThrottle",
+    "Outlier",
+]
+
+REACH = 1.96
+"""Standard deviations from an estimate to an end of its 95 % interval."""
+NONE_SEEN = 3.7
+"""The mean number that may be expected where none came, by the end of a 95 % interval."""
+OTHERS = "small-apps"
+"""What clients are called that are too small, or too many, to stand for themselves."""
+
+OnThrottle = str | dict[str, Any]
+"""What a client does when it is throttled, as a scenario file writes it."""
 
 
 @dataclass(frozen=True)

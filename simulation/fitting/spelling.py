@@ -59,15 +59,19 @@ def growth_text(factor: float) -> str:
 
 
 def span_text(microseconds: int) -> str:
-    """Return a span of time in its largest whole unit.
+    """Return a span of time in its largest whole unit, or in seconds to the µs.
 
     >>> span_text(900_000_000), span_text(200_000), span_text(86_400_000_000), span_text(0)
     ('15 minutes', '200 ms', '1 day', '0')
+    >>> span_text(5_555_556), span_text(308_641_975), span_text(999)
+    ('5.555556 s', '308.641975 s', '999 us')
     """
     for size, unit in _STEPS:
         if microseconds and microseconds % size == 0:
             count = microseconds // size
             return f"{count} {unit.removesuffix('s') if count == 1 and len(unit) > 2 else unit}"
+    if microseconds >= SECOND:
+        return f"{number_text(microseconds / SECOND, 15)} s"
     return f"{microseconds} us" if microseconds else "0"
 
 

@@ -30,6 +30,7 @@ from simulation.rate_cards import RateCard
 __all__ = ["replay_text", "text_of", "with_ranges"]
 
 _WIDTH = 96
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _LICENSES = 10
 _OBJECTIVE = "objective: {throttled_share: 0.1%, probability: 95%}"
 _UNITS = {
@@ -110,10 +111,13 @@ def _setting(options: FitOptions, card: RateCard, name: str) -> list[str]:
     edition = options.edition or _first_paid(card)
     licenses = _LICENSES if options.user_licenses is None else options.user_licenses
     lines = [f"name: {name}", f"rate_card: {_quoted(str(options.rate_card))}"]
-    if options.edition is None or options.user_licenses is None:
-        lines += _comment("Assumed: a log does not tell what the org has bought. Write your own.")
     has = f"edition: {_quoted(edition)}, user_licenses: {licenses}"
-    return [*lines, f"org: {{{has}, addon_credits: {options.addon_credits}}}"]
+    has += f", addon_credits: {options.addon_credits}"
+    if options.assumed:
+        what = "Assumed: a log does not tell what the org has bought. Write your own, and leave "
+        lines += _comment(f"{what}'assumed' out.")
+        has += f", assumed: {_flow(options.assumed)}"
+    return [*lines, f"org: {{{has}}}"]
 
 
 def _first_paid(card: RateCard) -> str:
@@ -201,13 +205,29 @@ def _app(app: FittedApp, is_throttled: bool) -> Iterator[str]:
         yield from _comment(f"{calls}. {_estimates(component)}", 4)
         for note in (*component.notes, *(() if number else _notes(app))):
             yield from _comment(f"{note[0].upper()}{note[1:]}.", 4)
-        yield f"    arrivals: {{{kind}: {_flow(with_ranges(component))}}}"
+        yield from _arrivals(kind, with_ranges(component))
         yield f"    calls: {_flow(app.mix.calls)}"
         if not app.conduct.is_seen and is_throttled:
             yield from _comment(f"Assumed: {app.conduct.why}.", 4)
         elif is_throttled:
             yield from _comment(f"{app.conduct.why[0].upper()}{app.conduct.why[1:]}.", 4)
         yield f"    on_throttle: {_flow(app.conduct.on_throttle)}"
+
+
+def _arrivals(kind: str, law: dict[str, Any]) -> Iterator[str]:
+    """Yield a law on one line; one with weights of the hours of a week has a line for each day."""
+    profile = law.get("profile", ())
+    if len(profile) != len(_WEEKDAYS) * 24:
+        yield f"    arrivals: {{{kind}: {_flow(law)}}}"
+        return
+    yield "    arrivals:"
+    yield f"      {kind}:"
+    yield from (f"        {key}: {_flow(each)}" for key, each in law.items() if key != "profile")
+    yield "        profile: ["
+    for number, day in enumerate(_WEEKDAYS):
+        weights = ", ".join(map(_flow, profile[24 * number : 24 * number + 24]))
+        yield f"          {weights},  # {day}"
+    yield "        ]"
 
 
 def with_ranges(component: Component) -> dict[str, Any]:

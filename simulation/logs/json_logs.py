@@ -12,7 +12,7 @@ from simulation.errors import InputError, Problem
 from simulation.formats import shown
 from simulation.logs.columns import Clock, Reading
 from simulation.logs.entries import Entries
-from simulation.logs.records import Record, entries_of
+from simulation.logs.records import Record, bucket_of, entries_of, hold_counts
 from simulation.logs.sources import blocks, open_log, text_of
 
 __all__ = ["read_json"]
@@ -53,8 +53,15 @@ def read_json(path: Path, head: bytes, reading: Reading) -> Iterator[Entries]:
     found = _of_document(path) if _is_document(head) else _of_lines(path, reading)
     flat = ((line, record) for line, each in found for record in _records(each))
     clock = Clock(reading, shown(path))
-    while part := list(islice(flat, _AT_ONCE)):
-        yield entries_of(part, reading, clock)
+    part = list(islice(flat, _AT_ONCE))
+    counts = hold_counts(part, reading)
+    is_first = True
+    while part:
+        entries = entries_of(part, reading, clock, not counts, counts)
+        if counts and is_first:
+            reading.bucket = bucket_of(entries, path, reading)
+        yield entries
+        part, is_first = list(islice(flat, _AT_ONCE)), False
 
 
 def _of_lines(path: Path, reading: Reading) -> Iterator[Line]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
 
 from simulation.arrays import Flags, Ints
+from simulation.errors import InputError, Problem
+from simulation.formats import shown
 from simulation.logs.clients import Told
 from simulation.logs.columns import Clock, Columns, Reading, named
 from simulation.logs.entries import COUNTS_AGAINST_NOTHING, Entries
 from simulation.logs.field_names import DURATIONS, NOT_COUNTED, FieldRole, column_name, roles_of
 from simulation.logs.times import Texts
 
-__all__ = ["Record", "Records", "entries_of"]
+__all__ = ["Record", "Records", "bucket_of", "entries_of", "hold_counts"]
 
 Record = dict[str, str]
 """The fields of a request, by name."""
@@ -62,7 +65,11 @@ class Records:
 
 
 def entries_of(
-    found: Sequence[tuple[int, Record]], reading: Reading, clock: Clock, are_requests: bool = True
+    found: Sequence[tuple[int, Record]],
+    reading: Reading,
+    clock: Clock,
+    are_requests: bool = True,
+    are_counts: bool = False,
 ) -> Entries:
     """Return what records say.
 
@@ -75,9 +82,14 @@ def entries_of(
         Of the log.
     are_requests : bool
         Whether a record without a path or method is left out, as one that is no request.
+    are_counts : bool
+        Whether a record stands for several requests. Otherwise it is one, whatever fields such as
+        ``value`` say.
     """
-    names = list(dict.fromkeys(name for _, record in found[:_LOOKED_AT] for name in record))
-    roles = roles_of(names, reading.fields)
+    roles = _roles_in(found, reading)
+    if not are_counts and (unused := roles.pop("calls", None)):
+        what = f"field {unused!r} is not taken to count calls, since each record is a request: "
+        reading.remark(f"{what}if it does, write --field calls={unused}, fields= in Python")
     records = Records(clock.file, [line for line, _ in found], [each for _, each in found], roles)
     is_free = _flags(map(_counts_against_nothing, records.records))
     records.left_out(is_free, reading, COUNTS_AGAINST_NOTHING)
@@ -93,6 +105,42 @@ def entries_of(
     reading.skipped.read += len(records.records)
     lines: Ints = np.array(records.lines, np.int64)
     return _columns(records).entries(reading, times[is_read], lines)
+
+
+def hold_counts(found: Sequence[tuple[int, Record]], reading: Reading) -> bool:
+    """Return whether records stand for several requests each, and not for one.
+
+    They do where the user names the field that counts them; and where one is called so, and no
+    record has what a request has: a path, a method or a status.
+    """
+    roles = _roles_in(found, reading)
+    if "calls" in reading.fields:
+        return "calls" in roles
+    return "calls" in roles and not {"path", "method", "status"} & {*roles}
+
+
+def _roles_in(found: Sequence[tuple[int, Record]], reading: Reading) -> dict[FieldRole, str]:
+    names = list(dict.fromkeys(name for _, record in found[:_LOOKED_AT] for name in record))
+    return roles_of(names, reading.fields)
+
+
+def bucket_of(entries: Entries, path: Path, reading: Reading) -> int:
+    """Return the length of the buckets of counts: the step that comes most often."""
+    starts = np.unique(entries.time)
+    if len(starts) < 2:
+        if not len(starts):  # what is left out says why
+            return 0
+        if reading.bucket:
+            return reading.bucket
+        what = "has counts of one time alone, say of what time each is with --bucket '1 hour', "
+        what += "bucket= in Python"
+        raise InputError([Problem(shown(path), "", what)])
+    steps, times = np.unique(np.diff(starts), return_counts=True)
+    step = int(steps[times.argmax()])
+    if len(steps) > 1:
+        uneven = 1 - times.max() / times.sum()
+        reading.remark(f"{uneven:.1%} of the steps between counts are of another length than most")
+    return step
 
 
 def _columns(records: Records) -> Columns:

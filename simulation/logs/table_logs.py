@@ -15,7 +15,7 @@ from simulation.formats import Row, listed, shown
 from simulation.logs.columns import Clock, Reading
 from simulation.logs.entries import Entries
 from simulation.logs.field_names import roles_of
-from simulation.logs.records import Record, entries_of
+from simulation.logs.records import Record, bucket_of, entries_of
 from simulation.logs.tables import TableRows, are_moments, open_table, time_column
 
 __all__ = ["read_table_log"]
@@ -186,25 +186,7 @@ def _counted(
             else:
                 its |= {k: v for k, v in record.items() if k not in (*time, *counts)}
             found.append((line, its))
-    entries = entries_of(found, reading, Clock(reading, shown(path)), are_requests=False)
-    reading.bucket = _bucket(entries, path, reading)
+    clock = Clock(reading, shown(path))
+    entries = entries_of(found, reading, clock, are_requests=False, are_counts=True)
+    reading.bucket = bucket_of(entries, path, reading)
     return entries
-
-
-def _bucket(entries: Entries, path: Path, reading: Reading) -> int:
-    """Return the length of the buckets of counts: the step that comes most often."""
-    starts = np.unique(entries.time)
-    if len(starts) < 2:
-        if not len(starts):  # what is left out says why
-            return 0
-        if reading.bucket:
-            return reading.bucket
-        what = "has counts of one time alone, say of what time each is with --bucket '1 hour', "
-        what += "bucket= in Python"
-        raise InputError([Problem(shown(path), "", what)])
-    steps, times = np.unique(np.diff(starts), return_counts=True)
-    step = int(steps[times.argmax()])
-    if len(steps) > 1:
-        uneven = 1 - times.max() / times.sum()
-        reading.remark(f"{uneven:.1%} of the steps between counts are of another length than most")
-    return step

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from simulation.demand import Demand
 from simulation.errors import InputError
+from simulation.formats import counted
 from simulation.planning.search import Search
 from simulation.planning.status import Status, status_of
 from simulation.scenario import Alternative, Client, Poisson, Scenario, Schedule, written_rate
@@ -32,6 +33,9 @@ __all__ = [
 MORE = 1.1
 """By which all demand is multiplied."""
 
+_OF = {"rate": "calls a day", "calls": "calls each time"}
+"""What numbers of laws say of how much is called."""
+
 _NEAR = 0.02
 """How far the factor on a whole number of calls may lie from that."""
 
@@ -44,8 +48,8 @@ class RateEstimate:
     ----------
     client : str
     of : str
-        What is estimated: ``calls a day``, ``arrivals a day``, or of a schedule ``calls each time``
-        and ``arrivals each time``.
+        What is estimated: ``calls a day``, or of a schedule ``calls each time``. Calls of a burst
+        count one by one.
     estimate, low, high : float
         The value that is simulated, and the ends of its 95 % interval.
     share : float
@@ -94,7 +98,8 @@ class MoreDemand:
     decided : bool
         Whether the looks of the plan's own search decide this, too.
     unchanged : dict of str to str
-        The clients that call as before, each with the reason.
+        The clients that call as before, each with what it makes: ``recorded calls``, or so few
+        ``calls each time`` that a tenth more is no whole number.
     reason : str
         Why it was not judged; empty where it was.
     """
@@ -148,29 +153,21 @@ def rate_estimates(scenario: Scenario, shares: Mapping[str, float]) -> list[Rate
     """
     found = []
     for client in scenario.clients:
-        number, of = _estimate(client)
-        if number is not None:
-            ends = float(number.low), float(number.high)
-            found.append(
-                RateEstimate(
-                    client=client.name,
-                    of=of,
-                    estimate=float(number),
-                    low=ends[0],
-                    high=ends[1],
-                    share=shares[client.name],
+        law = client.arrivals.law
+        for key, number in client.arrivals.estimates.items():
+            if law is not None and key in _OF:
+                value, low, high = (law.calls_each * float(each) for each in number.parts)
+                found.append(
+                    RateEstimate(
+                        client=client.name,
+                        of=_OF[key],
+                        estimate=value,
+                        low=low,
+                        high=high,
+                        share=shares[client.name],
+                    )
                 )
-            )
     return found
-
-
-def _estimate(client: Client) -> tuple[Any, str]:
-    """Return the number of a client's law that is an estimate, and of what; None if none is."""
-    law = client.arrivals.law
-    for key, often in (("rate", "a day"), ("calls", "each time")):
-        if law is not None and key in law.estimates:
-            return law.estimates[key], f"{law.arrival}s {often}"
-    return None, ""
 
 
 def shares_of(demand: Demand) -> dict[str, float]:
@@ -230,7 +227,7 @@ def with_more_demand(scenario: Scenario, check: Callable[[Scenario], None]) -> W
     check : callable
         Raises InputError where a scenario cannot be planned.
     """
-    if all(_estimate(client)[0] is None for client in scenario.clients):
+    if not any(_OF.keys() & client.arrivals.estimates.keys() for client in scenario.clients):
         return None
     values, unchanged = dict[str, Any](), dict[str, str]()
     for number, client in enumerate(scenario.clients, 1):
@@ -257,14 +254,14 @@ def _more_of(client: Client) -> dict[str, Any] | str:
     if isinstance(law, Poisson):
         return {"poisson.rate": written_rate(law.rate * MORE)}
     if not isinstance(law, Schedule):
-        return "its calls are recorded"
+        return "recorded calls"
     if (calls := _more(law.calls)) is not None:
         return {"schedule.calls": calls}
     if law.every is not None:
         return {"schedule.every": f"{round(law.every / MORE)} us"}
     if law.each is not None and (calls := _more(law.each.calls)) is not None:
         return {"schedule.each.calls": calls}
-    return f"a tenth more of {law.calls} each time is no whole number"
+    return f"{counted(law.calls * law.calls_each, 'call')} each time"
 
 
 def _more(calls: int) -> int | None:

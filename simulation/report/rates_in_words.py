@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from simulation.experiment import RunResult
-from simulation.formats import dollars, number, percent
+from simulation.formats import dollars, listed, number, percent
 from simulation.planning import Estimates, Plan, RateEstimate, rate_estimates
 
 __all__ = ["estimates_in_words", "run_on_estimates"]
@@ -56,9 +56,20 @@ def _more(plan: Plan, found: Estimates) -> str:
     percents = percent(more.factor - 1)
     if more.status == "not_judged":
         return f"What {percents} more demand would need was not judged: {more.reason}."
-    fixed = [f"`{name}`, {why}" for name, why in more.unchanged.items()]
-    but = f" (not of {'; '.join(fixed)})" if fixed else ""
-    return f"With {percents} more demand{but} {_needs(plan, found)}."
+    return f"With {percents} more demand{_unchanged(more.unchanged)} {_needs(plan, found)}."
+
+
+def _unchanged(clients: Mapping[str, str]) -> str:
+    """Return which clients call as before, in brackets; many that make the same by their number."""
+    by_calls: dict[str, list[str]] = {}
+    for name, calls in clients.items():
+        by_calls.setdefault(calls, []).append(name)
+    said = [
+        f"{f'`{names[0]}`' if len(names) == 1 else f'{len(names)} clients'} of {calls}"
+        for calls, names in by_calls.items()
+    ]
+    stay = "stays as it is" if len(clients) == 1 else "stay as they are"
+    return f" ({listed(said)} {stay})" if said else ""
 
 
 def _needs(plan: Plan, found: Estimates) -> str:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isnan
 
-from simulation.formats import counted, number, percent
-from simulation.trust import Backtest, Comparison
+from simulation.formats import counted, listed, number, percent
+from simulation.trust import Backtest, Comparison, LeftOut
 
 __all__ = ["backtest_findings", "backtest_rows", "comparison_findings"]
 
 _TRUSTED = {
     "trusted": "The predicted peaks held",
     "too sure": "The predicted peaks were too sure",
+    "too few throttled": "The predicted peaks held, but more was throttled than predicted",
+    "too many throttled": "The predicted peaks held, but less was throttled than predicted",
     "no better than a simple rule": "The predicted peaks held, but a simpler rule came closer",
     "too little": "There are too few days to judge by",
 }
+_LEFT_OUT = {
+    "in part": "of which the log has a part",
+    "fills the pool": "whose calls fill the pool",
+}
+_MOST_DATES = 3
 _RIVALS = {"flat Poisson": "those of a flat Poisson process", "last week": "those of last week"}
 
 
@@ -59,6 +67,8 @@ def backtest_findings(found: Backtest) -> list[str]:
     peaks = counted(len(found.dates), "daily peak")
     inside = f"{found.covered} of {peaks} lay inside their 95 % prediction intervals"
     said = [f"{_TRUSTED[found.verdict]}: {inside}."]
+    if found.left_out:
+        said.append(_left_out(found.left_out))
     if found.is_before_start:
         said.append(
             "The days lie before the scenario's start: if it was fitted to them, it knew them."
@@ -80,6 +90,17 @@ def backtest_findings(found: Backtest) -> list[str]:
     return [*said, _throttled_days(found)]
 
 
+def _left_out(days: Sequence[LeftOut]) -> str:
+    """Return which days of the log are not judged, and why."""
+    said = []
+    for why, because in _LEFT_OUT.items():
+        dates = [each.date for each in days if each.why == why]
+        if dates:
+            shown = listed(map(str, dates)) if len(dates) <= _MOST_DATES else f"from {dates[0]} on"
+            said.append(f"{counted(len(dates), 'day')} ({shown}) {because}")
+    return f"Not judged: {', and '.join(said)}."
+
+
 def _scored(found: Backtest, days: int) -> str:
     """Return which days the scores are of."""
     if days == len(found.dates):
@@ -97,9 +118,9 @@ def _throttled_days(found: Backtest) -> str:
     answered = int(found.answered_429.sum())
     seen = f"The log has {counted(answered, 'attempt')} answered 429"
     said = f"{seen}; {pool}, the prediction is {predicted}."
-    if answered and not row["high"]:
+    if found.throttling == "too few" or (answered and not row["high"]):
         said += " So the org's pool is smaller, or another limit refused them: set what it has."
-    if not answered and replayed:
+    if found.throttling == "too many" or (replayed and not answered):
         said += " So the org's pool is larger: set edition, licenses and add-on credits."
     return said
 

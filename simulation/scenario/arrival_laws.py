@@ -11,6 +11,7 @@ from simulation.errors import KeyPath, KeyProblem
 from simulation.formats import FrozenDict, Part, PositiveDuration, listed
 from simulation.scenario.bursts import Each
 from simulation.scenario.clock import Clock
+from simulation.scenario.estimated import Estimated
 from simulation.scenario.laws import Law
 from simulation.scenario.poisson import Poisson
 from simulation.scenario.schedule import Schedule
@@ -83,6 +84,11 @@ class Arrivals(Part):
         """The law; None where calls are recorded ones."""
         law = getattr(self, self.kind)
         return law if isinstance(law, Law) else None
+
+    @property
+    def estimates(self) -> dict[str, Estimated]:
+        """The numbers of the law that are estimates, by key; none of recorded calls."""
+        return {} if self.law is None else self.law.estimates
 
     @property
     def each(self) -> Each | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from simulation.errors import InputError, KeyPath, KeyProblem
-from simulation.formats import did_you_mean
+from simulation.formats import did_you_mean, listed
 from simulation.moments import wrong_start
 from simulation.quantities import DAY, write_duration
 from simulation.rate_cards import AddonBilling, BilledUse, RateCard
@@ -153,7 +153,11 @@ def objective_problems(
 
 
 def org_remarks(org: Org, card: RateCard) -> Iterator[KeyProblem]:
-    """Yield user licenses that give nothing."""
+    """Yield user licenses that give nothing, and what is no more than assumed."""
+    if org.assumed:
+        what = f"{listed(org.assumed)} {'is' if len(org.assumed) == 1 else 'are'} assumed, and all "
+        what += "advice rests on that: write what the org has, and leave this key out"
+        yield KeyProblem(("org", "assumed"), what)
     if org.user_licenses and not card.offer(org.edition, 0).rules.per_license:
         what = f"has no effect, {org.edition} gives no credits per license"
         yield KeyProblem(("org", "user_licenses"), what)

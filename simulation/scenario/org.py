@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -27,4 +27,7 @@ class Org(Part):
     license_prices: dict[str, Dollars] = Field(
         default_factory=FrozenDict,
         description="$ per license and month by edition, to compare totals; none are assumed",
+    )
+    assumed: tuple[Literal["edition", "user_licenses"], ...] = Field(
+        (), description="which of these keys are no more than assumed, as a fit writes it"
     )

@@ -318,9 +318,11 @@ class Scenario(CheckedPart):
     def fingerprint(self) -> str:
         """Return a hash of all that decides its results: every key, the rate card, the traces.
 
-        Comments, the file's path, and the way and order in which keys are written do not matter.
+        Comments, the file's path, the way and order in which keys are written, and what of the org
+        is assumed do not matter.
         """
-        found = hashlib.sha256(json.dumps(self.model_dump(), default=str).encode())
+        keys = self.model_dump(exclude={"org": {"assumed"}})
+        found = hashlib.sha256(json.dumps(keys, default=str).encode())
         found.update(self._card.model_dump_json().encode())
         for client, trace in self._traces.items():
             found.update(client.encode())

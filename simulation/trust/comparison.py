@@ -9,11 +9,11 @@ from typing import Any, Literal
 import numpy as np
 
 from simulation.arrays import Floats
-from simulation.demand import Demand
+from simulation.demand import Calls, Demand, Portion, concatenate
 from simulation.engine import sweep
 from simulation.experiment import Steps
 from simulation.trust.judged_days import JudgedDays
-from simulation.trust.rolling import GAP_EDGES, Rolled, rolled_replications
+from simulation.trust.rolling import GAP_EDGES, Rolled, rolled
 from simulation.trust.scores import interval_of
 
 __all__ = ["Comparison", "Progress", "Verdict", "compare_with_log", "replications_for"]
@@ -163,18 +163,18 @@ def compare_with_log(
     drawn, recorded = [Demand(each.scenario) for each in models], Demand(log.scenario)
     count = replications_for(drawn[0])
     steps = Steps(progress)
-    steps.expect(2 * count)
-    (seen,) = rolled_replications([recorded], log, 1)
-    found = []
-    for each in rolled_replications(drawn, days, count):
-        found.append(each)
-        steps.tick()
+    steps.expect(count)
+    portions = [*recorded.draw_portions(0)]
+    seen = rolled(_calls_of(portions), log)
     sizes = sorted({max(1, int(share * seen.peaks.max())) for share in _SIZES})
-    shares = []
+    at_log = _throttled(recorded, 0, sizes, portions)
+    found, shares = [], []
     for replication in range(count):
-        shares.append(_throttled(drawn[replication % len(drawn)], replication, sizes))
+        demand = drawn[replication % len(drawn)]
+        portions = [*demand.draw_portions(replication)]
+        found.append(rolled(_calls_of(portions), days))
+        shares.append(_throttled(demand, replication, sizes, portions))
         steps.tick()
-    at_log = _throttled(recorded, 0, sizes)
     at_model = np.stack(shares)
     hourly = np.stack([each.hourly for each in found])
     return Comparison(
@@ -206,9 +206,15 @@ def _demand(log: Rolled, drawn: list[Rolled]) -> dict[str, Beside]:
     return {**found, "highest": _beside(log.peaks.max(), highest)}
 
 
-def _throttled(demand: Demand, replication: int, sizes: Sequence[int]) -> Floats:
+def _calls_of(portions: Sequence[Portion]) -> Calls:
+    return concatenate([each.calls() for each in portions])
+
+
+def _throttled(
+    demand: Demand, replication: int, sizes: Sequence[int], portions: Sequence[Portion]
+) -> Floats:
     """Return the share of calls that each pool size throttles in a replication, (s,)."""
     scenario = demand.scenario
     limits = np.array([scenario.card.pool_parts(size) for size in sizes], np.int64)
-    swept = sweep(demand, replication, limits, np.ones(len(scenario.clients), bool))
+    swept = sweep(demand, replication, limits, np.ones(len(scenario.clients), bool), portions)
     return swept.throttled / max(1, swept.calls)

@@ -13,11 +13,11 @@ from typing import Any
 from simulation.errors import InputError, Problem
 from simulation.fitting import Fit, FitOptions, Replay, fit_part, replay_of, usage_of
 from simulation.formats import counted
-from simulation.moments import local_dates, midnight
-from simulation.quantities import DAY, HOUR, write_duration
+from simulation.moments import midnight
+from simulation.quantities import DAY, write_duration
 from simulation.scenario import Scenario, as_scenario
 from simulation.trust.comparison import Comparison, Progress, compare_with_log
-from simulation.trust.judged_days import JudgedDays, lead
+from simulation.trust.judged_days import JudgedDays, WholeDays, lead
 from simulation.trust.possible import DRAWS, possible_scenarios
 from simulation.trust.predictions import Backtest, backtest_days
 
@@ -32,7 +32,7 @@ def compare_fit(found: Fit, replay: Replay, progress: Progress | None = None) ->
     InputError
         If the log has no whole day that can be judged.
     """
-    first, count = _whole_days(replay, found.scenario)
+    first, count, _ = _whole_days(replay, found.scenario)
     its = found.starting(first - lead(found.scenario))
     models = [JudgedDays.of(its.drawn(number), first, count) for number in range(DRAWS)]
     with _traced(replay) as clients:
@@ -66,7 +66,7 @@ def hold_out(
     InputError
         If that leaves no whole day to fit to.
     """
-    first, count = _whole_days(replay, found.scenario)
+    first, count, left_out = _whole_days(replay, found.scenario)
     withheld, rest = divmod(length, DAY)
     if rest or not withheld:
         what = f"{write_duration(length)} are no whole days, write some such as '1 week'"
@@ -81,7 +81,8 @@ def hold_out(
     models = [JudgedDays.of(its.drawn(number), split, withheld) for number in range(DRAWS)]
     with _traced(replay) as clients:
         log = replace(models[0], first=first, count=count).replayed(clients)
-        return backtest_days(models, log, replay.throttled, progress)
+        judged = backtest_days(models, log, replay.throttled, progress)
+    return replace(judged, left_out=left_out)
 
 
 def backtest(
@@ -113,13 +114,14 @@ def backtest(
     its = replace(options or FitOptions(), timezone=scenario.timezone)
     usage, _ = usage_of(logs, its)
     replay = replay_of(logs, its, usage, scenario.card)
-    first, count = _whole_days(replay, scenario)
+    first, count, left_out = _whole_days(replay, scenario)
     _check_traces(scenario, midnight(first, scenario.timezone), replay.end)
     models = [JudgedDays.of(each, first, count) for each in possible_scenarios(scenario)]
     with _traced(replay) as clients:
         log = models[0].replayed(clients)
         found = backtest_days(models, log, replay.throttled, progress)
-    return replace(found, is_before_start=replay.begin < scenario.clock.start_epoch)
+    is_before = replay.begin < scenario.clock.start_epoch
+    return replace(found, is_before_start=is_before, left_out=left_out)
 
 
 def _check_traces(scenario: Scenario, begin: int, end: int) -> None:
@@ -134,25 +136,13 @@ def _check_traces(scenario: Scenario, begin: int, end: int) -> None:
             raise InputError([Problem(f"clients.{client.name}", "", what)])
 
 
-def _whole_days(replay: Replay, scenario: Scenario) -> tuple[dt.date, int]:
-    """Return the whole local days of a log that can be judged: the first, and how many.
-
-    A day is whole if the log begins in its first hour, or ends in its last. Those whose credits
-    are still in use when the judged days begin are left out.
-    """
-    zone = scenario.timezone
-    first, last = local_dates(replay.begin, replay.end, zone)
-    if replay.begin >= midnight(first, zone) + HOUR:
-        first += dt.timedelta(days=1)
-    first += lead(scenario)
-    end = last + dt.timedelta(days=1)
-    if replay.end < midnight(end, zone) - HOUR:
-        end = last
-    count = (end - first).days
-    if count < 1:
+def _whole_days(replay: Replay, scenario: Scenario) -> WholeDays:
+    """Return the whole local days of a log; ends where none can be judged."""
+    found = WholeDays.of(replay.begin, replay.end, scenario)
+    if found.days < 1:
         what = "has no whole day behind the first, which fills the pool: nothing can be judged"
         raise InputError([Problem("log", "", f"{what}, name more of it")])
-    return first, count
+    return found
 
 
 @contextmanager

@@ -6,15 +6,75 @@ import datetime as dt
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from simulation.arrays import Ints
-from simulation.moments import local_time, midnight
+from simulation.moments import local_dates, local_time, midnight
 from simulation.quantities import DAY, HOUR, write_duration
 from simulation.scenario import Scenario
 
-__all__ = ["JudgedDays", "lead"]
+__all__ = ["NOT_JUDGED", "JudgedDays", "LeftOut", "WholeDays", "lead"]
+
+NOT_JUDGED = (
+    *("horizon", "warmup", "replications", "initial_usage", "objective", "alternatives"),
+    *("addon_billing", "billed_use"),
+)
+"""Keys of a scenario that change nothing of a judgement: the days of the log take their place, or
+they are about purchases, which none judges."""
+
+
+class LeftOut(NamedTuple):
+    """A local day of a log that is not judged.
+
+    Attributes
+    ----------
+    date : date
+    why : str
+        ``in part``: the log begins or ends within it; ``fills the pool``: its credits are still in
+        use when the judged days begin.
+    """
+
+    date: dt.date
+    why: Literal["in part", "fills the pool"]
+
+
+class WholeDays(NamedTuple):
+    """The whole local days of a log that can be judged.
+
+    Attributes
+    ----------
+    first : date
+    days : int
+    left_out : tuple of LeftOut
+        The others of the log, in order.
+    """
+
+    first: dt.date
+    days: int
+    left_out: tuple[LeftOut, ...]
+
+    @classmethod
+    def of(cls, begin: int, end: int, scenario: Scenario) -> WholeDays:
+        """Return those of a log that begins and ends at some moments, µs since 1970-01-01 UTC.
+
+        A day is whole if the log begins in its first hour, or ends in its last. The first of them
+        fill the pool. There may be none.
+        """
+        zone, day = scenario.timezone, dt.timedelta(days=1)
+        first, last = local_dates(begin, end, zone)
+        left_out = list[LeftOut]()
+        if begin >= midnight(first, zone) + HOUR:
+            left_out.append(LeftOut(first, "in part"))
+            first += day
+        filling = lead(scenario).days
+        left_out += [LeftOut(first + n * day, "fills the pool") for n in range(filling)]
+        if end < midnight(last + day, zone) - HOUR:
+            left_out.append(LeftOut(last, "in part"))
+            last -= day
+        first += filling * day
+        return cls(first, (last - first).days + 1, tuple(left_out))
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,12 @@ from typing import Any
 
 from simulation.bounds import LEAST_VARIATION, MOST_VARIATION
 from simulation.demand import stream
+from simulation.fitting import REACH
 from simulation.scenario import Scenario, written_rate
 
 __all__ = ["DRAWS", "possible_scenarios"]
 
 DRAWS = 20
-_WIDTH = 2 * 1.959964
-"""Standard deviations from one end of a 95 % interval to the other."""
 
 
 def possible_scenarios(scenario: Scenario) -> list[Scenario]:
@@ -25,8 +24,7 @@ def possible_scenarios(scenario: Scenario) -> list[Scenario]:
     estimates = [
         (place, client, key, number)
         for place, client in enumerate(scenario.clients, 1)
-        if client.arrivals.law is not None
-        for key, number in client.arrivals.law.estimates.items()
+        for key, number in client.arrivals.estimates.items()
     ]
     if not estimates:
         return [scenario]
@@ -55,5 +53,5 @@ def _written(key: str, drawn: float) -> Any:
 def _spread(value: float, low: float, high: float) -> float:
     """Return the standard deviation of a logarithm whose 95 % interval is given."""
     if low <= 0:  # where nothing bounds it below, the upper half tells
-        return 2 * log(high / value) / _WIDTH
-    return log(high / low) / _WIDTH
+        return log(high / value) / REACH
+    return log(high / low) / (2 * REACH)

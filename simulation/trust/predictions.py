@@ -15,7 +15,7 @@ from simulation.demand import Demand, stream
 from simulation.experiment import CONFIDENCE, Steps, binomial_interval, run
 from simulation.quantities import DAY
 from simulation.trust.comparison import Progress, replications_for
-from simulation.trust.judged_days import JudgedDays
+from simulation.trust.judged_days import JudgedDays, LeftOut
 from simulation.trust.rolling import rolled_replications, window_peaks
 from simulation.trust.scores import crps, crps_of_point, interval_of, is_within
 
@@ -24,10 +24,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Backtest", "Trust", "backtest_days"]
 
-Trust = Literal["trusted", "too sure", "no better than a simple rule", "too little"]
+Trust = Literal[
+    "trusted",
+    "too sure",
+    "too few throttled",
+    "too many throttled",
+    "no better than a simple rule",
+    "too little",
+]
 """What the predictions are worth: see `Backtest.verdict`."""
+Throttling = Literal["as predicted", "too few", "too many", "not told"]
+"""What the prediction of throttled attempts is worth: see `Backtest.throttling`."""
 
 _FEWEST_DAYS = 7
+_NEAR = 0.001
+"""Of the log's calls: as few throttled attempts more or less are no difference to who plans."""
 _FEWEST_BEFORE = 14
 _WEEK = 7
 
@@ -68,6 +79,8 @@ class Backtest:
         as the scenario has where the log has no days before.
     last_week : (d,) float64 array
         The same on the last such weekday before; nan where the log does not reach back.
+    calls : int
+        Calls that the log has on all days.
     answered_429 : (d,) int64 array or None
         Attempts that the log has as answered 429; None where it tells no answers.
     replayed : (d,) int64 array
@@ -78,6 +91,8 @@ class Backtest:
         What the pool counts: credits, or calls.
     is_before_start : bool
         Whether the days lie before the scenario's start, as those that it was fitted to do.
+    left_out : tuple of LeftOut
+        Days of the log that are not judged, in order.
     """
 
     dates: list[dt.date]
@@ -87,11 +102,13 @@ class Backtest:
     predicted: Floats
     flat: Floats
     last_week: Floats
+    calls: int
     answered_429: Ints | None
     replayed: Ints
     throttled: Ints
     unit: str = "credits"
     is_before_start: bool = False
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def covered(self) -> int:
@@ -124,9 +141,10 @@ class Backtest:
 
         ``too little`` where there are fewer than 7 days to judge by; ``too sure`` where so many
         peaks lie outside their intervals that a coverage of 95 % can be excluded, with 95 %
-        confidence; ``no better than a simple rule`` where a rival
-        scores better; otherwise
-        ``trusted``.
+        confidence; ``too few throttled`` and ``too many throttled`` where the peaks hold and
+        `throttling` does not; ``no better than a simple rule`` where a rival scores better;
+        otherwise ``trusted``. Where the log does not tell what was throttled, the peaks alone are
+        judged.
         """
         days = len(self.dates)
         if days < _FEWEST_DAYS:
@@ -134,10 +152,30 @@ class Backtest:
         # Windows reach over midnight, so what one day does shows on the next: two count as one.
         if binomial_interval(ceil(self.covered / 2), ceil(days / 2))[1] < CONFIDENCE:
             return "too sure"
+        if self.throttling == "too few":
+            return "too few throttled"
+        if self.throttling == "too many":
+            return "too many throttled"
         scores = self.scores
         if any(each.mean < scores["scenario"].mean for each in scores.values()):
             return "no better than a simple rule"
         return "trusted"
+
+    @property
+    def throttling(self) -> Throttling:
+        """Whether as many attempts are throttled on all days as the log has answered 429.
+
+        ``too few`` and ``too many`` are predicted where what the log has lies outside what holds
+        95 % of the replications, by more than 0.1 % of its calls; ``not told`` where it has no
+        answers.
+        """
+        if self.answered_429 is None:
+            return "not told"
+        answered, predicted = int(self.answered_429.sum()), self.predicted_throttled
+        near = _NEAR * self.calls
+        if answered > predicted["high"] + near:
+            return "too few"
+        return "too many" if answered < predicted["low"] - near else "as predicted"
 
     @property
     def is_short_before(self) -> bool:
@@ -184,10 +222,14 @@ class Backtest:
         rows = self.table().astype({"date": str}).to_dict("records")
         return {
             "verdict": self.verdict,
+            "throttling": self.throttling,
             "first": self.dates[0].isoformat(),
             "days": days,
             "days_before": self.before,
             "is_before_start": self.is_before_start,
+            "left_out": [
+                {"date": each.date.isoformat(), "why": each.why} for each in self.left_out
+            ],
             "replications": self.replications,
             "peaks_covered": _covered(self.covered, days),
             "throttled_covered": _covered(self.throttled_covered, days),
@@ -262,6 +304,7 @@ def backtest_days(
         predicted=np.stack([each.peaks for each in found]),
         flat=np.stack(flat),
         last_week=_last_week(seen.peaks, before),
+        calls=int(seen.calls[before:].sum()),
         answered_429=None if throttled is None else np.histogram(throttled, edges)[0],
         replayed=_throttled(log, 1)[0, before:],
         throttled=np.concatenate(refused),

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulation.arrays import Floats, Ints
-from simulation.demand import Demand
+from simulation.demand import Calls, Demand
 from simulation.quantities import DAY
 from simulation.trust.judged_days import JudgedDays
 
-__all__ = ["GAP_EDGES", "Rolled", "rolled_replications", "window_peaks"]
+__all__ = ["GAP_EDGES", "Rolled", "rolled", "rolled_replications", "window_peaks"]
 
 GAP_EDGES = np.concatenate([[0.0], np.geomspace(1e3, DAY, 49)])
 """Edges of the classes of gaps between calls, µs: 0, and 1 ms to a day, evenly by their logs."""
@@ -51,7 +51,28 @@ def rolled_replications(
 ) -> Iterator[Rolled]:
     """Yield the demand of each replication on the judged days; several demands take turns."""
     for replication in range(replications):
-        yield _rolled(demands[replication % len(demands)], replication, days)
+        demand = demands[replication % len(demands)]
+        yield rolled(demand.draw_replication(replication), days)
+
+
+def rolled(calls: Calls, days: JudgedDays) -> Rolled:
+    """Return the demand of calls that were drawn, in order, on the judged days."""
+    card = days.scenario.card
+    time, edges, window = calls.time, days.edges, card.window
+    taken = calls.credits if card.pool.counts_credits else np.ones_like(time)
+    unit = card.pool_parts(1)
+    first, last = np.searchsorted(time, [edges[0], edges[-1]])
+    mine = time[first:last]
+    day = np.searchsorted(edges, mine, side="right") - 1
+    hours = np.searchsorted(days.hours, mine, side="right") - 1
+    return Rolled(
+        peaks=window_peaks(time, taken, edges, window) / unit,
+        hourly=_in_use(time, _sums(taken), days.hours, window) / unit,
+        calls=np.bincount(day, minlength=len(days)),
+        credits=np.bincount(day, taken[first:last], len(days)) / unit,
+        hours=np.bincount(days.hour_of_week[hours], minlength=168),
+        gaps=np.histogram(np.diff(mine), GAP_EDGES)[0],
+    )
 
 
 def window_peaks(time: Ints, taken: Ints, edges: Ints, window: int) -> Ints:
@@ -88,22 +109,3 @@ def _in_use(time: Ints, sums: Ints, moments: Ints, window: int) -> Ints:
     )
     found: Ints = sums[last] - sums[first]
     return found
-
-
-def _rolled(demand: Demand, replication: int, days: JudgedDays) -> Rolled:
-    calls, card = demand.draw_replication(replication), demand.scenario.card
-    time, edges, window = calls.time, days.edges, card.window
-    taken = calls.credits if card.pool.counts_credits else np.ones_like(time)
-    unit = card.pool_parts(1)
-    first, last = np.searchsorted(time, [edges[0], edges[-1]])
-    mine = time[first:last]
-    day = np.searchsorted(edges, mine, side="right") - 1
-    hours = np.searchsorted(days.hours, mine, side="right") - 1
-    return Rolled(
-        peaks=window_peaks(time, taken, edges, window) / unit,
-        hourly=_in_use(time, _sums(taken), days.hours, window) / unit,
-        calls=np.bincount(day, minlength=len(days)),
-        credits=np.bincount(day, taken[first:last], len(days)) / unit,
-        hours=np.bincount(days.hour_of_week[hours], minlength=168),
-        gaps=np.histogram(np.diff(mine), GAP_EDGES)[0],
-    )

@@ -51,9 +51,30 @@ def test_a_log_becomes_a_scenario_that_can_be_planned() -> None:
     assert scenario.clients[1].arrivals.schedule is not None
     planned = _command("plan", "org.yaml", "--json")
     assert planned.exit_code == 0, planned.stderr
+    told = "org.assumed: edition and user_licenses are assumed, and all advice rests on that: write"
+    assert told in planned.stderr
     report = json.loads(Path("org.fit.json").read_text())
     assert report == json.loads(_command("fit", "a.log", "--out", "b.yaml", "--json").stdout)
     assert Path("b.yaml").read_text() == Path("org.yaml").read_text()
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("options", "assumed"),
+    [
+        (["--edition", "enterprise", "--licenses", "20"], ()),
+        (["--edition", "enterprise"], ("user_licenses",)),
+        (["--licenses", "20"], ("edition",)),
+    ],
+)
+def test_a_scenario_says_what_of_the_org_is_assumed(
+    options: list[str], assumed: tuple[str, ...]
+) -> None:
+    assert _command("fit", "a.log", "--out", "org.yaml", *options).exit_code == 0
+    scenario = load_scenario("org.yaml")
+    assert scenario.org.assumed == assumed
+    assert bool(scenario.remarks()) == bool(assumed)
+    assert scenario.changed({"org.assumed": []}).fingerprint() == scenario.fingerprint()
 
 
 @pytest.mark.usefixtures("folder")
@@ -113,6 +134,14 @@ def test_a_scenario_is_judged_by_a_later_log() -> None:
         ("fit a.log --out o.yaml --name sync=x --name nightly=x", "--name: 'x' is given to 2 apps"),
         ("fit a.log --out o.yaml --report o.yaml", "o.yaml: is named for --out and --report"),
         ("fit a.log --out o.yaml --replay o.fit.json", "is named for its estimates and --replay"),
+        (
+            "backtest o.yaml a.log --set 'horizon=3 days'",
+            "--set: horizon has no effect on a backtest, its days are those of the log, and it j",
+        ),
+        (
+            "backtest o.yaml a.log --set seed=5 --set objective.throttled_share=1%",
+            "--set: objective.throttled_share has no effect on a backtest",
+        ),
         ("backtest none.yaml a.log", "none.yaml: there is no such file"),
     ],
 )
@@ -130,7 +159,9 @@ def test_a_log_of_one_line_tells_no_rate() -> None:
     access_log(Path("one.log"), [1_767_571_200_000_000])
     done = _command("fit", "one.log", "--out", "one.yaml")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.startswith("log: covers 1 s, which tells no rate: name an hour or more")
+    assert done.stderr.startswith(
+        "log: covers 1 s, and less than a day tells no calls a day: name more"
+    )
 
 
 @pytest.mark.usefixtures("folder")

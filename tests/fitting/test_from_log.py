@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import pytest
+import yaml
 
 import simulation
+from simulation import InputError
+from simulation.fitting import FitOptions, replay_of
 from simulation.fitting.result import Component, Estimate
 from simulation.fitting.writing import with_ranges
+from simulation.formats import Document
+from simulation.rate_cards import RateCard
 from simulation.scenario.estimated import Estimated
+from simulation.scenario.scenario import Scenario
 from tests.fitting.simulated import demand_of, write_log
 
 
@@ -52,3 +60,34 @@ def test_how_much_days_vary_has_its_interval_too(tmp_path: Path) -> None:
     assert law is not None
     assert isinstance(law.daily_variation, Estimated)
     assert law.daily_variation.low < 0.2 < law.daily_variation.high
+
+
+def test_a_log_that_grew_by_a_client_between_two_readings_is_refused(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    write_log(log, demand_of({"poisson": {"rate": "100 per day"}}, days=3))
+    found, card = simulation.fit(log), RateCard.load("kaizen-34")
+    replay_of([log], FitOptions(), found.usage, card)
+    line = log.read_text().splitlines()[-1].replace('"app-0"', '"newcomer"')
+    with log.open("a") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(InputError, match="log: has calls of 'newcomer' that were not there"):
+        replay_of([log], FitOptions(), found.usage, card)
+
+
+def test_weights_of_a_week_stand_a_line_for_each_day(tmp_path: Path) -> None:
+    week = [[hour + day for hour in range(24)] for day in (1, 20, 1, 9, 40, 3, 60)]
+    law = {"poisson": {"rate": "3000 per day", "profile": [*chain(*week)]}}
+    write_log(tmp_path / "a.log", demand_of(law, days=42))
+    found = simulation.fit(tmp_path / "a.log")
+    lines = found.text.splitlines()
+    begin = lines.index("        profile: [") + 1
+    days = [line.rpartition(",  # ") for line in lines[begin : begin + 7]]
+    assert [day for _, _, day in days] == [
+        *("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+    ]
+    written = [[float(each) for each in weights.split(", ")] for weights, _, _ in days]
+    fitted = found.report["clients"][0]["components"][0]["law"]["poisson"]["profile"]
+    assert list(map(len, written)) == [24] * 7
+    assert [*chain(*written)] == fitted
+    read = Document(yaml.safe_load(found.text), "a").validate(Scenario)
+    assert read.fingerprint() == found.scenario.fingerprint()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import threading
 import time
 from pathlib import Path
@@ -60,7 +61,10 @@ def log(tmp_path: Path) -> Path:
 def test_a_log_of_one_line(log: Path) -> None:
     log.write_text(line(utc(2026, 1, 5, 8)))
     assert len(read_log(log)) == 1
-    assert "log: covers 1 s, which tells no rate: name an hour or more" in fitted_or_refused(log)
+    assert (
+        "log: covers 1 s, and less than a day tells no calls a day: name more"
+        in fitted_or_refused(log)
+    )
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "# nothing\n"])
@@ -74,7 +78,40 @@ def test_an_empty_log(log: Path, content: str) -> None:
 def test_a_log_of_one_second(log: Path) -> None:
     log.write_text(lines(utc(2026, 1, 5, 8), dt.timedelta(0), 500))
     assert read_log(log)["time"].nunique() == 1
-    assert "log: covers 1 s, which tells no rate" in fitted_or_refused(log)
+    assert "log: covers 1 s, and less than a day tells no calls a day" in fitted_or_refused(log)
+
+
+def test_a_log_of_less_than_a_day_is_refused_with_what_else_there_is(log: Path) -> None:
+    log.write_text(lines(utc(2026, 1, 5, 8), dt.timedelta(minutes=1), 180))
+    assert fitted_or_refused(log) == (
+        "log: covers 2.98 hours, and less than a day tells no calls a day: name more of it, best "
+        "weeks, or simulate its calls as they came, by 'trace:'\n"
+    )
+    log.write_text(lines(utc(2026, 1, 5, 0, 20), dt.timedelta(minutes=1), 23 * 60))
+    assert fitted_or_refused(log) == ""
+
+
+@pytest.mark.parametrize(("days", "is_told"), [(3, False), (7, True)])
+def test_a_fit_to_less_than_a_week_says_that_weekdays_are_not_told(
+    log: Path, days: int, is_told: bool
+) -> None:
+    log.write_text(lines(utc(2026, 1, 5, 0, 10), dt.timedelta(minutes=30), days * 48))
+    said = "and less than a week does not tell how weekdays differ"
+    done = fit(log)
+    words = " ".join(done.output.split())
+    file = " ".join((log.parent / "org.yaml").read_text().replace("# ", "").split())
+    report = json.loads((log.parent / "org.fit.json").read_text())
+    assert (said in words, said in file, said in str(report["remarks"])) == (not is_told,) * 3
+
+
+def test_a_log_of_more_calls_than_a_scenario_can_have_is_named_with_the_remedy(log: Path) -> None:
+    days = [utc(2026, 1, 5) + n * dt.timedelta(days=1) for n in range(60)]
+    rows = [f"{day:%Y-%m-%d},{int(900_000 * 1.08**n)}" for n, day in enumerate(days)]
+    log.write_text("\n".join(["day,count", *rows]))
+    refusal = fitted_or_refused(log)
+    assert refusal.startswith("log: gives a scenario that cannot be simulated, since clients.app-1")
+    assert "calls on the busiest day" in refusal
+    assert "check its counts and times (--field calls=COLUMN, --dates)" in refusal
 
 
 def every_twenty_minutes(of_local_time: bool) -> tuple[str, list[dt.datetime]]:

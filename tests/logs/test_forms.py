@@ -6,12 +6,14 @@ import gzip
 import json
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
 
 from simulation import InputError, read_log
-from simulation.logs import product_of
+from simulation.logs import Reading, entries_of_logs, product_of
+from simulation.quantities import HOUR
 from tests.helpers import SHARED_DATA
 
 LEAD = "5725767000000524157"
@@ -240,6 +242,44 @@ def test_fields_of_one_s_own_are_named(tmp_path: Path) -> None:
     fields = {"time": "a.b", "method": "c", "path": "d", "user": "e"}
     found = read(tmp_path, log, fields=fields)
     assert found[["client", "target"]].to_numpy().tolist() == [["sync", "GET /x"]]
+
+
+REQUEST = '{"time": "2026-01-05T0%s:00:00Z", "method": "GET", "path": "/x", "NAME": 30}\n'
+
+
+@pytest.mark.parametrize("name", ["value", "requests", "count", "hits"])
+@pytest.mark.parametrize("form", ["JSON", "CSV"])
+def test_a_number_beside_a_request_does_not_count_it_unless_one_says_so(
+    tmp_path: Path, name: str, form: str
+) -> None:
+    log = "".join(REQUEST.replace("NAME", name) % hour for hour in (8, 9))
+    if form == "CSV":
+        rows = [f"2026-01-05T0{hour}:00:00Z,GET,/x,200,30\n" for hour in (8, 9)]
+        log = f"time,method,path,status,{name}\n{''.join(rows)}"
+    assert read(tmp_path, log)["calls"].tolist() == [1, 1]
+    reading = Reading(ZoneInfo("UTC"))
+    list(entries_of_logs([tmp_path / "a.log"], reading))
+    (remark,) = reading.remarks
+    assert remark.startswith(
+        f"field '{name}' is not taken to count calls, since each record is a r"
+    )
+    assert f"write --field calls={name}" in remark
+    assert reading.bucket == 0
+    said = Reading(ZoneInfo("UTC"), fields={"calls": name})
+    (entries,) = entries_of_logs([tmp_path / "a.log"], said)
+    assert (entries.calls.tolist(), said.bucket) == ([30, 30], HOUR)
+    assert [said.targets[n] for n in entries.target.tolist()] == ["GET /x"] * 2
+
+
+def test_records_without_a_request_count_calls_by_a_field_that_is_called_so(tmp_path: Path) -> None:
+    rows = [f'{{"hour": "2026-01-05T0{n}:00:00Z", "app": "sync", "value": {n}}}' for n in (7, 8, 9)]
+    content = "\n".join(rows).replace('"hour"', '"time"')
+    found = read(tmp_path, content)
+    assert found["calls"].tolist() == [7, 8, 9]
+    assert {*found["client"]} == {"sync"}
+    answered = content.replace("}", ', "status": 429}')
+    with pytest.raises(InputError, match="3 no request"):
+        read(tmp_path, answered)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_entries_of_one_id_count_once_in_files_that_overlap(tmp_path: Path) -> N
 
 
 def test_what_is_told_again_is_no_fault_of_a_log_and_is_counted_in_the_fit(tmp_path: Path) -> None:
-    (tmp_path / "a.log").write_text(kong(*range(0, 7200, 120)) * 5)
+    (tmp_path / "a.log").write_text(kong(*range(0, 86_400, 1440)) * 5)
     words = ["fit", str(tmp_path / "a.log"), "--out", str(tmp_path / "org.yaml"), "--json"]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output

@@ -121,10 +121,11 @@ def test_what_cannot_make_a_tenth_more_calls_is_named_with_the_reason(tmp_path: 
     now = build(clients, tmp_path, replications=4, **keys)
     more = more_of(now)
     assert more.unchanged == {
-        "recorded": "its calls are recorded",
-        "once": "a tenth more of 4 each time is no whole number",
+        "recorded": "recorded calls",
+        "once": "4 calls each time",
     }
-    assert " (not of `recorded`, its calls are recorded; `once`, a tenth" in said(now)[1]
+    unchanged = "(`recorded` of recorded calls and `once` of 4 calls each time stay as they are)"
+    assert f"With 10 % more demand {unchanged} " in said(now)[1]
     by_hand = now.changed(
         {
             "clients.web.arrivals.poisson.rate": "9900 per day",
@@ -134,6 +135,26 @@ def test_what_cannot_make_a_tenth_more_calls_is_named_with_the_reason(tmp_path: 
         }
     )
     assert more.addon_credits == plan(by_hand, **QUICK).recommendation.addon_credits
+
+
+def test_jobs_of_one_call_are_not_named_one_by_one() -> None:
+    jobs = [scheduled(f"job-{number}", f"0{number}:00", 1) for number in range(1, 6)]
+    unchanged = "(5 clients of 1 call each time stay as they are)"
+    assert f"With 10 % more demand {unchanged} " in said(busy(estimated("web", 900), *jobs))[1]
+    unchanged = "(`job-1` of 1 call each time stays as it is)"
+    assert f"With 10 % more demand {unchanged} " in said(busy(estimated("web", 900), jobs[0]))[1]
+
+
+def test_calls_are_those_of_bursts_one_by_one() -> None:
+    """80 arrivals of 5 calls are 400 calls a day, and so are the ends of the interval."""
+    burst = {"calls": 5, "every": "1 s"}
+    web = poisson("web", "", poisson={"rate": rate(80, 0.5), "each": burst})
+    (line,) = run_on_estimates(run(busy(web, replications=1)))
+    assert line.endswith("of the credits: 400 calls a day, 95 % interval 300 to 500.")
+    calls = {"estimate": 30, "low": 25, "high": 34}
+    job = scheduled("job", "02:00", 1, schedule={"calls": calls, "each": burst})
+    (line,) = run_on_estimates(run(busy(job, replications=1)))
+    assert line.endswith("of the credits: 150 calls each time, 95 % interval 125 to 170.")
 
 
 def test_more_than_a_scenario_can_say_is_told_and_the_plan_goes_on() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 from simulation import InputError, backtest
 from simulation.fitting import FitOptions, fit, replay_of
 from simulation.quantities import DAY, HOUR, SECOND
+from simulation.report import backtest_findings
 from simulation.trust import Backtest, Comparison, compare_fit, hold_out
+from tests.fitting.simulated import demand_of, times_of
 from tests.trust.logs import access_log, log_of
 
 OFFICE = {"poisson": {"rate": "800 per day", "profile": "office_hours", "daily_variation": "10%"}}
@@ -117,3 +120,79 @@ def test_the_429s_of_a_log_stand_beside_those_that_are_predicted(tmp_path: Path)
     assert found.answered_429 is not None
     assert found.answered_429.tolist() == [30 * (day == 8) for day in range(27)]
     assert found.throttled_covered == 26
+
+
+def _answered(log: Path, status: int, each: int) -> None:
+    """Answer one of so many requests of a log otherwise."""
+    lines = log.read_text().splitlines(keepends=True)
+    lines[::each] = [line.replace('" 200 ', f'" {status} ') for line in lines[::each]]
+    log.write_text("".join(lines))
+
+
+def test_peaks_alone_do_not_make_trust_where_the_log_has_429s_that_the_scenario_does_not_expect(
+    tmp_path: Path,
+) -> None:
+    demand, log = log_of(tmp_path / "a.log", OFFICE)
+    _answered(log, 429, each=10)
+    found = backtest(demand.scenario.changed({"seed": 5}), log)
+    assert found.covered >= 25
+    assert (found.throttling, found.verdict) == ("too few", "too few throttled")
+    first, *_, last = backtest_findings(found)
+    assert first.startswith("The predicted peaks held, but more was throttled than predicted: ")
+    assert last.endswith(
+        "So the org's pool is smaller, or another limit refused them: set what it has."
+    )
+    assert found.to_dict()["throttling"] == "too few"
+
+
+def test_nor_where_it_expects_429s_that_the_log_does_not_have(tmp_path: Path) -> None:
+    demand, log = log_of(tmp_path / "a.log", OFFICE)
+    small = {"clients.app-0.calls": [{"api": "bulk_read"}], "seed": 5}
+    bulk = log.read_text().replace("GET /crm/v8/Leads/1 ", "POST /crm/bulk/v8/read ")
+    log.write_text(bulk)
+    found = backtest(demand.scenario.changed({**small, "org.edition": "free"}), log)
+    assert found.covered >= 25
+    assert (found.throttling, found.verdict) == ("too many", "too many throttled")
+    first, *_, last = backtest_findings(found)
+    assert first.startswith("The predicted peaks held, but less was throttled than predicted: ")
+    assert last.endswith("set edition, licenses and add-on credits.")
+
+
+def test_a_few_429s_more_than_expected_are_no_difference_to_who_plans(tmp_path: Path) -> None:
+    demand, log = log_of(tmp_path / "a.log", OFFICE)
+    _answered(log, 429, each=2000)
+    found = backtest(demand.scenario.changed({"seed": 5}), log)
+    assert found.answered_429 is not None
+    assert found.answered_429.any()
+    assert (found.throttling, found.verdict) == ("as predicted", "trusted")
+
+
+def test_of_counts_the_peaks_alone_are_judged_and_that_is_said(tmp_path: Path) -> None:
+    demand = demand_of(OFFICE)
+    hours = np.bincount((times_of(demand, 0) - demand.scenario.clock.start_epoch) // HOUR)
+    begin = dt.datetime(2026, 1, 5)
+    rows = [f"{begin + n * dt.timedelta(hours=1)},{calls}" for n, calls in enumerate(hours)]
+    log = tmp_path / "counts.csv"
+    log.write_text("\n".join(["hour,count", *rows]))
+    found = backtest(demand.scenario.changed({"seed": 5}), log)
+    assert (found.throttling, found.verdict) == ("not told", "trusted")
+    assert backtest_findings(found)[-1].startswith("The log does not tell what was throttled; ")
+
+
+def test_days_that_are_not_judged_are_named_with_the_reason(tmp_path: Path) -> None:
+    demand, log = log_of(tmp_path / "a.log", OFFICE)
+    lines = log.read_text().splitlines(keepends=True)
+    late = next(n for n, line in enumerate(lines) if "/Jan/2026:1" in line)
+    noon = max(n for n, line in enumerate(lines) if "01/Feb/2026:12" in line)
+    log.write_text("".join(lines[late:noon]))
+    found = backtest(demand.scenario.changed({"seed": 5}), log)
+    assert found.to_dict()["left_out"] == [
+        {"date": "2026-01-05", "why": "in part"},
+        {"date": "2026-01-06", "why": "fills the pool"},
+        {"date": "2026-02-01", "why": "in part"},
+    ]
+    assert backtest_findings(found)[1] == (
+        "Not judged: 2 days (2026-01-05 and 2026-02-01) of which the log has a part, and 1 day "
+        "(2026-01-06) whose calls fill the pool."
+    )
+    assert (found.dates[0], len(found.dates)) == (dt.date(2026, 1, 7), 25)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulation.demand.demand import Demand
+from simulation.engine import sweep
 from simulation.trust.judged_days import JudgedDays
 from simulation.trust.rolling import rolled_replications, window_peaks
 from tests.fitting.simulated import demand_of
@@ -46,3 +47,12 @@ def test_days_and_hours_are_those_of_the_local_clock() -> None:
         *range(6 * 24 + 3, 7 * 24),
     ]
     assert found.peaks.tolist() == [24, 24, 24]
+
+
+def test_portions_that_are_at_hand_are_swept_as_those_that_are_drawn() -> None:
+    demand = demand_of({"poisson": {"rate": "900 per day"}}, days=5)
+    limits, counted = np.array([400, 800]), np.ones(1, bool)
+    drawn = sweep(demand, 3, limits, counted)
+    kept = sweep(demand, 3, limits, counted, [*demand.draw_portions(3)])
+    assert drawn.throttled.all()
+    assert (kept.throttled.tolist(), kept.calls) == (drawn.throttled.tolist(), drawn.calls)

@@ -7,7 +7,7 @@ calls are not even put in order: an `Outline` says when that is so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,9 +32,27 @@ _SIDE_BY_SIDE = 100  # decisions side by side that take as long as one by itself
 _MEMORY = 256 * 2**20  # bytes that the lanes of one sweep may take
 
 
-def sweep(demand: Demand, replication: int, limits: Ints, counted: Flags) -> Swept:
-    """Return what many pool sizes throttle and lose in one replication; see `Pools`."""
-    return sweep_together([Pools(demand, limits, counted)], replication)[0]
+def sweep(
+    demand: Demand,
+    replication: int,
+    limits: Ints,
+    counted: Flags,
+    portions: Iterable[Portion] | None = None,
+) -> Swept:
+    """Return what many pool sizes throttle and lose in one replication; see `Pools`.
+
+    Its portions need not be drawn again where they are at hand.
+    """
+    if portions is None:
+        portions = demand.draw_portions(replication)
+    found = _sweep_of(Pools(demand, limits, counted), replication)
+    for each in portions:
+        found.take(each)
+    return found.swept()
+
+
+def _sweep_of(pools: Pools, replication: int) -> Sweep | MeteredSweep:
+    return (Sweep if pools.demand.scenario.is_plain else MeteredSweep)(pools, replication)
 
 
 def sweep_together(pools: Sequence[Pools], replication: int) -> list[Swept]:
@@ -42,10 +60,7 @@ def sweep_together(pools: Sequence[Pools], replication: int) -> list[Swept]:
 
     It is decided a block at a time. Clients that the demands share are drawn once.
     """
-    sweeps: list[Sweep | MeteredSweep] = [
-        (Sweep if each.demand.scenario.is_plain else MeteredSweep)(each, replication)
-        for each in pools
-    ]
+    sweeps = [_sweep_of(each, replication) for each in pools]
     blocks = pools[0].demand.blocks
     if any(each.demand.blocks is not blocks for each in pools):
         return [sweep_together([each], replication)[0] for each in pools]
