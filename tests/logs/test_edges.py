@@ -131,7 +131,7 @@ def test_a_line_of_ten_megabytes_is_left_out_and_counted(log: Path) -> None:
     log.write_text("".join(rows))
     reading = Reading(ZoneInfo("UTC"))
     assert sum(map(len, entries_of_logs([log], reading))) == 40
-    assert reading.skipped.counts == {"longer than 1 MB": 1}
+    assert reading.skipped.counts == {"more than 1 MB": 1}
     assert fitted_or_refused(log) == ""
 
 
