@@ -83,14 +83,17 @@ def _refused_by(in_use: Sequence[float], scenario: Scenario) -> str:
             f"when they began: it was used up, or {_ANOTHER}, refused them."
         )
     unit, low, high = scenario.card.pool.unit, min(in_use), max(in_use)
-    times = f"each of the {len(in_use)} times when" if len(in_use) > 1 else "when"
-    took = f"{times} they began, the calls of the {window} before had taken"
-    took = f"{took[0].upper()}{took[1:]} {_range(low, high)} {unit} by the rate card"
+    began = (
+        f"{len(in_use)} times they began anew, and each time"
+        if len(in_use) > 1
+        else "When they began,"
+    )
+    took = f"{began} the calls of the {window} before had taken {_range(low, high)} {unit}"
     about = number(float(f"{high:.2g}"))
     if high > _ALIKE * max(1.0, low):
         return (
-            f"{took}. A pool that refuses is full, and equally full each time, so {_ANOTHER}, "
-            "refused them: more credits would hardly help."
+            f"{took}. A full pool would be equally full each time: if the log has all calls of the "
+            f"org, {_ANOTHER}, refused them, and more credits would hardly help."
         )
     if has / _ALIKE <= high <= has * _ALIKE:
         return f"{took}: the scenario's pool of {number(has)} was used up."
@@ -101,7 +104,7 @@ def _refused_by(in_use: Sequence[float], scenario: Scenario) -> str:
         )
     return (
         f"{took}, and the scenario's pool holds {number(has)}. So the org's pool is smaller, about "
-        f"{about}, or {_ANOTHER}, refused them: set what the org has."
+        f"{about}; or it has calls that the log lacks; or {_ANOTHER}, refused them."
     )
 
 
@@ -112,7 +115,7 @@ def _range(low: float, high: float) -> str:
 
 def _org(scenario: Scenario) -> str:
     licenses = scenario.org.user_licenses
-    return f"{scenario.org.edition} with {counted(licenses, 'license')}"
+    return scenario.org.edition + (f" with {counted(licenses, 'license')}" if licenses else "")
 
 
 def _pool(scenario: Scenario) -> str:

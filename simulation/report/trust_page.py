@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
@@ -90,10 +91,11 @@ def trust_report(
     if fit is not None:
         advice += fit_advice(fit, scenario)[1:]
     if backtest is not None:
-        advice += backtest_findings(backtest)
-        headings, rows = backtest_table(backtest)
-        table = _Table(headings, rows)
-        sections.append(_Section("peaks", _PEAKS, _ABOUT_PEAKS, has_figure=True, table=table))
+        found = backtest_findings(backtest)
+        many = len(found) if fit is None else 1  # beside a fit, its verdict alone is advice
+        advice += found[:many]
+        table = _Table(*backtest_table(backtest))
+        sections.append(_Section("peaks", _PEAKS, _ABOUT_PEAKS, True, found[many:], table))
         figures["peaks"] = trust_figures.daily_peaks(backtest, scenario.card.pool.unit)
     if fit is not None:
         sections += _of_fit(fit)
@@ -102,7 +104,7 @@ def trust_report(
         .get_template("trust.html.j2")
         .render(
             title=_title(scenario, logs, fit is not None),
-            about=[*_about(scenario, fit, backtest), scenario.outline()],
+            about=[*_about(scenario, fit, backtest), f"The scenario: {scenario.outline()}."],
             advice=advice,
             sections=sections,
             figures=figures_as_json(figures),
@@ -118,7 +120,7 @@ def trust_report(
 
 def _title(scenario: Scenario, logs: Sequence[str], is_fit: bool) -> str:
     """Return what the page is, with the names of the logs."""
-    names = [*logs[:_MOST_NAMED]]
+    names = [Path(log).name for log in logs[:_MOST_NAMED]]
     if len(logs) > _MOST_NAMED:
         names.append(f"{len(logs) - _MOST_NAMED} more")
     named = listed(names) if names else "a log"
