@@ -6,7 +6,6 @@ import datetime as dt
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -28,6 +27,11 @@ MONDAY = 1_767_571_200 * SECOND
 RETRIES = [0, 10, 30]
 """Seconds after which a call is tried: the last time with success."""
 
+_IS_BROKEN = (
+    "/^[0-9.,–%-]+$/.test(e.textContent) && "
+    "(r => (r.selectNodeContents(e), r.getClientRects().length > 1))(new Range())"
+)
+"""Whether the number in a cell stands on two lines."""
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
 
@@ -183,7 +187,9 @@ def test_what_cannot_be_told_says_so_and_no_number_is_missing(tmp_path: Path) ->
 
 def test_what_is_assumed_is_said_once_with_all_that_it_is_of(found: Fit) -> None:
     said = assumptions(found.report)
-    assert len(said) == len({each.partition(": ")[2] for each in said})
+    apps = found.report["clients"]
+    alike = [*apps, {**apps[1], "name": "app-3"}]
+    assert len(assumptions({**found.report, "clients": alike})) == len(said)
     assert any(each.startswith("app-2: ") and "retries after 280" in each for each in said)
 
 
@@ -244,6 +250,9 @@ def test_a_page_says_what_it_is_and_what_each_app_is_called(
     for heading in ("What the apps are called", "What was left out, and what is assumed"):
         assert f"<h2>{heading}</h2>" in page
         assert f"<h2>{heading}</h2>" not in other
+    advice = page.partition('<div class="advice">')[2].partition("<section>")[0]
+    assert "280 attempts were answered 429" in advice
+    assert "No log tells what the org has bought" in advice
     assert "campaign</td>" in page
     assert "app-1-job-" in page
 
@@ -260,13 +269,7 @@ def test_a_page_is_readable_on_a_phone_and_on_a_screen(
         assert browser.errors == []
         assert browser.ask("document.scrollingElement.scrollWidth") <= width
         browser.ask("document.querySelectorAll('details').forEach(e => e.open = true)")
-        clipped = _asked(browser, "[...document.querySelectorAll('.scroll, td')]")
-        assert clipped == []
+        for wrong in ("e.scrollWidth > e.clientWidth + 1", _IS_BROKEN):
+            found = f"[...document.querySelectorAll('td')].filter(e => {wrong})"
+            assert browser.ask(f"{found}.map(e => e.textContent)") == []
         assert browser.ask("document.querySelectorAll('.figure svg.main-svg').length > 0")
-
-
-def _asked(browser: Browser, elements: str) -> Any:
-    """Return the texts of elements that are wider than their place."""
-    return browser.ask(
-        f"{elements}.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"
-    )
