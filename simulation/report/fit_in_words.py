@@ -37,7 +37,7 @@ def _read(report: Mapping[str, Any]) -> str:
     attempts, calls = report["attempts"], report["calls"]
     whose = f"of {apps} in {report['span']}, {days}"
     if report["bucket"]:
-        return f"The log counts {counted(calls, 'call')} {whose}, for every {report['bucket']}."
+        return f"The log counts {counted(calls, 'call')} {whose}, in steps of {report['bucket']}."
     said = f"The log has {counted(attempts, 'request')} {whose}"
     if attempts == calls:
         return f"{said}, and each is a call."

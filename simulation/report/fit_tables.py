@@ -99,7 +99,11 @@ def assumptions(report: Mapping[str, Any]) -> list[str]:
         for component in app["components"]:
             for note in component["notes"]:
                 found.setdefault(note, []).append(component["client"])
-    said = [f"{listed(names)}: {note}." for note, names in found.items()]
+    every = [app["name"] for app in report["clients"]]
+    said = [
+        f"{'all apps' if names == every and len(every) > 1 else listed(names)}: {note}."
+        for note, names in found.items()
+    ]
     shared = report["shared_variation"]
     if shared and shared["is_told"] and (shared["ci95"][0] or 0) > 0:
         said.append(

@@ -190,6 +190,9 @@ def test_what_is_assumed_is_said_once_with_all_that_it_is_of(found: Fit) -> None
     apps = found.report["clients"]
     alike = [*apps, {**apps[1], "name": "app-3"}]
     assert len(assumptions({**found.report, "clients": alike})) == len(said)
+    same = [{**apps[1], "name": name} for name in ("app-2", "app-3")]
+    shared = [*assumptions({**found.report, "clients": same})]
+    assert any(each.startswith("all apps: ") and "retries after 280" in each for each in shared)
     assert any(each.startswith("app-2: ") and "retries after 280" in each for each in said)
 
 
