@@ -38,18 +38,18 @@ def _commands() -> list[str]:
     for path in DOCUMENTS:
         for block in _blocks(path, "sh"):
             whole = block.replace("\\\n", " ")
-            each = (line for line in whole.splitlines() if line.startswith("creditsim "))
-            lines += [command for line in each for command in line.split(" && ")]
+            lines += [line for line in whole.splitlines() if line.startswith("creditsim ")]
     return list(dict.fromkeys(lines))
 
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the scenarios in it, where the documents' commands run in their order."""
+    """A folder with the scenarios and logs in it, where the documents' commands run in order."""
     folder = tmp_path_factory.mktemp("workspace")
     (folder / "scenarios").symlink_to(ROOT / "scenarios")
-    requests = demand_of({"poisson": {"rate": "300 per day", "profile": "office_hours"}}, days=14)
-    write_log(folder / "access.log", requests)
+    law = {"poisson": {"rate": "300 per day", "profile": "office_hours"}}
+    write_log(folder / "access.log", demand_of(law, days=21))
+    write_log(folder / "later.log", demand_of(law, days=14, start="2026-02-02"))
     return folder
 
 
@@ -65,7 +65,7 @@ def test_commands_run_as_they_are_written(line: str, workspace: Path) -> None:
     if arguments[0] != "new" and own.name in arguments and not own.exists():
         assert creditsim("new", own.name, cwd=workspace).returncode == 0
     fitted = workspace / "org.yaml"
-    if arguments[0] == "plan" and fitted.name in arguments and not fitted.exists():
+    if arguments[0] in ("plan", "backtest") and fitted.name in arguments and not fitted.exists():
         assert creditsim("fit", "access.log", "--out", fitted.name, cwd=workspace).returncode == 0
     with cluster_of_the_readme() if "--scheduler" in arguments else nullcontext():
         done = creditsim(*arguments, cwd=workspace)
@@ -97,7 +97,7 @@ def cluster_of_the_readme() -> Iterator[None]:
 
 
 def test_there_are_commands_to_run() -> None:
-    assert {"new", "validate", "run", "fit", "quote", "rate-cards"} <= {
+    assert {"new", "validate", "run", "fit", "plan", "backtest", "quote", "rate-cards"} <= {
         shlex.split(line, comments=True)[1] for line in _commands()
     }
 
@@ -168,8 +168,16 @@ def test_every_item_of_the_reporting_guideline_is_answered() -> None:
     assert all(len(answer) > 60 for *_, answer in rows)
 
 
+def test_the_readme_names_every_option_of_a_fit() -> None:
+    text = (ROOT / "README.md").read_text().partition("\n## From logs\n")[2].partition("\n## ")[0]
+    told = set(re.findall(r"`(--[a-z-]+)", text))
+    options = set(re.findall(r"--[a-z-]+", creditsim("fit", "--help").stdout))
+    assert options - told == {"--out", "--force", "--json", "--help"}
+    assert told <= options
+
+
 def test_the_main_job_and_the_tests_are_one_line_each() -> None:
-    main, tests = _blocks(ROOT / "README.md", "sh")[:2]
+    _, main, tests = _blocks(ROOT / "README.md", "sh")[:3]
     assert len(main.splitlines()) == len(tests.splitlines()) == 1
     assert main.strip().endswith("creditsim run scenarios/mid-market.yaml")
     assert tests.strip().endswith("python -m pytest")

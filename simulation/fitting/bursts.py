@@ -10,7 +10,7 @@ from simulation.arrays import Flags, Floats, Ints
 from simulation.fitting.cells import Cells
 from simulation.fitting.clumping import Clumping, clumping_of
 from simulation.fitting.hours import LocalClock
-from simulation.fitting.result import Estimate
+from simulation.fitting.result import REACH, Estimate
 from simulation.fitting.spelling import about_text
 from simulation.quantities import HOUR, MINUTE, SECOND
 
@@ -160,7 +160,13 @@ def _counted(cells: Cells, apart: _Apart) -> Bursts:
     )
     chosen = max(1, round(spread))
     size = Estimate(
-        spread, error, max(1.0, spread - 1.96 * error), spread + 1.96 * error, count, "bursts", what
+        spread,
+        error,
+        max(1.0, spread - REACH * error),
+        spread + REACH * error,
+        count,
+        "bursts",
+        what,
     )
     if chosen == 1:
         return Bursts(1, 0, size, None, max(1.0, spread), (what,))
@@ -236,7 +242,7 @@ def _step(cells: Cells, apart: _Apart, used: Flags, calls: int | None) -> Estima
     count = len(steps)
     value = float(steps.mean())
     error = float(steps.std(ddof=1) / np.sqrt(count)) if count > 1 else cells.grain / 2
-    reach = max(1.96 * error, 0.5 * cells.grain / max((calls or 2) - 1, 1) / np.sqrt(count))
+    reach = max(REACH * error, 0.5 * cells.grain / max((calls or 2) - 1, 1) / np.sqrt(count))
     return Estimate(value, error, max(0.0, value - reach), value + reach, count, "bursts")
 
 
@@ -264,7 +270,7 @@ def _overlapping(clumping: Clumping, grain: int) -> Bursts:
     """Return bursts of which only the clumping is seen, in cells of some length, µs."""
     value, error, every = clumping.fitted()
     what = "bursts overlap: their size is the one that keeps the variance of counts right"
-    low, high = max(1.0, value - 1.96 * error), value + 1.96 * error
+    low, high = max(1.0, value - REACH * error), value + REACH * error
     chosen = max(1, round(value))
     reach = _STEP_ERROR * every
     if every * chosen < 2 * grain:
@@ -275,7 +281,7 @@ def _overlapping(clumping: Clumping, grain: int) -> Bursts:
     if chosen == 1:
         return Bursts(1, 0, size, None, max(1.0, value), (what,))
     step = Estimate(
-        every, reach / 1.96, max(0.0, every - reach), every + reach, clumping.calls, "calls", what
+        every, reach / REACH, max(0.0, every - reach), every + reach, clumping.calls, "calls", what
     )
     # What cannot be told is written as calls that come evenly over a cell.
     written = _readable(step) or round(grain / chosen)

@@ -24,7 +24,7 @@ from simulation.fitting.result import Estimate
 from simulation.fitting.spelling import about_text, span_text
 from simulation.fitting.variation import shared_variation
 from simulation.fitting.writing import text_of
-from simulation.formats import Document
+from simulation.formats import Document, counted
 from simulation.logs import Reading, check_skipped, entries_of_logs
 from simulation.moments import local_dates, local_time
 from simulation.quantities import DAY, HOUR
@@ -65,6 +65,18 @@ class Fit:
     options: FitOptions
     shared: Estimate | None
     _reading: Reading
+
+    def __repr__(self) -> str:
+        """Return in a line what was fitted, and what judgements it has been put to."""
+        said, clients = self.report, counted(len(self.scenario.clients), "client")
+        apps, dates = counted(len(self.apps), "app"), f"{said['first']} to {said['last']}"
+        judged = [
+            f", {name}: {said[name]['verdict']}"
+            for name in ("comparison", "backtest")
+            if name in said
+        ]
+        what = f"{counted(said['calls'], 'call')} of {apps} in {said['span']}, {dates}"
+        return f"<Fit {self.scenario.name!r}: {what}, as {clients}{''.join(judged)}>"
 
     def starting(self, start: dt.date) -> Fit:
         """Return the fit to the same log of a scenario that starts on another local date."""

@@ -21,7 +21,7 @@ from simulation.fitting.hours import Days, Hours, LocalClock, days_of, hours_of
 from simulation.fitting.outliers import usual_days
 from simulation.fitting.profile import Shapes, shapes_of, weekly
 from simulation.fitting.rate import growth_of, rate_of
-from simulation.fitting.result import Component, DayFactors, Estimate, Outlier
+from simulation.fitting.result import NONE_SEEN, Component, DayFactors, Estimate, Outlier
 from simulation.fitting.spelling import growth_text, rate_text, share_text, span_text, weight
 from simulation.fitting.variation import daily_variation, day_factors
 from simulation.fitting.weekdays import Levels, chosen_structure, levels_of
@@ -98,9 +98,8 @@ def _random_part(
     profile = None if fit.shapes is None else weekly(fit.shapes, fit.levels)
     if profile is not None and fit.silent.any():
         profile = profile.reshape(7, 24, 3)
-        # None of so many: at most 3.7 in 97.5 % of the cases.
         expected = rate.value * max(1.0, float(fit.usual.sum()) / 7)
-        profile[fit.silent] = [0.0, 0.0, 3.7 / max(expected, 3.7)]
+        profile[fit.silent] = [0.0, 0.0, NONE_SEEN / max(expected, NONE_SEEN)]
         profile[..., 0] /= profile[..., 0].mean()
         profile = profile.reshape(168, 3)
     law = _law(fit, rate, variation)

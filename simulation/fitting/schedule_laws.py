@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simulation.arrays import Flags, Floats
-from simulation.fitting.result import Component, Estimate
+from simulation.fitting.result import REACH, Component, Estimate
 from simulation.fitting.runs import Runs
 from simulation.fitting.spelling import about_text, span_text
 from simulation.quantities import DAY, MINUTE, SECOND
@@ -126,7 +126,7 @@ def _estimates(found: list[Found], each: Floats) -> dict[str, Estimate]:
     count = len(each)
     error = float(each.std(ddof=1) / np.sqrt(count)) if count > 1 else np.nan
     error = float(np.hypot(error, max(its.runs.error for its in found)))
-    reach = 1.96 * error if count > 1 else np.inf
+    reach = REACH * error if count > 1 else np.inf
     mean = float(each.mean())
     if all(its.runs.is_same for its in found):
         mean, error, reach = float(found[0].runs.calls), 0.0, 0.0
@@ -140,7 +140,7 @@ def _estimates(found: list[Found], each: Floats) -> dict[str, Estimate]:
     # Two failures and two successes more (A. Agresti and B. A. Coull, 1998).
     around = (expected - took + 2) / (expected + 4)
     spread = float(np.sqrt(around * (1 - around) / (expected + 4)))
-    low, high = max(0.0, around - 1.96 * spread), min(1.0, around + 1.96 * spread)
+    low, high = max(0.0, around - REACH * spread), min(1.0, around + REACH * spread)
     if note:
         low, high = 0.0, 1.0
     return {"calls": calls, "missed": Estimate(missed, spread, low, high, expected, "runs", note)}

@@ -12,9 +12,9 @@ from simulation.arrays import Flags, Ints
 
 __all__ = ["COUNTS_AGAINST_NOTHING", "TOLD_BEFORE", "UNKNOWN", "Entries", "Skipped"]
 
-COUNTS_AGAINST_NOTHING = "counts against no limit"
-TOLD_BEFORE = "told before: same id"
-"""Reasons to leave an entry out that are no fault of a log."""
+COUNTS_AGAINST_NOTHING = "calls that count against no limit"
+TOLD_BEFORE = "an id that a line before has"
+"""Reasons to leave an entry out that are no fault of a log: what its line has."""
 UNKNOWN = -1
 """A duration or a number of records that a log does not tell."""
 
@@ -91,6 +91,8 @@ class Entries:
 
 class Skipped:
     """The lines that were left out, by reason, and the first of each.
+
+    A reason is what such lines have, so that it stands in a sentence: 3 lines have no time.
 
     Attributes
     ----------

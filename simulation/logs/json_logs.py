@@ -68,7 +68,7 @@ def _of_lines(path: Path, reading: Reading) -> Iterator[Line]:
     number = 1
     for block in blocks(path):
         number += block.too_long
-        reading.skipped.note("longer than 1 MB", block.too_long, [])
+        reading.skipped.note("more than 1 MB", block.too_long, [])
         for line in bytes(block.data).removesuffix(b"\n").split(b"\n"):
             begin = line.find(b"{", 0, _LONGEST_PREFIX)
             try:
@@ -78,7 +78,7 @@ def _of_lines(path: Path, reading: Reading) -> Iterator[Line]:
             except (ValueError, RecursionError):
                 if line.strip():
                     text = line[:400].decode("utf-8", "replace")
-                    reading.skipped.note("no JSON", 1, [(shown(path), number, text)])
+                    reading.skipped.note("text that is not JSON", 1, [(shown(path), number, text)])
             number += 1
 
 

@@ -30,7 +30,7 @@ _SHORT_LINE = 64
 """Bytes of a line of which few logs have a shorter mean; for those the arrays are made anew."""
 _REASONS = {
     MISSING: "fewer fields than other lines",
-    LONG: "longer than 1 MB",
+    LONG: "more than 1 MB",
     _UNDATED: "no time where other lines have it",
 }
 
@@ -59,7 +59,7 @@ def read_lines(path: Path, layout: Layout | None, reading: Reading) -> Iterator[
             found = parse(part)[1]  # by what the parts before it have shown
         if isinstance(found, OrderOfDatesError):
             raise clock.refusal(found)
-        reading.skipped.note("longer than 1 MB", part.too_long, [])
+        reading.skipped.note("more than 1 MB", part.too_long, [])
         line += part.too_long
         _note(found, line, clock.file, reading)
         if found.moments is not None and found.columns is not None:
@@ -144,7 +144,7 @@ def _parsed(
     if layout is None or not text.size:
         early = [line for line in bytes(part.data).split(b"\n") if line and line[:1] != b"#"]
         examples = [(0, line.decode("utf-8", "replace")) for line in early[:1]]
-        left_out = [("before #Fields names a date and a time", len(early), examples)]
+        left_out = [("no #Fields line above that names a date and a time", len(early), examples)]
         count = bytes(part.data).count(b"\n")
         return part, _Parsed(count, np.zeros(0, np.int64), None, None, left_out)
     texts, lines, others, count = _split(text, layout)

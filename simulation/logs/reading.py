@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from itertools import combinations
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from simulation.errors import InputError, Problem
-from simulation.formats import shown
+from simulation.formats import counted, shown
 from simulation.logs.clients import ClientNames, Told
 from simulation.logs.columns import Reading
 from simulation.logs.entries import (
@@ -257,10 +258,21 @@ def check_skipped(reading: Reading, allowed: float) -> None:
     share = sum(refused.values()) / max(1, skipped.read + sum(refused.values()))
     if skipped.read and share <= allowed:
         return
-    reasons = "; ".join(f"{n:,} {reason}" for reason, n in refused.items())
-    first = next((each[0] for each in skipped.first.values() if each), "")
-    what = f"{share:.1%} of its lines could not be read ({reasons or 'none was there'})"
+    what = f"{share:.1%} of its lines could not be read ({_left_out(refused)})"
+    first = next((skipped.first[reason][0] for reason in refused if skipped.first[reason]), "")
     if first:
         what += f", the first is {first!r}"
-    remedy = "name its fields or its format, or allow more by allow_skipped (--allow-skipped)"
+    remedy = "name its fields (--field) or its format (--format)"
+    if skipped.read:
+        percents = ceil(100 * share)
+        remedy += f", or leave them out: allow_skipped={percents / 100} in Python, "
+        remedy += f"--allow-skipped {percents}%"
     raise InputError([Problem("log", "", f"{what}: {remedy}")])
+
+
+def _left_out(counts: Mapping[str, int]) -> str:
+    """Return how many lines have what they were left out for."""
+    said = [
+        f"{counted(n, 'line')} {'has' if n == 1 else 'have'} {why}" for why, n in counts.items()
+    ]
+    return ", ".join(said) or "none was there"

@@ -97,10 +97,10 @@ def entries_of(
     if are_requests:
         pairs = zip(records.texts("path"), records.texts("method"), strict=True)
         is_asked = _flags(bool(path or method) for path, method in pairs)
-        records.left_out(~is_asked, reading, "no request")
+        records.left_out(~is_asked, reading, "no request that can be read")
         records = records.where(is_asked)
     times, is_read = clock.times(Texts.of(records.texts("time")))
-    records.left_out(~is_read, reading, "no time")
+    records.left_out(~is_read, reading, "no time that can be read")
     records = records.where(is_read)
     reading.skipped.read += len(records.records)
     lines: Ints = np.array(records.lines, np.int64)

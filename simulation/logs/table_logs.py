@@ -21,6 +21,7 @@ from simulation.logs.tables import TableRows, are_moments, open_table, time_colu
 __all__ = ["read_table_log"]
 
 _AT_ONCE = 20_000
+_TOO_MANY = f"a count of more than {MOST_CALLS_A_DAY:,} calls"
 _LOOKED_AT = 200
 _NAME_IT = "name it with --field time=COLUMN, fields= in Python"
 _ANOTHER = "write 0 or more, or name the column with --field calls=COLUMN, fields= in Python"
@@ -65,7 +66,9 @@ def _fits(path: Path, table: TableRows, row: Row, reading: Reading) -> bool:
     if len(row.cells) == len(table.header):
         return True
     text = ",".join(row.cells)
-    reading.skipped.note("other number of cells", 1, [(shown(path), row.line, text)])
+    reading.skipped.note(
+        "another number of columns than the header", 1, [(shown(path), row.line, text)]
+    )
     return False
 
 
@@ -167,18 +170,22 @@ def _counted(
         line, record = _record(table, row, time)
         when = record["timestamp"] if len(time) == 2 else record[time[0]]
         if not when.strip():
-            reading.skipped.note("no time", 1, [(shown(path), line, ",".join(row.cells))])
+            reading.skipped.note(
+                "no time that can be read", 1, [(shown(path), line, ",".join(row.cells))]
+            )
             continue
         for name in counts:
             cell = record[name].strip()
             if not _IS_COUNT(cell):
                 if cell:
                     text = f"{name}: {cell}"
-                    reading.skipped.note("no whole number", 1, [(shown(path), line, text)])
+                    reading.skipped.note(
+                        "a count that is not a whole number", 1, [(shown(path), line, text)]
+                    )
                 continue
             if _number(cell) > MOST_CALLS_A_DAY:
                 text = f"{name}: {cell}"
-                reading.skipped.note("too many calls", 1, [(shown(path), line, text)])
+                reading.skipped.note(_TOO_MANY, 1, [(shown(path), line, text)])
                 continue
             its = {"timestamp": when, "count": str(_number(cell))}
             if is_wide:

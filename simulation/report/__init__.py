@@ -11,7 +11,8 @@ if TYPE_CHECKING:
         superseded_in_words,
     )
     from simulation.report.cards_compared import other_cards_in_words
-    from simulation.report.fit_in_words import fit_findings, fit_rows
+    from simulation.report.fit_in_words import fit_advice, fit_findings
+    from simulation.report.fit_tables import CLIENT_COLUMNS, fit_rows
     from simulation.report.meters_in_words import limit_figures
     from simulation.report.page import report
     from simulation.report.plan_in_words import (
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
         precision_finding, run_figures, run_findings, start_finding,
     )
     from simulation.report.trust_in_words import (
-        backtest_findings, backtest_rows, comparison_findings,
+        backtest_findings, backtest_table, comparison_findings,
     )
     from simulation.report.trust_page import trust_report
 else:

@@ -1,43 +1,146 @@
-"""What a fit says, in sentences and rows: read from its report, as everything here is."""
+"""What a fit says, in sentences: read from its report."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from simulation.formats import counted, number, percent
+from simulation.formats import counted, listed, number, percent
+from simulation.scenario import Scenario
 
-__all__ = ["fit_findings", "fit_rows"]
+__all__ = ["fit_advice", "fit_findings"]
 
 _MOST_DATES = 5
-_LAWS = {"poisson": "chance", "schedule": "clock"}
+_MOST_APPS = 3
+_ALIKE = 1.1
+"""The largest use of the pool at which it refused calls, as a multiple of the least."""
+_ANOTHER = "another limit, such as calls open at once"
+
+
+def fit_advice(report: Mapping[str, Any], scenario: Scenario) -> list[str]:
+    """Return what was read, what was throttled and what to do with that, and what is assumed."""
+    said = [_read(report), *_throttled(report, scenario)]
+    if report["org_is_assumed"]:
+        org, pool = _org(scenario), _pool(scenario)
+        said.append(
+            f"No log tells what the org has bought: {org}, a pool of {pool}, is assumed. Name "
+            "yours with --edition and --licenses."
+        )
+    return said
+
+
+def _read(report: Mapping[str, Any]) -> str:
+    """Return how many requests the log has, and how many calls they are."""
+    apps, days = counted(len(report["clients"]), "app"), report["first"]
+    if report["last"] != days:
+        days += f" to {report['last']}"
+    attempts, calls = report["attempts"], report["calls"]
+    whose = f"of {apps} in {report['span']}, {days}"
+    if report["bucket"]:
+        return f"The log counts {counted(calls, 'call')} {whose}, in steps of {report['bucket']}."
+    said = f"The log has {counted(attempts, 'request')} {whose}"
+    if attempts == calls:
+        return f"{said}, and each is a call."
+    return f"{said}. They are {counted(calls, 'call')}: a call and its retries after a 429 are one."
+
+
+def _throttled(report: Mapping[str, Any], scenario: Scenario) -> list[str]:
+    """Return what was throttled, and what that tells of the pool."""
+    by_app = [(each["throttled_attempts"], each["name"]) for each in report["clients"]]
+    found = sorted(((count, name) for count, name in by_app if count), key=lambda each: -each[0])
+    if not found:
+        how = "Counts do not tell what" if report["bucket"] else "The log has no attempt that"
+        return [f"{how} was throttled, so what the apps do then is assumed."]
+    total = counted(sum(count for count, _ in found), "attempt")
+    whose = listed(f"{number(count)} of {name}" for count, name in found[:_MOST_APPS])
+    if len(found) == 1:
+        whose = f"all of {found[0][1]}"
+    elif len(found) > _MOST_APPS:
+        whose = f"most of them {listed(name for _, name in found[:_MOST_APPS])}'s"
+    seen = report.get("throttled")
+    days = f", on {counted(len(seen['dates']), 'day')}" if seen else ""
+    said = [f"{total} {_were(total)} answered 429 (too many requests){days}, {whose}."]
+    return [*said, _refused_by(seen["in_use"], scenario) if seen else _EITHER]
+
+
+def _were(counted_ones: str) -> str:
+    return "was" if counted_ones.startswith("1 ") else "were"
+
+
+_EITHER = (
+    f"The pool was used up, or {_ANOTHER}, refused them. To see which, write the calls as they "
+    "came with --replay calls.yaml: creditsim run calls.yaml says what the scenario's pool "
+    "throttles of them."
+)
+
+
+def _refused_by(in_use: Sequence[float], scenario: Scenario) -> str:
+    """Return which limit refused calls, as the use of the pool tells at the first refusals."""
+    window, has = scenario.card.window_in_words, scenario.limit
+    if not in_use:
+        return (
+            f"They go on from the log's first {window}, so it does not show how full the pool was "
+            f"when they began: it was used up, or {_ANOTHER}, refused them."
+        )
+    unit, low, high = scenario.card.pool.unit, min(in_use), max(in_use)
+    began = (
+        f"{len(in_use)} times they began anew, and each time"
+        if len(in_use) > 1
+        else "When they began,"
+    )
+    took = f"{began} the calls of the {window} before had taken {_range(low, high)} {unit}"
+    about = number(float(f"{high:.2g}"))
+    if high > _ALIKE * max(1.0, low):
+        return (
+            f"{took}. A full pool would be equally full each time: if the log has all calls of the "
+            f"org, {_ANOTHER}, refused them, and more credits would hardly help."
+        )
+    if has / _ALIKE <= high <= has * _ALIKE:
+        return f"{took}: the scenario's pool of {number(has)} was used up."
+    if high > has:
+        return (
+            f"{took}, more than the scenario's pool of {number(has)} holds. So the org's pool is "
+            f"larger, about {about}: set what it has."
+        )
+    return (
+        f"{took}, and the scenario's pool holds {number(has)}. So the org's pool is smaller, about "
+        f"{about}; or it has calls that the log lacks; or {_ANOTHER}, refused them."
+    )
+
+
+def _range(low: float, high: float) -> str:
+    first, last = number(low), number(high)
+    return first if first == last else f"{first} to {last}"
+
+
+def _org(scenario: Scenario) -> str:
+    licenses = scenario.org.user_licenses
+    return scenario.org.edition + (f" with {counted(licenses, 'license')}" if licenses else "")
+
+
+def _pool(scenario: Scenario) -> str:
+    return f"{number(scenario.limit)} {scenario.card.pool.unit} in {scenario.card.window_in_words}"
 
 
 def fit_findings(report: Mapping[str, Any]) -> list[str]:
-    """Return what a fit means: what was read, how surely it is known, what was left out."""
-    clients = report["clients"]
-    apps = len(clients)
-    attempts = sum(each["attempts"] for each in clients)
-    who = counted(apps, "app")
-    said = [f"{counted(attempts, 'request')} by {who}, {report['begin']} to {report['end']}."]
-    throttled = sum(each["throttled_attempts"] for each in clients)
-    if throttled:
-        said.append(f"{number(throttled)} attempts were answered 429.")
-    else:
-        said.append("None was answered 429, so what apps do then is assumed.")
-    if report["org_is_assumed"]:
-        said.append("What the org has bought no log tells: edition and licenses are assumed.")
-    for reason, each in report["skipped"].items():
-        first = f"; first {each['first'][0]}" if each["first"] else ""
-        said.append(f"Left out: {number(each['lines'])} lines, {reason}{first}")
-    unknown = report["unknown"]
-    if unknown:
-        share = sum(unknown.values()) / max(1, attempts)
-        most = ", ".join(filter(None, map(str.strip, list(unknown)[:3])))
+    """Return what was left out, what is not known, and what else to know of the log."""
+    said = [_left_out(reason, **each) for reason, each in report["skipped"].items()]
+    unknown, attempts = report["unknown_attempts"], max(1, report["attempts"])
+    most = ", ".join(filter(None, map(str.strip, list(report["unknown"])[:3])))
+    if unknown == attempts and not most:
+        said.append("The log tells no kind of call: all count as 'other'.")
+    elif unknown:
         often = f", most often {most}" if most else ""
-        said.append(f"{percent(share)} of the requests are of no known kind{often}.")
-    said += _unusual_dates(clients)
+        share = percent(unknown / attempts)
+        said.append(f"{share} of the calls are of no known kind and count as 'other'{often}.")
+    said += _unusual_dates(report["clients"])
     return [*said, *(f"{remark[0].upper()}{remark[1:]}." for remark in report["remarks"])]
+
+
+def _left_out(reason: str, lines: int, first: Sequence[str]) -> str:
+    has = "has" if lines == 1 else "have"
+    where = f", the first is {first[0]}" if first else ""
+    return f"Left out: {counted(lines, 'line')} {has} {reason}{where}"
 
 
 def _unusual_dates(clients: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -48,7 +151,7 @@ def _unusual_dates(clients: Sequence[Mapping[str, Any]]) -> list[str]:
             factor = each["calls"] / each["expected"]
             found.setdefault((each["date"], each["likely"]), []).append(factor)
     shown = [
-        f"{date}, {_range(factors)} times the usual calls of {counted(len(factors), 'app')}, "
+        f"{date}, {_factors(factors)} times the usual calls of {counted(len(factors), 'app')}, "
         f"as {likely}"
         for (date, likely), factors in sorted(found.items())
     ]
@@ -56,23 +159,6 @@ def _unusual_dates(clients: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"Not fitted: {'; '.join(shown[:_MOST_DATES])}{more}."] if shown else []
 
 
-def _range(factors: Sequence[float]) -> str:
+def _factors(factors: Sequence[float]) -> str:
     low, high = f"{min(factors):.2g}", f"{max(factors):.2g}"
     return low if low == high else f"{low} to {high}"
-
-
-def fit_rows(report: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each law: client, calls a day with its interval, share of the app, kind."""
-    for client in report["clients"]:
-        for component in client["components"]:
-            kind = next(iter(component["law"]))
-            rate = component["estimates"].get("rate")
-            burst = component["estimates"].get("burst", {}).get("value") or 1
-            ends = [component["calls"] / report["dates"], None, None]
-            if rate and rate["value"] is not None:
-                ends = [
-                    None if end is None else end * burst for end in (rate["value"], *rate["ci95"])
-                ]
-            told = ["" if each is None else number(each) for each in ends]
-            share = percent(component["share"])
-            yield (client["name"], *told, share, _LAWS.get(kind, kind))

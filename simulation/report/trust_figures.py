@@ -36,10 +36,12 @@ def rolling_demand(found: Comparison) -> go.Figure:
 
 
 def _add_band(figure: go.Figure, x: Sequence[date], low: object, high: object) -> None:
-    """Add what holds 95 % of the runs."""
+    """Add what holds 95 % of the replications."""
     edge = {"x": x, "mode": "lines", "line": {"width": 0}}
     figure.add_scatter(y=low, showlegend=False, hoverinfo="skip", **edge)
-    figure.add_scatter(y=high, fill="tonexty", fillcolor=BAND, name="95 % of the runs", **edge)
+    figure.add_scatter(
+        y=high, fill="tonexty", fillcolor=BAND, name="19 of 20 simulated runs", **edge
+    )
 
 
 def hours_of_week(found: Comparison) -> go.Figure:
@@ -80,7 +82,7 @@ def throttled_by_size(found: Comparison) -> go.Figure:
     figure.add_bar(
         x=sizes,
         y=medians,
-        name=f"{_MODEL}, and what holds 95 % of the runs",
+        name=f"{_MODEL}, and 19 of 20 simulated runs",
         marker={"color": BLUE},
         error_y={
             "array": [each.high - each.median for each in its],
@@ -103,9 +105,10 @@ def daily_peaks(found: Backtest, unit: str) -> go.Figure:
     came = {"mode": "markers+lines", "line": {"color": ORANGE, "width": 2}}
     figure.add_scatter(x=dates, y=table["peak"], name="came", **came)
     week = {"mode": "markers", "marker": {"color": GREEN, "symbol": "x"}}
-    figure.add_scatter(x=dates, y=table["last_week"], name="a week before", **week)
+    if table["last_week"].notna().any():
+        figure.add_scatter(x=dates, y=table["last_week"], name="a week before", **week)
     figure.add_scatter(
-        x=dates, y=table["flat"], name="flat Poisson", line={"color": GREY, "dash": "dot"}
+        x=dates, y=table["flat"], name="at a constant rate", line={"color": GREY, "dash": "dot"}
     )
     figure.update_yaxes(title_text=f"highest {unit} in use", rangemode="tozero")
     return figure

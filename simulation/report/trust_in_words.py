@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isnan
+from typing import Any
 
 from simulation.formats import counted, listed, number, percent
 from simulation.trust import Backtest, Comparison, LeftOut
 
-__all__ = ["backtest_findings", "backtest_rows", "comparison_findings"]
+__all__ = ["backtest_findings", "backtest_table", "comparison_findings"]
 
 _TRUSTED = {
     "trusted": "The predicted peaks held",
@@ -23,16 +24,19 @@ _LEFT_OUT = {
     "fills the pool": "whose calls fill the pool",
 }
 _MOST_DATES = 3
-_RIVALS = {"flat Poisson": "those of a flat Poisson process", "last week": "those of last week"}
+_RIVALS = {
+    "flat Poisson": "a constant rate of calls would be off by",
+    "last week": "the same weekday of the week before by",
+}
 
 
 def comparison_findings(found: Comparison) -> list[str]:
     """Return whether a model does what its log did: the verdict first, then what shows it."""
     highest, unit = found.demand["highest"], found.days.scenario.card.pool.unit
     window = found.days.scenario.card.window_in_words
-    spread = f"{number(highest.low)} to {number(highest.high)} in 95 % of {found.replications} runs"
+    spread = f"{number(highest.low)} to {number(highest.high)} in 19 of 20 simulated runs"
     log = f"in the log the busiest {window} took {number(highest.log)} {unit}"
-    peaks = f"{log}, and the model's took {spread}"
+    peaks = f"{log}, and those of the model took {spread}"
     throttled = _throttled_in_words(found)
     if found.verdict == "too short":
         days = counted(len(found.days), "whole day")
@@ -77,15 +81,13 @@ def backtest_findings(found: Backtest) -> list[str]:
         before = counted(found.before, "whole day")
         said.append(f"They were made from {before}; only two weeks tell what is usual.")
     scores = found.scores
-    off = [
-        f"{rival} by {number(scores[name].mean)}"
-        for name, rival in _RIVALS.items()
-        if name in scores
+    its, unit = scores["scenario"], found.unit
+    rivals = [
+        f"{rival} {number(scores[name].mean)}" for name, rival in _RIVALS.items() if name in scores
     ]
-    its = scores["scenario"]
     said.append(
-        f"The predicted peaks are off by {number(its.mean)} {found.unit}, {' and '.join(off)} "
-        f"(mean CRPS of {_scored(found, its.days)}, less is better)."
+        f"On average a predicted peak is {number(its.mean)} {unit} off; {' and '.join(rivals)} "
+        f"(mean distance between prediction and outcome, CRPS, of {_scored(found, its.days)})."
     )
     return [*said, _throttled_days(found)]
 
@@ -110,14 +112,16 @@ def _scored(found: Backtest, days: int) -> str:
 
 def _throttled_days(found: Backtest) -> str:
     row = found.predicted_throttled
-    predicted = f"{number(row['median'])} ({number(row['low'])} to {number(row['high'])})"
+    predicted = number(row["median"])
+    if row["low"] < row["high"]:
+        predicted += f" ({number(row['low'])} to {number(row['high'])})"
     replayed = int(found.replayed.sum())
-    pool = f"the scenario's pool throttles {number(replayed)} of the log's attempts"
+    pool = f"in the scenario's pool its calls would have had {number(replayed)}, and the prediction"
     if found.answered_429 is None:
-        return f"The log does not tell what was throttled; {pool}, the prediction is {predicted}."
+        return f"The log does not tell which attempts were answered 429; {pool} is {predicted}."
     answered = int(found.answered_429.sum())
-    seen = f"The log has {counted(answered, 'attempt')} answered 429"
-    said = f"{seen}; {pool}, the prediction is {predicted}."
+    seen = f"On these days the log has {counted(answered, 'attempt')} answered 429"
+    said = f"{seen}; {pool} is {predicted}."
     if found.throttling == "too few" or (answered and not row["high"]):
         said += " So the org's pool is smaller, or another limit refused them: set what it has."
     if found.throttling == "too many" or (replayed and not answered):
@@ -125,21 +129,27 @@ def _throttled_days(found: Backtest) -> str:
     return said
 
 
-def backtest_rows(found: Backtest) -> list[tuple[str, ...]]:
-    """Return a row for each day: date, peak, prediction and interval, last week, 429s."""
-    return [
-        (
-            f"{day['date']:%Y-%m-%d}",
-            number(day["peak"]),
-            number(day["predicted"]),
-            f"{number(day['predicted_low'])}–{number(day['predicted_high'])}",
-            _known(day["last_week"]),
-            _known(day["answered_429"]),
-            number(day["throttled"]),
-        )
-        for day in found.table().to_dict("records")
-    ]
+def backtest_table(found: Backtest) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return headings and a row for each day; what the log tells of no day has no column."""
+    columns = {
+        "day": lambda day: f"{day['date']:%Y-%m-%d}",
+        "highest use": _number_of("peak"),
+        "predicted": _number_of("predicted"),
+        "19 of 20 runs": _range,
+        "week before": _number_of("last_week"),
+        "429s": _number_of("answered_429"),
+        "429s predicted": _number_of("throttled"),
+    }
+    days = found.table().to_dict("records")
+    told = {heading: [cell(day) for day in days] for heading, cell in columns.items()}
+    shown = {heading: cells for heading, cells in told.items() if any(cells)}
+    return tuple(shown), list(zip(*shown.values(), strict=True))
 
 
-def _known(value: float) -> str:
-    return "" if isnan(value) else number(value)
+def _number_of(name: str) -> Callable[[Mapping[Any, Any]], str]:
+    """Return what writes a number of a day; nothing where it is not known."""
+    return lambda day: "" if isnan(day[name]) else number(day[name])
+
+
+def _range(day: Mapping[Any, Any]) -> str:
+    return f"{number(day['predicted_low'])}–{number(day['predicted_high'])}"

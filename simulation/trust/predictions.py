@@ -13,6 +13,7 @@ import numpy as np
 from simulation.arrays import Floats, Ints
 from simulation.demand import Demand, stream
 from simulation.experiment import CONFIDENCE, Steps, binomial_interval, run
+from simulation.formats import counted
 from simulation.quantities import DAY
 from simulation.trust.comparison import Progress, replications_for
 from simulation.trust.judged_days import JudgedDays, LeftOut
@@ -109,6 +110,11 @@ class Backtest:
     unit: str = "credits"
     is_before_start: bool = False
     left_out: tuple[LeftOut, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return in a line which days were predicted, and what that was worth."""
+        days = f"{counted(len(self.dates), 'day')}, {self.dates[0]} to {self.dates[-1]}"
+        return f"<Backtest of {days}: {self.verdict}, {self.covered} peaks in their intervals>"
 
     @property
     def covered(self) -> int:

@@ -44,7 +44,9 @@ def test_a_log_becomes_a_scenario_that_can_be_planned() -> None:
         "Set your edition and licenses in it, then: creditsim plan org.yaml",
     ]
     words = " ".join(done.stdout.split())
-    assert "What the org has bought no log tells: edition and licenses are assumed." in words
+    assert (
+        "No log tells what the org has bought: professional with 10 licenses, a pool of " in words
+    )
     assert "In the log app-1 is sync; app-2 is nightly." in words
     scenario = load_scenario("org.yaml")
     assert [each.name for each in scenario.clients] == ["app-1", "app-2"]

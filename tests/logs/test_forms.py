@@ -198,7 +198,9 @@ def test_lines_that_cannot_be_read_are_counted_and_too_many_are_refused(tmp_path
     lines = FORMS["combined"] * 20
     broken = ' "curl/7.54.0"\nnothing\n'
     assert len(read(tmp_path, lines + broken)) == 40
-    with pytest.raises(InputError, match=r"23.1% of its lines .*12 fewer fields.*a.log:41: .*curl"):
+    with pytest.raises(
+        InputError, match=r"23.1% of its lines .*12 lines have fewer.*a.log:41: .*curl"
+    ):
         read(tmp_path, lines + broken * 6)
     assert len(read(tmp_path, lines + broken * 6, allow_skipped=0.5)) == 40
 
@@ -293,8 +295,12 @@ def test_records_without_a_request_count_calls_by_a_field_that_is_called_so(tmp_
             b"day,count\n2026-01-05,5\n",
             "has counts of one time alone, say of what time each is with --bucket",
         ),
+        (
+            b"day,count\n2026-01-05,5\n2026-01-06,7\n2026-01-07,8,9\n",
+            "33.3% of its lines could not be read .1 line has another number of columns than the ",
+        ),
         (b"time,url\n1/2/2026,/a\n", "can be read as 1 February 2026 or as 2 January 2026: say"),
-        (b'{"a": 1}\n{"a": 2}\n', "100.0% of its lines could not be read .2 no request"),
+        (b'{"a": 1}\n{"a": 2}\n', "100.0% of its lines could not be read .2 lines have no request"),
         (b"{\n", "is no JSON"),
     ],
 )

@@ -40,7 +40,7 @@ def test_entries_of_one_id_count_once_in_files_that_overlap(tmp_path: Path) -> N
     reading = Reading(ZoneInfo("UTC"))
     parts = list(entries_of_logs([tmp_path / "b.log", tmp_path / "a.log"], reading))
     assert sum(map(len, parts)) == reading.skipped.read == 100
-    assert reading.skipped.counts == {"told before: same id": 25}
+    assert reading.skipped.counts == {"an id that a line before has": 25}
 
 
 def test_what_is_told_again_is_no_fault_of_a_log_and_is_counted_in_the_fit(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_what_is_told_again_is_no_fault_of_a_log_and_is_counted_in_the_fit(tmp_p
     words = ["fit", str(tmp_path / "a.log"), "--out", str(tmp_path / "org.yaml"), "--json"]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["skipped"]["told before: same id"]["lines"] == 240
+    assert json.loads(done.stdout)["skipped"]["an id that a line before has"]["lines"] == 240
 
 
 def test_an_id_that_goes_along_with_a_call_is_of_each_of_its_attempts(tmp_path: Path) -> None:
