@@ -118,7 +118,7 @@ def _throttled_days(found: Backtest) -> str:
     replayed = int(found.replayed.sum())
     pool = f"in the scenario's pool its calls would have had {number(replayed)}, and the prediction"
     if found.answered_429 is None:
-        return f"The log does not tell which attempts were answered 429; {pool} is {predicted}."
+        return f"The log does not tell what was throttled; {pool} is {predicted}."
     answered = int(found.answered_429.sum())
     seen = f"On these days the log has {counted(answered, 'attempt')} answered 429"
     said = f"{seen}; {pool} is {predicted}."
