@@ -100,7 +100,7 @@ def fit(
     judged = _judge(logs, found, recorded, withheld, is_compared=files.page is not None)
     more = {"--edition": edition, "--licenses": licenses, "--hold-out": hold_out}
     command = _command("fit", logs, {"--out": out, **more, "--report": report})
-    _write(files, found, recorded, judged, command)
+    _write(files, found, recorded, judged, command, logs)
     if as_json:
         print_json(found.report)
         return
@@ -173,9 +173,12 @@ def _judge(
     if recorded is None:
         return _Judged(comparison, predicted)
     from simulation.cli.progress import progress
+    from simulation.fitting import throttling_of
     from simulation.trust import compare_fit
     from simulation.trust import hold_out as held_out
 
+    zone, card = found.options.timezone, found.scenario.card
+    found.report["throttled"] = throttling_of(recorded, zone, card)
     if is_compared:
         with progress("Comparing", "step") as watch:
             comparison = compare_fit(found, recorded, watch)
@@ -188,7 +191,12 @@ def _judge(
 
 
 def _write(
-    files: _Files, found: Fit, recorded: Replay | None, judged: _Judged, command: str
+    files: _Files,
+    found: Fit,
+    recorded: Replay | None,
+    judged: _Judged,
+    command: str,
+    logs: list[Path],
 ) -> None:
     """Write the scenario, its estimates, and what else is asked for."""
     from simulation.formats import to_json
@@ -200,7 +208,8 @@ def _write(
     if files.page is not None:
         from simulation.report import trust_report
 
-        files.page.write(trust_report(found.scenario, command, found.report, *judged))
+        names = [*map(shown, logs)]
+        files.page.write(trust_report(found.scenario, command, found.report, *judged, names))
 
 
 def _print_files(written: list[Path], is_assumed: bool) -> None:
@@ -265,7 +274,7 @@ def backtest(
         from simulation.report import trust_report
 
         command = _command("backtest", [scenario, *logs], {"--report": page.file})
-        page.write(trust_report(checked, command, backtest=found))
+        page.write(trust_report(checked, command, backtest=found, logs=[*map(shown, logs)]))
     if as_json:
         print_json(found.to_dict())
         return

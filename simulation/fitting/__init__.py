@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from simulation.fitting.call_rules import RecordGuess
     from simulation.fitting.cells import Cells
     from simulation.fitting.client import fit_client
+    from simulation.fitting.fit_report import throttling_of
     from simulation.fitting.from_log import Fit, fit, fit_part, usage_of
     from simulation.fitting.gathering import ClientUsage, Gathering, Usage
     from simulation.fitting.options import FitOptions

@@ -22,15 +22,7 @@ from simulation.moments import local_dates, local_time, midnight
 from simulation.quantities import DAY, HOUR
 from simulation.rate_cards import RateCard
 
-__all__ = ["client_name", "date_text", "report_of", "throttling_of"]
-
-
-def client_name(app: FittedApp, number: int) -> str:
-    """Return what the scenario calls the client of one law of an app; laws are counted from 0."""
-    if len(app.laws.components) == 1:
-        return app.name
-    kind = next(iter(app.laws.components[number].law))
-    return f"{app.name}-{kind}" if kind == "poisson" else f"{app.name}-job-{number + 1}"
+__all__ = ["date_text", "report_of", "throttling_of"]
 
 
 def date_text(moment: int) -> str:
@@ -88,7 +80,7 @@ def _app_as_json(app: FittedApp) -> dict[str, Any]:
         "throttled_attempts": app.usage.throttled,
         "components": [
             {
-                "client": client_name(app, number),
+                "client": app.client_names[number],
                 "law": json.loads(json.dumps(each.law, default=str)),
                 "share": each.share,
                 "calls": each.calls,

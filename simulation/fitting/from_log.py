@@ -218,9 +218,24 @@ def usage_of(
     if reading.bucket > DAY:
         what = f"has counts over {span_text(reading.bucket)}, which show no day: name counts by day"
         raise InputError([Problem("log", "", what)])
+    if reading.offset and options.timezone.key == "UTC":
+        reading.remark(
+            f"its times are {about_text(abs(reading.offset))} "
+            f"{'ahead of' if reading.offset > 0 else 'behind'} UTC, and the days and hours of the "
+            "scenario are those of UTC: for those of local clocks name the zone, such as "
+            f"--timezone {_zone_like(reading.offset)}"
+        )
     usage = gathering.usage()
     check_skipped(reading, options.allow_skipped)
     return usage, reading
+
+
+def _zone_like(offset: int) -> str:
+    """Return an example of a zone whose clocks are so far ahead of UTC, µs, in winter or summer."""
+    hours = offset / HOUR
+    examples: dict[float, str] = {-8: "America/Los_Angeles", -5: "America/New_York", 1: "Europe/Berlin"}
+    examples |= {2: "Europe/Berlin", 5.5: "Asia/Kolkata"}
+    return examples.get(hours, "Europe/Berlin")
 
 
 def _start(usage: Usage, zone: ZoneInfo) -> dt.date:

@@ -23,6 +23,7 @@ from simulation.fitting.attempt_loops import (
 from simulation.fitting.call_durations import SeenDurations, sums_by_kind
 from simulation.fitting.call_kinds import CallKindTable, Kind
 from simulation.fitting.cells import Cells
+from simulation.fitting.result import OTHERS
 from simulation.logs import Entries, Reading
 from simulation.quantities import SECOND
 
@@ -295,7 +296,7 @@ class Gathering:
             is_others = client == _MOST_CLIENTS - 1 < len(reading.clients) - 1
             found.append(
                 ClientUsage(
-                    name="others" if is_others else reading.clients[client],
+                    name=OTHERS if is_others else reading.clients[client],
                     calls=Cells(grain, *begun, covered),
                     attempts=Cells(grain, cells, attempts, covered),
                     throttled=self._throttled[client],

@@ -11,6 +11,7 @@ import numpy as np
 from simulation.arrays import Ints
 from simulation.fitting.attempt_loops import gap_of
 from simulation.fitting.gathering import ClientUsage
+from simulation.fitting.result import OnThrottle
 from simulation.fitting.spelling import number_text, span_text
 from simulation.quantities import SECOND
 
@@ -31,7 +32,7 @@ class Conduct:
 
     Attributes
     ----------
-    on_throttle : str or dict
+    on_throttle : OnThrottle
         As a scenario file writes it.
     is_seen : bool
         Whether the log shows it; otherwise it is assumed.
@@ -41,7 +42,7 @@ class Conduct:
         What shows it, in a sentence.
     """
 
-    on_throttle: Any
+    on_throttle: OnThrottle
     is_seen: bool
     retries: bool
     why: str

@@ -199,8 +199,7 @@ def _app(app: FittedApp, is_throttled: bool) -> Iterator[str]:
     """Yield the clients of one app: one for each of its laws."""
     for number, component in enumerate(app.laws.components):
         kind = next(iter(component.law))
-        name = app.client_names[number]
-        yield f"  - name: {_quoted(name)}"
+        yield f"  - name: {_quoted(app.client_names[number])}"
         calls = f"{component.calls:,} calls, {component.share:.0%} of this app's"
         yield from _comment(f"{calls}. {_estimates(component)}", 4)
         for note in (*component.notes, *(() if number else _notes(app))):

@@ -41,6 +41,9 @@ class Reading:
     skipped : Skipped
     bucket : int
         The length of a bucket, µs, where the log has counts; 0 where it has requests.
+    offset : int
+        What the times are ahead of UTC, µs, as the first of them says that is ahead or behind; 0
+        where none is, or none says so.
     remarks : list of str
         What a reader of the log should know.
     """
@@ -52,6 +55,7 @@ class Reading:
     targets: Names = field(default_factory=Names)
     skipped: Skipped = field(default_factory=Skipped)
     bucket: int = 0
+    offset: int = 0
     remarks: list[str] = field(default_factory=list)
     log_format: str | None = None
     ahead: int = 3
@@ -195,6 +199,8 @@ class Clock:
                 raise self.refusal(OrderOfDatesError(f"{what} first"))
             self.day_first = moments.day_first
         times, is_skipped, _ = moments.placed(zone, self._latest)
+        if not reading.offset and len(ahead := moments.offsets[~moments.has_no_offset]):
+            reading.offset = int(ahead[np.argmax(ahead != 0)])
         if (moments.has_no_offset & moments.is_read).any():
             reading.remark(f"times without an offset are read as local times of {zone}")
             self._latest = max(self._latest, int(times.max()))

@@ -102,6 +102,8 @@ def test_a_fit_says_how_far_it_may_be_trusted() -> None:
     page = Path("page.html").read_text()
     assert "Fit for planning: in the log" in page
     assert "Days that were not fitted" in page
+    assert "<h1>Fit of a.log</h1>" in page
+    assert report["throttled"] == {"attempts": 0, "dates": [], "in_use": []}
 
 
 @pytest.mark.usefixtures("folder")

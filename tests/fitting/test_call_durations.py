@@ -8,16 +8,17 @@ import numpy as np
 
 from simulation.fitting import FitOptions, fit
 
-LOG = '- - [05/Jan/2026:{at} +0000] "GET /crm/v8/Leads/1 HTTP/1.1" {status} 9 "-" "s" {took:.6f}\n'
+LOG = '- - [{day}/Jan/2026:{at} +0000] "GET /crm/v8/Leads/1 HTTP/1.1" {status} 9 "-" "s" {took:.6f}\n'
 
 
 def _log(path: Path, took: list[int], status: int = 200) -> Path:
-    """Write a log of calls of some hours that took so many µs."""
+    """Write a log of calls of some hours, and one a day later, that took so many µs."""
     times = [f"1{n // 900}:{n // 15 % 60:02}:{n * 4 % 60:02}" for n in range(len(took))]
     lines = [
-        LOG.format(at=at, status=status, took=each / 1e6)
-        for at, each in zip([*times[:-1], "19:00:00"], took, strict=True)
+        LOG.format(day="05", at=at, status=status, took=each / 1e6)
+        for at, each in zip(times, took, strict=True)
     ]
+    lines[-1] = LOG.format(day="06", at="19:00:00", status=status, took=took[-1] / 1e6)
     path.write_text("".join(lines))
     return path
 

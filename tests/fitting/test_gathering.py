@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -39,6 +40,14 @@ def gathered(
     for rows in np.array_split(np.arange(len(times)), parts):
         gathering.take(entries.where(rows))
     return {each.name: each for each in gathering.usage().clients}
+
+
+def policy_of(usage: ClientUsage) -> dict[str, Any]:
+    """Return the retry policy of a client that has one."""
+    on_throttle = conduct_of(usage).on_throttle
+    assert isinstance(on_throttle, dict)
+    its: dict[str, Any] = on_throttle["retry"]
+    return its
 
 
 def tried_again(waits: list[int], count: int, answered: bool = True) -> tuple[list[int], ...]:
@@ -130,7 +139,7 @@ def test_a_retry_policy_is_read_off_its_waits(
     conduct = conduct_of(usage)
     assert conduct.is_seen
     assert conduct.retries
-    policy = conduct.on_throttle["retry"]
+    policy = policy_of(usage)
     value, unit = policy["first"].split()
     seconds, wanted = first.split()
     assert abs(float(value) / float(seconds) - 1) < 0.05  # a bin is a ninth wide
@@ -153,7 +162,7 @@ def test_jitter_shows_in_how_much_waits_differ() -> None:
         statuses += [429, 429, 200]
         same += [call + 1] * 3
     (usage,) = gathered(times, statuses, same).values()
-    policy = conduct_of(usage).on_throttle["retry"]
+    policy = policy_of(usage)
     assert policy["jitter"] == "full"
     assert 24 <= float(policy["first"].split()[0]) <= 36
 

@@ -280,7 +280,7 @@ def test_records_without_a_request_count_calls_by_a_field_that_is_called_so(tmp_
     assert found["calls"].tolist() == [7, 8, 9]
     assert {*found["client"]} == {"sync"}
     answered = content.replace("}", ', "status": 429}')
-    with pytest.raises(InputError, match="3 no request"):
+    with pytest.raises(InputError, match="3 lines have no request that can be read"):
         read(tmp_path, answered)
 
 

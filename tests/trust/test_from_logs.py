@@ -42,7 +42,7 @@ def test_a_log_with_one_huge_day_is_understated(tmp_path: Path) -> None:
     """A law has no such day, and says so; the calls as they came have it."""
     demand, log = log_of(tmp_path / "a.log", OFFICE)
     begin = demand.scenario.clock.start_epoch + 17 * DAY + 12 * HOUR
-    access_log(log, [begin + number * SECOND // 4 for number in range(6000)])
+    access_log(log, [begin + number * 4 * SECOND for number in range(6000)])
     found = _compared(log)
     assert found.verdict == "understates"
     assert found.factor > 2
