@@ -27,7 +27,7 @@ from simulation.fitting.writing import text_of
 from simulation.formats import Document, counted
 from simulation.logs import Reading, check_skipped, entries_of_logs
 from simulation.moments import local_dates, local_time
-from simulation.quantities import DAY, HOUR
+from simulation.quantities import DAY, HOUR, MINUTE
 from simulation.rate_cards import RateCard
 from simulation.scenario import Scenario
 
@@ -220,14 +220,23 @@ def usage_of(
         raise InputError([Problem("log", "", what)])
     if reading.offset and options.timezone.key == "UTC":
         reading.remark(
-            f"its times are {about_text(abs(reading.offset))} "
-            f"{'ahead of' if reading.offset > 0 else 'behind'} UTC, and the days and hours of the "
-            "scenario are those of UTC: for those of local clocks name the zone, such as "
+            f"its times have the offset {_offset_text(reading.offset)}, and the days and hours of "
+            "the scenario are those of UTC: for those of local clocks name the zone, such as "
             f"--timezone {_zone_like(reading.offset)}"
         )
     usage = gathering.usage()
     check_skipped(reading, options.allow_skipped)
     return usage, reading
+
+
+def _offset_text(offset: int) -> str:
+    """Return an offset from UTC, µs, as logs write it.
+
+    >>> _offset_text(HOUR), _offset_text(-5 * HOUR)
+    ('+01:00', '-05:00')
+    """
+    hours, minutes = divmod(abs(offset) // MINUTE, 60)
+    return f"{'-' if offset < 0 else '+'}{hours:02}:{minutes:02}"
 
 
 def _zone_like(offset: int) -> str:
