@@ -242,7 +242,11 @@ def _offset_text(offset: int) -> str:
 def _zone_like(offset: int) -> str:
     """Return an example of a zone whose clocks are so far ahead of UTC, µs, in winter or summer."""
     hours = offset / HOUR
-    examples: dict[float, str] = {-8: "America/Los_Angeles", -5: "America/New_York", 1: "Europe/Berlin"}
+    examples: dict[float, str] = {
+        -8: "America/Los_Angeles",
+        -5: "America/New_York",
+        1: "Europe/Berlin",
+    }
     examples |= {2: "Europe/Berlin", 5.5: "Asia/Kolkata"}
     return examples.get(hours, "Europe/Berlin")
 

@@ -8,7 +8,9 @@ import numpy as np
 
 from simulation.fitting import FitOptions, fit
 
-LOG = '- - [{day}/Jan/2026:{at} +0000] "GET /crm/v8/Leads/1 HTTP/1.1" {status} 9 "-" "s" {took:.6f}\n'
+LOG = (
+    '- - [{day}/Jan/2026:{at} +0000] "GET /crm/v8/Leads/1 HTTP/1.1" {status} 9 "-" "s" {took:.6f}\n'
+)
 
 
 def _log(path: Path, took: list[int], status: int = 200) -> Path:

@@ -97,7 +97,7 @@ def test_a_line_that_is_not_of_the_pattern_is_counted(tmp_path: Path) -> None:
     pattern = '%t "%r" %>s'
     line = '[05/Jan/2026:08:00:01 +0100] "GET / HTTP/1.1" 200\n'
     assert len(read(tmp_path, line * 20 + "[05/Jan/2026:08:00:01 +0100] GET /\n", pattern)) == 20
-    with pytest.raises(InputError, match=r"2 lines have fewer fields than other lines.*a.log:2: 'GET"):
+    with pytest.raises(InputError, match=r"2 lines have fewer fields than .*a.log:2: 'GET"):
         read(tmp_path, line + "'GET / 200\n" * 2, pattern)
 
 
