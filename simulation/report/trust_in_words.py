@@ -116,12 +116,15 @@ def _throttled_days(found: Backtest) -> str:
     if row["low"] < row["high"]:
         predicted += f" ({number(row['low'])} to {number(row['high'])})"
     replayed = int(found.replayed.sum())
-    pool = f"in the scenario's pool its calls would have had {number(replayed)}, and the prediction"
+    pool = (
+        f"the scenario's pool would throttle {number(replayed)} of its attempts, where {predicted}"
+    )
+    pool += " are predicted"
     if found.answered_429 is None:
-        return f"The log does not tell what was throttled; {pool} is {predicted}."
+        return f"The log does not tell what was throttled; {pool}."
     answered = int(found.answered_429.sum())
     seen = f"On these days the log has {counted(answered, 'attempt')} answered 429"
-    said = f"{seen}; {pool} is {predicted}."
+    said = f"{seen}; {pool}."
     if found.throttling == "too few" or (answered and not row["high"]):
         said += " So the org's pool is smaller, or another limit refused them: set what it has."
     if found.throttling == "too many" or (replayed and not answered):

@@ -9,6 +9,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from scipy.stats import binom
 
 from simulation.arrays import Floats, Ints
 from simulation.demand import Demand, stream
@@ -146,8 +147,8 @@ class Backtest:
         """What the predictions are worth.
 
         ``too little`` where there are fewer than 7 days to judge by; ``too sure`` where so many
-        peaks lie outside their intervals that a coverage of 95 % can be excluded, with 95 %
-        confidence; ``too few throttled`` and ``too many throttled`` where the peaks hold and
+        peaks lie outside their intervals that with a coverage of 95 % as many would in less than
+        1 of 20 cases; ``too few throttled`` and ``too many throttled`` where the peaks hold and
         `throttling` does not; ``no better than a simple rule`` where a rival scores better;
         otherwise ``trusted``. Where the log does not tell what was throttled, the peaks alone are
         judged.
@@ -156,7 +157,7 @@ class Backtest:
         if days < _FEWEST_DAYS:
             return "too little"
         # Windows reach over midnight, so what one day does shows on the next: two count as one.
-        if binomial_interval(ceil(self.covered / 2), ceil(days / 2))[1] < CONFIDENCE:
+        if binom.cdf(ceil(self.covered / 2), ceil(days / 2), CONFIDENCE) < 1 - CONFIDENCE:
             return "too sure"
         if self.throttling == "too few":
             return "too few throttled"
