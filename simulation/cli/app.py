@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Callable
@@ -23,6 +24,7 @@ __all__ = [
     "fail",
     "print_json",
     "show_own_warnings_alone",
+    "typed_command",
 ]
 
 P = ParamSpec("P")
@@ -116,6 +118,26 @@ def laid_out(function: Callable[..., None]) -> Callable[..., None]:
 
     gathered.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return gathered
+
+
+def typed_command(context: typer.Context) -> str:
+    """Return the command that runs as it can be typed again: its arguments, then its options.
+
+    Without --force, which nothing that it says depends on.
+    """
+    from simulation.formats import shown
+
+    words = dict[bool, list[str]]({True: [], False: []})
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        source = context.get_parameter_source(name)
+        if source is None or source.name != "COMMANDLINE" or name == "force":
+            continue
+        is_argument, value = parameter.param_type_name == "argument", context.params[name]
+        key = [] if is_argument else [max(parameter.opts, key=len)]
+        for each in value if isinstance(value, list | tuple) else [value]:
+            words[is_argument] += key if each is True else [*key, shown(each)]
+    return shlex.join(["creditsim", str(context.info_name), *words[True], *words[False]])
 
 
 def print_json(data: Any) -> None:

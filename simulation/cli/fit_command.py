@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from simulation.bounds import MOST_CREDITS, MOST_LICENSES
-from simulation.cli.app import fail, print_json
+from simulation.cli.app import fail, print_json, typed_command
 from simulation.cli.log_options import LogArguments, fit_options, pairs, value_of
 from simulation.cli.options import (
     AsJson,
@@ -34,6 +34,7 @@ Logs = Annotated[list[Path], path_argument("LOG...", "Files, and patterns such a
 
 
 def fit(
+    context: typer.Context,
     logs: Logs,
     out: Annotated[
         Path,
@@ -98,9 +99,7 @@ def fit(
     files = _Files.of(logs, force, out, report, replay)
     found, recorded = _read(logs, options, bool(files.page or files.replay or withheld is not None))
     judged = _judge(logs, found, recorded, withheld, is_compared=files.page is not None)
-    more = {"--edition": edition, "--licenses": licenses, "--hold-out": hold_out}
-    command = _command("fit", logs, {"--out": out, **more, "--report": report})
-    _write(files, found, recorded, judged, command, logs)
+    _write(files, found, recorded, judged, typed_command(context), logs)
     if as_json:
         print_json(found.report)
         return
@@ -220,14 +219,6 @@ def _print_files(written: list[Path], is_assumed: bool) -> None:
     print(f"{first}: creditsim plan {names[0]}")
 
 
-def _command(name: str, files: list[Path], options: dict[str, Any]) -> str:
-    """Return a command as it is typed, with the options that are given."""
-    given = [[key, str(each)] for key, each in options.items() if each is not None]
-    return shlex.join(
-        ["creditsim", name, *map(shown, files), *(word for two in given for word in two)]
-    )
-
-
 def _check_apart(logs: list[Path], files: dict[str, Path | None]) -> None:
     """End where two files that are to be written are one, or one is a log."""
     from simulation.logs import find
@@ -250,6 +241,7 @@ def _write_replay(file: OutputFile, recorded: Replay, found: Fit, force: bool) -
 
 
 def backtest(
+    context: typer.Context,
     scenario: ScenarioFile,
     logs: Logs,
     asked: LogArguments,
@@ -273,8 +265,8 @@ def backtest(
     if page is not None:
         from simulation.report import trust_report
 
-        command = _command("backtest", [scenario, *logs], {"--report": page.file})
-        page.write(trust_report(checked, command, backtest=found, logs=[*map(shown, logs)]))
+        names = [*map(shown, logs)]
+        page.write(trust_report(checked, typed_command(context), backtest=found, logs=names))
     if as_json:
         print_json(found.to_dict())
         return
