@@ -16,6 +16,7 @@ from simulation.report import (
     fit_advice,
     fit_findings,
     fit_rows,
+    what_was_read,
 )
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ __all__ = ["backtest_view", "fit_view"]
 
 _MOST_NAMED = 8
 _DAYS = (
-    "Highest use: of the pool on that day, if no call were refused. 19 of 20 runs: what as many "
-    "simulated runs have."
+    "Highest use: of the pool on that day, if no call were throttled. 19 of 20 runs: the range in "
+    "which 19 of 20 simulated runs lie."
 )
 
 
@@ -38,7 +39,8 @@ def fit_view(
     table = table_of(*CLIENT_COLUMNS, title="Who calls")
     for row in fit_rows(found.report):
         table.add_row(*row)
-    first, *others = [*fit_advice(found.report, found.scenario), *fit_findings(found.report)]
+    first = what_was_read(found.report)
+    others = [*fit_advice(found.report, found.scenario), *fit_findings(found.report)]
     parts: list[RenderableType] = [Text(first, style="bold"), *map(Text, others), Text(""), table]
     if logged := _logged(found):
         parts.append(Text(logged))

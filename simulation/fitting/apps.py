@@ -56,13 +56,18 @@ class FittedApp:
     @property
     def client_names(self) -> list[str]:
         """What the scenario calls the clients that stand for the app: one for each law."""
-        kinds = [next(iter(each.law)) for each in self.laws.components]
-        if len(kinds) == 1:
+        if len(self.laws.components) == 1:
             return [self.name]
-        jobs = kinds.count("schedule")
-        others = ["poisson", "bursts", "large-bursts"]
-        ends = [f"job-{number + 1}" for number in range(jobs)] + others[: len(kinds) - jobs]
-        return [f"{self.name}-{end}" for end in ends]
+        names, taken = list[str](), set[str]()
+        for each in self.laws.components:
+            if "schedule" in each.law:
+                name = _free("", f"{self.name}-job-{{number}}", 1, taken)
+            else:
+                what = "bursts" if "each" in each.law["poisson"] else "single"
+                name = _free(f"{self.name}-{what}", "{name}-{number}", 2, taken)
+            taken.add(name.casefold())
+            names.append(name)
+        return names
 
 
 def fitted_apps(

@@ -15,6 +15,7 @@ __all__ = [
     "PER_OCTAVE",
     "RECORD_BITS",
     "TARGET_BITS",
+    "bin_of",
     "count_by_cell",
     "count_by_kind",
     "follow",
@@ -129,7 +130,7 @@ def count_by_kind(
 
 
 @compiled
-def _bin_of(gap: int) -> int:
+def bin_of(gap: int) -> int:
     """Return the bin of a gap, µs."""
     if gap < _LEAST:
         return 0
@@ -163,7 +164,7 @@ def follow(
 
     Where a client asks for the same so often that its next call may come before a retry does, the
     two cannot be told apart: if an attempt follows after no less than half the time since the
-    request came before. Then every attempt follows, whatever its gap, until one is answered: as
+    request came before. Then every attempt within that time follows, until one is answered: as
     many calls are counted as are answered, however their attempts lie among each other.
 
     Parameters
@@ -200,7 +201,7 @@ def follow(
         elif is_waiting:
             _end(one, one.attempts, chains[who, :, 1])
         elif one.seen_key == key:
-            usual[who, _bin_of(time[n] - one.seen)] += 1
+            usual[who, bin_of(time[n] - one.seen)] += 1
         if status[n] == _THROTTLED:
             _wait(one, key, time[n], is_call[n])
         else:
@@ -215,9 +216,9 @@ def _count_gap(one: Any, gap: int, after: Any, crowded: Any) -> None:
     if one.before <= 2 * gap:
         one.before = -1
     if one.before < 0:
-        crowded[min(one.attempts, 2) - 1, _bin_of(gap)] += 1
+        crowded[min(one.attempts, 2) - 1, bin_of(gap)] += 1
     else:
-        after[min(one.attempts, MOST_COUNTED) - 1, _bin_of(gap)] += 1
+        after[min(one.attempts, MOST_COUNTED) - 1, bin_of(gap)] += 1
 
 
 @compiled

@@ -174,8 +174,9 @@ def _error_by_chance(calls: Floats, windows: int) -> float:
     """Return the standard error of the factor of Poisson counts, by the calls of each hour, (h,).
 
     Half the squared difference of two counts with mean m has the variance m/2 + 2 m². Neighbouring
-    ones share a count, which adds their covariance, m/4 + m²/2, twice.
+    ones share a count, which adds their covariance, m/4 + m²/2, twice; that the factor is by the
+    mean of the same counts takes m off. 3 m² are left for each window.
     """
     mean = calls / windows
-    variance = windows * (mean + 3 * mean**2)
+    variance = 3 * windows * mean**2
     return float(np.sqrt(variance.sum())) / max(float(calls.sum()), 1e-12)

@@ -21,6 +21,7 @@ from simulation.logs import Reading
 from simulation.moments import local_dates, local_time, midnight
 from simulation.quantities import DAY, HOUR
 from simulation.rate_cards import RateCard
+from simulation.scenario import Scenario
 
 __all__ = ["date_text", "report_of", "throttling_of"]
 
@@ -37,6 +38,7 @@ def report_of(
     usage: Usage,
     reading: Reading,
     shared: Estimate | None,
+    scenario: Scenario,
 ) -> dict[str, Any]:
     """Return what was read, estimated, assumed and left out, as JSON."""
     begin, end = usage.span
@@ -50,7 +52,7 @@ def report_of(
         "last": last.isoformat(),
         "dates": (last - first).days + 1,
         "timezone": options.timezone.key,
-        "org_is_assumed": bool(options.assumed),
+        "org_is_assumed": bool(scenario.org.assumed),
         "read": reading.skipped.read,
         "skipped": {
             reason: {"lines": count, "first": reading.skipped.first[reason]}
@@ -155,6 +157,7 @@ def _in_use(replay: Replay, moments: Ints, card: RateCard) -> Floats:
     order = np.argsort(time, kind="stable")
     sums, time = np.concatenate([[0.0], np.cumsum(taken[order])]), time[order]
     # What comes at the same moment may come after it, and the log does not tell.
-    before, from_then = (np.searchsorted(time, at) for at in (moments, moments - card.window))
-    found: Floats = sums[before] - sums[from_then]
+    before = np.searchsorted(time, moments)
+    back = np.searchsorted(time, moments - card.window, side="right")  # what is back by then
+    found: Floats = sums[before] - sums[back]
     return found

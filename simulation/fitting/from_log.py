@@ -38,6 +38,18 @@ _SHORTEST = DAY - 2 * HOUR
 _WEEK = 7 * DAY
 
 
+_ZONES = {
+    "America/Los_Angeles": (-8, -7),
+    "America/New_York": (-5, -4),
+    "Europe/Berlin": (1, 2),
+    "Asia/Kolkata": (5.5,),
+    "Asia/Singapore": (8,),
+    "Asia/Tokyo": (9,),
+    "Australia/Sydney": (10, 11),
+}
+"""Examples of zones, and by how many hours their clocks are ahead of UTC, in winter or summer."""
+
+
 @dataclass(frozen=True)
 class Fit:
     """A scenario that was fitted to a log, and what there is to know of it.
@@ -167,16 +179,18 @@ def fit_usage(
     shared = shared_variation(factors) if len(factors) > 1 else None
     text = text_of(apps, options, card, start, usage, reading, shared)
     scenario = _checked(yaml.safe_load(text))
-    report = report_of(apps, options, usage, reading, shared)
+    report = report_of(apps, options, usage, reading, shared, scenario)
     return Fit(scenario, text, report, apps, usage, options, shared, reading)
 
 
 def _checked(written: dict[str, Any]) -> Scenario:
-    """Return the scenario of a fitted file; what is out of bounds in it came from the log."""
+    """Return the scenario of a fitted file; a client that is out of bounds in it is the log's."""
     try:
         return Document(written, "the fitted scenario").validate(Scenario)
     except InputError as error:
         first = error.problems[0]
+        if not first.path.startswith("clients"):
+            raise  # what the user said of the org is wrong
         wrong = f"{first.path} {first.what}".partition(", write ")[0]
         what = f"gives a scenario that cannot be simulated, since {wrong}: check its counts and "
         what += "times (--field calls=COLUMN, --dates), or name another part of it"
@@ -219,10 +233,12 @@ def usage_of(
         what = f"has counts over {span_text(reading.bucket)}, which show no day: name counts by day"
         raise InputError([Problem("log", "", what)])
     if reading.offset and options.timezone.key == "UTC":
+        ahead = reading.offset / HOUR
+        zone = next((zone for zone, hours in _ZONES.items() if ahead in hours), "")
         reading.remark(
             f"its times have the offset {_offset_text(reading.offset)}, and the days and hours of "
-            "the scenario are those of UTC: for those of local clocks name the zone, such as "
-            f"--timezone {_zone_like(reading.offset)}"
+            "the scenario are those of UTC: for those of local clocks name the zone by --timezone"
+            f"{f', such as {zone}' if zone else ''}"
         )
     usage = gathering.usage()
     check_skipped(reading, options.allow_skipped)
@@ -237,18 +253,6 @@ def _offset_text(offset: int) -> str:
     """
     hours, minutes = divmod(abs(offset) // MINUTE, 60)
     return f"{'-' if offset < 0 else '+'}{hours:02}:{minutes:02}"
-
-
-def _zone_like(offset: int) -> str:
-    """Return an example of a zone whose clocks are so far ahead of UTC, µs, in winter or summer."""
-    hours = offset / HOUR
-    examples: dict[float, str] = {
-        -8: "America/Los_Angeles",
-        -5: "America/New_York",
-        1: "Europe/Berlin",
-    }
-    examples |= {2: "Europe/Berlin", 5.5: "Asia/Kolkata"}
-    return examples.get(hours, "Europe/Berlin")
 
 
 def _start(usage: Usage, zone: ZoneInfo) -> dt.date:

@@ -67,12 +67,6 @@ class FitOptions:
         if self.log_format is not None:
             pattern_layout(self.log_format)
 
-    @property
-    def assumed(self) -> list[str]:
-        """The keys of the org that are assumed, since they are not given."""
-        given = {"edition": self.edition, "user_licenses": self.user_licenses}
-        return [key for key, value in given.items() if value is None]
-
     def reading(self) -> Reading:
         """Return what reads a log so."""
         clients = ClientNames(self.clients_by)

@@ -186,7 +186,7 @@ class _Recorder:
         if (new := entries.client[(place < 0) & (entries.calls > 0)]).size:
             name = self.reading.clients[int(new[0])]
             grew = f"has calls of {name!r} that were not there when it was read before"
-            raise InputError([Problem("log", "", f"{grew}: name a log that is whole")])
+            raise InputError([Problem("log", "", f"{grew}: name one that no longer grows")])
         what = self._kinds_of(entries)
         times = _spread(entries, self.reading.bucket)
         place, what = (np.repeat(each, entries.calls) for each in (place, what))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from simulation.arrays import Ints
-from simulation.fitting.attempt_loops import gap_of
+from simulation.fitting.attempt_loops import bin_of, gap_of
 from simulation.fitting.gathering import ClientUsage
 from simulation.fitting.result import OnThrottle
 from simulation.fitting.spelling import number_text, span_text
@@ -62,7 +62,7 @@ def conduct_of(usage: ClientUsage) -> Conduct:
     counts = usage.after.sum(axis=1)
     if not _as_usual(usage) and usage.crowded[0].sum() >= max(_FEWEST, counts[0]):
         why = (
-            f"its requests come so closely that retries of {usage.throttled:,} throttled attempts "
+            f"its requests come so closely that retries of {usage.throttled:,} throttled ones "
             "cannot be told from new calls: those that were answered count as calls, and what it "
             "does when it is throttled is assumed"
         )
@@ -71,7 +71,8 @@ def conduct_of(usage: ClientUsage) -> Conduct:
     if not known or known[0] != 0:
         why = f"of {usage.throttled:,} throttled attempts, none was tried again"
         return Conduct("drop", True, False, why)
-    unseen = SECOND / 2 if usage.attempts.grain >= SECOND else 0.0  # in a log of whole seconds
+    # In a log of whole seconds none is between 0 and a second, and 0 may be half a second.
+    unseen = 0.0 if usage.after[:, 1 : bin_of(SECOND)].any() else SECOND / 2
     waits = [max(_quantile(usage.after[n], 0.5), unseen) for n in known]
     grows = len(waits) > 1 and max(waits) >= _GROWS * waits[0]
     usual = _quantile(usage.usual, 0.5) if usage.usual.sum() >= _FEWEST else np.inf

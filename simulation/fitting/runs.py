@@ -16,6 +16,7 @@ __all__ = ["Runs", "grown", "runs_of"]
 _AROUND = 15 * MINUTE  # on either side of a run, where all else is counted
 _REACH = 30 * MINUTE  # how far windows grow on either side
 _CHANCE = 1e-5  # that a slot beside a window joins it for nothing
+_OFTEN = 0.2  # of the runs have calls in it, or they may be those of another schedule
 _ROUNDS = 5  # until slots that stand out raise no mean
 _WINDOWS = 5  # lengths of a run on either side, if that is shorter
 _QUIET = 0.2  # of a run's calls come besides, at most, if its first and last call can be seen
@@ -105,7 +106,7 @@ def _steps(hits: Ints, runs: int, gap: int) -> int:
     usual = float(np.median(hits))
     for _ in range(_ROUNDS):
         chance = min(1.0, max(usual, 0.5 / len(hits)) / runs)
-        more = (hits >= 2) & (stats.binom.sf(hits - 1, runs, chance) < _CHANCE)
+        more = (hits >= max(2, _OFTEN * runs)) & (stats.binom.sf(hits - 1, runs, chance) < _CHANCE)
         usual = float(hits[~more].mean()) if not more.all() else usual
     reached = -1
     for place in np.flatnonzero(more).tolist():

@@ -66,7 +66,9 @@ def _search(cells: Cells, clock: LocalClock, origin: int) -> Iterator[tuple[Foun
     """Yield each schedule, and the cells that it leaves."""
     shapes = _shapes(cells)
     looks = [_Look(cells, origin, shape) for shape in shapes]
-    for period in [*_candidates(looks), DAY]:
+    periods = _candidates(looks)
+    while periods:
+        period, *periods = periods
         for number, shape in enumerate(shapes):
             if not len(cells.at):
                 return
@@ -78,6 +80,8 @@ def _search(cells: Cells, clock: LocalClock, origin: int) -> Iterator[tuple[Foun
                 cells = rest
             if cells is not looks[number].cells:
                 looks = [_Look(cells, origin, each) for each in shapes]
+                # Gaps between what is left may show a period that was hidden.
+                periods = [each for each in _candidates(looks) if each > period]
 
 
 def _shapes(cells: Cells) -> list[Shape]:
@@ -112,7 +116,7 @@ class _Look:
         return np.bincount(slot, self.seen.calls, slots).astype(np.int64)
 
     def fits(self, period: int) -> bool:
-        """Return whether a period has slots enough, and the log cycles enough and not too much."""
+        """Return whether a period has slots, the log covers some of it, and looking is not slow."""
         width = self.shape.width
         if period % width or period < _LEAST_SLOTS * width or 3 * period > self.cells.length:
             return False
@@ -152,9 +156,10 @@ class _Look:
 
 
 def _candidates(looks: list[_Look]) -> list[int]:
-    """Return the periods that are looked at, rising, µs."""
+    """Return the periods that are looked at, rising, µs; a day is the last."""
     found = {*_PERIODS, *_OTHERS, *(gap for look in looks for gap in look.usual_gaps)}
-    return [each for each in sorted(found) if any(look.fits(each) for look in looks)]
+    fit = [each for each in sorted(found) if any(look.fits(each) for look in looks)]
+    return [*fit, DAY]
 
 
 def _taken(cells: Cells, seen: Cells, cycles: Cycles) -> Iterator[tuple[Found, Cells]]:

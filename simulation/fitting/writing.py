@@ -22,7 +22,7 @@ from simulation.fitting.replay import Replay
 from simulation.fitting.result import Component, Estimate
 from simulation.fitting.spelling import about_text, number_text, rate_text, share_text, span_text
 from simulation.formats import counted
-from simulation.logs import Reading
+from simulation.logs import Reading, skipped_in_words
 from simulation.moments import local_dates, midnight
 from simulation.quantities import parse_rate
 from simulation.rate_cards import RateCard
@@ -108,15 +108,19 @@ def replay_text(replay: Replay, files: Sequence[str], options: FitOptions, card:
 
 def _setting(options: FitOptions, card: RateCard, name: str) -> list[str]:
     """Return what the org has, as a scenario file says it."""
-    edition = options.edition or _first_paid(card)
-    licenses = _LICENSES if options.user_licenses is None else options.user_licenses
+    edition, licenses = options.edition or _first_paid(card), options.user_licenses
+    assumed = [] if options.edition else ["edition"]
+    if licenses is None:
+        rules = card.offer(edition, 0).rules if edition in card.editions else None
+        licenses = _LICENSES if rules is None or rules.per_license else 0
+        assumed += ["user_licenses"] * bool(licenses)  # without, they give nothing
     lines = [f"name: {name}", f"rate_card: {_quoted(str(options.rate_card))}"]
     has = f"edition: {_quoted(edition)}, user_licenses: {licenses}"
     has += f", addon_credits: {options.addon_credits}"
-    if options.assumed:
+    if assumed:
         what = "Assumed: a log does not tell what the org has bought. Write your own, and leave "
         lines += _comment(f"{what}'assumed' out.")
-        has += f", assumed: {_flow(options.assumed)}"
+        has += f", assumed: {_flow(assumed)}"
     return [*lines, f"org: {{{has}}}"]
 
 
@@ -139,8 +143,7 @@ def _head(
         "Rates and schedules are estimates, with their 95 % intervals beside them."
     )
     if skipped.total:
-        reasons = ", ".join(f"{count:,} lines ({why})" for why, count in skipped.counts.items())
-        yield from _comment(f"Left out: {reasons}.")
+        yield from _comment(f"Left out: {skipped_in_words(skipped.counts)}.")
     for remark in reading.remarks:
         yield from _comment(f"{remark[0].upper()}{remark[1:]}.")
     if usage.bucket:

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from simulation.logs.columns import Reading
     from simulation.logs.entries import UNKNOWN, Entries, Skipped
     from simulation.logs.sources import find
-    from simulation.logs.reading import check_skipped, entries_of_logs, read_log
+    from simulation.logs.reading import (
+        check_skipped,
+        entries_of_logs,
+        read_log,
+        skipped_in_words,
+    )
     from simulation.logs.tables import open_table, time_column
     from simulation.logs.log_formats import pattern_layout
     from simulation.logs.moment_parts import NO_OFFSET

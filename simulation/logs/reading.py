@@ -38,7 +38,7 @@ from simulation.quantities import parse_duration
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_skipped", "entries_of_logs", "read_log"]
+__all__ = ["check_skipped", "entries_of_logs", "read_log", "skipped_in_words"]
 
 MOST_SKIPPED = 0.05
 """The share of lines that may be left out without being asked."""
@@ -258,7 +258,8 @@ def check_skipped(reading: Reading, allowed: float) -> None:
     share = sum(refused.values()) / max(1, skipped.read + sum(refused.values()))
     if skipped.read and share <= allowed:
         return
-    what = f"{share:.1%} of its lines could not be read ({_left_out(refused)})"
+    why = skipped_in_words(refused) or "none was there"
+    what = f"{share:.1%} of its lines could not be read ({why})"
     first = next((skipped.first[reason][0] for reason in refused if skipped.first[reason]), "")
     if first:
         what += f", the first is {first!r}"
@@ -270,9 +271,12 @@ def check_skipped(reading: Reading, allowed: float) -> None:
     raise InputError([Problem("log", "", f"{what}: {remedy}")])
 
 
-def _left_out(counts: Mapping[str, int]) -> str:
-    """Return how many lines have what they were left out for."""
-    said = [
+def skipped_in_words(counts: Mapping[str, int]) -> str:
+    """Return how many lines have what they were left out for, by reason.
+
+    >>> skipped_in_words({"no time that can be read": 1, "fewer fields than other lines": 1200})
+    '1 line has no time that can be read, 1,200 lines have fewer fields than other lines'
+    """
+    return ", ".join(
         f"{counted(n, 'line')} {'has' if n == 1 else 'have'} {why}" for why, n in counts.items()
-    ]
-    return ", ".join(said) or "none was there"
+    )

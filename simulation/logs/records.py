@@ -14,6 +14,7 @@ from simulation.errors import InputError, Problem
 from simulation.formats import shown
 from simulation.logs.clients import Told
 from simulation.logs.columns import Clock, Columns, Reading, named
+from simulation.logs.counts import count_in, wrong_count
 from simulation.logs.entries import COUNTS_AGAINST_NOTHING, Entries
 from simulation.logs.field_names import DURATIONS, NOT_COUNTED, FieldRole, column_name, roles_of
 from simulation.logs.times import Texts
@@ -99,6 +100,11 @@ def entries_of(
         is_asked = _flags(bool(path or method) for path, method in pairs)
         records.left_out(~is_asked, reading, "no request that can be read")
         records = records.where(is_asked)
+    if are_counts:
+        reasons = [wrong_count(each) for each in records.texts("calls")]
+        for reason in sorted({*reasons} - {""}):
+            records.left_out(_flags(each == reason for each in reasons), reading, reason)
+        records = records.where(_flags(not each for each in reasons))
     times, is_read = clock.times(Texts.of(records.texts("time")))
     records.left_out(~is_read, reading, "no time that can be read")
     records = records.where(is_read)
@@ -150,6 +156,7 @@ def _columns(records: Records) -> Columns:
         return Texts.of(records.texts(role)) if role in records.roles else None
 
     told = {each: Texts.of(records.texts(each)) for each in get_args(Told) if each in records.roles}
+    counts = [str(count_in(each)) for each in records.texts("calls")]
     return Columns.of(
         named(records.texts("method"), records.texts("path")),
         told,
@@ -157,7 +164,7 @@ def _columns(records: Records) -> Columns:
         status=column("status"),
         identity=column("id"),
         records=column("records"),
-        calls=column("calls"),
+        calls=Texts.of(counts) if "calls" in records.roles else None,
     )
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from simulation.bounds import MOST_CALLS_A_DAY
 from simulation.errors import InputError, Problem
 from simulation.formats import Row, listed, shown
 from simulation.logs.columns import Clock, Reading
+from simulation.logs.counts import count_in, is_count, wrong_count
 from simulation.logs.entries import Entries
 from simulation.logs.field_names import roles_of
 from simulation.logs.records import Record, bucket_of, entries_of
@@ -21,12 +21,10 @@ from simulation.logs.tables import TableRows, are_moments, open_table, time_colu
 __all__ = ["read_table_log"]
 
 _AT_ONCE = 20_000
-_TOO_MANY = f"a count of more than {MOST_CALLS_A_DAY:,} calls"
 _LOOKED_AT = 200
 _NAME_IT = "name it with --field time=COLUMN, fields= in Python"
 _ANOTHER = "write 0 or more, or name the column with --field calls=COLUMN, fields= in Python"
 _IS_NUMBER = re.compile(r"-?\d[\d ,']*(?:[.,]\d+)?").fullmatch
-_IS_COUNT = re.compile(r"\s*\d{1,3}(?:[ ,.']?\d{3})*(?:\.0+)?\s*").fullmatch
 _CLOCK = re.compile(r"\d{1,2}:\d\d(:\d\d([.,]\d+)?)?( ?[AaPp][Mm])?").fullmatch
 
 
@@ -110,13 +108,13 @@ def _columns_of_counts(
     roles = roles_of(others, {})
     chosen = reading.fields.get("calls")
     for name in [name for name in others if name in (chosen, roles.get("calls"))]:
-        wrong = [cell for cell in given(name) if not _IS_COUNT(cell) and _IS_NUMBER(cell)]
+        wrong = [cell for cell in given(name) if not is_count(cell) and _IS_NUMBER(cell)]
         if wrong:
             what = f"column {name!r} holds {wrong[0]!r}, and calls are counted in whole numbers"
             raise InputError([Problem(shown(path), "", f"{what}: {_ANOTHER}")])
     if chosen in table.header:
         return [str(chosen)]
-    numeric = [name for name in others if given(name) and all(map(_IS_COUNT, given(name)))]
+    numeric = [name for name in others if given(name) and all(map(is_count, given(name)))]
     if roles.get("calls") in numeric and len(numeric) == 1:
         return numeric
     if numeric and numeric == others and not {"status", "id", "path"} & {*roles}:
@@ -130,20 +128,12 @@ def _without_sum(
     """Return columns without the one that is the sum of the others, if there is one."""
     if len(names) < 3:
         return names
-    rows = np.array([[_number(cells[places[name]]) for name in names] for cells in sample])
+    rows = np.array([[count_in(cells[places[name]]) for name in names] for cells in sample])
     for n, name in enumerate(names):
         if (2 * rows[:, n] == rows.sum(axis=1)).all() and rows[:, n].any():
             reading.remark(f"column {name!r} is the sum of the others, and is left out")
             return [each for each in names if each != name]
     return names
-
-
-def _number(cell: str) -> int:
-    digits = re.sub(r"[ ,']", "", cell.strip())
-    whole = (
-        digits.partition(".")[0] if re.fullmatch(r"\d+\.0+", digits) else digits.replace(".", "")
-    )
-    return int(whole or 0)
 
 
 def _record(table: TableRows, row: Row, time: list[str]) -> tuple[int, Record]:
@@ -176,18 +166,12 @@ def _counted(
             continue
         for name in counts:
             cell = record[name].strip()
-            if not _IS_COUNT(cell):
-                if cell:
-                    text = f"{name}: {cell}"
-                    reading.skipped.note(
-                        "a count that is not a whole number", 1, [(shown(path), line, text)]
-                    )
+            if not cell:
                 continue
-            if _number(cell) > MOST_CALLS_A_DAY:
-                text = f"{name}: {cell}"
-                reading.skipped.note(_TOO_MANY, 1, [(shown(path), line, text)])
+            if what := wrong_count(cell):
+                reading.skipped.note(what, 1, [(shown(path), line, f"{name}: {cell}")])
                 continue
-            its = {"timestamp": when, "count": str(_number(cell))}
+            its = {"timestamp": when, "count": str(count_in(cell))}
             if is_wide:
                 its["path"] = name
             else:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
         helps_against, more_of_the_pool, throttled_beside, what_helps_beside,
     )
     from simulation.planning.causes import Cause, biggest_cause
-    from simulation.planning.estimates import Estimates, RateEstimate, rate_estimates
+    from simulation.planning.estimates import RECORDED, Estimates, RateEstimate, rate_estimates
     from simulation.planning.options import Confirmed, PlanOptions
     from simulation.planning.other_cards import OtherCard
     from simulation.planning.planning import plan, plan_with

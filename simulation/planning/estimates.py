@@ -21,6 +21,7 @@ from simulation.planning.status import Status, status_of
 from simulation.scenario import Alternative, Client, Poisson, Scenario, Schedule, written_rate
 
 __all__ = [
+    "RECORDED",
     "Estimates",
     "MoreDemand",
     "RateEstimate",
@@ -30,6 +31,8 @@ __all__ = [
     "with_more_demand",
 ]
 
+RECORDED = "recorded calls"
+"""What a client makes whose calls are those of a trace."""
 MORE = 1.1
 """By which all demand is multiplied."""
 
@@ -254,7 +257,7 @@ def _more_of(client: Client) -> dict[str, Any] | str:
     if isinstance(law, Poisson):
         return {"poisson.rate": written_rate(law.rate * MORE)}
     if not isinstance(law, Schedule):
-        return "recorded calls"
+        return RECORDED
     if (calls := _more(law.calls)) is not None:
         return {"schedule.calls": calls}
     if law.every is not None:

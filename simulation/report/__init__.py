@@ -11,7 +11,7 @@ if TYPE_CHECKING:
         superseded_in_words,
     )
     from simulation.report.cards_compared import other_cards_in_words
-    from simulation.report.fit_in_words import fit_advice, fit_findings
+    from simulation.report.fit_in_words import fit_advice, fit_findings, what_was_read
     from simulation.report.fit_tables import CLIENT_COLUMNS, fit_rows
     from simulation.report.meters_in_words import limit_figures
     from simulation.report.page import report

@@ -6,20 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simulation.formats import counted, listed, number, percent
+from simulation.logs import skipped_in_words
 from simulation.scenario import Scenario
 
-__all__ = ["fit_advice", "fit_findings"]
+__all__ = ["fit_advice", "fit_findings", "what_was_read"]
 
 _MOST_DATES = 5
 _MOST_APPS = 3
 _ALIKE = 1.1
-"""The largest use of the pool at which it refused calls, as a multiple of the least."""
+"""The largest use of the pool at which calls were throttled, as a multiple of the least."""
 _ANOTHER = "another limit, such as calls open at once"
 
 
 def fit_advice(report: Mapping[str, Any], scenario: Scenario) -> list[str]:
-    """Return what was read, what was throttled and what to do with that, and what is assumed."""
-    said = [_read(report), *_throttled(report, scenario)]
+    """Return what was throttled, what to do with that, and what is assumed."""
+    said = _throttled(report, scenario)
     if report["org_is_assumed"]:
         org, pool = _org(scenario), _pool(scenario)
         said.append(
@@ -29,7 +30,7 @@ def fit_advice(report: Mapping[str, Any], scenario: Scenario) -> list[str]:
     return said
 
 
-def _read(report: Mapping[str, Any]) -> str:
+def what_was_read(report: Mapping[str, Any]) -> str:
     """Return how many requests the log has, and how many calls they are."""
     apps, days = counted(len(report["clients"]), "app"), report["first"]
     if report["last"] != days:
@@ -49,9 +50,9 @@ def _throttled(report: Mapping[str, Any], scenario: Scenario) -> list[str]:
     by_app = [(each["throttled_attempts"], each["name"]) for each in report["clients"]]
     found = sorted(((count, name) for count, name in by_app if count), key=lambda each: -each[0])
     if not found:
-        how = "Counts do not tell what" if report["bucket"] else "The log has no attempt that"
+        how = "Counts do not tell what" if report["bucket"] else "The log has no request that"
         return [f"{how} was throttled, so what the apps do then is assumed."]
-    total = counted(sum(count for count, _ in found), "attempt")
+    total = counted(sum(count for count, _ in found), "request")
     whose = listed(f"{number(count)} of {name}" for count, name in found[:_MOST_APPS])
     if len(found) == 1:
         whose = f"all of {found[0][1]}"
@@ -68,19 +69,19 @@ def _were(counted_ones: str) -> str:
 
 
 _EITHER = (
-    f"The pool was used up, or {_ANOTHER}, refused them. To see which, write the calls as they "
+    f"The pool was used up, or {_ANOTHER}, throttled them. To see which, write the calls as they "
     "came with --replay calls.yaml: creditsim run calls.yaml says what the scenario's pool "
     "throttles of them."
 )
 
 
 def _refused_by(in_use: Sequence[float], scenario: Scenario) -> str:
-    """Return which limit refused calls, as the use of the pool tells at the first refusals."""
+    """Return which limit throttled calls, as the use of the pool tells where that began."""
     window, has = scenario.card.window_in_words, scenario.limit
     if not in_use:
         return (
             f"They go on from the log's first {window}, so it does not show how full the pool was "
-            f"when they began: it was used up, or {_ANOTHER}, refused them."
+            f"when they began: it was used up, or {_ANOTHER}, throttled them."
         )
     unit, low, high = scenario.card.pool.unit, min(in_use), max(in_use)
     began = (
@@ -93,7 +94,7 @@ def _refused_by(in_use: Sequence[float], scenario: Scenario) -> str:
     if high > _ALIKE * max(1.0, low):
         return (
             f"{took}. A full pool would be equally full each time: if the log has all calls of the "
-            f"org, {_ANOTHER}, refused them, and more credits would hardly help."
+            f"org, {_ANOTHER}, throttled them, and more credits would hardly help."
         )
     if has / _ALIKE <= high <= has * _ALIKE:
         return f"{took}: the scenario's pool of {number(has)} was used up."
@@ -104,7 +105,7 @@ def _refused_by(in_use: Sequence[float], scenario: Scenario) -> str:
         )
     return (
         f"{took}, and the scenario's pool holds {number(has)}. So the org's pool is smaller, about "
-        f"{about}; or it has calls that the log lacks; or {_ANOTHER}, refused them."
+        f"{about}; or it has calls that the log lacks; or {_ANOTHER}, throttled them."
     )
 
 
@@ -132,15 +133,14 @@ def fit_findings(report: Mapping[str, Any]) -> list[str]:
     elif unknown:
         often = f", most often {most}" if most else ""
         share = percent(unknown / attempts)
-        said.append(f"{share} of the calls are of no known kind and count as 'other'{often}.")
+        said.append(f"{share} of the requests are of no known kind and count as 'other'{often}.")
     said += _unusual_dates(report["clients"])
     return [*said, *(f"{remark[0].upper()}{remark[1:]}." for remark in report["remarks"])]
 
 
 def _left_out(reason: str, lines: int, first: Sequence[str]) -> str:
-    has = "has" if lines == 1 else "have"
     where = f", the first is {first[0]}" if first else ""
-    return f"Left out: {counted(lines, 'line')} {has} {reason}{where}"
+    return f"Left out: {skipped_in_words({reason: lines})}{where}"
 
 
 def _unusual_dates(clients: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -36,11 +36,11 @@ def fit_rows(report: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for app in report["clients"]:
         components = app["components"]
         if len(components) > 1:
-            a_day = sum(_calls_a_day(each, report["dates"])[0] for each in components)
+            a_day = sum(_calls_a_day(each, report["days"])[0] for each in components)
             calls = sum(each["calls"] for each in components)
             yield (app["name"], number(a_day), "", "", _share(calls, report), "")
         for each in components:
-            a_day, *ends = _calls_a_day(each, report["dates"])
+            a_day, *ends = _calls_a_day(each, report["days"])
             kind = next(iter(each["law"]))
             name = f"{'  ' * (len(components) > 1)}{each['client']}"
             share = _share(each["calls"], report)
@@ -51,14 +51,14 @@ def _share(calls: int, report: Mapping[str, Any]) -> str:
     return percent(calls / max(1, report["calls"]))
 
 
-def _calls_a_day(component: Mapping[str, Any], dates: int) -> tuple[Any, ...]:
+def _calls_a_day(component: Mapping[str, Any], days: float) -> tuple[float, str, str]:
     """Return the calls a day of a law, and the ends of their 95 % interval as text."""
-    mean, rate = component["calls"] / dates, component["estimates"].get("rate")
+    mean, rate = component["calls"] / days, component["estimates"].get("rate")
     if not rate:  # a job by the clock: how many calls it makes is counted
         return mean, "", ""
-    burst = component["estimates"].get("burst", {}).get("value") or 1
-    ends = [_NOT_TOLD if end is None else number(end * burst) for end in rate["ci95"]]
-    return (rate["value"] * burst if rate["is_told"] else mean), *ends
+    calls = component["law"]["poisson"].get("each", {}).get("calls", 1)
+    low, high = (_NOT_TOLD if end is None else number(end * calls) for end in rate["ci95"])
+    return (rate["value"] * calls if rate["is_told"] else mean), low, high
 
 
 def estimate_rows(report: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from simulation.experiment import RunResult
 from simulation.formats import dollars, listed, number, percent
-from simulation.planning import Estimates, Plan, RateEstimate, rate_estimates
+from simulation.planning import RECORDED, Estimates, Plan, RateEstimate, rate_estimates
 
 __all__ = ["estimates_in_words", "run_on_estimates"]
 
@@ -69,7 +69,8 @@ def _unchanged(clients: Mapping[str, str]) -> str:
         for calls, names in by_calls.items()
     ]
     stay = "stays as it is" if len(clients) == 1 else "stay as they are"
-    return f" ({listed(said)} {stay})" if said else ""
+    why = ", for a tenth more is no whole number" if by_calls.keys() - {RECORDED} else ""
+    return f" ({listed(said)} {stay}{why})" if said else ""
 
 
 def _needs(plan: Plan, found: Estimates) -> str:

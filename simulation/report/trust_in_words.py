@@ -13,7 +13,7 @@ __all__ = ["backtest_findings", "backtest_table", "comparison_findings"]
 
 _TRUSTED = {
     "trusted": "The predicted peaks held",
-    "too sure": "The predicted peaks were too sure",
+    "too sure": "The prediction intervals were too narrow",
     "too few throttled": "The predicted peaks held, but more was throttled than predicted",
     "too many throttled": "The predicted peaks held, but less was throttled than predicted",
     "no better than a simple rule": "The predicted peaks held, but a simpler rule came closer",
@@ -25,8 +25,8 @@ _LEFT_OUT = {
 }
 _MOST_DATES = 3
 _RIVALS = {
-    "flat Poisson": "a constant rate of calls would be off by",
-    "last week": "the same weekday of the week before by",
+    "flat Poisson": "a constant rate of calls",
+    "last week": "the same weekday of the week before",
 }
 
 
@@ -86,8 +86,8 @@ def backtest_findings(found: Backtest) -> list[str]:
         f"{rival} {number(scores[name].mean)}" for name, rival in _RIVALS.items() if name in scores
     ]
     said.append(
-        f"On average a predicted peak is {number(its.mean)} {unit} off; {' and '.join(rivals)} "
-        f"(mean distance between prediction and outcome, CRPS, of {_scored(found, its.days)})."
+        f"By how far they were off they score {number(its.mean)} {unit}, and "
+        f"{' and '.join(rivals)}: less is better (CRPS, of {_scored(found, its.days)})."
     )
     return [*said, _throttled_days(found)]
 
@@ -117,17 +117,17 @@ def _throttled_days(found: Backtest) -> str:
         predicted += f" ({number(row['low'])} to {number(row['high'])})"
     replayed = int(found.replayed.sum())
     pool = (
-        f"the scenario's pool would throttle {number(replayed)} of its attempts, where {predicted}"
+        f"the scenario's pool would throttle {number(replayed)} of its requests, where {predicted}"
     )
     pool += " are predicted"
     if found.answered_429 is None:
         return f"The log does not tell what was throttled; {pool}."
     answered = int(found.answered_429.sum())
-    seen = f"On these days the log has {counted(answered, 'attempt')} answered 429"
+    seen = f"On these days the log has {counted(answered, 'request')} answered 429"
     said = f"{seen}; {pool}."
-    if found.throttling == "too few" or (answered and not row["high"]):
-        said += " So the org's pool is smaller, or another limit refused them: set what it has."
-    if found.throttling == "too many" or (replayed and not answered):
+    if found.throttling == "too few":
+        said += " So the org's pool is smaller, or another limit throttled them: set what it has."
+    if found.throttling == "too many":
         said += " So the org's pool is larger: set edition, licenses and add-on credits."
     return said
 

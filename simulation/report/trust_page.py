@@ -11,7 +11,7 @@ from plotly.offline import get_plotlyjs
 
 from simulation.formats import counted, listed
 from simulation.report import trust_figures
-from simulation.report.fit_in_words import fit_advice, fit_findings
+from simulation.report.fit_in_words import fit_advice, fit_findings, what_was_read
 from simulation.report.fit_tables import (
     CLIENT_COLUMNS,
     ESTIMATE_COLUMNS,
@@ -89,13 +89,13 @@ def trust_report(
             sections.append(_Section(id_, title, text, has_figure=True))
             figures[id_] = draw(comparison)
     if fit is not None:
-        advice += fit_advice(fit, scenario)[1:]
+        advice += fit_advice(fit, scenario)
     if backtest is not None:
         found = backtest_findings(backtest)
-        many = len(found) if fit is None else 1  # beside a fit, its verdict alone is advice
-        advice += found[:many]
+        said_above = len(found) if fit is None else 1  # beside a fit, its verdict alone is advice
+        advice += found[:said_above]
         table = _Table(*backtest_table(backtest))
-        sections.append(_Section("peaks", _PEAKS, _ABOUT_PEAKS, True, found[many:], table))
+        sections.append(_Section("peaks", _PEAKS, _ABOUT_PEAKS, True, found[said_above:], table))
         figures["peaks"] = trust_figures.daily_peaks(backtest, scenario.card.pool.unit)
     if fit is not None:
         sections += _of_fit(fit)
@@ -104,7 +104,7 @@ def trust_report(
         .get_template("trust.html.j2")
         .render(
             title=_title(scenario, logs, fit is not None),
-            about=[*_about(scenario, fit, backtest), f"The scenario: {scenario.outline()}."],
+            about=[*_about(fit, backtest), f"The scenario: {scenario.outline()}."],
             advice=advice,
             sections=sections,
             figures=figures_as_json(figures),
@@ -127,12 +127,10 @@ def _title(scenario: Scenario, logs: Sequence[str], is_fit: bool) -> str:
     return f"Fit of {named}" if is_fit else f"Backtest of {scenario.name} by {named}"
 
 
-def _about(
-    scenario: Scenario, fit: Mapping[str, Any] | None, backtest: Backtest | None
-) -> Iterator[str]:
+def _about(fit: Mapping[str, Any] | None, backtest: Backtest | None) -> Iterator[str]:
     """Yield what was read, and which days are judged."""
     if fit is not None:
-        yield fit_advice(fit, scenario)[0]
+        yield what_was_read(fit)
         left_out = sum(each["lines"] for each in fit["skipped"].values())
         without = f", {counted(left_out, 'line')} left out" if left_out else ""
         what = "rows of counts" if fit["bucket"] else "lines"
@@ -165,7 +163,7 @@ def _apps(fit: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 _PEAKS = "Days that were not fitted"
 _ABOUT_PEAKS = (
-    "The highest use of the pool on each day, if none were refused: what was predicted, and what "
+    "The highest use of the pool on each day, if none were throttled: what was predicted, and what "
     "came. 19 of 20 simulated runs lie between the two numbers beside the prediction."
 )
 _ABOUT_CLIENTS = (
@@ -174,12 +172,12 @@ _ABOUT_CLIENTS = (
 )
 _KNOWN = "How surely each number is known"
 _ABOUT_KNOWN = (
-    "In 95 of 100 logs such an interval holds the true number. What this log cannot tell is not "
-    "told, with the reason."
+    "In 95 of 100 logs such an interval holds the true number. Where this log cannot tell a "
+    "number, the reason stands in its place."
 )
 _ABOUT_ROLLING = (
-    "What the calls of the time that the pool counts took together, hour by hour. A pool that is "
-    "smaller than the line throttles calls."
+    "What the calls of the pool's whole window took together, hour by hour. A pool that is smaller "
+    "than the line throttles calls."
 )
 _ABOUT_SIZES = (
     "Three pools that are too small, with 75, 85 and 95 % of what the busiest time of the log "
@@ -192,7 +190,7 @@ _ABOUT_GAPS = (
 _OF_COMPARISON = (
     (
         "rolling",
-        "Credits in use, if none were refused",
+        "Credits in use, if none were throttled",
         _ABOUT_ROLLING,
         trust_figures.rolling_demand,
     ),

@@ -82,7 +82,8 @@ def hold_out(
     with _traced(replay) as clients:
         log = replace(models[0], first=first, count=count).replayed(clients)
         judged = backtest_days(models, log, replay.throttled, progress)
-    return replace(judged, left_out=left_out)
+    # What lies before the split was fitted.
+    return replace(judged, left_out=tuple(each for each in left_out if each.date >= split))
 
 
 def backtest(

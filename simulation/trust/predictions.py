@@ -148,16 +148,17 @@ class Backtest:
 
         ``too little`` where there are fewer than 7 days to judge by; ``too sure`` where so many
         peaks lie outside their intervals that with a coverage of 95 % as many would in less than
-        1 of 20 cases; ``too few throttled`` and ``too many throttled`` where the peaks hold and
-        `throttling` does not; ``no better than a simple rule`` where a rival scores better;
-        otherwise ``trusted``. Where the log does not tell what was throttled, the peaks alone are
-        judged.
+        1 of 20 cases, two days counted as one; ``too few throttled`` and ``too many throttled``
+        where the peaks hold and `throttling` does not; ``no better than a simple rule`` where a
+        rival scores better; otherwise ``trusted``. Where the log does not tell what was throttled,
+        the peaks alone are judged.
         """
         days = len(self.dates)
         if days < _FEWEST_DAYS:
             return "too little"
-        # Windows reach over midnight, so what one day does shows on the next: two count as one.
-        if binom.cdf(ceil(self.covered / 2), ceil(days / 2), CONFIDENCE) < 1 - CONFIDENCE:
+        # Windows reach over midnight, so what one day does shows on the next.
+        outside = ceil((days - self.covered) / 2)
+        if binom.sf(outside - 1, ceil(days / 2), 1 - CONFIDENCE) < 1 - CONFIDENCE:
             return "too sure"
         if self.throttling == "too few":
             return "too few throttled"

@@ -91,6 +91,7 @@ def held(name: str, days: int, logs: int, grain: int = SECOND) -> dict[str, Held
         for parameter, value in truth.items():
             found[parameter].append(float(_holds(estimates.get(parameter), value)))
         if part.profile is None:
+            assert grain == DAY
             continue
         true = law.weekly_weights()
         within = (part.profile[:, 1] <= true) & (true <= part.profile[:, 2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -91,3 +92,34 @@ def test_weights_of_a_week_stand_a_line_for_each_day(tmp_path: Path) -> None:
     assert [*chain(*written)] == fitted
     read = Document(yaml.safe_load(found.text), "a").validate(Scenario)
     assert read.fingerprint() == found.scenario.fingerprint()
+
+
+def test_a_wrong_word_for_the_org_is_not_blamed_on_the_log(tmp_path: Path) -> None:
+    write_log(tmp_path / "a.log", demand_of({"poisson": {"rate": "100 per day"}}, days=3))
+    with pytest.raises(InputError, match="did you mean 'professional'") as refusal:
+        simulation.fit(tmp_path / "a.log", options=FitOptions(edition="profesional"))
+    assert not str(refusal.value).startswith("log")
+
+
+def test_licenses_that_give_nothing_are_not_assumed(tmp_path: Path) -> None:
+    write_log(tmp_path / "a.log", demand_of({"poisson": {"rate": "100 per day"}}, days=3))
+    free = simulation.fit(tmp_path / "a.log", options=FitOptions(edition="free")).scenario
+    assert (free.org.user_licenses, free.org.assumed) == (0, ())
+    assert not [*free.remarks()]
+
+
+@pytest.mark.parametrize(
+    ("offset", "zone"),
+    [("+0530", ", such as Asia/Kolkata"), ("-0400", ", such as America/New_York"), ("+0345", "")],
+)
+def test_times_with_an_offset_ask_for_the_zone_of_their_clocks(
+    tmp_path: Path, offset: str, zone: str
+) -> None:
+    log = tmp_path / "a.log"
+    write_log(log, demand_of({"poisson": {"rate": "100 per day"}}, days=3))
+    log.write_text(log.read_text().replace("+0000]", f"{offset}]"))
+    (remark,) = (each for each in simulation.fit(log).report["remarks"] if "offset" in each)
+    assert remark.startswith(f"its times have the offset {offset[:3]}:{offset[3:]}, and the days")
+    assert remark.endswith(f"name the zone by --timezone{zone}")
+    berlin = simulation.fit(log, options=FitOptions(timezone=ZoneInfo("Europe/Berlin")))
+    assert not any("offset" in each for each in berlin.report["remarks"])

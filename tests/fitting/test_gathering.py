@@ -108,7 +108,7 @@ def test_retries_of_calls_that_follow_closely_are_counted_but_no_policy_is_told(
     for burst in range(20):
         for number in range(600):
             at, wait = burst * DAY + number * 7 * SECOND // 10, 5 * SECOND
-            for _ in range(generator.integers(1, 6) if number > 400 else 0):
+            for _ in range(generator.integers(1, 6) if number >= 400 else 0):
                 attempts.append((at, 429))
                 at, wait = at + int(wait * generator.uniform(0.9, 1.1)), 2 * wait
             attempts.append((at, 200))

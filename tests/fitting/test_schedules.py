@@ -94,6 +94,16 @@ def test_a_poll_with_jitter_is_one_schedule(every: int, jitter: float) -> None:
     assert found.estimates["missed"].value == 0
 
 
+def test_two_polls_of_odd_periods_are_told_apart() -> None:
+    """Gaps between calls of the busier one hide those of the other, until its calls are taken."""
+    begin = 20_458 * DAY
+    polls = [np.arange(begin, begin + 14 * DAY, seconds * SECOND) for seconds in (40, 130)]
+    times = np.concatenate([polls[0], polls[1] + 17 * SECOND])
+    fitted = fit_client("app", Cells.of_times(times, SECOND, ((begin, begin + 14 * DAY),)), UTC)
+    assert [law["every"] for law in schedules(fitted)] == ["40 s", "130 s"]
+    assert len(fitted.components) == 2
+
+
 def test_a_schedule_of_which_many_runs_are_missed_calls_as_often_as_its_log() -> None:
     generator = np.random.default_rng(4)
     begin = 20_458 * DAY

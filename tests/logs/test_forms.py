@@ -322,3 +322,16 @@ def test_a_server_s_log_of_nine_days_is_read_with_all_that_is_broken_in_it() -> 
     assert found["client"].value_counts().index[:3].tolist() == [
         *("curl", "Python-urllib", "python-requests")
     ]
+
+
+@pytest.mark.parametrize("count", ["-5", "30.5", "abc", "99999999999"])
+def test_counts_in_json_are_checked_as_those_of_tables_are(tmp_path: Path, count: str) -> None:
+    rows = [
+        f'{{"time": "2026-01-05T0{n}:00:00Z", "app": "sync", "count": "{n}"}}' for n in range(9)
+    ]
+    wrong = f'{{"time": "2026-01-05T09:00:00Z", "app": "sync", "count": "{count}"}}'
+    (tmp_path / "a.log").write_text("\n".join([*rows, wrong]))
+    reading = Reading(ZoneInfo("UTC"))
+    (entries,) = entries_of_logs([tmp_path / "a.log"], reading)
+    assert entries.calls.tolist() == [*range(9)]
+    assert sum(reading.skipped.counts.values()) == 1

@@ -13,8 +13,16 @@ import pytest
 from simulation import backtest
 from simulation.fitting import Fit, FitOptions, fit, replay_of
 from simulation.fitting.fit_report import throttling_of
+from simulation.formats import number
 from simulation.quantities import DAY, HOUR, MINUTE, SECOND
-from simulation.report import backtest_findings, backtest_table, fit_advice, fit_findings, fit_rows
+from simulation.report import (
+    backtest_findings,
+    backtest_table,
+    fit_advice,
+    fit_findings,
+    fit_rows,
+    what_was_read,
+)
 from simulation.report.fit_tables import assumptions, estimate_rows
 from simulation.report.trust_page import trust_report
 from simulation.trust import Backtest, Comparison, compare_fit
@@ -40,8 +48,8 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The log of three weeks in which one app calls by chance and by the clock; another retries."""
     _, log = log_of(tmp_path_factory.mktemp("log") / "access.log", OFFICE, NIGHTLY, days=21)
     for day in range(2, 21, 3):
-        for number in range(20):
-            begin = MONDAY + day * DAY + 10 * HOUR + number * 7 * MINUTE
+        for call in range(20):
+            begin = MONDAY + day * DAY + 10 * HOUR + call * 7 * MINUTE
             tries = [begin + after * SECOND for after in RETRIES]
             access_log(log, tries[:2], "campaign", 429)
             access_log(log, tries[2:], "campaign")
@@ -63,23 +71,20 @@ def predicted(log: Path, found: Fit) -> Backtest:
     return backtest(found.scenario, log)
 
 
-def test_requests_are_told_once_and_calls_from_then_on(log: Path, found: Fit) -> None:
+def test_requests_of_a_log_are_told_beside_the_calls_that_they_are(log: Path, found: Fit) -> None:
     requests, tried = len(log.read_text().splitlines()), 7 * 20
-    first, *others = [*fit_advice(found.report, found.scenario), *fit_findings(found.report)]
-    assert first == (
+    assert what_was_read(found.report) == (
         f"The log has {requests:,} requests of 2 apps in 21 days, 2026-01-05 to 2026-01-25. They "
         f"are {requests - 2 * tried:,} calls: a call and its retries after a 429 are one."
     )
-    assert not any("request" in each.replace("(too many requests)", "") for each in others)
 
 
 def test_a_log_without_429s_has_as_many_calls_as_requests(tmp_path: Path) -> None:
     _, log = log_of(tmp_path / "a.log", OFFICE, days=14)
     found = fit(log, options=FitOptions(edition="enterprise", user_licenses=3))
-    said = fit_advice(found.report, found.scenario)
-    assert said[0].endswith("and each is a call.")
-    assert said[1:] == [
-        "The log has no attempt that was throttled, so what the apps do then is assumed."
+    assert what_was_read(found.report).endswith("and each is a call.")
+    assert fit_advice(found.report, found.scenario) == [
+        "The log has no request that was throttled, so what the apps do then is assumed."
     ]
 
 
@@ -108,7 +113,7 @@ def test_what_is_of_no_known_kind_is_counted_in_all(tmp_path: Path) -> None:
     log.write_text("".join(unknown), encoding="utf-8")
     report = fit(log).report
     assert len(report["unknown"]) == 50
-    assert any(each.startswith("100 % of the calls are of no") for each in fit_findings(report))
+    assert any(each.startswith("100 % of the requests are of no") for each in fit_findings(report))
 
 
 def test_429s_are_told_with_their_days_and_with_how_full_the_pool_was(
@@ -121,10 +126,10 @@ def test_429s_are_told_with_their_days_and_with_how_full_the_pool_was(
     assert (throttled["attempts"], throttled["dates"]) == (7 * 20 * 2, dates)
     seconds = np.sort([_seconds(line) for line in log.read_text().splitlines() if '" 200 ' in line])
     firsts = [MONDAY // SECOND + day * 86_400 + 36_000 for day in range(2, 21, 3)]
-    taken = [((seconds >= at - 86_400) & (seconds < at)).sum() for at in firsts]
+    taken = [((seconds > at - 86_400) & (seconds < at)).sum() for at in firsts]
     assert throttled["in_use"] == taken  # each call takes a credit
-    said = fit_advice({**found.report, "throttled": throttled}, found.scenario)[1]
-    assert said == "280 attempts were answered 429 (too many requests), on 7 days, all of app-2."
+    said = fit_advice({**found.report, "throttled": throttled}, found.scenario)[0]
+    assert said == "280 requests were answered 429 (too many requests), on 7 days, all of app-2."
 
 
 def _seconds(line: str) -> float:
@@ -143,25 +148,28 @@ def _seconds(line: str) -> float:
             [900.0, 8000.0],
             "2 times they began anew, and each time the calls of the 24 hours before",
         ),
-        ([900.0, 8000.0], "calls open at once, refused them, and more credits would hardly help."),
+        (
+            [900.0, 8000.0],
+            "calls open at once, throttled them, and more credits would hardly help.",
+        ),
     ],
 )
-def test_what_the_pool_held_at_the_first_429s_tells_which_limit_refused(
+def test_what_the_pool_held_at_the_first_429s_tells_which_limit_throttled(
     found: Fit, in_use: list[float], told: str
 ) -> None:
     assert found.scenario.limit == 15_000
     throttled = {"attempts": 280, "dates": ["2026-01-07"], "in_use": in_use}
     said = fit_advice({**found.report, "throttled": throttled}, found.scenario)
-    assert told in said[2]
-    assert "on 1 day, all of app-2." in said[1]
+    assert told in said[1]
+    assert "on 1 day, all of app-2." in said[0]
 
 
 def test_without_the_calls_as_they_came_advice_says_how_to_see_which_limit_it_was(
     found: Fit,
 ) -> None:
     said = fit_advice(found.report, found.scenario)
-    assert "write the calls as they came with --replay calls.yaml" in said[2]
-    assert said[3].startswith("No log tells what the org has bought: professional with 10 licenses")
+    assert "write the calls as they came with --replay calls.yaml" in said[1]
+    assert said[2].startswith("No log tells what the org has bought: professional with 10 licenses")
 
 
 def test_what_cannot_be_told_says_so_and_no_number_is_missing(tmp_path: Path) -> None:
@@ -204,9 +212,45 @@ def test_a_table_of_days_has_no_empty_column(predicted: Backtest) -> None:
     headings, rows = backtest_table(blank)
     assert headings == ("day", "highest use", "predicted", "19 of 20 runs", "429s predicted")
     assert {len(row) for row in rows} == {5}
-    words = " ".join(backtest_findings(predicted))
-    assert "a constant rate of calls would be off by" in words
-    assert "mean distance between prediction and outcome, CRPS" in words
+
+
+def test_predictions_are_scored_beside_two_simple_rivals(predicted: Backtest) -> None:
+    (said,) = (each for each in backtest_findings(predicted) if "score" in each)
+    scores = [number(each.mean) for each in predicted.scores.values()]
+    assert said == (
+        f"By how far they were off they score {scores[0]} credits, and a constant rate of calls "
+        f"{scores[1]} and the same weekday of the week before {scores[2]}: less is better (CRPS, "
+        "of the 13 days that have a week before them)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("days", "outside", "verdict"),
+    [
+        (7, 2, "trusted"),
+        (7, 3, "too sure"),
+        (8, 3, "too sure"),
+        (27, 4, "trusted"),
+        (27, 5, "too sure"),
+    ],
+)
+def test_so_many_peaks_outside_their_intervals_make_predictions_too_sure(
+    predicted: Backtest, days: int, outside: int, verdict: str
+) -> None:
+    """Of half as many days, for neighbours share their calls: P(X ≥ 2 of 4) is 1.4 %."""
+    peaks = np.where(np.arange(days) < outside, 1e9, 50.0)
+    drawn = np.linspace(0, 100, 40)[:, np.newaxis] * np.ones(days)
+    its = replace(
+        predicted,
+        dates=predicted.dates[:1] * days,
+        peaks=peaks,
+        predicted=drawn,
+        flat=drawn - 1e9,
+        last_week=np.full(days, np.nan),
+        answered_429=None,
+    )
+    assert its.covered == days - outside
+    assert its.verdict == verdict
 
 
 def test_a_fit_and_a_backtest_are_a_line_each_in_a_notebook(
@@ -254,7 +298,7 @@ def test_a_page_says_what_it_is_and_what_each_app_is_called(
         assert f"<h2>{heading}</h2>" in page
         assert f"<h2>{heading}</h2>" not in other
     advice = page.partition('<div class="advice">')[2].partition("<section>")[0]
-    assert "280 attempts were answered 429" in advice
+    assert "280 requests were answered 429" in advice
     assert "No log tells what the org has bought" in advice
     assert "campaign</td>" in page
     assert "app-1-job-" in page

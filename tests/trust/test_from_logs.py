@@ -140,12 +140,12 @@ def test_peaks_alone_do_not_make_trust_where_the_log_has_429s_that_the_scenario_
     first, *_, last = backtest_findings(found)
     assert first.startswith("The predicted peaks held, but more was throttled than predicted: ")
     assert last.endswith(
-        "So the org's pool is smaller, or another limit refused them: set what it has."
+        "So the org's pool is smaller, or another limit throttled them: set what it has."
     )
     assert found.to_dict()["throttling"] == "too few"
 
 
-def test_nor_where_it_expects_429s_that_the_log_does_not_have(tmp_path: Path) -> None:
+def test_a_scenario_that_throttles_what_the_log_did_not_is_not_trusted(tmp_path: Path) -> None:
     demand, log = log_of(tmp_path / "a.log", OFFICE)
     small = {"clients.app-0.calls": [{"api": "bulk_read"}], "seed": 5}
     bulk = log.read_text().replace("GET /crm/v8/Leads/1 ", "POST /crm/bulk/v8/read ")
