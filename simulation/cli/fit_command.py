@@ -107,7 +107,7 @@ def fit(
     from simulation.cli.fit_view import fit_view
 
     Console().print(fit_view(found, *judged))
-    _print_files(files.written, found.report["org_is_assumed"])
+    _print_files(files.written, files.replay, found, judged)
 
 
 class _Files(NamedTuple):
@@ -172,6 +172,7 @@ def _judge(
     if recorded is None:
         return _Judged(comparison, predicted)
     from simulation.cli.progress import progress
+    from simulation.errors import InputError
     from simulation.fitting import throttling_of
     from simulation.trust import compare_fit
     from simulation.trust import hold_out as held_out
@@ -180,7 +181,10 @@ def _judge(
     found.report["throttled"] = throttling_of(recorded, zone, card)
     if is_compared:
         with progress("Comparing", "step") as watch:
-            comparison = compare_fit(found, recorded, watch)
+            try:
+                comparison = compare_fit(found, recorded, watch)
+            except InputError as error:
+                fail(f"{error}, or leave out --report")
         found.report["comparison"] = comparison.to_dict()
     if withheld is not None:
         with progress("Predicting", "step") as watch:
@@ -211,12 +215,21 @@ def _write(
         files.page.write(trust_report(found.scenario, command, found.report, *judged, names))
 
 
-def _print_files(written: list[Path], is_assumed: bool) -> None:
+def _print_files(
+    written: list[Path], replay: OutputFile | None, found: Fit, judged: _Judged
+) -> None:
     """Print what was written, the scenario first, and what comes next."""
     names = [shlex.quote(shown(each)) for each in written]
     print(f"Wrote {listed(names)}.")
-    first = "Set your edition and licenses in it, then" if is_assumed else "Next"
-    print(f"{first}: creditsim plan {names[0]}")
+    first = "Set your edition and licenses in it, then" if found.scenario.org.assumed else "Next"
+    plan = names[0]
+    if replay is not None:
+        calls = shlex.quote(shown(replay.file))
+        if any(app.usage.throttled for app in found.apps):
+            print(f"To see what its pool would throttle of the log's calls: creditsim run {calls}")
+        if judged.comparison is not None and judged.comparison.verdict == "understates":
+            plan = calls
+    print(f"{first}: creditsim plan {plan}")
 
 
 def _check_apart(logs: list[Path], files: dict[str, Path | None]) -> None:

@@ -67,7 +67,7 @@ def fit_options(asked: LogArguments, **others: Any) -> FitOptions:
     """Return the options of a fit; ends with a message if one cannot be read."""
     from simulation.fitting import FitOptions
     from simulation.formats import listed
-    from simulation.logs import Told, pattern_layout
+    from simulation.logs import FieldRole, Told, pattern_layout
     from simulation.quantities import parse_duration, parse_share
 
     if asked.dates not in (None, *_DATES):
@@ -75,14 +75,20 @@ def fit_options(asked: LogArguments, **others: Any) -> FitOptions:
     for each in asked.client_by or ():
         if each not in get_args(Told):
             fail(f"--client-by: {each!r} is none of {listed(get_args(Told), 'or')}")
+    fields, roles = pairs("--field", asked.field), get_args(FieldRole)
+    for role in fields.keys() - {*roles}:
+        fail(f"--field: {role!r} is none of {listed(roles, 'or')}")
+    allowed = value_of("--allow-skipped", parse_share, asked.allow_skipped)
+    if allowed > 1:
+        fail(f"--allow-skipped: {asked.allow_skipped} is more than all lines, write at most 100%")
     if asked.log_format is not None:
         value_of("--format", pattern_layout, asked.log_format)
     return FitOptions(
         day_first=None if asked.dates is None else asked.dates == "day_first",
         clients_by=asked.client_by or (),
-        fields=pairs("--field", asked.field),
+        fields=fields,
         bucket=0 if asked.bucket is None else value_of("--bucket", parse_duration, asked.bucket),
-        allow_skipped=value_of("--allow-skipped", parse_share, asked.allow_skipped),
+        allow_skipped=allowed,
         log_format=asked.log_format,
         calls=asked.calls,
         **others,

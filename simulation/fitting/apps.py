@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from simulation.arrays import Ints
 from simulation.errors import InputError, Problem
 from simulation.fitting.call_durations import sums_by_kind
 from simulation.fitting.calls import Mix, mix_of
@@ -41,6 +42,8 @@ class FittedApp:
     ----------
     name : str
         What the scenario calls it.
+    client_names : list of str
+        What the scenario calls the clients that stand for it: one for each law.
     usage : ClientUsage
     laws : FittedClient
     mix : Mix
@@ -48,36 +51,39 @@ class FittedApp:
     """
 
     name: str
+    client_names: list[str]
     usage: ClientUsage
     laws: FittedClient
     mix: Mix
     conduct: Conduct
-
-    @property
-    def client_names(self) -> list[str]:
-        """What the scenario calls the clients that stand for the app: one for each law."""
-        if len(self.laws.components) == 1:
-            return [self.name]
-        names, taken = list[str](), set[str]()
-        for each in self.laws.components:
-            if "schedule" in each.law:
-                name = _free("", f"{self.name}-job-{{number}}", 1, taken)
-            else:
-                what = "bursts" if "each" in each.law["poisson"] else "single"
-                name = _free(f"{self.name}-{what}", "{name}-{number}", 2, taken)
-            taken.add(name.casefold())
-            names.append(name)
-        return names
 
 
 def fitted_apps(
     usage: Usage, options: FitOptions, card: RateCard, start: dt.date
 ) -> list[FittedApp]:
     """Return what a log shows of each app, the busiest first, for a scenario from a date on."""
+    named = named_clients(usage, options)
+    taken = {name.casefold() for name, _ in named}
     return [
-        _fitted(each, name, card, options.timezone, start, usage.bucket)
-        for name, each in named_clients(usage, options)
+        _fitted(each, name, taken, card, options.timezone, start, usage.bucket)
+        for name, each in named
     ]
+
+
+def _client_names(name: str, laws: FittedClient, taken: set[str]) -> list[str]:
+    """Return names for the clients of an app that are not taken, and take them."""
+    if len(laws.components) == 1:
+        return [name]
+    names = []
+    for each in laws.components:
+        if "schedule" in each.law:
+            free = _free("", f"{name}-job-{{number}}", 1, taken)
+        else:
+            what = "bursts" if "each" in each.law["poisson"] else "single"
+            free = _free(f"{name}-{what}", "{name}-{number}", 2, taken)
+        taken.add(free.casefold())
+        names.append(free)
+    return names
 
 
 def _largest(usage: Usage, names: Collection[str]) -> list[ClientUsage]:
@@ -165,23 +171,38 @@ def _check_names(usage: Usage, names: Mapping[str, str]) -> None:
 
 
 def _fitted(
-    usage: ClientUsage, name: str, card: RateCard, zone: ZoneInfo, start: dt.date, bucket: int
+    usage: ClientUsage,
+    name: str,
+    taken: set[str],
+    card: RateCard,
+    zone: ZoneInfo,
+    start: dt.date,
+    bucket: int,
 ) -> FittedApp:
     conduct = conduct_of(usage)
     cells = usage.calls if conduct.retries else usage.attempts
     if bucket >= HOUR:  # hours and days of a table are those of the local clock
         cells, zone = _by_the_clock(cells, zone, bucket), ZoneInfo("UTC")
     laws = fit_client(name, cells, zone, start)
-    return FittedApp(name, usage, laws, mix_of(usage, card), conduct)
+    names = _client_names(name, laws, taken)
+    return FittedApp(name, names, usage, laws, mix_of(usage, card), conduct)
 
 
 def _by_the_clock(cells: Cells, zone: ZoneInfo, bucket: int) -> Cells:
     """Return the cells of counts by hour or day as the local clock names them."""
     grain = HOUR if bucket < DAY else DAY
-    moments = [local_time(begin, zone) for begin in cells.begins.tolist()]
-    ahead = np.array([each.utcoffset() // dt.timedelta(microseconds=1) for each in moments])  # type: ignore[operator]
-    at = (cells.begins + ahead) // grain
+    at = _shown(cells.begins, zone) // grain
     unique, which = np.unique(at, return_inverse=True)
     calls = np.bincount(which, cells.calls, len(unique)).astype(np.int64)
-    covered = ((int(unique[0]) * grain, (int(unique[-1]) + 1) * grain),)
+    # Also where it has no call: all rows of the table count.
+    begins, ends = np.array(cells.covered, np.int64).T
+    first, last = _shown(begins, zone) // grain, _shown(ends - 1, zone) // grain + 1
+    covered = tuple(zip((first * grain).tolist(), (last * grain).tolist(), strict=True))
     return Cells(grain, unique, calls, covered)
+
+
+def _shown(moments: Ints, zone: ZoneInfo) -> Ints:
+    """Return what the local clock shows at moments, (n,), µs since 1970-01-01."""
+    told = [local_time(each, zone) for each in moments.tolist()]
+    ahead = np.array([each.utcoffset() // dt.timedelta(microseconds=1) for each in told], np.int64)  # type: ignore[operator]
+    return moments + ahead

@@ -9,6 +9,7 @@ import numpy as np
 from simulation.jit import compiled
 
 __all__ = [
+    "ASSUMED_ATTEMPTS",
     "BINS",
     "CLIENT_BITS",
     "MOST_COUNTED",
@@ -26,6 +27,8 @@ __all__ = [
 PER_OCTAVE = 8
 BINS = 27 * PER_OCTAVE
 """Of gaps, from 1 ms to 37 hours: eight to each doubling."""
+ASSUMED_ATTEMPTS = 6
+"""After which a call is given up, where no log tells."""
 MOST_COUNTED = 8
 """The attempts of a call whose gaps are counted apart; later ones count with the last."""
 
@@ -34,6 +37,8 @@ CLIENT_BITS, TARGET_BITS, RECORD_BITS = 12, 16, 20
 
 _THROTTLED = 429
 _LEAST = 1000
+_MOST_ATTEMPTS = 16  # of a call
+_MOST_GROWTH = 20  # of a gap from that before it: what comes later is another call
 _LONG = 2**62  # more than lies between any two attempts, µs
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -158,14 +163,16 @@ def follow(
 ) -> None:
     """Tell which attempts begin a call: those that follow no throttled attempt of the same request.
 
-    An attempt follows one if it comes at most ``longest`` after it, and no sooner than half the gap
-    before: waits of retries are steady or grow. Requests share a slot by their hash; the later one
-    takes it, so that the memory is bounded, and a call that loses its slot counts as two.
+    An attempt follows one if it comes at most ``longest`` after it, no sooner than half the gap
+    before and no later than 20 times of it: waits of retries are steady or grow. Requests share a
+    slot by their hash; the later one takes it, so that the memory is bounded, and a call that loses
+    its slot counts as two.
 
     Where a client asks for the same so often that its next call may come before a retry does, the
     two cannot be told apart: if an attempt follows after no less than half the time since the
-    request came before. Then every attempt within that time follows, until one is answered: as
-    many calls are counted as are answered, however their attempts lie among each other.
+    request came before. Then every attempt within that time follows, until one is answered; but no
+    more than `ASSUMED_ATTEMPTS` for each call that began. So as many calls are counted as are
+    answered or may have been given up, however their attempts lie among each other.
 
     Parameters
     ----------
@@ -174,7 +181,8 @@ def follow(
     slots : (2^k,) record array
         ``key``, ``time`` and ``gap`` of the last throttled attempt, ``attempts`` so far, and
         ``before``, the time since the request came before the first of them, -1 where it is so
-        short that retries cannot be told; ``seen_key`` and ``seen`` of the last attempt that was
+        short that retries cannot be told; ``made`` and ``begun``, attempts and calls since the
+        request last went well for long; ``seen_key`` and ``seen`` of the last attempt that was
         answered otherwise.
     longest : int
         µs.
@@ -183,7 +191,8 @@ def follow(
     after : (clients, `MOST_COUNTED`, `BINS`) int64 array
         Counts of the gaps before the second attempt, the third, and so on.
     crowded : (clients, 2, `BINS`) int64 array
-        The same where retries cannot be told: before the second attempt, and before all others.
+        The same where retries cannot be told: before the second attempt, and before all others,
+        also of what comes too soon or too late to follow.
     usual : (clients, `BINS`) int64 array
         Counts of the gaps between equal requests of which the first was not throttled.
     chains : (clients, `MOST_COUNTED` + 1, 2) int64 array
@@ -195,10 +204,16 @@ def follow(
         one = slots[np.int64((key * _MIX) >> np.uint64(32) & mask)]
         is_waiting = one.attempts > 0 and one.key == key
         gap = time[n] - one.time
-        is_call[n] = not (is_waiting and gap <= longest and (one.before < 0 or 2 * gap >= one.gap))
+        if one.key != key or gap > longest:
+            one.made = one.begun = 0
+        is_call[n] = not (is_waiting and gap <= longest and _goes_on(one, gap))
+        one.made += 1
+        one.begun += is_call[n]
         if not is_call[n]:
             _count_gap(one, gap, after[who], crowded[who])
         elif is_waiting:
+            if gap <= longest:
+                crowded[who, 1, bin_of(gap)] += 1
             _end(one, one.attempts, chains[who, :, 1])
         elif one.seen_key == key:
             usual[who, bin_of(time[n] - one.seen)] += 1
@@ -208,6 +223,18 @@ def follow(
             if not is_call[n]:
                 _end(one, one.attempts + 1, chains[who, :, 0])
             one.seen_key, one.seen = key, time[n]
+
+
+@compiled
+def _goes_on(one: Any, gap: int) -> bool:
+    """Return whether an attempt may be the next one of a call that is throttled."""
+    if one.attempts > _MOST_ATTEMPTS:  # no policy tries so often: they are those of several calls
+        one.before = -1
+    if one.before < 0:
+        return bool(one.made < ASSUMED_ATTEMPTS * one.begun)
+    if one.gap == 0:
+        return True
+    return bool(2 * gap >= one.gap and gap <= _MOST_GROWTH * one.gap)
 
 
 @compiled

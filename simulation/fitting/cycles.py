@@ -70,7 +70,10 @@ class Cycles:
         begins = self._moments(self._numbers * period)
         days = self._numbers if period == DAY else clock.local(begins) // DAY
         self.weekday: Ints = weekday_of(days)
-        self.within = covered(cells, begins - shape.offset, period)
+        # An hour of a day may lack at either end, since a log begins with its first call.
+        edge = period // 24
+        self.within = covered(cells, begins - shape.offset, 2 * edge)
+        self.within &= covered(cells, begins - shape.offset + period - 2 * edge, 2 * edge)
 
     @property
     def slots(self) -> int:

@@ -46,7 +46,7 @@ def report_of(
     return {
         "begin": date_text(begin),
         "end": date_text(end),
-        "days": (end - begin) / DAY,
+        "days": usage.clients[0].attempts.length / DAY,
         "span": about_text(end - begin),
         "first": first.isoformat(),
         "last": last.isoformat(),

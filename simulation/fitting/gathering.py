@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -25,7 +26,8 @@ from simulation.fitting.call_kinds import CallKindTable, Kind
 from simulation.fitting.cells import Cells
 from simulation.fitting.result import OTHERS
 from simulation.logs import Entries, Reading
-from simulation.quantities import SECOND
+from simulation.moments import local_time
+from simulation.quantities import DAY, HOUR, SECOND
 
 __all__ = ["ClientUsage", "Gathering", "Usage"]
 
@@ -35,6 +37,8 @@ _MOST_CELLS = 7_000_000
 """The cells of all clients that are kept; with more of them, each becomes ten times as long."""
 _TOGETHER = 4_000_000  # cells from which on parts are joined
 _SLOTS = 2**17
+_GAP = 3 * DAY  # without any request, which may be missing in the log
+_WOULD_HAVE = 50  # cells with calls are expected in it
 _LONGEST_WAIT = 2 * 3600 * SECOND
 _MOST_CLIENTS = 2**CLIENT_BITS
 _CLIENTS = _MOST_CLIENTS - 1
@@ -46,6 +50,8 @@ _LAST = record(
     gap=np.int64,
     attempts=np.int64,
     before=np.int64,
+    made=np.int64,
+    begun=np.int64,
     seen_key=np.uint64,
     seen=np.int64,
 )
@@ -107,6 +113,10 @@ class Usage:
         """When the log begins and ends, µs since 1970-01-01 UTC."""
         covered = [each.attempts.covered for each in self.clients]
         return min(each[0][0] for each in covered), max(each[-1][1] for each in covered)
+
+
+def _date(moment: int) -> str:
+    return f"{local_time(moment, ZoneInfo('UTC')):%Y-%m-%d}"
 
 
 class _Counts:
@@ -286,11 +296,15 @@ class Gathering:
         reading = self._reading
         grain = self._grain or SECOND
         end = self._end + max(1, reading.bucket)
+        covered: tuple[tuple[int, int], ...]
         covered = ((self._begin // grain * grain, -(-end // grain) * grain),)
+        by_client = self._counts.by_client()
+        if by_client and not reading.bucket:
+            covered = self._without_gaps(covered[0], [its for its, *_ in by_client.values()])
         kinds, unknown = self._kinds_by_client()
         durations = self._durations_by_client()
         found = []
-        for client, (cells, attempts, calls) in sorted(self._counts.by_client().items()):
+        for client, (cells, attempts, calls) in sorted(by_client.items()):
             some = calls > 0
             begun = (cells, calls) if some.all() else (cells[some], calls[some])
             is_others = client == _MOST_CLIENTS - 1 < len(reading.clients) - 1
@@ -310,6 +324,31 @@ class Gathering:
             )
         found.sort(key=lambda each: -each.attempts.total)
         return Usage(found, unknown, reading.bucket)
+
+    def _without_gaps(
+        self, whole: tuple[int, int], cells: list[Ints]
+    ) -> tuple[tuple[int, int], ...]:
+        """Return the stretches that the log covers: not days on which it has no request at all.
+
+        These are taken to be missing if there are three or more together, and at the rate of the
+        others they would have many.
+        """
+        steps = [each * self._grain // HOUR for each in cells]
+        hours = np.unique(np.concatenate([each[np.diff(each, prepend=-1) != 0] for each in steps]))
+        missing = np.diff(hours) - 1
+        days = hours[-1] - hours[0] + 1 - missing[missing > _GAP // HOUR].sum()
+        often = sum(map(len, cells)) / max(1, days)  # cells with calls, by hour
+        gaps = np.flatnonzero((missing > _GAP // HOUR) & (missing * often >= _WOULD_HAVE))
+        edges, grain = [whole[0]], self._grain
+        for gap in gaps.tolist():
+            first, last = int(hours[gap] + 1) * HOUR, int(hours[gap + 1]) * HOUR
+            edges += [-(-first // grain) * grain, last // grain * grain]
+            self._reading.remark(
+                f"no request from {_date(first)} to {_date(last)}: these days are taken to be "
+                "missing in the log; if nothing was called on them, the scenario calls too much"
+            )
+        edges.append(whole[1])
+        return tuple(zip(edges[::2], edges[1::2], strict=True))
 
     def _durations_by_client(self) -> dict[int, dict[str, Ints]]:
         """Return the durations of each client's calls, by kind of call and class."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from simulation.fitting.call_kinds import read_call_kinds
 from simulation.logs import ClientNames, Reading, pattern_layout
 from simulation.rate_cards import DEFAULT_RATE_CARD
 
@@ -77,4 +78,5 @@ class FitOptions:
             clients,
             bucket=self.bucket,
             log_format=self.log_format,
+            is_api=lambda name: read_call_kinds(self.calls).kind_of(name).known,
         )

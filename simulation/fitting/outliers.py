@@ -12,7 +12,7 @@ from simulation.fitting.hours import Days
 __all__ = ["usual_days"]
 
 _LEVEL = 0.01  # of naming any outlier where there is none
-_FEWEST = 2  # arrivals a day; fewer have no cube root that is about normal
+_FEWEST = 8  # arrivals a day; fewer have no cube root that is about normal
 _LEAST_MEAN = 1e-12  # steep growth makes that of far days 0
 _MOST, _MOST_SHARE = 20, 6  # at most 20 days are left out, and one in six
 

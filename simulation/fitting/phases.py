@@ -107,11 +107,23 @@ def phases_of(
                 if place not in found or p <= found[place].p_value:
                     share = by_day[:, place] / np.maximum(cycles, 1)
                     least = (_DAY_SHARE * its[place] / count + luck) / 2
-                    on = (share >= least) & (cycles > 0)
+                    on = _on(share >= least, cycles > 0)
                     found[place] = Phase(place, at_least, on, p)
         if not some:
             break
     return [found[place] for place in sorted(found)]
+
+
+def _on(reached: Flags, covered: Flags) -> Flags:
+    """Return on which weekdays a slot stands out, (7,): one that the log lacks is as its type is.
+
+    If the log has none of the type, it is as the others are.
+    """
+    on = reached & covered
+    for kind in (_SETS[1] > 0, _SETS[2] > 0):  # from Monday to Friday; Saturday and Sunday
+        alike = covered & kind if (covered & kind).any() else covered
+        on |= kind & ~covered & bool(reached[alike].mean() >= 0.5)
+    return on
 
 
 def _chance(hits: Floats | Ints, cycles: float, reach: int, besides: int = 0) -> Floats:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from simulation.arrays import Ints
-from simulation.fitting.attempt_loops import bin_of, gap_of
+from simulation.fitting.attempt_loops import ASSUMED_ATTEMPTS, bin_of, gap_of
 from simulation.fitting.gathering import ClientUsage
 from simulation.fitting.result import OnThrottle
 from simulation.fitting.spelling import number_text, span_text
@@ -22,7 +22,7 @@ _FEWEST = 5
 _ALIKE = 0.15  # by so much distributions of gaps differ because some are cut off
 _GROWS, _JITTERS = 1.3, 3.0
 _ASSUMED: dict[str, Any] = {
-    "retry": {"first": "30 s", "factor": 2, "max_delay": "1 hour", "max_attempts": 6}
+    "retry": {"first": "30 s", "factor": 2, "max_delay": "1 hour", "max_attempts": ASSUMED_ATTEMPTS}
 }
 
 
@@ -63,8 +63,8 @@ def conduct_of(usage: ClientUsage) -> Conduct:
     if not _as_usual(usage) and usage.crowded[0].sum() >= max(_FEWEST, counts[0]):
         why = (
             f"its requests come so closely that retries of {usage.throttled:,} throttled ones "
-            "cannot be told from new calls: those that were answered count as calls, and what it "
-            "does when it is throttled is assumed"
+            "cannot be told from new calls: each that was answered counts as a call, and so do "
+            f"{ASSUMED_ATTEMPTS} that were not, for what it does when it is throttled is assumed"
         )
         return Conduct(_ASSUMED, False, True, why)
     known = [n for n in range(len(counts)) if counts[n] >= _FEWEST]
@@ -82,7 +82,7 @@ def conduct_of(usage: ClientUsage) -> Conduct:
             f"requests that are alike cannot be told apart: up to {_after_all(usage).sum():,} may "
             "be retries"
         )
-        return Conduct("drop", True, False, why)
+        return Conduct("drop", False, False, why)
     return Conduct({"retry": _policy(usage, waits)}, True, True, _told(usage, counts))
 
 

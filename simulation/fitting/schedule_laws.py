@@ -16,6 +16,9 @@ from simulation.quantities import DAY, MINUTE, SECOND
 __all__ = ["Found", "laws_of"]
 
 _MANY = 0.2  # of the runs are missed: all of them would be far more calls than the log has
+_SOME = 0.05  # of them are, which matters where runs are short and many
+_OFTEN = 10  # times a day
+_CLOSE = 0.03  # of the calls a day: by so much rounding may change them
 _MOST_TIMES = 288  # that a schedule lists: every five minutes
 _DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_SETS = {
@@ -94,32 +97,36 @@ def _component(found: list[Found], grain: int, total: int) -> Component:
         low, high = np.quantile(each, [0.05, 0.95]).tolist()
         notes.append(f"runs make {low:.0f} to {high:.0f} calls (nine in ten)")
     estimates = _estimates(found, each)
-    if estimates["missed"].value > _MANY and _thinned(law, one, estimates):
-        missed = estimates["missed"].value
-        notes.append(
-            f"{missed:.0%} of its runs are missed, and no law says so: it is thinned out, so that "
-            "its calls a day are those of the log"
-        )
+    if (missed := estimates["missed"].value) > _SOME:
+        so = "it makes more calls than the log has"
+        is_often = len(times) >= _OFTEN or one.period * _OFTEN <= DAY
+        if (missed > _MANY or is_often) and _thinned(law, one, estimates):
+            so = "it is thinned out, so that its calls a day are those of the log"
+        notes.append(f"{missed:.0%} of its runs are missed, and no law says so: {so}")
     return Component({"schedule": law}, estimates, calls / total, calls, None, tuple(notes))
 
 
 def _thinned(law: dict[str, Any], one: Found, estimates: dict[str, Estimate]) -> bool:
     """Make a schedule call as much as it does with the runs that are missed; return whether it can.
 
-    Each run has fewer calls; or where that would be none, it comes less often.
+    Each run has fewer calls; or where these are too few for that, there are fewer runs.
     """
-    took = 1 - estimates["missed"].value
-    calls = estimates["calls"].value * took
-    if calls >= 1:
-        law["calls"] = round(calls)
-    elif "every" in law:
-        law["calls"], law["every"] = 1, span_text(round(one.period / calls / SECOND) * SECOND)
-    elif (fewer := round(len(law["at"]) * calls)) >= 1:
-        law["calls"] = 1
-        law["at"] = [law["at"][number * len(law["at"]) // fewer] for number in range(fewer)]
-    else:
-        return False
-    return True
+    wanted: float = estimates["calls"].value * (1 - estimates["missed"].value)
+    calls = max(1, round(wanted))
+    if abs(calls - wanted) <= _CLOSE * wanted:
+        law["calls"] = calls
+        return True
+    law["calls"] = max(1, round(estimates["calls"].value))
+    share = wanted / law["calls"]
+    times = law.get("at") or [_time_text(time) for time in range(0, DAY, one.period)]
+    if DAY % one.period or len(times) > _MOST_TIMES:
+        law["every"] = span_text(round(one.period / share / SECOND) * SECOND)
+        return True
+    fewer = max(1, round(len(times) * share))
+    if fewer < len(times):
+        law.pop("every", None)
+        law["at"] = [times[number * len(times) // fewer] for number in range(fewer)]
+    return bool(fewer < len(times))
 
 
 def _estimates(found: list[Found], each: Floats) -> dict[str, Estimate]:

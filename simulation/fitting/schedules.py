@@ -23,7 +23,8 @@ __all__ = ["COARSEST", "schedules_of"]
 COARSEST = 5 * MINUTE
 """The longest cells in which schedules are looked for."""
 
-_WIDTHS = (SECOND, 10 * SECOND, MINUTE)  # of slots: for runs on the second, and with jitter
+_WIDTHS = (SECOND, 10 * SECOND, MINUTE, 5 * MINUTE)
+"""Of slots: for runs on the second, with jitter, and of many minutes."""
 _PERIODS = (
     *(SECOND * n for n in (10, 12, 15, 20, 30, 45)),
     *(MINUTE * n for n in (1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 15, 16, 18, 20, 24, 30, 36, 40, 45, 48)),
@@ -166,7 +167,7 @@ def _taken(cells: Cells, seen: Cells, cycles: Cycles) -> Iterator[tuple[Found, C
     """Yield each schedule that comes once in a cycle, and the cells that it leaves."""
     (width, offset), period = cycles.shape, cycles.period
     phases = phases_of(*cycles.counted(seen), cycles.slots, cycles.weekdays, _NEAR // width)
-    gap = min(_TOGETHER, period // 4) // width
+    gap = max(1, min(_TOGETHER, period // 4) // width)
     for first, last, days in _joined(phases, gap, cycles.slots):
         # Also in cycles that the log covers in part, if it covers the run.
         starts, long = cycles.starts(first, days), (last - first + 1) * width

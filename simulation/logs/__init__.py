@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from simulation.logs.clients import ClientNames, Told, product_of
     from simulation.logs.columns import Reading
     from simulation.logs.entries import UNKNOWN, Entries, Skipped
+    from simulation.logs.field_names import FieldRole
     from simulation.logs.sources import find
     from simulation.logs.reading import (
         check_skipped,

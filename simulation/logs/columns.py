@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,7 @@ from simulation.arrays import Flags, Ints
 from simulation.errors import InputError, Problem
 from simulation.logs.clients import ClientNames, Told
 from simulation.logs.entries import UNKNOWN, Entries, Skipped
+from simulation.logs.field_names import FieldRole, column_name, roles_of
 from simulation.logs.line_loops import part_requests, read_decimals, without_port
 from simulation.logs.moment_parts import UNREAD
 from simulation.logs.names import Bytes, HashedRequests, HashedTexts, Names
@@ -46,6 +47,11 @@ class Reading:
         where none is, or none says so.
     remarks : list of str
         What a reader of the log should know.
+    is_api : callable or None
+        Whether a name is one of an API, which tells whether columns of counts are of APIs or of
+        apps; without it they are of APIs.
+    found_fields : set of str
+        The roles of ``fields`` whose field some log has.
     """
 
     zone: ZoneInfo
@@ -59,6 +65,16 @@ class Reading:
     remarks: list[str] = field(default_factory=list)
     log_format: str | None = None
     ahead: int = 3
+    is_api: Callable[[str], bool] | None = None
+    found_fields: set[str] = field(default_factory=set)
+
+    def roles_in(self, names: list[str]) -> dict[FieldRole, str]:
+        """Return which field of a log says what, by their names, and note which are as asked."""
+        plain = {*map(column_name, names)}
+        self.found_fields |= {
+            role for role, name in self.fields.items() if column_name(name) in plain
+        }
+        return roles_of(names, self.fields)
 
     def remark(self, what: str) -> None:
         """Note what a reader of the log should know, once."""

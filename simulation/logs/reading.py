@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
-from itertools import combinations
+from itertools import chain, combinations
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +44,7 @@ MOST_SKIPPED = 0.05
 """The share of lines that may be left out without being asked."""
 
 _LOOKED_AT = 300
+_MOST_CONTROL = 0.02  # of the characters of a text
 _HARMLESS = (COUNTS_AGAINST_NOTHING, TOLD_BEFORE)
 """Reasons to leave an entry out that are no fault of the log."""
 _ALIKE = 1000
@@ -114,7 +115,14 @@ def _by_time(files: list[Path], reading: Reading) -> Iterator[Entries]:
 
 def _begin_of(file: Path, reading: Reading) -> int:
     """Return when a file begins, µs since 1970 UTC."""
-    trial = replace(reading, clients=ClientNames(), targets=Names(), skipped=Skipped(), remarks=[])
+    trial = replace(
+        reading,
+        clients=ClientNames(),
+        targets=Names(),
+        skipped=Skipped(),
+        remarks=[],
+        found_fields=set(),
+    )
     for part in _entries_in(file, trial):
         if len(part):
             return int(part.time[0])
@@ -134,6 +142,9 @@ def _entries_of(path: Path, reading: Reading) -> Iterator[Entries]:
     lines = _lines_of(head)
     if not lines:
         raise InputError([Problem(shown(path), "", "is empty, name a log with entries")])
+    if sum(map(_is_control, chain.from_iterable(lines))) > _MOST_CONTROL * sum(map(len, lines)):
+        what = "is no text, such as a picture or a program: name a log, a table or JSON"
+        raise InputError([Problem(shown(path), "", what)])
     if any(line.startswith("#Fields:") for line in lines[:50]):
         return read_lines(path, None, reading)
     if lines[0].lstrip()[:1] in ("{", "[") and _is_json(lines):
@@ -153,6 +164,11 @@ def _lines_of(head: bytes) -> list[str]:
     if len(head) >= HEAD and len(lines) > 1:
         lines.pop()
     return [line for line in lines[:_LOOKED_AT] if line.strip()]
+
+
+def _is_control(character: str) -> bool:
+    """Return whether a character is one that no log has but now and then."""
+    return character < " " and character not in "\t\x1b"
 
 
 def _is_json(lines: Sequence[str]) -> bool:
@@ -256,6 +272,11 @@ def check_skipped(reading: Reading, allowed: float) -> None:
     skipped = reading.skipped
     refused = {reason: n for reason, n in skipped.counts.items() if reason not in _HARMLESS}
     share = sum(refused.values()) / max(1, skipped.read + sum(refused.values()))
+    if skipped.read and (missing := reading.fields.keys() - reading.found_fields):
+        role = min(missing)
+        what = f"no log has a field {reading.fields[role]!r}, which was to tell its {role}: name "
+        what += "one that is there, or leave the option out"
+        raise InputError([Problem("--field", "", what)])
     if skipped.read and share <= allowed:
         return
     why = skipped_in_words(refused) or "none was there"

@@ -16,7 +16,7 @@ from simulation.logs.clients import Told
 from simulation.logs.columns import Clock, Columns, Reading, named
 from simulation.logs.counts import count_in, wrong_count
 from simulation.logs.entries import COUNTS_AGAINST_NOTHING, Entries
-from simulation.logs.field_names import DURATIONS, NOT_COUNTED, FieldRole, column_name, roles_of
+from simulation.logs.field_names import DURATIONS, NOT_COUNTED, FieldRole, column_name
 from simulation.logs.times import Texts
 
 __all__ = ["Record", "Records", "bucket_of", "entries_of", "hold_counts"]
@@ -127,7 +127,7 @@ def hold_counts(found: Sequence[tuple[int, Record]], reading: Reading) -> bool:
 
 def _roles_in(found: Sequence[tuple[int, Record]], reading: Reading) -> dict[FieldRole, str]:
     names = list(dict.fromkeys(name for _, record in found[:_LOOKED_AT] for name in record))
-    return roles_of(names, reading.fields)
+    return reading.roles_in(names)
 
 
 def bucket_of(entries: Entries, path: Path, reading: Reading) -> int:

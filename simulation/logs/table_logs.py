@@ -52,7 +52,7 @@ def read_table_log(path: Path, reading: Reading) -> Iterator[Entries]:
             yield _counted(path, table, rows, time, counts, reading)
             return
         records = (_record(table, row, time) for row in rows if _fits(path, table, row, reading))
-        roles = roles_of(table.header, reading.fields)
+        roles = reading.roles_in(table.header)
         are_requests = "path" in roles or "method" in roles
         clock = Clock(reading, shown(path))
         while part := list(islice(records, _AT_ONCE)):
@@ -106,6 +106,7 @@ def _columns_of_counts(
         return [cell.strip() for cell in its if cell.strip()]
 
     roles = roles_of(others, {})
+    reading.roles_in(table.header)
     chosen = reading.fields.get("calls")
     for name in [name for name in others if name in (chosen, roles.get("calls"))]:
         wrong = [cell for cell in given(name) if not is_count(cell) and _IS_NUMBER(cell)]
@@ -154,6 +155,9 @@ def _counted(
     """Return counts of requests as entries, and note the length of their buckets."""
     found: list[tuple[int, Record]] = []
     is_wide = len(counts) > 1
+    of = "path" if reading.is_api is None or any(map(reading.is_api, counts)) else "user"
+    if is_wide and of == "user":
+        reading.remark("its columns are taken to be apps, for none has the name of a kind of call")
     for row in rows:
         if not _fits(path, table, row, reading):
             continue
@@ -173,7 +177,7 @@ def _counted(
                 continue
             its = {"timestamp": when, "count": str(count_in(cell))}
             if is_wide:
-                its["path"] = name
+                its[of] = name
             else:
                 its |= {k: v for k, v in record.items() if k not in (*time, *counts)}
             found.append((line, its))

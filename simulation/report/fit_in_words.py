@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from simulation.formats import counted, listed, number, percent
@@ -13,6 +13,8 @@ __all__ = ["fit_advice", "fit_findings", "what_was_read"]
 
 _MOST_DATES = 5
 _MOST_APPS = 3
+_FEW_DATES = 2
+_RARE = 3  # bursts, or fewer, may be an accident
 _ALIKE = 1.1
 """The largest use of the pool at which calls were throttled, as a multiple of the least."""
 _ANOTHER = "another limit, such as calls open at once"
@@ -27,7 +29,36 @@ def fit_advice(report: Mapping[str, Any], scenario: Scenario) -> list[str]:
             f"No log tells what the org has bought: {org}, a pool of {pool}, is assumed. Name "
             "yours with --edition and --licenses."
         )
-    return said
+    return [*said, *_to_decide(report)]
+
+
+def _to_decide(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what of the log may go on or may not, which the reader may know better than the log."""
+    for app in report["clients"]:
+        for each in app["components"]:
+            client, law = each["client"], each["law"].get("poisson", {})
+            if "growth" in law:
+                value, (low, high) = (
+                    each["estimates"]["growth"]["value"],
+                    each["estimates"]["growth"]["ci95"],
+                )
+                yield (
+                    f"The calls of {client} changed by {_change(value)} in 30 days (95 %: "
+                    f"{_change(low)} to {_change(high)}), and the scenario goes on so. If they "
+                    "changed at once, or will change no more, delete its 'growth' before you plan."
+                )
+            seen = each["estimates"].get("burst", {}).get("data", 0)
+            if law.get("each", {}).get("calls", 1) > 1 and 0 < seen <= _RARE:
+                often = "once" if seen == 1 else f"{seen} times"
+                yield (
+                    f"{client} is a load of {number(law['each']['calls'])} calls that came {often} "
+                    f"in {report['span']}. If it will not come again, delete it before you plan."
+                )
+
+
+def _change(factor: float) -> str:
+    """Return a factor as a change in percent, with its sign."""
+    return f"{'-' if factor < 1 else '+'}{percent(abs(factor - 1))}"
 
 
 def what_was_read(report: Mapping[str, Any]) -> str:
@@ -59,9 +90,15 @@ def _throttled(report: Mapping[str, Any], scenario: Scenario) -> list[str]:
     elif len(found) > _MOST_APPS:
         whose = f"most of them {listed(name for _, name in found[:_MOST_APPS])}'s"
     seen = report.get("throttled")
-    days = f", on {counted(len(seen['dates']), 'day')}" if seen else ""
+    days = f", on {_dates(seen['dates'])}" if seen else ""
     said = [f"{total} {_were(total)} answered 429 (too many requests){days}, {whose}."]
     return [*said, _refused_by(seen["in_use"], scenario) if seen else _EITHER]
+
+
+def _dates(dates: Sequence[str]) -> str:
+    """Return how many dates they are, and which if they are few."""
+    named = f" ({listed(dates)})" if len(dates) <= _FEW_DATES else ""
+    return f"{counted(len(dates), 'day')}{named}"
 
 
 def _were(counted_ones: str) -> str:

@@ -15,7 +15,7 @@ CLIENT_COLUMNS = ("client", "calls a day", "95 % from", "to", "of all", "come by
 ESTIMATE_COLUMNS = ("client", "what", "estimate", "95 % from", "to", "known from")
 """What the columns of `estimate_rows` are called."""
 
-_LAWS = {"poisson": "chance", "schedule": "the clock"}
+_FEW_TIMES = 2  # of the day, which are named
 _NOT_TOLD = "not told"
 _SAID = {
     "rate": "arrivals a day",
@@ -41,10 +41,30 @@ def fit_rows(report: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             yield (app["name"], number(a_day), "", "", _share(calls, report), "")
         for each in components:
             a_day, *ends = _calls_a_day(each, report["days"])
-            kind = next(iter(each["law"]))
             name = f"{'  ' * (len(components) > 1)}{each['client']}"
             share = _share(each["calls"], report)
-            yield (name, number(a_day), *ends, share, _LAWS.get(kind, kind))
+            yield (name, number(a_day), *ends, share, _when(each["law"]))
+
+
+def _when(law: Mapping[str, Any]) -> str:
+    """Return when the calls of a law come.
+
+    >>> _when({"schedule": {"at": ["02:00"], "days": "weekdays", "calls": 420}})
+    '420 at 02:00, weekdays'
+    >>> _when({"poisson": {"rate": "3 per day", "each": {"calls": 20}}})
+    'chance, 20 at a time'
+    """
+    if "poisson" in law:
+        calls = law["poisson"].get("each", {}).get("calls", 1)
+        return f"chance, {number(calls)} at a time" if calls > 1 else "chance"
+    its = law["schedule"]
+    times = its.get("at", ())
+    when = f"every {its['every']}" if not times else f"at {listed(times)}"
+    if len(times) > _FEW_TIMES:
+        when = f"at {len(times)} times a day"
+    days = its.get("days", "all")
+    on = "" if days == "all" else f", {days if isinstance(days, str) else listed(days)}"
+    return f"{number(its['calls'])} {when}{on}"
 
 
 def _share(calls: int, report: Mapping[str, Any]) -> str:

@@ -29,10 +29,11 @@ def start_finding(warmup: Warmup | None) -> str:
     if warmup.is_enough:
         if warmup.given:
             return ""
-        return (
-            f"The first {length} of each run are a warm-up and are left out: after them, whether "
-            f"the pool began full or spent changes {_changes(warmup.still_shows)}."
-        )
+        what = f"first {length} of each run are a warm-up and are left out: after them"
+        if length == "1 day":
+            what = "first day of each run is a warm-up and is left out: after it"
+        changes = _changes(warmup.still_shows)
+        return f"The {what}, whether the pool began full or spent changes {changes}."
     if warmup.leaves_out:
         return (
             f"All calls that are throttled come during the warm-up of {length}, so that none of "

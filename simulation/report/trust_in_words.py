@@ -17,11 +17,11 @@ _TRUSTED = {
     "too few throttled": "The predicted peaks held, but more was throttled than predicted",
     "too many throttled": "The predicted peaks held, but less was throttled than predicted",
     "no better than a simple rule": "The predicted peaks held, but a simpler rule came closer",
-    "too little": "There are too few days to judge by",
+    "too little": "There are too few days to judge by, fewer than a week",
 }
 _LEFT_OUT = {
     "in part": "of which the log has a part",
-    "fills the pool": "whose calls fill the pool",
+    "fills the pool": "whose pool still held calls that the log does not have",
 }
 _MOST_DATES = 3
 _RIVALS = {
@@ -70,7 +70,7 @@ def backtest_findings(found: Backtest) -> list[str]:
     """Return what predictions were worth: the verdict first, then what shows it."""
     peaks = counted(len(found.dates), "daily peak")
     inside = f"{found.covered} of {peaks} lay inside their 95 % prediction intervals"
-    said = [f"{_TRUSTED[found.verdict]}: {inside}."]
+    said = [f"{_TRUSTED[found.verdict]}: {inside}{_outside(found)}."]
     if found.left_out:
         said.append(_left_out(found.left_out))
     if found.is_before_start:
@@ -79,7 +79,7 @@ def backtest_findings(found: Backtest) -> list[str]:
         )
     if found.is_short_before:
         before = counted(found.before, "whole day")
-        said.append(f"They were made from {before}; only two weeks tell what is usual.")
+        said.append(f"The predictions were made from {before}; only two weeks tell what is usual.")
     scores = found.scores
     its, unit = scores["scenario"], found.unit
     rivals = [
@@ -90,6 +90,13 @@ def backtest_findings(found: Backtest) -> list[str]:
         f"{' and '.join(rivals)}: less is better (CRPS, of {_scored(found, its.days)})."
     )
     return [*said, _throttled_days(found)]
+
+
+def _outside(found: Backtest) -> str:
+    """Return on which side the other peaks lay."""
+    below, above = found.outside
+    said = [f"{below} lower"] * bool(below) + [f"{above} higher"] * bool(above)
+    return f", {listed(said)}" if said else ""
 
 
 def _left_out(days: Sequence[LeftOut]) -> str:

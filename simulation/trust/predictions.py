@@ -123,6 +123,12 @@ class Backtest:
         return int(is_within(self.peaks, self.predicted).sum())
 
     @property
+    def outside(self) -> tuple[int, int]:
+        """On how many days the peak lies below that interval, and on how many above it."""
+        _, low, high = interval_of(self.predicted)
+        return int((self.peaks < low).sum()), int((self.peaks > high).sum())
+
+    @property
     def throttled_covered(self) -> int | None:
         """On how many days the 429s of the log lie in the interval of the throttled attempts."""
         if self.answered_429 is None:
@@ -150,8 +156,8 @@ class Backtest:
         peaks lie outside their intervals that with a coverage of 95 % as many would in less than
         1 of 20 cases, two days counted as one; ``too few throttled`` and ``too many throttled``
         where the peaks hold and `throttling` does not; ``no better than a simple rule`` where a
-        rival scores better; otherwise ``trusted``. Where the log does not tell what was throttled,
-        the peaks alone are judged.
+        rival scores better on 7 days or more; otherwise ``trusted``. Where the log does not tell
+        what was throttled, the peaks alone are judged.
         """
         days = len(self.dates)
         if days < _FEWEST_DAYS:
@@ -164,8 +170,8 @@ class Backtest:
             return "too few throttled"
         if self.throttling == "too many":
             return "too many throttled"
-        scores = self.scores
-        if any(each.mean < scores["scenario"].mean for each in scores.values()):
+        its, *rivals = self.scores.values()
+        if its.days >= _FEWEST_DAYS and any(each.mean < its.mean for each in rivals):
             return "no better than a simple rule"
         return "trusted"
 

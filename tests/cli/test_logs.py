@@ -195,3 +195,24 @@ def test_a_named_app_stands_for_itself_however_small_it_is() -> None:
     names = {each.name.partition("-job")[0] for each in load_scenario("o.yaml").clients}
     assert names == {"app-1", "app-2", "app-3", "small-apps"}
     assert [each["attempts"] for each in _report("o.fit.json")["clients"]][-2:] == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--field", "foo=bar"), "--field: 'foo' is none of time, "),
+        (
+            ("--field", "user=nope"),
+            "--field: no log has a field 'nope', which was to tell its user",
+        ),
+        (("--allow-skipped", "200%"), "--allow-skipped: 200% is more than all lines"),
+    ],
+)
+def test_options_that_can_have_no_effect_are_refused(
+    folder: Path, options: tuple[str, ...], said: str
+) -> None:
+    done = _command("fit", "a.log", "--out", "org.yaml", *options)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (folder / "org.yaml").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from itertools import chain
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -123,3 +124,47 @@ def test_times_with_an_offset_ask_for_the_zone_of_their_clocks(
     assert remark.endswith(f"name the zone by --timezone{zone}")
     berlin = simulation.fit(log, options=FitOptions(timezone=ZoneInfo("Europe/Berlin")))
     assert not any("offset" in each for each in berlin.report["remarks"])
+
+
+def counts(tmp_path: Path, columns: dict[str, list[int]]) -> Path:
+    """Write a table of counts by hour, with a column for each name."""
+    begin = dt.datetime(2026, 3, 2)
+    rows = zip(*columns.values(), strict=True)
+    lines = [f"{begin + n * dt.timedelta(hours=1)},{','.join(map(str, row))}"
+             for n, row in enumerate(rows)]  # fmt: skip
+    (tmp_path / "counts.csv").write_text("\n".join([f"hour,{','.join(columns)}", *lines]))
+    return tmp_path / "counts.csv"
+
+
+def test_columns_of_counts_are_apps_unless_one_is_called_as_a_kind_of_call(tmp_path: Path) -> None:
+    usual = [20 + n % 7 for n in range(24 * 14)]
+    table = counts(tmp_path, {"Marketing": usual, "Call Centre": usual[::-1]})
+    apps = simulation.fit(table)
+    assert {app.usage.name for app in apps.apps} == {"Marketing", "Call Centre"}
+    assert any("are taken to be apps" in each for each in apps.report["remarks"])
+    table = counts(tmp_path, {"get_records": usual, "Call Centre": usual[::-1]})
+    (app,) = simulation.fit(table).apps
+    assert {each["api"] for each in app.mix.calls} == {"get_records", "other"}
+
+
+def test_hours_without_a_call_count_at_either_end_of_an_app(tmp_path: Path) -> None:
+    """Five hundred calls in one hour of two weeks are no twelve thousand a day."""
+    once = [500 * (n == 100) for n in range(24 * 14)]
+    table = counts(tmp_path, {"steady": [100] * 24 * 14, "once": once})
+    fitted = simulation.fit(table, options=FitOptions(keep_names=True))
+    (app,) = (each for each in fitted.apps if each.name == "once")
+    (law,) = app.laws.components
+    assert law.estimates["rate"].value == pytest.approx(500 / 14, rel=0.01)
+
+
+def test_clients_of_two_apps_have_names_of_their_own(tmp_path: Path) -> None:
+    """One app has a job and more; another is called as its job would be."""
+    job, more = {"schedule": {"at": ["02:00"], "calls": 90}}, {"poisson": {"rate": "200 per day"}}
+    log = tmp_path / "a.log"
+    write_log(log, demand_of(job, more, more, days=14))
+    for logged, name in (("app-0", "sync"), ("app-1", "sync"), ("app-2", "sync-job-1")):
+        log.write_text(log.read_text().replace(f'"{logged}"', f'"{name}"'))
+    fitted = simulation.fit(log, options=FitOptions(keep_names=True))
+    assert sorted(each.name for each in fitted.scenario.clients) == [
+        *("sync-job-1", "sync-job-2", "sync-single")
+    ]

@@ -120,8 +120,8 @@ def test_retries_of_calls_that_follow_closely_are_counted_but_no_policy_is_told(
         assert conduct.retries
         assert not conduct.is_seen
         assert "cannot be told from new calls" in conduct.why
-        # Gaps that shrink by chance as if a call were new make it a little more.
-        assert 0 <= usage.calls.total / (20 * 600) - 1 < 0.01
+        # The first attempts pile up before any is answered, as if their calls were given up.
+        assert 0 <= usage.calls.total - 20 * 600 < 0.1 * 20 * 200
 
 
 @pytest.mark.parametrize(
@@ -199,3 +199,31 @@ def test_equal_calls_that_come_together_and_are_dropped_are_no_retries() -> None
     conduct = conduct_of(usage)
     assert (conduct.on_throttle, conduct.retries) == ("drop", False)
     assert "cannot be told apart" in conduct.why
+
+
+@pytest.mark.parametrize("tries", [4, 6])
+def test_polls_that_are_never_answered_are_told_from_their_retries(tries: int) -> None:
+    """A quarter of an hour is no wait behind three of half a minute."""
+    polls = [n * 15 * MINUTE + k * 30 * SECOND for n in range(500) for k in range(tries)]
+    (usage,) = gathered(polls, [429] * len(polls), same=[7] * len(polls)).values()
+    assert usage.calls.total == 500
+    assert policy_of(usage)["max_attempts"] == tries
+
+
+def test_a_job_that_is_never_answered_keeps_a_sixth_of_its_requests_and_no_policy_is_told() -> None:
+    times = [day * DAY + n * 3 * SECOND // 10 for day in range(20) for n in range(600)]
+    (usage,) = gathered(times, [429] * len(times), same=[7] * len(times)).values()
+    assert not conduct_of(usage).is_seen
+    assert usage.calls.total == pytest.approx(20 * 600 / 6, rel=0.05)
+
+
+def test_days_on_which_no_app_has_a_request_are_taken_to_be_missing() -> None:
+    """Two logs of a week each, three weeks apart; a quiet weekend is none of these."""
+    minutes = [*range(0, 7 * 1440, 15), *range(28 * 1440, 35 * 1440, 15)]
+    (usage,) = gathered([n * MINUTE for n in minutes]).values()
+    week = [(begin - START) // DAY for begin, _ in usage.calls.covered]
+    assert week == [0, 28]
+    assert usage.calls.length == pytest.approx(14 * DAY, rel=0.01)
+    weekdays = [n * MINUTE for n in range(0, 28 * 1440, 15) if n // 1440 % 7 < 5]
+    (usage,) = gathered(weekdays).values()
+    assert len(usage.calls.covered) == 1

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -246,3 +247,12 @@ def test_a_log_of_any_form_cut_anywhere_with_anything_in_it_in_many_parts(
         in_parts = read_or_refused(content)
     if form in ("common", "combined", "vhost", "W3C", "Kong") and b"\x00" not in content:
         assert in_parts == read_or_refused(content)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40, np.random.default_rng(3).bytes(9000)]
+)
+def test_what_is_no_text_is_refused_as_such(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.log").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.log: is no text, such as a picture or a program"):
+        read_log(tmp_path / "a.log")

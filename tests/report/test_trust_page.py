@@ -161,7 +161,7 @@ def test_what_the_pool_held_at_the_first_429s_tells_which_limit_throttled(
     throttled = {"attempts": 280, "dates": ["2026-01-07"], "in_use": in_use}
     said = fit_advice({**found.report, "throttled": throttled}, found.scenario)
     assert told in said[1]
-    assert "on 1 day, all of app-2." in said[0]
+    assert "on 1 day (2026-01-07), all of app-2." in said[0]
 
 
 def test_without_the_calls_as_they_came_advice_says_how_to_see_which_limit_it_was(
