@@ -142,9 +142,9 @@ def test_columns_of_counts_are_apps_unless_one_is_called_as_a_kind_of_call(tmp_p
     apps = simulation.fit(table)
     assert {app.usage.name for app in apps.apps} == {"Marketing", "Call Centre"}
     assert any("are taken to be apps" in each for each in apps.report["remarks"])
-    table = counts(tmp_path, {"get_records": usual, "Call Centre": usual[::-1]})
+    table = counts(tmp_path, {"UpsertRecords": usual, "Call Centre": usual[::-1]})
     (app,) = simulation.fit(table).apps
-    assert {each["api"] for each in app.mix.calls} == {"get_records", "other"}
+    assert {each["api"] for each in app.mix.calls} == {"upsert_records", "other"}
 
 
 def test_hours_without_a_call_count_at_either_end_of_an_app(tmp_path: Path) -> None:
