@@ -86,8 +86,8 @@ def backtest_findings(found: Backtest) -> list[str]:
         f"{rival} {number(scores[name].mean)}" for name, rival in _RIVALS.items() if name in scores
     ]
     said.append(
-        f"By how far they were off they score {number(its.mean)} {unit}, and "
-        f"{' and '.join(rivals)}: less is better (CRPS, of {_scored(found, its.days)})."
+        f"The predictions score {number(its.mean)} {unit}, {' and '.join(rivals)} (by how far they "
+        f"were off, CRPS, on {_scored(found, its.days)}; less is better)."
     )
     return [*said, _throttled_days(found)]
 
@@ -123,9 +123,7 @@ def _throttled_days(found: Backtest) -> str:
     if row["low"] < row["high"]:
         predicted += f" ({number(row['low'])} to {number(row['high'])})"
     replayed = int(found.replayed.sum())
-    pool = (
-        f"the scenario's pool would throttle {number(replayed)} of its requests, where {predicted}"
-    )
+    pool = f"the scenario's pool would throttle {number(replayed)} attempts of its calls, where {predicted}"
     pool += " are predicted"
     if found.answered_429 is None:
         return f"The log does not tell what was throttled; {pool}."

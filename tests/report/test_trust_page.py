@@ -218,9 +218,9 @@ def test_predictions_are_scored_beside_two_simple_rivals(predicted: Backtest) ->
     (said,) = (each for each in backtest_findings(predicted) if "score" in each)
     scores = [number(each.mean) for each in predicted.scores.values()]
     assert said == (
-        f"By how far they were off they score {scores[0]} credits, and a constant rate of calls "
-        f"{scores[1]} and the same weekday of the week before {scores[2]}: less is better (CRPS, "
-        "of the 13 days that have a week before them)."
+        f"The predictions score {scores[0]} credits, a constant rate of calls {scores[1]} and the "
+        f"same weekday of the week before {scores[2]} (by how far they were off, CRPS, on the 13 "
+        "days that have a week before them; less is better)."
     )
 
 
