@@ -123,8 +123,8 @@ def _throttled_days(found: Backtest) -> str:
     if row["low"] < row["high"]:
         predicted += f" ({number(row['low'])} to {number(row['high'])})"
     replayed = int(found.replayed.sum())
-    pool = f"the scenario's pool would throttle {number(replayed)} attempts of its calls, where {predicted}"
-    pool += " are predicted"
+    pool = f"the scenario's pool would throttle {number(replayed)} attempts of its calls, where "
+    pool += f"{predicted} are predicted"
     if found.answered_429 is None:
         return f"The log does not tell what was throttled; {pool}."
     answered = int(found.answered_429.sum())
