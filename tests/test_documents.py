@@ -177,7 +177,7 @@ def test_the_readme_names_every_option_of_a_fit() -> None:
 
 
 def test_the_main_job_and_the_tests_are_one_line_each() -> None:
-    _, main, tests = _blocks(ROOT / "README.md", "sh")[:3]
+    main, tests = _blocks(ROOT / "README.md", "sh")[:2]
     assert len(main.splitlines()) == len(tests.splitlines()) == 1
     assert main.strip().endswith("creditsim run scenarios/mid-market.yaml")
     assert tests.strip().endswith("python -m pytest")

@@ -172,7 +172,7 @@ def _readable(phase: int, tolerance: int) -> int:
 def _time_text(time: int) -> str:
     """Return a time of the day.
 
-    >>> _time_text(2 * HOUR), _time_text(2 * HOUR + 5 * SECOND)
+    >>> _time_text(120 * MINUTE), _time_text(120 * MINUTE + 5 * SECOND)
     ('02:00', '02:00:05')
     """
     shown = (dt.datetime.min + dt.timedelta(microseconds=time // SECOND * SECOND)).time()

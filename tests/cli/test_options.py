@@ -65,6 +65,8 @@ def _parameters() -> Iterator[_Parameter]:
         assert function is not None
         for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
             hint = parameter.annotation
+            if hint is typer.Context:
+                continue
             base, info = get_args(hint)
             kinds = [each for each in (get_args(base) or (base,)) if each is not type(None)]
             names = [info.default, *(getattr(info, "param_decls", None) or ()), info.metavar, name]

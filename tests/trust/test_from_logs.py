@@ -193,6 +193,6 @@ def test_days_that_are_not_judged_are_named_with_the_reason(tmp_path: Path) -> N
     ]
     assert backtest_findings(found)[1] == (
         "Not judged: 2 days (2026-01-05 and 2026-02-01) of which the log has a part, and 1 day "
-        "(2026-01-06) whose calls fill the pool."
+        "(2026-01-06) whose pool still held calls that the log does not have."
     )
     assert (found.dates[0], len(found.dates)) == (dt.date(2026, 1, 7), 25)
