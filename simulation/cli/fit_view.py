@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["backtest_view", "fit_view"]
 
 _MOST_NAMED = 8
+_NAME = 16  # characters of a client's name that are shown at least
 _DAYS = (
     "Highest use: of the pool on that day, if no call were throttled. 19 of 20 runs: the range in "
     "which 19 of 20 simulated runs lie."
@@ -36,7 +37,15 @@ def fit_view(
     found: Fit, comparison: Comparison | None, predicted: Backtest | None
 ) -> RenderableType:
     """Return what a fit means, a table of its clients, and how far it may be trusted."""
-    table = table_of(*CLIENT_COLUMNS, title="Who calls")
+    table = table_of(*(_folded(each) for each in CLIENT_COLUMNS), title="Who calls")
+    # When calls come is text, which goes on in a second line where the terminal is narrow.
+    table.columns[0].min_width, when = _NAME, table.columns[-1]
+    when.header, when.justify, when.no_wrap, when.overflow = (
+        CLIENT_COLUMNS[-1],
+        "left",
+        False,
+        "fold",
+    )
     for row in fit_rows(found.report):
         table.add_row(*row)
     first = what_was_read(found.report)

@@ -15,7 +15,7 @@ CLIENT_COLUMNS = ("client", "calls a day", "95 % from", "to", "of all", "come by
 ESTIMATE_COLUMNS = ("client", "what", "estimate", "95 % from", "to", "known from")
 """What the columns of `estimate_rows` are called."""
 
-_FEW_TIMES = 2  # of the day, which are named
+_FEW_TIMES = 2  # of the day, and days of the week, which are named
 _NOT_TOLD = "not told"
 _SAID = {
     "rate": "arrivals a day",
@@ -63,8 +63,9 @@ def _when(law: Mapping[str, Any]) -> str:
     if len(times) > _FEW_TIMES:
         when = f"at {len(times)} times a day"
     days = its.get("days", "all")
-    on = "" if days == "all" else f", {days if isinstance(days, str) else listed(days)}"
-    return f"{number(its['calls'])} {when}{on}"
+    if not isinstance(days, str):
+        days = listed(days) if len(days) <= _FEW_TIMES else f"{len(days)} days a week"
+    return f"{number(its['calls'])} {when}" + (f", {days}" if days != "all" else "")
 
 
 def _share(calls: int, report: Mapping[str, Any]) -> str:
