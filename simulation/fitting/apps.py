@@ -77,7 +77,7 @@ def _client_names(name: str, laws: FittedClient, taken: set[str]) -> list[str]:
     names = []
     for each in laws.components:
         if "schedule" in each.law:
-            free = _free("", f"{name}-job-{{number}}", 1, taken)
+            free = _free(name, "{name}-job-{number}", 1, taken)  # the app's own name is taken
         else:
             what = "bursts" if "each" in each.law["poisson"] else "single"
             free = _free(f"{name}-{what}", "{name}-{number}", 2, taken)

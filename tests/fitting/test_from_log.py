@@ -168,3 +168,13 @@ def test_clients_of_two_apps_have_names_of_their_own(tmp_path: Path) -> None:
     assert sorted(each.name for each in fitted.scenario.clients) == [
         *("sync-job-1", "sync-job-2", "sync-single")
     ]
+
+
+def test_a_name_of_an_app_may_hold_braces(tmp_path: Path) -> None:
+    job, more = {"schedule": {"at": ["02:00"], "calls": 90}}, {"poisson": {"rate": "200 per day"}}
+    log = tmp_path / "a.log"
+    write_log(log, demand_of(job, more, days=14))
+    log.write_text(log.read_text().replace('"app-0"', '"{sync}"').replace('"app-1"', '"{sync}"'))
+    fitted = simulation.fit(log, options=FitOptions(keep_names=True))
+    names = sorted(each.name for each in fitted.scenario.clients)
+    assert names == ["{sync}-job-1", "{sync}-single"]
