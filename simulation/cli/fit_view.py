@@ -37,15 +37,11 @@ def fit_view(
     found: Fit, comparison: Comparison | None, predicted: Backtest | None
 ) -> RenderableType:
     """Return what a fit means, a table of its clients, and how far it may be trusted."""
-    table = table_of(*(_folded(each) for each in CLIENT_COLUMNS), title="Who calls")
+    *headings, when = CLIENT_COLUMNS
+    table = table_of(*map(_folded, headings), title="Who calls")
+    table.columns[0].min_width = _NAME
     # When calls come is text, which goes on in a second line where the terminal is narrow.
-    table.columns[0].min_width, when = _NAME, table.columns[-1]
-    when.header, when.justify, when.no_wrap, when.overflow = (
-        CLIENT_COLUMNS[-1],
-        "left",
-        False,
-        "fold",
-    )
+    table.add_column(when, overflow="fold")
     for row in fit_rows(found.report):
         table.add_row(*row)
     first = what_was_read(found.report)
@@ -72,7 +68,7 @@ def _logged(found: Fit) -> str:
 def backtest_view(found: Backtest) -> RenderableType:
     """Return what predictions were worth, and a table of the days."""
     headings, rows = backtest_table(found)
-    table = table_of(*(_folded(each) for each in headings), title="Days that were not fitted")
+    table = table_of(*map(_folded, headings), title="Days that were not fitted")
     for row in rows:
         table.add_row(*row)
     first, *others = backtest_findings(found)

@@ -10,17 +10,16 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from simulation.arrays import Ints
 from simulation.errors import InputError, Problem
 from simulation.fitting.call_durations import sums_by_kind
 from simulation.fitting.calls import Mix, mix_of
 from simulation.fitting.cells import Cells
 from simulation.fitting.client import fit_client
 from simulation.fitting.gathering import ClientUsage, Usage
+from simulation.fitting.hours import LocalClock
 from simulation.fitting.options import FitOptions
 from simulation.fitting.result import OTHERS, FittedClient
 from simulation.fitting.retries import Conduct, conduct_of
-from simulation.moments import local_time
 from simulation.quantities import DAY, HOUR
 from simulation.rate_cards import RateCard
 
@@ -180,7 +179,7 @@ def _fitted(
     bucket: int,
 ) -> FittedApp:
     conduct = conduct_of(usage)
-    cells = usage.calls if conduct.retries else usage.attempts
+    cells = conduct.calls_of(usage)
     if bucket >= HOUR:  # hours and days of a table are those of the local clock
         cells, zone = _by_the_clock(cells, zone, bucket), ZoneInfo("UTC")
     laws = fit_client(name, cells, zone, start)
@@ -191,18 +190,12 @@ def _fitted(
 def _by_the_clock(cells: Cells, zone: ZoneInfo, bucket: int) -> Cells:
     """Return the cells of counts by hour or day as the local clock names them."""
     grain = HOUR if bucket < DAY else DAY
-    at = _shown(cells.begins, zone) // grain
+    clock = LocalClock(zone, cells.covered[0][0], cells.covered[-1][1])
+    at = clock.local(cells.begins) // grain
     unique, which = np.unique(at, return_inverse=True)
     calls = np.bincount(which, cells.calls, len(unique)).astype(np.int64)
     # Also where it has no call: all rows of the table count.
     begins, ends = np.array(cells.covered, np.int64).T
-    first, last = _shown(begins, zone) // grain, _shown(ends - 1, zone) // grain + 1
+    first, last = clock.local(begins) // grain, clock.local(ends - 1) // grain + 1
     covered = tuple(zip((first * grain).tolist(), (last * grain).tolist(), strict=True))
     return Cells(grain, unique, calls, covered)
-
-
-def _shown(moments: Ints, zone: ZoneInfo) -> Ints:
-    """Return what the local clock shows at moments, (n,), µs since 1970-01-01."""
-    told = [local_time(each, zone) for each in moments.tolist()]
-    ahead = np.array([each.utcoffset() // dt.timedelta(microseconds=1) for each in told], np.int64)  # type: ignore[operator]
-    return moments + ahead

@@ -250,7 +250,7 @@ def _count_gap(one: Any, gap: int, after: Any, crowded: Any) -> None:
 
 @compiled
 def _end(one: Any, attempts: int, chains: Any) -> None:
-    """Count a call by its attempts, if they are told from those of others."""
+    """Count an ended call by how many attempts it took, unless they may be those of other calls."""
     if one.before >= 0:
         chains[min(attempts, MOST_COUNTED)] += 1
     one.attempts = 0

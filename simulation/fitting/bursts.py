@@ -193,13 +193,14 @@ def _parted(cells: Cells, apart: _Apart) -> tuple[tuple[Cells, Bursts], ...]:
 
 
 def _limits(sizes: Ints, most: int) -> list[int]:
-    """Return the sizes from which bursts are of a larger kind, rising, for at most so many kinds.
+    """Return the sizes at which one kind of burst ends and the next begins, rising.
 
     Parameters
     ----------
     sizes : (b,) int64 array
         Of all bursts, rising.
     most : int
+        How many kinds there may be.
     """
     spread = _spread(np.array([0]), sizes)[0]
     if most < 2 or spread < _SPREAD:

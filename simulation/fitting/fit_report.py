@@ -61,17 +61,12 @@ def report_of(
         "remarks": list(reading.remarks),
         "bucket": span_text(usage.bucket) if usage.bucket else None,
         "attempts": sum(app.usage.attempts.total for app in apps),
-        "calls": sum(_calls_of(app) for app in apps),
+        "calls": sum(app.conduct.calls_of(app.usage).total for app in apps),
         "unknown_attempts": usage.unknown.total(),
         "unknown": dict(usage.unknown.most_common(50)),
         "shared_variation": _as_json(shared) if shared else None,
         "clients": [_app_as_json(app) for app in apps],
     }
-
-
-def _calls_of(app: FittedApp) -> int:
-    """Return the calls of an app in the log: a call and its retries are one."""
-    return (app.usage.calls if app.conduct.retries else app.usage.attempts).total
 
 
 def _app_as_json(app: FittedApp) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from simulation.arrays import Ints
 from simulation.fitting.attempt_loops import ASSUMED_ATTEMPTS, bin_of, gap_of
+from simulation.fitting.cells import Cells
 from simulation.fitting.gathering import ClientUsage
 from simulation.fitting.result import OnThrottle
 from simulation.fitting.spelling import number_text, span_text
@@ -47,6 +48,10 @@ class Conduct:
     retries: bool
     why: str
 
+    def calls_of(self, usage: ClientUsage) -> Cells:
+        """Return the calls of a client: its attempts, but for those that are retries."""
+        return usage.calls if self.retries else usage.attempts
+
 
 def conduct_of(usage: ClientUsage) -> Conduct:
     """Return what a client does when it is throttled.
@@ -63,8 +68,8 @@ def conduct_of(usage: ClientUsage) -> Conduct:
     if not _as_usual(usage) and usage.crowded[0].sum() >= max(_FEWEST, counts[0]):
         why = (
             f"its requests come so closely that retries of {usage.throttled:,} throttled ones "
-            "cannot be told from new calls: each that was answered counts as a call, and so do "
-            f"{ASSUMED_ATTEMPTS} that were not, for what it does when it is throttled is assumed"
+            "cannot be told from new calls: each that was answered counts as a call, and so "
+            f"does each {ASSUMED_ATTEMPTS}th of the others, since what it does is assumed"
         )
         return Conduct(_ASSUMED, False, True, why)
     known = [n for n in range(len(counts)) if counts[n] >= _FEWEST]

@@ -14,7 +14,7 @@ LOG = (
 
 
 def _log(path: Path, took: list[int], status: int = 200) -> Path:
-    """Write a log of calls of some hours, and one a day later, that took so many µs."""
+    """Write a log whose calls took these times, in µs; all but the last come on one morning."""
     times = [f"1{n // 900}:{n // 15 % 60:02}:{n * 4 % 60:02}" for n in range(len(took))]
     lines = [
         LOG.format(day="05", at=at, status=status, took=each / 1e6)

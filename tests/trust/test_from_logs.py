@@ -123,7 +123,7 @@ def test_the_429s_of_a_log_stand_beside_those_that_are_predicted(tmp_path: Path)
 
 
 def _answered(log: Path, status: int, each: int) -> None:
-    """Answer one of so many requests of a log otherwise."""
+    """Rewrite a log so that every ``each``-th request has another status."""
     lines = log.read_text().splitlines(keepends=True)
     lines[::each] = [line.replace('" 200 ', f'" {status} ') for line in lines[::each]]
     log.write_text("".join(lines))
